@@ -1,0 +1,1 @@
+//! Read models in sled whose rows and cursor move together

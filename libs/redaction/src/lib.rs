@@ -1,0 +1,1 @@
+//! Redaction of an opened case by the mask of a permit

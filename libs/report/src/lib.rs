@@ -1,0 +1,1 @@
+//! The canonical report: forms, pseudonyms, labels, canonical JSON

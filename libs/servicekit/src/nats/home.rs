@@ -1,0 +1,163 @@
+//! The server's folder: what stands in it, who may read it, and the configuration written there at every start.
+
+use std::{
+    fmt,
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Write},
+    net::{IpAddr, SocketAddr},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::{Addresses, Error, NatsChildConfig, NatsCredentials};
+
+/// Size at which the server starts a new log file, and how many it keeps.
+const LOG_FILE_BYTES_MAX: u32 = 10 * 1024 * 1024;
+const LOG_FILES_MAX: u32 = 3;
+/// How much of a log's end is read to say why a server would not start, in bytes.
+const LOG_TAIL_BYTES: u64 = 8 * 1024;
+
+/// The files of one server.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) directory: PathBuf,
+    pub(super) config: PathBuf,
+    pub(super) store: PathBuf,
+    pub(super) log: PathBuf,
+    pub(super) stderr: PathBuf,
+    pub(super) pid: PathBuf,
+    pub(super) ports: PathBuf,
+    pub(super) lock: PathBuf,
+}
+
+impl Home {
+    /// Makes `<directory>/nats/`, for this user only. Paths inside are absolute and without links, because the
+    /// configuration's path is how a server of ours is recognised after a crash.
+    pub(super) fn create(directory: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(directory).map_err(at(directory))?;
+        let nats = directory.canonicalize().map_err(at(directory))?.join("nats");
+        let home = Self {
+            directory: directory.to_owned(),
+            config: nats.join("server.conf"),
+            store: nats.join("store"),
+            log: nats.join("server.log"),
+            stderr: nats.join("server.stderr"),
+            pid: nats.join("server.pid"),
+            ports: nats.join("ports"),
+            lock: nats.join("lock"),
+        };
+        for folder in [&nats, &home.ports] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
+        }
+        Ok(home)
+    }
+
+    /// Takes the directory for this process. The system gives it back when the process ends, however it ends.
+    pub(super) fn lock(&self) -> Result<File, Error> {
+        let lock = private_file(&self.lock)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(TryLockError::WouldBlock) => Err(Error::InUse { directory: self.directory.clone() }),
+            Err(TryLockError::Error(source)) => Err(Error::Directory { path: self.lock.clone(), source }),
+        }
+    }
+
+    pub(super) fn write_config(&self, config: &NatsChildConfig, wanted: Addresses) -> Result<(), Error> {
+        let text = config_text(self, config, wanted)?;
+        // Under another name first: a configuration is never half written, and never readable by others for a moment.
+        let fresh = self.config.with_extension("conf.new");
+        let mut file = private_file(&fresh)?;
+        file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(at(&fresh))?;
+        fs::rename(&fresh, &self.config).map_err(at(&self.config))
+    }
+
+    /// The ports file is named after the process, so those of earlier runs are only in the way.
+    pub(super) fn forget_ports(&self) -> Result<(), Error> {
+        for entry in fs::read_dir(&self.ports).map_err(at(&self.ports))? {
+            let path = entry.map_err(at(&self.ports))?.path();
+            fs::remove_file(&path).map_err(at(&path))?;
+        }
+        Ok(())
+    }
+
+    /// What the server wrote last: its own word for why it ended, else its last line.
+    pub(super) fn last_words(&self) -> String {
+        let lines: Vec<String> =
+            [&self.log, &self.stderr].into_iter().filter_map(|path| tail(path).ok()).flatten().collect();
+        let fatal = lines.iter().rev().find(|line| line.contains("[FTL]") || line.contains("[ERR]"));
+        fatal.or(lines.last()).cloned().unwrap_or_else(|| "it wrote nothing".to_owned())
+    }
+}
+
+/// Opens a file for writing that only this user may read, making it where it is missing.
+pub(super) fn private_file(path: &Path) -> Result<File, Error> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(at(path))
+}
+
+fn tail(path: &Path) -> io::Result<Vec<String>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;
+    let mut bytes = Vec::new();
+    file.take(LOG_TAIL_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes)
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect())
+}
+
+pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+    let path = path.to_owned();
+    |source| Error::Directory { path, source }
+}
+
+pub(super) fn config_text(home: &Home, config: &NatsChildConfig, wanted: Addresses) -> Result<String, Error> {
+    let NatsCredentials { user, password } = &config.credentials;
+    Ok(format!(
+        "# Written by egide at every start; changes here are lost.\n\
+         server_name: egide\n\
+         listen: \"{client}\"\n\
+         http: \"{monitor}\"\n\
+         pid_file: {pid}\n\
+         ports_file_dir: {ports}\n\
+         log_file: {log}\n\
+         logfile_size_limit: {LOG_FILE_BYTES_MAX}\n\
+         logfile_max_num: {LOG_FILES_MAX}\n\
+         max_payload: {max_payload}\n\
+         authorization {{ user: \"{user}\", password: \"{password}\" }}\n\
+         jetstream {{ store_dir: {store}, sync_interval: always }}\n",
+        client = Listen(wanted.client),
+        monitor = Listen(wanted.monitor),
+        pid = quoted(&home.pid)?,
+        ports = quoted(&home.ports)?,
+        log = quoted(&home.log)?,
+        store = quoted(&home.store)?,
+        max_payload = config.max_payload_bytes,
+    ))
+}
+
+/// An address as the server's configuration writes it: `-1` asks for a free port, where 0 would mean the default one.
+pub(super) struct Listen(pub(super) SocketAddr);
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(address) = self;
+        match (address.ip(), address.port()) {
+            (IpAddr::V4(ip), 0) => write!(f, "{ip}:-1"),
+            (IpAddr::V6(ip), 0) => write!(f, "[{ip}]:-1"),
+            (_, 1..) => write!(f, "{address}"),
+        }
+    }
+}
+
+/// A path as a double-quoted string of the server's configuration.
+fn quoted(path: &Path) -> Result<String, Error> {
+    let unusable = || Error::UnusablePath { path: path.to_owned() };
+    let text = path.to_str().ok_or_else(unusable)?;
+    if text.chars().any(|c| c.is_control() || c == '"' || c == '\\') {
+        return Err(unusable());
+    }
+    Ok(format!("\"{text}\""))
+}

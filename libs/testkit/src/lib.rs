@@ -1,0 +1,1 @@
+//! Real NATS and real services for tests

@@ -1,0 +1,1 @@
+//! Data keys of people, narratives and cases, wrapped under an epoch key

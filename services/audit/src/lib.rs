@@ -1,0 +1,1 @@
+//! History of disclosures, accounting per person, every look recorded

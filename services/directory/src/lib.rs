@@ -1,0 +1,1 @@
+//! Recipients, units and agreements

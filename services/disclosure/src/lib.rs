@@ -1,0 +1,1 @@
+//! The gate as a service: decide, commit, open, redact, release, deliver

@@ -1,0 +1,2 @@
+//! Égide, in one binary.
+fn main() {}

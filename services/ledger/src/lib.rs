@@ -1,0 +1,1 @@
+//! The only writer of case events and the only holder of keys
