@@ -10,8 +10,8 @@ use crate::set::{Categories, Purposes, Roles};
 use crate::time::Timestamp;
 use crate::vocabulary::{
     AgeBand, Answer, CaseClosure, Channel, ConsentKind, ContactPermission, DeliveryChannel, ExceptionGround,
-    ExceptionKind, GrantorKind, InstrumentKind, Jurisdiction, LiftReason, Outcome, PersonRole, RecallReason,
-    RecipientKind, ReviewOutcome, Role, TriageLevel,
+    ExceptionKind, GrantorKind, InstrumentKind, Jurisdiction, LiftReason, Outcome, RecallReason, RecipientKind,
+    ReviewOutcome, Role, TriageLevel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -474,6 +474,3 @@ pub struct CaseClosed {
 /// The case was reopened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseReopened {}
-
-/// The role that makes somebody a suspect; kept here so that its readers need no second import.
-pub(crate) const SUSPECT: PersonRole = PersonRole::Suspect;

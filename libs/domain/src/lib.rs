@@ -9,6 +9,7 @@
 //! digests and signatures (`egide-crypto`), who is allowed to call what (the services), time, randomness, I/O, logging.
 
 pub mod admit;
+mod bases;
 pub mod consent;
 pub mod decide;
 pub mod decision;
@@ -18,6 +19,7 @@ pub mod event;
 pub mod exception;
 pub mod facts;
 pub mod ids;
+mod obligation;
 pub mod permit;
 pub mod policy;
 pub mod set;

@@ -40,7 +40,10 @@ impl Timestamp {
             return None;
         }
         let (year, month, day) = (digits(year)?, digits(month)?, digits(day)?);
-        if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=month_length(year, month)).contains(&day) {
+        if !(1970..=9999).contains(&year)
+            || !(1..=12).contains(&month)
+            || !(1..=month_length(year, month)).contains(&day)
+        {
             return None;
         }
         // Days from civil, counting years from March so that a leap day comes last.

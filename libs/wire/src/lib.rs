@@ -16,7 +16,9 @@ mod opaque_debug {
 }
 
 pub mod classification;
+pub mod convert;
 pub mod descriptors;
+pub mod flatten;
 pub mod refusal;
 pub mod split;
 pub mod strict;

@@ -76,8 +76,11 @@ fn cut(message: &mut DynamicMessage) -> Option<DynamicMessage> {
     identifying
 }
 
+/// Messages of other packages (a timestamp) are values: their own fields carry no classification.
 fn is_entered(field: &FieldDescriptor) -> bool {
-    matches!(field.kind(), Kind::Message(_)) && !field.is_list() && !field.is_map()
+    matches!(field.kind(), Kind::Message(message) if message.package_name().starts_with("egide."))
+        && !field.is_list()
+        && !field.is_map()
 }
 
 /// Keeps only the fields for which `keep` answers true, entering singular and repeated message fields; a message field none

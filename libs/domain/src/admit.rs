@@ -1,0 +1,481 @@
+//! What the ledger refuses of a case event because of the case's state: a word about something that is not there, a step
+//! out of order, a role that may not take it. What the bytes alone show to be wrong is refused before, elsewhere.
+
+use crate::event::{
+    Actor, CaseEvent, ConsentGiven, DisclosureDecided, ExceptionAsserted, ReferralDelivered, ReferralReleased,
+};
+use crate::exception;
+use crate::facts::CaseFacts;
+use crate::ids::{ConsentId, ExceptionId, Revision, SubjectId};
+use crate::policy::Policy;
+use crate::time::Timestamp;
+use crate::vocabulary::{ConsentKind, ExceptionKind, GrantorKind, Outcome, PersonRole, Role, vocabulary};
+use serde::{Deserialize, Serialize};
+
+use crate::set::Member;
+use crate::vocabulary::UnknownName;
+
+vocabulary! {
+    /// Why an event is refused. Names are stable: clients act on them.
+    ViolationReason {
+        /// The event cannot be read.
+        Unreadable = "unreadable",
+        /// The case is not known.
+        CaseUnknown = "case_unknown",
+        /// The case is open already.
+        CaseAlreadyOpened = "case_already_opened",
+        /// The case is closed, and this does not happen in a closed case.
+        CaseClosed = "case_closed",
+        /// The case is not closed.
+        CaseNotClosed = "case_not_closed",
+        /// The person was not identified in this case.
+        SubjectUnknown = "subject_unknown",
+        /// No person is named where one is needed.
+        SubjectMissing = "subject_missing",
+        /// The person is not a suspect.
+        SubjectNotSuspect = "subject_not_suspect",
+        /// The id stands in the case already.
+        DuplicateId = "duplicate_id",
+        /// The tip is not known.
+        TipUnknown = "tip_unknown",
+        /// A report consent names its tip.
+        TipMissing = "tip_missing",
+        /// The person did not bring this tip.
+        NotTheBringer = "not_the_bringer",
+        /// The consent record is not known.
+        ConsentUnknown = "consent_unknown",
+        /// A representative's consent names the representative.
+        RepresentativeMissing = "representative_missing",
+        /// A suspect represents nobody.
+        RepresentativeIsSuspect = "representative_is_suspect",
+        /// The exception is not known.
+        ExceptionUnknown = "exception_unknown",
+        /// The exception was lifted.
+        ExceptionLifted = "exception_lifted",
+        /// The exception has expired.
+        ExceptionExpired = "exception_expired",
+        /// The exception is confirmed already.
+        ExceptionConfirmed = "exception_confirmed",
+        /// A subpoena of the defence is not confirmed: it is no basis.
+        DefenceSubpoena = "defence_subpoena",
+        /// The grounds do not support this exception.
+        GroundMissing = "ground_missing",
+        /// A legal requirement rests on an instrument.
+        InstrumentMissing = "instrument_missing",
+        /// Who asserted does not confirm.
+        SamePerson = "same_person",
+        /// A person must do this; a service alone may not.
+        PersonRequired = "person_required",
+        /// A supervisor must do this.
+        SupervisorRequired = "supervisor_required",
+        /// The decision is not known.
+        DecisionUnknown = "decision_unknown",
+        /// The decision denies.
+        DecisionDenies = "decision_denies",
+        /// The decision has expired.
+        DecisionExpired = "decision_expired",
+        /// Something happened since that makes it be decided again.
+        DecisionSuperseded = "decision_superseded",
+        /// Outcome, bases and mask contradict each other.
+        DecisionInconsistent = "decision_inconsistent",
+        /// The case has moved since this was decided.
+        CaseMoved = "case_moved",
+        /// The referral is not known.
+        ReferralUnknown = "referral_unknown",
+        /// The referral was recalled.
+        ReferralRecalled = "referral_recalled",
+        /// The referral was not delivered.
+        ReferralNotDelivered = "referral_not_delivered",
+        /// The referral is for another unit.
+        OtherUnit = "other_unit",
+        /// The report is another one than was released.
+        OtherReport = "other_report",
+        /// The first referral is another one than was decided on.
+        OtherSupplementary = "other_supplementary",
+        /// The organisation is not registered.
+        OrganizationUnknown = "organization_unknown",
+        /// This stream belongs to another organisation.
+        OtherOrganization = "other_organization",
+        /// The unit is not registered.
+        UnitUnknown = "unit_unknown",
+        /// It would end before it begins.
+        EndsBeforeItBegins = "ends_before_it_begins",
+    }
+}
+
+impl ViolationReason {
+    /// The reason as a sentence, for whoever sent the event.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Unreadable => "this event cannot be read here; send one of the kinds and values of the contract",
+            Self::CaseUnknown => "the case was not opened; open it first",
+            Self::CaseAlreadyOpened => "the case was opened before; a case opens once",
+            Self::CaseClosed => "the case is closed; reopen it first",
+            Self::CaseNotClosed => "the case is not closed; there is nothing to reopen",
+            Self::SubjectUnknown => "this person was not identified in the case; identify them first",
+            Self::SubjectMissing => "a person must be named here",
+            Self::SubjectNotSuspect => "this person does not have the role of suspect; add the role first",
+            Self::DuplicateId => "this id stands in the case already; choose a new one",
+            Self::TipUnknown => "this tip is not in the case; record it first",
+            Self::TipMissing => "a report consent belongs to a tip; name it",
+            Self::NotTheBringer => "only whoever brought a tip can consent to its report",
+            Self::ConsentUnknown => "this consent record is not in the case",
+            Self::RepresentativeMissing => "the representative must be named",
+            Self::RepresentativeIsSuspect => "a suspect represents nobody",
+            Self::ExceptionUnknown => "this exception is not in the case; assert it first",
+            Self::ExceptionLifted => "the exception was lifted; assert it again if it is needed",
+            Self::ExceptionExpired => "the exception has expired; assert it again if it is needed",
+            Self::ExceptionConfirmed => "the exception was confirmed before",
+            Self::DefenceSubpoena => "a subpoena of the defence is a hold and a refusal; there is nothing to confirm",
+            Self::GroundMissing => "an exception needs a ground that fits its kind",
+            Self::InstrumentMissing => "a legal requirement needs its instrument",
+            Self::SamePerson => "another person must confirm than asserted",
+            Self::PersonRequired => "a person must do this, not a service alone",
+            Self::SupervisorRequired => "a supervisor must do this",
+            Self::DecisionUnknown => "this decision is not in the case",
+            Self::DecisionDenies => "the decision denies",
+            Self::DecisionExpired => "the decision has expired; decide again",
+            Self::DecisionSuperseded => "the case has changed since; decide again",
+            Self::DecisionInconsistent => "outcome, bases, mask and expiry of the decision do not fit together",
+            Self::CaseMoved => "the case has moved since this was decided; decide again",
+            Self::ReferralUnknown => "this referral is not in the case",
+            Self::ReferralRecalled => "the referral was recalled",
+            Self::ReferralNotDelivered => "the referral was not delivered; there is nothing to acknowledge",
+            Self::OtherUnit => "this is not the unit the referral was decided for",
+            Self::OtherReport => "this is not the report that was released",
+            Self::OtherSupplementary => "the first referral is not the one that was decided on",
+            Self::OrganizationUnknown => "the organisation is not registered; register it first",
+            Self::OtherOrganization => "the stream belongs to another organisation",
+            Self::UnitUnknown => "the unit is not registered; register it first",
+            Self::EndsBeforeItBegins => "the end lies before the beginning",
+        }
+    }
+}
+
+/// One thing that is wrong with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Violation {
+    /// The field, by its name in the contract, from the event's payload; empty: the event as a whole.
+    pub field: &'static str,
+    /// Why.
+    pub reason: ViolationReason,
+}
+
+struct Admission<'a> {
+    facts: &'a CaseFacts,
+    actor: &'a Actor,
+    policy: &'a Policy,
+    now: Timestamp,
+    violations: Vec<Violation>,
+}
+
+/// What the ledger refuses of a case event because of the case's state, at the time of recording. Of a withdrawal it
+/// refuses nothing but a case that does not exist.
+///
+/// # Errors
+/// Every violation, at least one.
+pub fn admit(
+    facts: &CaseFacts,
+    event: &CaseEvent,
+    actor: &Actor,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<(), Vec<Violation>> {
+    let mut admission = Admission { facts, actor, policy, now, violations: Vec::new() };
+    admission.check_lifecycle(event);
+    // Whatever else is wrong with an event for a case that does not exist would only tell that it does not.
+    if facts.opened && admission.violations.is_empty() {
+        admission.check(event);
+    }
+    if admission.violations.is_empty() { Ok(()) } else { Err(admission.violations) }
+}
+
+/// What still happens in a closed case: it is reopened, something is taken back, or something is recorded that happened.
+const fn happens_in_closed_case(event: &CaseEvent) -> bool {
+    match event {
+        CaseEvent::CaseReopened(_)
+        | CaseEvent::ConsentWithdrawn(_)
+        | CaseEvent::ConsentRefused(_)
+        | CaseEvent::ExceptionLifted(_)
+        | CaseEvent::ReferralRecalled(_)
+        | CaseEvent::ReferralAcknowledged(_)
+        | CaseEvent::DisclosedOutsideSystem(_) => true,
+        // Refusals are recorded too, and a request about a closed case is refused.
+        CaseEvent::DisclosureDecided(decided) => matches!(decided.outcome, Outcome::Deny),
+        CaseEvent::CaseOpened(_)
+        | CaseEvent::TipReceived(_)
+        | CaseEvent::PersonIdentified(_)
+        | CaseEvent::AgeAssessed(_)
+        | CaseEvent::ContactRecorded(_)
+        | CaseEvent::WhereaboutsRecorded(_)
+        | CaseEvent::SituationRecorded(_)
+        | CaseEvent::ImmigrationRecorded(_)
+        | CaseEvent::HealthRecorded(_)
+        | CaseEvent::FinancesRecorded(_)
+        | CaseEvent::SuspectDescribed(_)
+        | CaseEvent::NarrativeRecorded(_)
+        | CaseEvent::TriageAssessed(_)
+        | CaseEvent::SupervisorReviewed(_)
+        | CaseEvent::ConsentGiven(_)
+        | CaseEvent::ExceptionAsserted(_)
+        | CaseEvent::ExceptionConfirmed(_)
+        | CaseEvent::ReferralReleased(_)
+        | CaseEvent::ReferralDelivered(_)
+        | CaseEvent::CaseClosed(_)
+        | CaseEvent::Unreadable => false,
+    }
+}
+
+impl Admission<'_> {
+    fn refuse(&mut self, field: &'static str, reason: ViolationReason) {
+        self.violations.push(Violation { field, reason });
+    }
+
+    fn refuse_if(&mut self, wrong: bool, field: &'static str, reason: ViolationReason) {
+        if wrong {
+            self.refuse(field, reason);
+        }
+    }
+
+    fn check_lifecycle(&mut self, event: &CaseEvent) {
+        let opens = matches!(event, CaseEvent::CaseOpened(_));
+        let reopens = matches!(event, CaseEvent::CaseReopened(_));
+        if opens {
+            self.refuse_if(self.facts.opened, "", ViolationReason::CaseAlreadyOpened);
+        } else if !self.facts.opened {
+            self.refuse("", ViolationReason::CaseUnknown);
+        } else if self.facts.closed && !happens_in_closed_case(event) {
+            self.refuse("", ViolationReason::CaseClosed);
+        } else if reopens && !self.facts.closed {
+            self.refuse("", ViolationReason::CaseNotClosed);
+        }
+    }
+
+    fn check(&mut self, event: &CaseEvent) {
+        match event {
+            CaseEvent::TipReceived(tip) => {
+                self.refuse_if(self.facts.tip(tip.tip_id).is_some(), "tip_id", ViolationReason::DuplicateId);
+                self.check_subjects("bringer_subject_id", tip.bringer_subject_id.as_slice());
+            }
+            CaseEvent::AgeAssessed(assessed) => self.check_subject(assessed.subject_id),
+            CaseEvent::ContactRecorded(contact) => self.check_subject(contact.subject_id),
+            CaseEvent::WhereaboutsRecorded(place) => self.check_subject(place.subject_id),
+            CaseEvent::SituationRecorded(recorded) => self.check_subject(recorded.subject_id),
+            CaseEvent::ImmigrationRecorded(recorded) => self.check_subject(recorded.subject_id),
+            CaseEvent::HealthRecorded(recorded) => self.check_subject(recorded.subject_id),
+            CaseEvent::FinancesRecorded(recorded) => self.check_subject(recorded.subject_id),
+            CaseEvent::SuspectDescribed(described) => self.check_suspect(described.subject_id),
+            CaseEvent::NarrativeRecorded(narrative) => {
+                let known = self.facts.narratives.contains(&narrative.narrative_id);
+                self.refuse_if(known, "narrative_id", ViolationReason::DuplicateId);
+                self.check_subjects("subject_ids", &narrative.subject_ids);
+            }
+            CaseEvent::SupervisorReviewed(review) => {
+                self.refuse_if(self.facts.tip(review.tip_id).is_none(), "tip_id", ViolationReason::TipUnknown);
+                self.check_supervisor();
+            }
+            CaseEvent::ConsentGiven(given) => self.check_consent(given),
+            CaseEvent::ConsentRefused(refused) => {
+                self.check_new_consent(refused.consent_id);
+                self.check_subject(refused.subject_id);
+            }
+            CaseEvent::ExceptionAsserted(asserted) => self.check_exception(asserted),
+            CaseEvent::ExceptionConfirmed(confirmed) => self.check_confirmation(confirmed.exception_id),
+            CaseEvent::ExceptionLifted(lifted) => match self.facts.exception(lifted.exception_id) {
+                None => self.refuse("exception_id", ViolationReason::ExceptionUnknown),
+                Some(known) => self.refuse_if(known.lifted, "exception_id", ViolationReason::ExceptionLifted),
+            },
+            CaseEvent::DisclosureDecided(decided) => self.check_decision(decided),
+            CaseEvent::ReferralReleased(released) => self.check_release(released),
+            CaseEvent::ReferralDelivered(delivered) => self.check_delivery(delivered),
+            CaseEvent::ReferralAcknowledged(receipt) => match self.facts.referral(receipt.referral_id) {
+                None => self.refuse("referral_id", ViolationReason::ReferralUnknown),
+                Some(referral) => {
+                    let other_unit = referral.released.unit_id != receipt.unit_id;
+                    self.refuse_if(other_unit, "unit_id", ViolationReason::OtherUnit);
+                    let undelivered = referral.deliveries == 0;
+                    self.refuse_if(undelivered, "referral_id", ViolationReason::ReferralNotDelivered);
+                }
+            },
+            // A recall always works, a second one too.
+            CaseEvent::ReferralRecalled(recalled) => {
+                let unknown = self.facts.referral(recalled.referral_id).is_none();
+                self.refuse_if(unknown, "referral_id", ViolationReason::ReferralUnknown);
+            }
+            // Never refused for what it says: it happened.
+            CaseEvent::DisclosedOutsideSystem(outside) => {
+                let known = self.facts.disclosures_outside.contains(&outside.disclosure_id);
+                self.refuse_if(known, "disclosure_id", ViolationReason::DuplicateId);
+            }
+            CaseEvent::Unreadable => self.refuse("", ViolationReason::Unreadable),
+            // Taking back needs nothing.
+            CaseEvent::ConsentWithdrawn(_)
+            | CaseEvent::CaseOpened(_)
+            | CaseEvent::PersonIdentified(_)
+            | CaseEvent::TriageAssessed(_)
+            | CaseEvent::CaseClosed(_)
+            | CaseEvent::CaseReopened(_) => {}
+        }
+    }
+
+    fn check_subject(&mut self, subject_id: SubjectId) {
+        self.check_subjects("subject_id", &[subject_id]);
+    }
+
+    fn check_subjects(&mut self, field: &'static str, subject_ids: &[SubjectId]) {
+        let unknown = subject_ids.iter().any(|subject_id| self.facts.person(*subject_id).is_none());
+        self.refuse_if(unknown, field, ViolationReason::SubjectUnknown);
+    }
+
+    fn check_suspect(&mut self, subject_id: SubjectId) {
+        match self.facts.person(subject_id) {
+            None => self.refuse("subject_id", ViolationReason::SubjectUnknown),
+            Some(person) => {
+                let suspect = person.roles.contains(PersonRole::Suspect);
+                self.refuse_if(!suspect, "subject_id", ViolationReason::SubjectNotSuspect);
+            }
+        }
+    }
+
+    fn check_supervisor(&mut self) {
+        self.refuse_if(!self.actor.acts_as(Role::Supervisor), "actor.role", ViolationReason::SupervisorRequired);
+    }
+
+    fn check_new_consent(&mut self, consent_id: ConsentId) {
+        self.refuse_if(self.facts.has_consent(consent_id), "consent_id", ViolationReason::DuplicateId);
+    }
+
+    fn check_consent(&mut self, given: &ConsentGiven) {
+        self.check_new_consent(given.consent_id);
+        self.check_subjects("subject_id", given.subject_id.as_slice());
+        let unknown = given.supersedes.iter().any(|known| !self.facts.has_consent(*known));
+        self.refuse_if(unknown, "supersedes", ViolationReason::ConsentUnknown);
+        if given.kind == Some(ConsentKind::Report) {
+            match given.tip_id.map(|tip_id| self.facts.tip(tip_id)) {
+                None => self.refuse("tip_id", ViolationReason::TipMissing),
+                Some(None) => self.refuse("tip_id", ViolationReason::TipUnknown),
+                Some(Some(tip)) => {
+                    self.refuse_if(tip.bringer != given.subject_id, "subject_id", ViolationReason::NotTheBringer);
+                }
+            }
+        } else {
+            self.refuse_if(given.subject_id.is_none(), "subject_id", ViolationReason::SubjectMissing);
+        }
+        if given.grantor == Some(GrantorKind::Representative) {
+            self.check_representative(given.representative_subject_id);
+        }
+    }
+
+    fn check_representative(&mut self, representative: Option<SubjectId>) {
+        const FIELD: &str = "representative_subject_id";
+        match representative.map(|subject_id| self.facts.person(subject_id)) {
+            None => self.refuse(FIELD, ViolationReason::RepresentativeMissing),
+            Some(None) => self.refuse(FIELD, ViolationReason::SubjectUnknown),
+            Some(Some(person)) => {
+                let suspect = person.roles.contains(PersonRole::Suspect);
+                self.refuse_if(suspect, FIELD, ViolationReason::RepresentativeIsSuspect);
+            }
+        }
+    }
+
+    fn check_exception(&mut self, asserted: &ExceptionAsserted) {
+        let known = self.facts.exception(asserted.exception_id).is_some();
+        self.refuse_if(known, "exception_id", ViolationReason::DuplicateId);
+        // Whoever confirms must be another person, so it must be known who asserted.
+        self.refuse_if(self.actor.person.is_none(), "actor.person", ViolationReason::PersonRequired);
+        self.check_subjects("subject_ids", &asserted.subject_ids);
+        let subpoena = exception::is_defence_subpoena(asserted);
+        let nobody = asserted.subject_ids.is_empty() && !subpoena;
+        self.refuse_if(nobody, "subject_ids", ViolationReason::SubjectMissing);
+        let fits = self.policy.exception(asserted.kind).is_some_and(|rule| rule.grounds.intersects(asserted.grounds));
+        self.refuse_if(!fits, "grounds", ViolationReason::GroundMissing);
+        let without = asserted.kind == ExceptionKind::LegalRequirement && asserted.instrument.is_none();
+        self.refuse_if(without, "instrument", ViolationReason::InstrumentMissing);
+        if asserted.break_glass {
+            self.check_supervisor();
+        }
+    }
+
+    fn check_confirmation(&mut self, exception_id: ExceptionId) {
+        const FIELD: &str = "exception_id";
+        self.check_supervisor();
+        let Some(known) = self.facts.exception(exception_id) else {
+            return self.refuse(FIELD, ViolationReason::ExceptionUnknown);
+        };
+        self.refuse_if(known.lifted, FIELD, ViolationReason::ExceptionLifted);
+        self.refuse_if(known.confirmation.is_some(), FIELD, ViolationReason::ExceptionConfirmed);
+        self.refuse_if(known.is_defence_subpoena(), FIELD, ViolationReason::DefenceSubpoena);
+        self.refuse_if(!exception::is_alive(known, self.policy, self.now), FIELD, ViolationReason::ExceptionExpired);
+        if self.actor.person.is_none() {
+            self.refuse("actor.person", ViolationReason::PersonRequired);
+        } else {
+            let another = self.actor.is_another_person_than(&known.by);
+            self.refuse_if(!another, "actor.person", ViolationReason::SamePerson);
+        }
+    }
+
+    fn check_revision(&mut self, decided_on: Revision) {
+        self.refuse_if(decided_on != self.facts.revision, "case_revision", ViolationReason::CaseMoved);
+    }
+
+    fn check_decision(&mut self, decided: &DisclosureDecided) {
+        let known = self.facts.decision(decided.decision_id).is_some();
+        self.refuse_if(known, "decision_id", ViolationReason::DuplicateId);
+        self.check_revision(decided.case_revision);
+        let consistent = match decided.outcome {
+            Outcome::Permit => {
+                let rests = |entry: &crate::decision::MaskEntry| {
+                    let known = |index| usize::try_from(index).is_ok_and(|index| index < decided.bases.len());
+                    !entry.bases.is_empty() && entry.bases.iter().all(known)
+                };
+                !decided.mask.is_empty()
+                    && decided.mask.entries().iter().all(rests)
+                    && decided.expires_at.is_some_and(|expires_at| self.now < expires_at)
+            }
+            Outcome::Deny => decided.mask.is_empty() && decided.bases.is_empty(),
+        };
+        self.refuse_if(!consistent, "outcome", ViolationReason::DecisionInconsistent);
+        let stranger = decided.mask.entries().iter().any(|entry| self.facts.person(entry.subject_id).is_none());
+        self.refuse_if(stranger, "mask", ViolationReason::SubjectUnknown);
+    }
+
+    fn check_release(&mut self, released: &ReferralReleased) {
+        let known = self.facts.referral(released.referral_id).is_some();
+        self.refuse_if(known, "referral_id", ViolationReason::DuplicateId);
+        let Some(decision) = self.facts.decision(released.decision_id) else {
+            return self.refuse("decision_id", ViolationReason::DecisionUnknown);
+        };
+        let denies = decision.outcome != Outcome::Permit;
+        self.refuse_if(denies, "decision_id", ViolationReason::DecisionDenies);
+        let expired = decision.expires_at.is_none_or(|expires_at| expires_at <= self.now);
+        self.refuse_if(expired && !denies, "decision_id", ViolationReason::DecisionExpired);
+        // A release supersedes too, so that a decision is released once.
+        let superseded = self.facts.superseded_since(decision.revision);
+        self.refuse_if(superseded, "decision_id", ViolationReason::DecisionSuperseded);
+        let request = &decision.request;
+        self.refuse_if(request.unit_id != released.unit_id, "unit_id", ViolationReason::OtherUnit);
+        let other = request.organization_id != released.organization_id;
+        self.refuse_if(other, "organization_id", ViolationReason::OtherUnit);
+        let other = request.supplementary_to != released.supplementary_to;
+        self.refuse_if(other, "supplementary_to", ViolationReason::OtherSupplementary);
+        let unmasked = released.subject_ids.iter().any(|subject_id| !decision.mask.mentions(*subject_id));
+        self.refuse_if(unmasked, "subject_ids", ViolationReason::SubjectUnknown);
+    }
+
+    fn check_delivery(&mut self, delivered: &ReferralDelivered) {
+        let known = self.facts.deliveries.contains(&delivered.delivery_id);
+        self.refuse_if(known, "delivery_id", ViolationReason::DuplicateId);
+        self.check_revision(delivered.case_revision);
+        let Some(referral) = self.facts.referral(delivered.referral_id) else {
+            return self.refuse("referral_id", ViolationReason::ReferralUnknown);
+        };
+        self.refuse_if(referral.recalled, "referral_id", ViolationReason::ReferralRecalled);
+        let released = &referral.released;
+        self.refuse_if(released.unit_id != delivered.unit_id, "unit_id", ViolationReason::OtherUnit);
+        let other = released.decision_id != delivered.decision_id;
+        self.refuse_if(other, "decision_id", ViolationReason::DecisionUnknown);
+        let other = released.report_digest != delivered.report_digest;
+        self.refuse_if(other, "report_digest", ViolationReason::OtherReport);
+    }
+}

@@ -1,0 +1,273 @@
+//! What lets a person's data go: the bases found for one person, and of everything missing the reason.
+
+use crate::consent::{Permission, Until};
+use crate::decide::Gate;
+use crate::decision::{Basis, Reason, Reference};
+use crate::exception;
+use crate::facts::Person;
+use crate::set::{Categories, Reach};
+use crate::vocabulary::{ConsentKind, DataCategory, Purpose, ReasonCode, RecipientKind, ReviewOutcome};
+
+/// One basis that lets something of a person go.
+pub(crate) struct Grant {
+    pub(crate) basis: Basis,
+    /// How far, within everything else that bounds it; never nothing.
+    pub(crate) reach: Reach,
+    pub(crate) until: Until,
+}
+
+/// What was found for one person.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) grants: Vec<Grant>,
+    pub(crate) reasons: Vec<Reason>,
+}
+
+/// Finds what lets the wanted categories of a person go. `wanted` lies within the ceiling of purpose and recipient.
+pub(crate) fn grants_of(gate: &Gate<'_>, person: &Person, wanted: Categories) -> Found {
+    let mut search = Search { gate, person, wanted, found: Found::default() };
+    let abroad = gate.facts.is_abroad_for(person);
+    let refers = matches!(gate.asking.kind, RecipientKind::ForeignHotline | RecipientKind::SupportService);
+    if abroad {
+        search.say(ReasonCode::CaseAbroad, Reference::None);
+    }
+    if !abroad || refers {
+        search.find_consents(abroad);
+    }
+    if !abroad {
+        search.find_exceptions();
+    }
+    search.explain_missing();
+    search.found
+}
+
+struct Search<'g, 'a> {
+    gate: &'g Gate<'a>,
+    person: &'g Person,
+    wanted: Categories,
+    found: Found,
+}
+
+impl Search<'_, '_> {
+    fn say(&mut self, code: ReasonCode, reference: Reference) {
+        self.found.reasons.push(Reason::person(code, self.person.subject_id, reference));
+    }
+
+    fn say_of(&mut self, code: ReasonCode, category: DataCategory, reference: Reference) {
+        self.found.reasons.push(Reason::of(code, self.person.subject_id, category, reference));
+    }
+
+    fn find_consents(&mut self, abroad: bool) {
+        let gate = self.gate;
+        let denied = self.denied();
+        for permission in gate.consents.permissions() {
+            let id = permission.given.consent_id;
+            let report = permission.is(ConsentKind::Report);
+            let basis = if report { Basis::ReportConsent(id) } else { Basis::Consent(id) };
+            let permitted = if report { self.by_report(permission) } else { self.by_data_subject(permission) };
+            let Some(permitted) = permitted.filter(|_| gate.relies_on(basis)) else { continue };
+            if !permission.failures.is_empty() {
+                let failures = permission.failures.iter();
+                let reasons = failures.map(|code| Reason::person(code, self.person.subject_id, Reference::Consent(id)));
+                self.found.reasons.extend(reasons);
+            } else if !report {
+                self.grant(basis, permitted.within_denials(denied), permission.until);
+            } else if !abroad && self.report_is_open(permission) {
+                self.grant(basis, permitted.within_denials(denied), permission.until);
+            }
+        }
+    }
+
+    /// What a data subject's consent would let go of this person's data; `None`: it is not about this person.
+    fn by_data_subject(&self, permission: &Permission<'_>) -> Option<Permitted> {
+        let giver = permission.given.subject_id?;
+        if !permission.is(ConsentKind::DataSubject) {
+            // Of no kind: about its giver, and it fails.
+            return (giver == self.person.subject_id).then_some(Permitted::NOTHING);
+        }
+        if self.person.is_only_suspect() {
+            return self.speaks_of_suspects(permission).then(|| Permitted::all(suspects(permission)));
+        }
+        (giver == self.person.subject_id).then(|| Permitted::all(permission.permitted))
+    }
+
+    /// Suspects are never asked: a potential victim or a caller lets go what they told about them, where they name it.
+    fn speaks_of_suspects(&self, permission: &Permission<'_>) -> bool {
+        let giver = permission.given.subject_id.and_then(|giver| self.gate.facts.person(giver));
+        let may = giver.is_some_and(|giver| {
+            !giver.is_only_suspect() && (giver.is_potential_victim() || self.gate.facts.is_bringer(giver))
+        });
+        may && permission.given.permitted.contains(DataCategory::Suspects)
+    }
+
+    /// What a report consent would let go of this person's data; `None`: it does not concern this person.
+    fn by_report(&mut self, permission: &Permission<'_>) -> Option<Permitted> {
+        let person = self.person;
+        let reference = Reference::Consent(permission.given.consent_id);
+        if person.is_only_suspect() {
+            let named = permission.given.permitted.contains(DataCategory::Suspects);
+            return named.then(|| Permitted::all(suspects(permission)));
+        }
+        if permission.given.subject_id == Some(person.subject_id) {
+            return Some(Permitted::all(permission.about_bringer));
+        }
+        if self.gate.facts.is_bringer(person) || !person.is_potential_victim() {
+            return None;
+        }
+        if self.gate.consents.has_own_record(person.subject_id) {
+            self.say(ReasonCode::VictimRecordOutranks, reference);
+            return None;
+        }
+        let rule = self.gate.asking.policy.report_consent();
+        let identity = Reach::whole(Categories::only(DataCategory::Identity));
+        let identity = if rule.potential_victim_identity { identity } else { Reach::NOTHING };
+        let within = rule.potential_victim.union(identity);
+        let beyond = permission.permitted.intersection(self.wanted).difference(within.categories());
+        for category in beyond.iter() {
+            self.say_of(ReasonCode::ReportConsentCeiling, category, reference.clone());
+        }
+        Some(Permitted { categories: permission.permitted, within })
+    }
+
+    /// Whether a report consent may be used: the tip reviewed to be reported, the case triaged, and an investigating
+    /// agency of the place asking in order to investigate.
+    fn report_is_open(&mut self, permission: &Permission<'_>) -> bool {
+        let (facts, asking) = (self.gate.facts, self.gate.asking);
+        let reference = Reference::Consent(permission.given.consent_id);
+        let tip = permission.given.tip_id.and_then(|tip_id| facts.tip(tip_id));
+        let own_tip = tip.filter(|tip| tip.bringer == permission.given.subject_id);
+        let tip_reference = own_tip.map_or(reference.clone(), |tip| Reference::Tip(tip.tip_id));
+        let review = own_tip.map(|tip| tip.review);
+        let places = facts.places_of(self.person);
+        let needs = [
+            (asking.kind == RecipientKind::InvestigatingAgency, ReasonCode::ConsentOtherRecipient, &reference),
+            (asking.purpose == Purpose::Investigation, ReasonCode::ConsentOtherPurpose, &reference),
+            (facts.triage().is_some(), ReasonCode::NotTriaged, &Reference::None),
+            (own_tip.is_some(), ReasonCode::NoConsent, &reference),
+            (review != Some(None), ReasonCode::TipNotReviewed, &tip_reference),
+            (review != Some(Some(ReviewOutcome::DoNotReport)), ReasonCode::TipNotToReport, &tip_reference),
+            (asking.recipient.has_jurisdiction(places), ReasonCode::OutsideJurisdiction, &Reference::None),
+        ];
+        for (_, code, reference) in needs.iter().filter(|(holds, _, _)| !holds) {
+            self.say(*code, (*reference).clone());
+        }
+        needs.iter().all(|(holds, _, _)| *holds)
+    }
+
+    /// What the person denies this recipient; of suspects, what any potential victim or caller of the case denies.
+    fn denied(&mut self) -> Categories {
+        let facts = self.gate.facts;
+        if !self.person.is_only_suspect() {
+            return self.collect_denials(self.person, Categories::all());
+        }
+        let speaks =
+            |other: &&Person| !other.is_only_suspect() && (other.is_potential_victim() || facts.is_bringer(other));
+        let suspects = Categories::only(DataCategory::Suspects);
+        let speakers = facts.persons.iter().filter(speaks);
+        speakers.fold(Categories::EMPTY, |denied, other| denied.union(self.collect_denials(other, suspects)))
+    }
+
+    fn collect_denials(&mut self, whose: &Person, among: Categories) -> Categories {
+        let mut denied = Categories::EMPTY;
+        for (consent_id, categories) in self.gate.consents.denials(whose.subject_id) {
+            let categories = categories.intersection(among);
+            denied = denied.union(categories);
+            for category in categories.intersection(self.wanted).iter() {
+                let reference = Reference::Consent(consent_id);
+                self.found.reasons.push(Reason::of(
+                    ReasonCode::ConsentDenies,
+                    self.person.subject_id,
+                    category,
+                    reference,
+                ));
+            }
+        }
+        denied
+    }
+
+    /// Adds a consent, within everything that bounds consent.
+    fn grant(&mut self, basis: Basis, permitted: Reach, until: Until) {
+        let gate = self.gate;
+        let wanted = permitted.within(self.wanted);
+        let Some(agreed) = gate.agreed else {
+            if !wanted.is_nothing() {
+                self.found.reasons.push(Reason::whole(ReasonCode::NoAgreement, Reference::None));
+            }
+            return;
+        };
+        for category in wanted.categories().difference(agreed).iter() {
+            let code = ReasonCode::CategoryNotInAgreement;
+            let reason = Reason { code, subject_id: None, category: Some(category), reference: Reference::None };
+            self.found.reasons.push(reason);
+        }
+        let reach = wanted.within(agreed).intersection(gate.ceiling);
+        if gate.consent_open && !reach.is_nothing() {
+            self.found.grants.push(Grant { basis, reach, until });
+        }
+    }
+
+    fn find_exceptions(&mut self) {
+        let gate = self.gate;
+        let statutory = gate.statutory.unwrap_or(Categories::EMPTY);
+        for standing in &gate.exceptions {
+            let reference = Reference::Exception(standing.exception.asserted.exception_id);
+            match exception::reach_of(standing, self.person, gate.facts, gate.asking, gate.asking.policy) {
+                Err(code) => self.say(code, reference),
+                Ok(reached) => {
+                    let reach = reached.within(self.wanted).within(statutory).intersection(gate.ceiling);
+                    for category in self.wanted.difference(reach.categories()).iter() {
+                        self.say_of(ReasonCode::ExceptionCeiling, category, reference.clone());
+                    }
+                    if !reach.is_nothing() {
+                        self.found.grants.push(Grant {
+                            basis: standing.basis(),
+                            reach,
+                            until: Until::Time(standing.until),
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says of every wanted category that nothing lets go what is missing.
+    fn explain_missing(&mut self) {
+        let reached = self.found.grants.iter().fold(Reach::NOTHING, |reach, grant| reach.union(grant.reach));
+        let bringer = self.gate.facts.is_bringer(self.person) && !self.person.is_only_suspect();
+        let spoke =
+            |found: &Found, codes: &[ReasonCode]| found.reasons.iter().any(|reason| codes.contains(&reason.code));
+        let no_exception = !spoke(&self.found, &[ReasonCode::NoException]);
+        for category in self.wanted.difference(reached.categories()).iter() {
+            self.say_of(ReasonCode::NoConsent, category, Reference::None);
+            if no_exception {
+                self.say_of(ReasonCode::NoException, category, Reference::None);
+            }
+            if bringer {
+                self.say_of(ReasonCode::BringerProtected, category, Reference::None);
+            }
+        }
+    }
+}
+
+/// What one record permits: categories, and how far at most.
+#[derive(Clone, Copy)]
+struct Permitted {
+    categories: Categories,
+    within: Reach,
+}
+
+impl Permitted {
+    const NOTHING: Self = Self { categories: Categories::EMPTY, within: Reach::NOTHING };
+
+    fn all(categories: Categories) -> Self {
+        Self { categories, within: Reach::whole(categories) }
+    }
+
+    fn within_denials(self, denied: Categories) -> Reach {
+        self.within.within(self.categories.difference(denied))
+    }
+}
+
+fn suspects(permission: &Permission<'_>) -> Categories {
+    permission.permitted.intersection(Categories::only(DataCategory::Suspects))
+}

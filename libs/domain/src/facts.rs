@@ -1,0 +1,538 @@
+//! What is known of a case at a revision: the fold of its events, as far as the gate and the ledger's admission need it.
+
+use crate::decision::{Basis, Mask, Request};
+use crate::event::{
+    Actor, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn, DisclosureDecided, ExceptionAsserted, Recorded,
+    ReferralReleased, TipReceived,
+};
+use crate::ids::{
+    ConsentId, DecisionId, DeliveryId, DisclosureId, ExceptionId, NarrativeId, Position, ReferralId, Revision,
+    SubjectId, TipId, UnitId,
+};
+use crate::set::{Jurisdictions, Roles};
+use crate::supersede::supersedes;
+use crate::time::Timestamp;
+use crate::vocabulary::{
+    AgeBand, Answer, Channel, ContactPermission, ExceptionKind, InstrumentKind, Jurisdiction, Outcome, PersonRole,
+    ReviewOutcome, Role, TriageLevel,
+};
+use serde::{Deserialize, Serialize};
+
+/// A person of a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The person.
+    pub subject_id: SubjectId,
+    /// What the person is in the case; roles are only ever added.
+    pub roles: Roles,
+    /// The newest assessment of age.
+    pub age: Option<AgeBand>,
+    /// Where the person was last recorded to be, where that was known.
+    pub place: Option<Jurisdiction>,
+    /// The newest instruction whether the person may be contacted; absent: do not.
+    pub contact: Option<ContactPermission>,
+}
+
+/// Whether somebody is under 18.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Majority {
+    /// Under 18.
+    Minor,
+    /// 18 or older.
+    Adult,
+    /// Not known.
+    Unknown,
+}
+
+impl Person {
+    const fn new(subject_id: SubjectId) -> Self {
+        Self { subject_id, roles: Roles::EMPTY, age: None, place: None, contact: None }
+    }
+
+    /// Whether everything about the person counts as [`crate::vocabulary::DataCategory::Suspects`]: a suspect who is
+    /// not also potential victim, child or caller. Someone both suspect and potential victim is treated as victim.
+    #[must_use]
+    pub fn is_only_suspect(&self) -> bool {
+        let treated_otherwise = Roles::from([PersonRole::PotentialVictim, PersonRole::Child, PersonRole::Caller]);
+        self.roles.contains(PersonRole::Suspect) && !self.roles.intersects(treated_otherwise)
+    }
+
+    /// Whether the person is a potential victim, whatever else.
+    #[must_use]
+    pub fn is_potential_victim(&self) -> bool {
+        self.roles.contains(PersonRole::PotentialVictim)
+    }
+
+    /// Whether the person is under 18, as far as known.
+    #[must_use]
+    pub const fn majority(&self) -> Majority {
+        match self.age {
+            Some(AgeBand::Under16 | AgeBand::From16To17 | AgeBand::Minor) => Majority::Minor,
+            Some(AgeBand::Exactly18 | AgeBand::From19 | AgeBand::Adult) => Majority::Adult,
+            None => Majority::Unknown,
+        }
+    }
+}
+
+/// A tip.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tip {
+    /// The tip.
+    pub tip_id: TipId,
+    /// How it came; absent is treated like a web form.
+    pub channel: Option<Channel>,
+    /// Who brought it, where recorded as a person.
+    pub bringer: Option<SubjectId>,
+    /// Whether it is said to concern somebody under 18.
+    pub concerns_minor: bool,
+    /// When it was received, for the clock of 24 hours.
+    pub received_at: Timestamp,
+    /// The newest review by a supervisor.
+    pub review: Option<ReviewOutcome>,
+}
+
+impl Tip {
+    /// Whether it waits for a supervisor before anything may leave on consent (hotline policy, row 9).
+    #[must_use]
+    pub const fn needs_review(&self) -> bool {
+        match self.channel {
+            Some(Channel::WebForm | Channel::Email) | None => true,
+            Some(Channel::Phone | Channel::Chat | Channel::InPerson) => false,
+        }
+    }
+}
+
+/// A record of consent, with where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentRecord {
+    /// Its revision: the order of the log decides what is newer.
+    pub revision: Revision,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// What it says.
+    pub act: ConsentAct,
+}
+
+/// The three things a person can do with consent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConsentAct {
+    /// Consent was given, possibly with denials in it.
+    Given(ConsentGiven),
+    /// Consent was refused.
+    Refused(ConsentRefused),
+    /// Consent was withdrawn.
+    Withdrawn(ConsentWithdrawn),
+}
+
+/// A confirmation of an exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Who confirmed: a supervisor, and another person than asserted.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A mandatory exception as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExceptionFacts {
+    /// What was asserted.
+    pub asserted: ExceptionAsserted,
+    /// Who asserted it.
+    pub by: Actor,
+    /// When it was recorded; its life counts from here.
+    pub at: Timestamp,
+    /// Its confirmation, where a valid one was recorded.
+    pub confirmation: Option<Confirmation>,
+    /// Whether it was lifted.
+    pub lifted: bool,
+}
+
+impl ExceptionFacts {
+    /// Whether it is a subpoena of the defence: a hold and a refusal, never a basis.
+    #[must_use]
+    pub fn is_defence_subpoena(&self) -> bool {
+        let kind = self.asserted.instrument.as_ref().and_then(|instrument| instrument.kind);
+        self.asserted.kind == ExceptionKind::LegalRequirement && kind == Some(InstrumentKind::DefenceSubpoena)
+    }
+}
+
+/// A decision as it stands in the case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionFacts {
+    /// The decision.
+    pub decision_id: DecisionId,
+    /// The revision of the event that records it.
+    pub revision: Revision,
+    /// What was asked.
+    pub request: Request,
+    /// The answer.
+    pub outcome: Outcome,
+    /// What it rests on.
+    pub bases: Vec<Basis>,
+    /// What it lets through.
+    pub mask: Mask,
+    /// Until when it may be released, exclusive; absent: it may not.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A referral as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferralFacts {
+    /// The release.
+    pub released: ReferralReleased,
+    /// How often it was delivered.
+    pub deliveries: u32,
+    /// Whether the recipient acknowledged it.
+    pub acknowledged: bool,
+    /// Whether it was recalled.
+    pub recalled: bool,
+}
+
+/// What is known of a case.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CaseFacts {
+    /// The last event's revision; 0: nothing is known.
+    pub revision: Revision,
+    /// The last event's position.
+    pub position: Position,
+    /// Whether the case was opened.
+    pub opened: bool,
+    /// Whether it is closed.
+    pub closed: bool,
+    /// The first event that could not be read, if any.
+    pub unreadable: Option<Revision>,
+    /// Where the case is, as said when it was opened.
+    pub jurisdiction: Option<Jurisdiction>,
+    /// The people of the case, sorted by id.
+    pub persons: Vec<Person>,
+    /// The tips, in the order of the log.
+    pub tips: Vec<Tip>,
+    /// The newest assessment of urgency; see [`Self::triage`].
+    pub assessed: Option<TriageLevel>,
+    /// Everything done with consent, in the order of the log.
+    pub consents: Vec<ConsentRecord>,
+    /// The exceptions, in the order of the log.
+    pub exceptions: Vec<ExceptionFacts>,
+    /// The decisions, in the order of the log.
+    pub decisions: Vec<DecisionFacts>,
+    /// The referrals, in the order of the log.
+    pub referrals: Vec<ReferralFacts>,
+    /// Whether a subpoena of the defence holds the case: nothing of it may be shredded.
+    pub legal_hold: bool,
+    /// The revision of the last event that makes open permits be decided again; see [`supersedes`].
+    pub superseding: Revision,
+    /// Ids that may not be used twice, of kinds the gate needs nothing else of.
+    pub narratives: Vec<NarrativeId>,
+    /// See `narratives`.
+    pub deliveries: Vec<DeliveryId>,
+    /// See `narratives`.
+    pub disclosures_outside: Vec<DisclosureId>,
+}
+
+impl CaseFacts {
+    /// The facts after one more event. Total: whatever the log holds has a meaning here, and what makes no sense in its
+    /// place changes nothing that would widen.
+    #[must_use]
+    pub fn evolve(mut self, recorded: &Recorded<CaseEvent>) -> Self {
+        self.apply(recorded);
+        self
+    }
+
+    /// The facts of a case from all its events, in order.
+    #[must_use]
+    pub fn from_events<'a>(events: impl IntoIterator<Item = &'a Recorded<CaseEvent>>) -> Self {
+        events.into_iter().fold(Self::default(), Self::evolve)
+    }
+
+    /// Like [`Self::evolve`], in place.
+    pub fn apply(&mut self, recorded: &Recorded<CaseEvent>) {
+        self.revision = recorded.revision;
+        self.position = recorded.position;
+        if supersedes(&recorded.event) {
+            self.superseding = recorded.revision;
+        }
+        self.apply_event(recorded);
+    }
+
+    fn apply_event(&mut self, recorded: &Recorded<CaseEvent>) {
+        match &recorded.event {
+            CaseEvent::CaseOpened(opened) => {
+                self.opened = true;
+                self.jurisdiction = self.jurisdiction.or(opened.jurisdiction);
+            }
+            CaseEvent::TipReceived(tip) => self.apply_tip(tip, recorded.recorded_at),
+            CaseEvent::PersonIdentified(identified) => {
+                let person = self.person_mut(identified.subject_id);
+                person.roles = person.roles.union(identified.roles);
+            }
+            CaseEvent::AgeAssessed(assessed) => self.person_mut(assessed.subject_id).age = assessed.band,
+            CaseEvent::ContactRecorded(contact) => {
+                let person = self.person_mut(contact.subject_id);
+                person.contact = contact.permission.or(person.contact);
+            }
+            CaseEvent::WhereaboutsRecorded(place) => {
+                // A record that does not say where leaves standing what was known before.
+                let person = self.person_mut(place.subject_id);
+                person.place = place.jurisdiction.or(person.place);
+            }
+            CaseEvent::NarrativeRecorded(narrative) => self.narratives.push(narrative.narrative_id),
+            CaseEvent::TriageAssessed(assessed) => self.assessed = Some(assessed.level),
+            CaseEvent::SupervisorReviewed(review) => {
+                if let Some(tip) = self.tips.iter_mut().find(|tip| tip.tip_id == review.tip_id) {
+                    // A review by somebody else than a supervisor can only hold back.
+                    let counts =
+                        recorded.actor.acts_as(Role::Supervisor) || review.outcome == ReviewOutcome::DoNotReport;
+                    tip.review = if counts { Some(review.outcome) } else { tip.review };
+                }
+            }
+            CaseEvent::ConsentGiven(given) => self.record_consent(recorded, ConsentAct::Given(given.clone())),
+            CaseEvent::ConsentRefused(refused) => self.record_consent(recorded, ConsentAct::Refused(refused.clone())),
+            CaseEvent::ConsentWithdrawn(withdrawn) => {
+                self.record_consent(recorded, ConsentAct::Withdrawn(withdrawn.clone()));
+            }
+            CaseEvent::ExceptionAsserted(asserted) => self.apply_exception(asserted, recorded),
+            CaseEvent::ExceptionConfirmed(confirmed) => self.apply_confirmation(confirmed.exception_id, recorded),
+            CaseEvent::ExceptionLifted(lifted) => {
+                if let Some(exception) = self.exception_mut(lifted.exception_id) {
+                    exception.lifted = true;
+                }
+            }
+            CaseEvent::DisclosureDecided(decided) => self.apply_decision(decided, recorded.revision),
+            CaseEvent::ReferralReleased(released) => self.referrals.push(ReferralFacts {
+                released: released.clone(),
+                deliveries: 0,
+                acknowledged: false,
+                recalled: false,
+            }),
+            CaseEvent::ReferralDelivered(delivered) => {
+                self.deliveries.push(delivered.delivery_id);
+                if let Some(referral) = self.referral_mut(delivered.referral_id) {
+                    referral.deliveries = referral.deliveries.saturating_add(1);
+                }
+            }
+            CaseEvent::ReferralAcknowledged(acknowledged) => {
+                if let Some(referral) = self.referral_mut(acknowledged.referral_id) {
+                    referral.acknowledged = true;
+                }
+            }
+            CaseEvent::ReferralRecalled(recalled) => {
+                if let Some(referral) = self.referral_mut(recalled.referral_id) {
+                    referral.recalled = true;
+                }
+            }
+            CaseEvent::DisclosedOutsideSystem(outside) => self.disclosures_outside.push(outside.disclosure_id),
+            CaseEvent::CaseClosed(_) => self.closed = true,
+            CaseEvent::CaseReopened(_) => self.closed = false,
+            CaseEvent::Unreadable => self.unreadable = self.unreadable.or(Some(recorded.revision)),
+            // Recorded about a person and of no weight for whether it may leave: the mask names categories, not events.
+            CaseEvent::SituationRecorded(_)
+            | CaseEvent::ImmigrationRecorded(_)
+            | CaseEvent::HealthRecorded(_)
+            | CaseEvent::FinancesRecorded(_)
+            | CaseEvent::SuspectDescribed(_) => {}
+        }
+    }
+
+    fn apply_tip(&mut self, tip: &TipReceived, received_at: Timestamp) {
+        self.tips.push(Tip {
+            tip_id: tip.tip_id,
+            channel: tip.channel,
+            bringer: tip.bringer_subject_id,
+            concerns_minor: tip.concerns_minor == Some(Answer::Yes),
+            received_at,
+            review: None,
+        });
+    }
+
+    fn record_consent(&mut self, recorded: &Recorded<CaseEvent>, act: ConsentAct) {
+        self.consents.push(ConsentRecord { revision: recorded.revision, recorded_at: recorded.recorded_at, act });
+    }
+
+    fn apply_exception(&mut self, asserted: &ExceptionAsserted, recorded: &Recorded<CaseEvent>) {
+        let exception = ExceptionFacts {
+            asserted: asserted.clone(),
+            by: recorded.actor.clone(),
+            at: recorded.recorded_at,
+            confirmation: None,
+            lifted: false,
+        };
+        self.legal_hold |= exception.is_defence_subpoena();
+        self.exceptions.push(exception);
+    }
+
+    /// Only a supervisor who is another person than asserted confirms, and nothing that was lifted comes back.
+    fn apply_confirmation(&mut self, exception_id: ExceptionId, recorded: &Recorded<CaseEvent>) {
+        if let Some(exception) = self.exception_mut(exception_id) {
+            let counts = recorded.actor.acts_as(Role::Supervisor)
+                && recorded.actor.is_another_person_than(&exception.by)
+                && exception.confirmation.is_none()
+                && !exception.lifted;
+            if counts {
+                exception.confirmation = Some(Confirmation { by: recorded.actor.clone(), at: recorded.recorded_at });
+            }
+        }
+    }
+
+    fn apply_decision(&mut self, decided: &DisclosureDecided, revision: Revision) {
+        self.decisions.push(DecisionFacts {
+            decision_id: decided.decision_id,
+            revision,
+            request: decided.request.clone(),
+            outcome: decided.outcome,
+            bases: decided.bases.clone(),
+            mask: decided.mask.clone(),
+            expires_at: decided.expires_at,
+        });
+    }
+
+    fn person_mut(&mut self, subject_id: SubjectId) -> &mut Person {
+        let place = match self.persons.binary_search_by_key(&subject_id, |person| person.subject_id) {
+            Ok(place) => place,
+            Err(place) => {
+                self.persons.insert(place, Person::new(subject_id));
+                place
+            }
+        };
+        #[expect(clippy::indexing_slicing, reason = "the search or the insertion just above put somebody there")]
+        &mut self.persons[place]
+    }
+
+    fn exception_mut(&mut self, exception_id: ExceptionId) -> Option<&mut ExceptionFacts> {
+        self.exceptions.iter_mut().find(|exception| exception.asserted.exception_id == exception_id)
+    }
+
+    fn referral_mut(&mut self, referral_id: ReferralId) -> Option<&mut ReferralFacts> {
+        self.referrals.iter_mut().find(|referral| referral.released.referral_id == referral_id)
+    }
+}
+
+/// Looking things up.
+impl CaseFacts {
+    /// A person of the case.
+    #[must_use]
+    pub fn person(&self, subject_id: SubjectId) -> Option<&Person> {
+        let place = self.persons.binary_search_by_key(&subject_id, |person| person.subject_id).ok()?;
+        self.persons.get(place)
+    }
+
+    /// A tip.
+    #[must_use]
+    pub fn tip(&self, tip_id: TipId) -> Option<&Tip> {
+        self.tips.iter().find(|tip| tip.tip_id == tip_id)
+    }
+
+    /// An exception.
+    #[must_use]
+    pub fn exception(&self, exception_id: ExceptionId) -> Option<&ExceptionFacts> {
+        self.exceptions.iter().find(|exception| exception.asserted.exception_id == exception_id)
+    }
+
+    /// A decision.
+    #[must_use]
+    pub fn decision(&self, decision_id: DecisionId) -> Option<&DecisionFacts> {
+        self.decisions.iter().find(|decision| decision.decision_id == decision_id)
+    }
+
+    /// A referral.
+    #[must_use]
+    pub fn referral(&self, referral_id: ReferralId) -> Option<&ReferralFacts> {
+        self.referrals.iter().find(|referral| referral.released.referral_id == referral_id)
+    }
+
+    /// Whether this id belongs to a record of consent or refusal.
+    #[must_use]
+    pub fn has_consent(&self, consent_id: ConsentId) -> bool {
+        self.consents.iter().any(|record| record.act.consent_id() == Some(consent_id))
+    }
+
+    /// Whether something happened since this revision that makes an open permit be decided again.
+    #[must_use]
+    pub fn superseded_since(&self, revision: Revision) -> bool {
+        self.superseding > revision
+    }
+
+    /// Whether somebody brought information to the case: has the role of caller, or is named as a tip's bringer.
+    #[must_use]
+    pub fn is_bringer(&self, person: &Person) -> bool {
+        person.roles.contains(PersonRole::Caller) || self.tips.iter().any(|tip| tip.bringer == Some(person.subject_id))
+    }
+
+    /// Whether the case is known to concern somebody under 18: by age of anybody who is not only a suspect, or by a tip.
+    #[must_use]
+    pub fn concerns_minor(&self) -> bool {
+        let minor = |person: &Person| !person.is_only_suspect() && person.majority() == Majority::Minor;
+        self.persons.iter().any(minor) || self.tips.iter().any(|tip| tip.concerns_minor)
+    }
+
+    /// The urgency that counts: a minor in the case makes it urgent whatever was assessed (hotline policy, row 10), but a
+    /// case nobody assessed is not triaged.
+    #[must_use]
+    pub fn triage(&self) -> Option<TriageLevel> {
+        match self.assessed {
+            Some(_) if self.concerns_minor() => Some(TriageLevel::Urgent),
+            assessed => assessed,
+        }
+    }
+
+    /// Where the case is: as said when it was opened, otherwise wherever its potential victims and children were seen.
+    #[must_use]
+    pub fn places(&self) -> Jurisdictions {
+        match self.jurisdiction {
+            Some(place) => Jurisdictions::only(place),
+            None => {
+                let concerned = Roles::from([PersonRole::PotentialVictim, PersonRole::Child]);
+                let seen = self.persons.iter().filter(|person| person.roles.intersects(concerned));
+                seen.filter_map(|person| person.place).collect()
+            }
+        }
+    }
+
+    /// Where a person is: as last recorded, otherwise where the case is. A suspect belongs to both.
+    #[must_use]
+    pub fn places_of(&self, person: &Person) -> Jurisdictions {
+        match person.place {
+            Some(place) if person.is_only_suspect() => Jurisdictions::only(place).union(self.places()),
+            Some(place) => Jurisdictions::only(place),
+            None => self.places(),
+        }
+    }
+
+    /// Whether the case is abroad: everything known of where it is lies outside Canada. What is not known is not abroad.
+    #[must_use]
+    pub fn is_abroad(&self) -> bool {
+        let concerned = Roles::from([PersonRole::PotentialVictim, PersonRole::Child]);
+        let seen = self.persons.iter().filter(|person| person.roles.intersects(concerned));
+        let places: Jurisdictions = seen.filter_map(|person| person.place).chain(self.jurisdiction).collect();
+        places == Jurisdictions::only(Jurisdiction::Abroad)
+    }
+
+    /// Whether what concerns a person can only be referred, never reported (hotline policy, row 16): the person is abroad,
+    /// or it is not known where the person is and the case is abroad. A suspect belongs to the case.
+    #[must_use]
+    pub fn is_abroad_for(&self, person: &Person) -> bool {
+        match person.place {
+            Some(place) if !person.is_only_suspect() => place == Jurisdiction::Abroad,
+            Some(_) | None => self.is_abroad(),
+        }
+    }
+
+    /// The referral's recipient unit, where it is released and not recalled.
+    #[must_use]
+    pub fn holder(&self, referral_id: ReferralId) -> Option<UnitId> {
+        let referral = self.referral(referral_id)?;
+        (!referral.recalled).then_some(referral.released.unit_id)
+    }
+}
+
+impl ConsentAct {
+    /// The id of the record, for consents and refusals.
+    #[must_use]
+    pub const fn consent_id(&self) -> Option<ConsentId> {
+        match self {
+            Self::Given(given) => Some(given.consent_id),
+            Self::Refused(refused) => Some(refused.consent_id),
+            Self::Withdrawn(_) => None,
+        }
+    }
+}

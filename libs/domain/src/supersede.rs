@@ -1,0 +1,44 @@
+//! Which events make an open permit be decided again.
+
+use crate::event::CaseEvent;
+
+/// Whether an event that follows a permitting decision makes that permit be decided again before anything is opened or
+/// released under it. Everything does, except what is listed here with the reason why it cannot change the answer.
+#[must_use]
+pub const fn supersedes(event: &CaseEvent) -> bool {
+    match event {
+        // They add content to a category, and the gate decides on categories, never on content. What is released is what
+        // stood at the decision's revision.
+        CaseEvent::SituationRecorded(_)
+        | CaseEvent::ImmigrationRecorded(_)
+        | CaseEvent::HealthRecorded(_)
+        | CaseEvent::FinancesRecorded(_)
+        | CaseEvent::SuspectDescribed(_)
+        | CaseEvent::NarrativeRecorded(_) => false,
+        // Another decision is an answer, not a fact: nothing in it enters a later one until something is released.
+        CaseEvent::DisclosureDecided(_) => false,
+        // The release before it already used up what a delivery uses up.
+        CaseEvent::ReferralDelivered(_) | CaseEvent::ReferralAcknowledged(_) => false,
+
+        // Consent, exceptions, reviews, urgency: the bases themselves.
+        CaseEvent::ConsentGiven(_)
+        | CaseEvent::ConsentRefused(_)
+        | CaseEvent::ConsentWithdrawn(_)
+        | CaseEvent::ExceptionAsserted(_)
+        | CaseEvent::ExceptionConfirmed(_)
+        | CaseEvent::ExceptionLifted(_)
+        | CaseEvent::TipReceived(_)
+        | CaseEvent::SupervisorReviewed(_)
+        | CaseEvent::TriageAssessed(_) => true,
+        // Who somebody is in the case, how old and where: whose category it is, who has jurisdiction, who is a minor.
+        CaseEvent::PersonIdentified(_) | CaseEvent::AgeAssessed(_) | CaseEvent::WhereaboutsRecorded(_) => true,
+        // A new safe-contact rule must travel with whatever leaves.
+        CaseEvent::ContactRecorded(_) => true,
+        // A release uses up consents for one disclosure; a recall takes away what a supplementary referral adds to; what
+        // was told outside may have used up the same wish.
+        CaseEvent::ReferralReleased(_) | CaseEvent::ReferralRecalled(_) | CaseEvent::DisclosedOutsideSystem(_) => true,
+        CaseEvent::CaseOpened(_) | CaseEvent::CaseClosed(_) | CaseEvent::CaseReopened(_) => true,
+        // What cannot be read may be any of these.
+        CaseEvent::Unreadable => true,
+    }
+}

@@ -1,0 +1,228 @@
+//! What a mask lets through, and how far.
+
+use crate::class::{Class, Generalisation, Whose};
+use crate::field::{About, Field, Member, Value};
+use crate::generalise::{Day, coarse};
+use crate::people::{People, Person};
+use crate::redacted::{
+    Redacted, RedactedCase, RedactedField, RedactedMember, RedactedPerson, RedactedRecord, RedactedValue,
+};
+use egide_domain::ids::{ExceptionId, SubjectId};
+use egide_domain::set::Roles;
+use egide_domain::vocabulary::{DataCategory, MaskLevel};
+use egide_domain::{Basis, Decision, MaskEntry, Permit};
+
+/// Told per person, from all the case's records together, so never again as the field of one record: an older record could be
+/// looser than a newer one, and roles could say who called.
+const TOLD_PER_PERSON: [&str; 2] = ["contact_recorded.safe_contact", "person_identified.roles"];
+
+/// Cuts an opened case down to what the permit's mask lets through.
+///
+/// A field leaves only if all of this holds: it is classified; it was not asked merely to find a service; it is data of a
+/// person (or of several together) and not of the bringer, the staff, the case or the record; it is no free text; the mask
+/// has an entry for that person, or for each of those several, in the category the field stands under for them; where it
+/// belongs to an exception, those entries rest on that exception. How far it leaves is the entry's level: whole as told;
+/// generalised, or left out where its generalisation does not understand it; facts only where it stands in the log as a fact
+/// that is not withheld when generalised.
+#[must_use]
+pub fn redact(permit: &Permit, people: &People, fields: Vec<Field>) -> Redacted<RedactedCase> {
+    let rule = Rule { decision: permit.decision(), people, today: Day::of(permit.decision().decided_at) };
+    let mut case = RedactedCase {
+        decision: permit.decision().clone(),
+        position: permit.position(),
+        people: Vec::new(),
+        together: Vec::new(),
+    };
+    let mut passed: Vec<Passed> = fields.into_iter().filter_map(|field| rule.pass(field)).collect();
+    // Stable: the fields of one record stay in the order of the contract.
+    passed.sort_by_key(|passed| (passed.category, std::cmp::Reverse(passed.record)));
+    for person in people.iter() {
+        let records = records_of(person.subject_id, &passed);
+        let roles = rule.roles(person);
+        if !records.is_empty() || !roles.is_empty() {
+            case.people.push(RedactedPerson {
+                subject_id: person.subject_id,
+                roles,
+                records,
+                safe_contact: rule.can_be_approached(person).then_some(person.safe_contact),
+            });
+        }
+    }
+    passed.reverse();
+    case.together = passed.into_iter().filter(|passed| passed.subject.is_none()).map(|passed| passed.field).collect();
+    Redacted::new(case)
+}
+
+/// A field that is let through, with what places it.
+struct Passed {
+    /// The person; absent: several together.
+    subject: Option<SubjectId>,
+    category: DataCategory,
+    level: MaskLevel,
+    record: egide_domain::ids::Revision,
+    month: Option<String>,
+    field: RedactedField,
+}
+
+struct Rule<'a> {
+    decision: &'a Decision,
+    people: &'a People,
+    today: Day,
+}
+
+impl Rule<'_> {
+    fn pass(&self, field: Field) -> Option<Passed> {
+        let category = releasable(&field.class)?;
+        if TOLD_PER_PERSON.iter().any(|told| field.path.starts_with(told)) {
+            return None;
+        }
+        let (subject, category, level) = match (&field.about, field.class.whose) {
+            (About::One(subject), Whose::Subject) => {
+                let person = self.people.get(*subject)?;
+                let level = self.level(person, category, field.only_under)?;
+                (Some(*subject), person.category_of(category), level)
+            }
+            (About::Several(subjects), Whose::Several) => {
+                (None, category, self.level_of_all(subjects, category, field.only_under)?)
+            }
+            (
+                About::Nobody | About::One(_) | About::Several(_),
+                Whose::Subject | Whose::Bringer | Whose::Several | Whose::Case | Whose::Staff | Whose::Record,
+            ) => return None,
+        };
+        let value = self.value(field.value, &field.class, level, &|inner: &Class| {
+            releasable(inner) == releasable(&field.class) && inner.whose == field.class.whose
+        })?;
+        let month = field.month.filter(|_| level > MaskLevel::FactsOnly);
+        let field_out = RedactedField { path: field.path, value };
+        Some(Passed { subject, category, level, record: field.record, month, field: field_out })
+    }
+
+    /// How far the mask lets a category of a person through, under this exception where one is named.
+    fn level(&self, person: &Person, category: DataCategory, only_under: Option<ExceptionId>) -> Option<MaskLevel> {
+        let entry = self.entry(person.subject_id, person.category_of(category))?;
+        let rests_on = |exception: ExceptionId| {
+            entry.bases.iter().filter_map(|index| usize::try_from(index).ok()).any(|index| {
+                matches!(self.decision.bases.get(index), Some(Basis::Exception(id, _)) if *id == exception)
+            })
+        };
+        only_under.is_none_or(rests_on).then_some(entry.level)
+    }
+
+    /// The lowest level of all of them; `None` when one is missing, or when there is nobody.
+    fn level_of_all(
+        &self,
+        subjects: &[SubjectId],
+        category: DataCategory,
+        only_under: Option<ExceptionId>,
+    ) -> Option<MaskLevel> {
+        let level = |subject: &SubjectId| self.level(self.people.get(*subject)?, category, only_under);
+        let levels: Option<Vec<MaskLevel>> = subjects.iter().map(level).collect();
+        levels?.into_iter().min()
+    }
+
+    fn entry(&self, subject: SubjectId, category: DataCategory) -> Option<&MaskEntry> {
+        let mut entries = self.decision.mask.entries().iter();
+        entries.find(|entry| entry.subject_id == subject && entry.category == category)
+    }
+
+    fn value(
+        &self,
+        value: Value,
+        class: &Class,
+        level: MaskLevel,
+        inner_may: &dyn Fn(&Class) -> bool,
+    ) -> Option<RedactedValue> {
+        let as_told = match level {
+            MaskLevel::Whole => true,
+            MaskLevel::Generalised if class.generalise == Generalisation::Keep => true,
+            MaskLevel::Generalised => return coarse(&value, class.generalise, self.today).map(RedactedValue::Coarse),
+            MaskLevel::FactsOnly => class.is_fact && class.generalise == Generalisation::Keep,
+        };
+        if as_told { self.told(value, level, inner_may) } else { None }
+    }
+
+    /// A value as told; an empty one is none. Fields inside records pass for themselves.
+    fn told(&self, value: Value, level: MaskLevel, inner_may: &dyn Fn(&Class) -> bool) -> Option<RedactedValue> {
+        Some(match value {
+            Value::Text(text) if text.is_empty() => return None,
+            Value::Text(text) => RedactedValue::Text(text),
+            Value::Texts(texts) if texts.is_empty() => return None,
+            Value::Texts(texts) => RedactedValue::Texts(texts),
+            Value::Number(number) => RedactedValue::Number(number),
+            Value::Flag(flag) => RedactedValue::Flag(flag),
+            Value::Code(code) => RedactedValue::Code(code),
+            Value::Codes(codes) if codes.is_empty() => return None,
+            Value::Codes(codes) => RedactedValue::Codes(codes),
+            Value::Records(records) => {
+                let member = |member: Member| self.member(member, level, inner_may);
+                let kept = records.into_iter().map(|record| record.into_iter().filter_map(member).collect::<Vec<_>>());
+                let kept: Vec<_> = kept.filter(|record| !record.is_empty()).collect();
+                if kept.is_empty() {
+                    return None;
+                }
+                RedactedValue::Records(kept)
+            }
+        })
+    }
+
+    fn member(&self, member: Member, level: MaskLevel, inner_may: &dyn Fn(&Class) -> bool) -> Option<RedactedMember> {
+        if matches!(member.value, Value::Records(_)) || !inner_may(&member.class) {
+            return None;
+        }
+        let value = self.value(member.value, &member.class, level, inner_may)?;
+        Some(RedactedMember { label: member.label, value })
+    }
+
+    /// What the person is in the case is part of the situation.
+    fn roles(&self, person: &Person) -> Roles {
+        let told = self.entry(person.subject_id, person.category_of(DataCategory::Situation)).is_some();
+        if told { person.roles_told() } else { Roles::EMPTY }
+    }
+
+    /// Whether the mask lets through anything by which the person could be found: then the safe-contact rules travel along.
+    fn can_be_approached(&self, person: &Person) -> bool {
+        let by = [DataCategory::Identity, DataCategory::Contact, DataCategory::Whereabouts, DataCategory::OtherPeople];
+        by.into_iter().any(|category| self.entry(person.subject_id, category).is_some())
+    }
+}
+
+/// The category of a class that may leave at all.
+fn releasable(class: &Class) -> Option<DataCategory> {
+    let never = class.match_only || class.generalise == Generalisation::Deidentified;
+    match class.category? {
+        DataCategory::Narrative | DataCategory::RecordKeeping => None,
+        _ if never => None,
+        category @ (DataCategory::Identity
+        | DataCategory::Contact
+        | DataCategory::Whereabouts
+        | DataCategory::Situation
+        | DataCategory::Health
+        | DataCategory::Immigration
+        | DataCategory::Finances
+        | DataCategory::Suspects
+        | DataCategory::OtherPeople) => Some(category),
+    }
+}
+
+/// A person's records: what came from the same event in the same category stands together. `passed` is sorted.
+fn records_of(subject: SubjectId, passed: &[Passed]) -> Vec<RedactedRecord> {
+    let mut records: Vec<(egide_domain::ids::Revision, RedactedRecord)> = Vec::new();
+    for field in passed.iter().filter(|passed| passed.subject == Some(subject)) {
+        match records.last_mut() {
+            Some((revision, record)) if *revision == field.record && record.category == field.category => {
+                record.fields.push(field.field.clone());
+            }
+            Some(_) | None => records.push((
+                field.record,
+                RedactedRecord {
+                    category: field.category,
+                    level: field.level,
+                    month: field.month.clone(),
+                    fields: vec![field.field.clone()],
+                },
+            )),
+        }
+    }
+    records.into_iter().map(|(_, record)| record).collect()
+}

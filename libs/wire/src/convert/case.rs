@@ -1,0 +1,214 @@
+//! Case events, facts only.
+
+use egide_domain::CaseEvent;
+use egide_domain::event as domain;
+use egide_domain::event::{Expiry, RecipientScope};
+use egide_domain::vocabulary as list;
+
+use super::decision::{bases, mask, request_from};
+use super::{
+    Listed as _, Unreadable, digest, id, ids, optional_digest, optional_id, optional_timestamp, read_all, required,
+};
+use crate::proto::egide::case::v1 as proto;
+use crate::proto::egide::case::v1::case_event::Payload;
+use crate::proto::egide::case::v1::consent_given::Expiry as WireExpiry;
+use crate::proto::egide::case::v1::recipient_scope::Scope;
+
+/// Reads a case event; anything not understood is [`CaseEvent::Unreadable`].
+#[must_use]
+pub fn case_event(event: &proto::CaseEvent) -> CaseEvent {
+    event.payload.as_ref().and_then(|payload| read(payload).ok()).unwrap_or(CaseEvent::Unreadable)
+}
+
+fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
+    Ok(match payload {
+        Payload::CaseOpened(event) => CaseEvent::CaseOpened(domain::CaseOpened {
+            channel: list::Channel::read(event.channel)?,
+            jurisdiction: list::Jurisdiction::read(event.jurisdiction)?,
+        }),
+        Payload::TipReceived(event) => CaseEvent::TipReceived(domain::TipReceived {
+            tip_id: id(&event.tip_id, "tip_id")?,
+            channel: list::Channel::read(event.channel)?,
+            bringer_subject_id: optional_id(&event.bringer_subject_id, "bringer_subject_id")?,
+            concerns_minor: list::Answer::read(event.concerns_minor)?,
+        }),
+        Payload::PersonIdentified(event) => CaseEvent::PersonIdentified(domain::PersonIdentified {
+            subject_id: id(&event.subject_id, "subject_id")?,
+            roles: read_all(&event.roles, "roles")?,
+        }),
+        Payload::AgeAssessed(event) => CaseEvent::AgeAssessed(domain::AgeAssessed {
+            subject_id: id(&event.subject_id, "subject_id")?,
+            band: list::AgeBand::read(event.band)?,
+        }),
+        Payload::ContactRecorded(event) => CaseEvent::ContactRecorded(domain::ContactRecorded {
+            subject_id: id(&event.subject_id, "subject_id")?,
+            permission: match &event.safe_contact {
+                Some(safe_contact) => list::ContactPermission::read(safe_contact.permission)?,
+                None => None,
+            },
+        }),
+        Payload::WhereaboutsRecorded(event) => CaseEvent::WhereaboutsRecorded(domain::WhereaboutsRecorded {
+            subject_id: id(&event.subject_id, "subject_id")?,
+            jurisdiction: list::Jurisdiction::read(event.jurisdiction)?,
+        }),
+        Payload::SituationRecorded(event) => CaseEvent::SituationRecorded(domain::SituationRecorded {
+            subject_id: id(&event.subject_id, "subject_id")?,
+        }),
+        Payload::ImmigrationRecorded(event) => CaseEvent::ImmigrationRecorded(domain::ImmigrationRecorded {
+            subject_id: id(&event.subject_id, "subject_id")?,
+        }),
+        Payload::HealthRecorded(event) => {
+            CaseEvent::HealthRecorded(domain::HealthRecorded { subject_id: id(&event.subject_id, "subject_id")? })
+        }
+        Payload::FinancesRecorded(event) => {
+            CaseEvent::FinancesRecorded(domain::FinancesRecorded { subject_id: id(&event.subject_id, "subject_id")? })
+        }
+        Payload::SuspectDescribed(event) => {
+            CaseEvent::SuspectDescribed(domain::SuspectDescribed { subject_id: id(&event.subject_id, "subject_id")? })
+        }
+        Payload::NarrativeRecorded(event) => CaseEvent::NarrativeRecorded(domain::NarrativeRecorded {
+            narrative_id: id(&event.narrative_id, "narrative_id")?,
+            subject_ids: ids(&event.subject_ids, "subject_ids")?,
+        }),
+        Payload::TriageAssessed(event) => {
+            CaseEvent::TriageAssessed(domain::TriageAssessed { level: required(event.level, "level")? })
+        }
+        Payload::SupervisorReviewed(event) => CaseEvent::SupervisorReviewed(domain::SupervisorReviewed {
+            tip_id: id(&event.tip_id, "tip_id")?,
+            outcome: required(event.outcome, "outcome")?,
+        }),
+        Payload::ConsentGiven(event) => CaseEvent::ConsentGiven(consent_given(event)?),
+        Payload::ConsentRefused(event) => CaseEvent::ConsentRefused(domain::ConsentRefused {
+            consent_id: id(&event.consent_id, "consent_id")?,
+            subject_id: id(&event.subject_id, "subject_id")?,
+            recipient: scope(event.recipient.as_ref())?,
+            denied: read_all(&event.denied, "denied")?,
+        }),
+        Payload::ConsentWithdrawn(event) => CaseEvent::ConsentWithdrawn(domain::ConsentWithdrawn {
+            consent_id: optional_id(&event.consent_id, "consent_id")?,
+            subject_id: optional_id(&event.subject_id, "subject_id")?,
+            categories: read_all(&event.categories, "categories")?,
+        }),
+        Payload::ExceptionAsserted(event) => CaseEvent::ExceptionAsserted(domain::ExceptionAsserted {
+            exception_id: id(&event.exception_id, "exception_id")?,
+            kind: required(event.kind, "kind")?,
+            subject_ids: ids(&event.subject_ids, "subject_ids")?,
+            grounds: read_all(&event.grounds, "grounds")?,
+            instrument: event.instrument.as_ref().map(instrument).transpose()?,
+            break_glass: event.break_glass,
+        }),
+        Payload::ExceptionConfirmed(event) => CaseEvent::ExceptionConfirmed(domain::ExceptionConfirmed {
+            exception_id: id(&event.exception_id, "exception_id")?,
+        }),
+        Payload::ExceptionLifted(event) => CaseEvent::ExceptionLifted(domain::ExceptionLifted {
+            exception_id: id(&event.exception_id, "exception_id")?,
+            reason: list::LiftReason::read(event.reason)?,
+        }),
+        Payload::DisclosureDecided(event) => CaseEvent::DisclosureDecided(disclosure_decided(event)?),
+        Payload::ReferralReleased(event) => CaseEvent::ReferralReleased(domain::ReferralReleased {
+            referral_id: id(&event.referral_id, "referral_id")?,
+            decision_id: id(&event.decision_id, "decision_id")?,
+            unit_id: id(&event.unit_id, "unit_id")?,
+            organization_id: id(&event.organization_id, "organization_id")?,
+            subject_ids: ids(&event.subject_ids, "subject_ids")?,
+            report_digest: digest(&event.report_digest, "report_digest")?,
+            supplementary_to: optional_id(&event.supplementary_to, "supplementary_to")?,
+        }),
+        Payload::ReferralDelivered(event) => CaseEvent::ReferralDelivered(domain::ReferralDelivered {
+            delivery_id: id(&event.delivery_id, "delivery_id")?,
+            referral_id: id(&event.referral_id, "referral_id")?,
+            decision_id: id(&event.decision_id, "decision_id")?,
+            unit_id: id(&event.unit_id, "unit_id")?,
+            channel: list::DeliveryChannel::read(event.channel)?,
+            report_digest: digest(&event.report_digest, "report_digest")?,
+            case_revision: egide_domain::ids::Revision(event.case_revision),
+        }),
+        Payload::ReferralAcknowledged(event) => CaseEvent::ReferralAcknowledged(domain::ReferralAcknowledged {
+            referral_id: id(&event.referral_id, "referral_id")?,
+            unit_id: id(&event.unit_id, "unit_id")?,
+        }),
+        Payload::ReferralRecalled(event) => CaseEvent::ReferralRecalled(domain::ReferralRecalled {
+            referral_id: id(&event.referral_id, "referral_id")?,
+            reason: list::RecallReason::read(event.reason)?,
+        }),
+        Payload::DisclosedOutsideSystem(event) => CaseEvent::DisclosedOutsideSystem(domain::DisclosedOutsideSystem {
+            disclosure_id: id(&event.disclosure_id, "disclosure_id")?,
+            unit_id: optional_id(&event.unit_id, "unit_id")?,
+            subject_ids: ids(&event.subject_ids, "subject_ids")?,
+            categories: read_all(&event.categories, "categories")?,
+        }),
+        Payload::CaseClosed(event) => {
+            CaseEvent::CaseClosed(domain::CaseClosed { closure: list::CaseClosure::read(event.closure)? })
+        }
+        Payload::CaseReopened(proto::CaseReopened {}) => CaseEvent::CaseReopened(domain::CaseReopened {}),
+    })
+}
+
+fn consent_given(event: &proto::ConsentGiven) -> Result<domain::ConsentGiven, Unreadable> {
+    Ok(domain::ConsentGiven {
+        consent_id: id(&event.consent_id, "consent_id")?,
+        subject_id: optional_id(&event.subject_id, "subject_id")?,
+        kind: list::ConsentKind::read(event.kind)?,
+        grantor: list::GrantorKind::read(event.grantor)?,
+        representative_subject_id: optional_id(&event.representative_subject_id, "representative_subject_id")?,
+        recipient: scope(event.recipient.as_ref())?,
+        purposes: read_all(&event.purposes, "purposes")?,
+        permitted: read_all(&event.permitted, "permitted")?,
+        denied: read_all(&event.denied, "denied")?,
+        not_before: optional_timestamp(event.not_before.as_ref(), "not_before")?,
+        expiry: match &event.expiry {
+            None => Expiry::Absent,
+            Some(WireExpiry::Unlimited(true)) => Expiry::Unlimited,
+            // "Unlimited: no" says neither until when nor that nothing was said.
+            Some(WireExpiry::Unlimited(false)) => return Err(Unreadable { field: "unlimited" }),
+            Some(WireExpiry::ExpiresAt(at)) => {
+                Expiry::At(super::timestamp(at).ok_or(Unreadable { field: "expires_at" })?)
+            }
+        },
+        standing: event.standing,
+        onward_sharing: event.onward_sharing,
+        speaking_freely: list::Answer::read(event.speaking_freely)?,
+        understood: list::Answer::read(event.understood)?,
+        supersedes: ids(&event.supersedes, "supersedes")?,
+        about_bringer: read_all(&event.about_bringer, "about_bringer")?,
+        tip_id: optional_id(&event.tip_id, "tip_id")?,
+    })
+}
+
+fn scope(scope: Option<&proto::RecipientScope>) -> Result<Option<RecipientScope>, Unreadable> {
+    let Some(scope) = scope.and_then(|scope| scope.scope.as_ref()) else { return Ok(None) };
+    Ok(Some(match scope {
+        Scope::OrganizationId(text) => RecipientScope::Organization(id(text, "organization_id")?),
+        Scope::UnitId(text) => RecipientScope::Unit(id(text, "unit_id")?),
+        Scope::RecipientKind(number) => RecipientScope::Kind(required(*number, "recipient_kind")?),
+        Scope::Anyone(true) => RecipientScope::Anyone,
+        Scope::Anyone(false) => return Err(Unreadable { field: "anyone" }),
+    }))
+}
+
+fn instrument(instrument: &proto::Instrument) -> Result<domain::Instrument, Unreadable> {
+    Ok(domain::Instrument {
+        kind: list::InstrumentKind::read(instrument.kind)?,
+        issuer: instrument.issuer.clone(),
+        issued_on: instrument.issued_on.clone(),
+        return_at: optional_timestamp(instrument.return_at.as_ref(), "return_at")?,
+        scope: read_all(&instrument.scope, "scope")?,
+        unit_id: optional_id(&instrument.unit_id, "unit_id")?,
+        document_digest: optional_digest(&instrument.document_digest, "document_digest")?,
+    })
+}
+
+fn disclosure_decided(event: &proto::DisclosureDecided) -> Result<domain::DisclosureDecided, Unreadable> {
+    Ok(domain::DisclosureDecided {
+        decision_id: id(&event.decision_id, "decision_id")?,
+        request: request_from(event.request.as_ref().ok_or(Unreadable { field: "request" })?)?,
+        outcome: required(event.outcome, "outcome")?,
+        bases: bases(&event.bases)?,
+        mask: mask(&event.mask)?,
+        decided_at: optional_timestamp(event.decided_at.as_ref(), "decided_at")?
+            .ok_or(Unreadable { field: "decided_at" })?,
+        expires_at: optional_timestamp(event.expires_at.as_ref(), "expires_at")?,
+        case_revision: egide_domain::ids::Revision(event.case_revision),
+        directory_revision: egide_domain::ids::Revision(event.directory_revision),
+    })
+}

@@ -1,0 +1,172 @@
+//! Opened events as flat, classified fields: what redaction works on.
+
+use egide_domain::ids::{ExceptionId, Revision, SubjectId};
+use egide_redaction::{About, Class, Field, Generalisation, Identifies, Member, Value, Whose};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value as Reflected};
+
+use crate::classification::{self as wire, SealUnder, event_class, field_class, is_sealed};
+use crate::convert::{Listed as _, Unreadable};
+use crate::descriptors::to_dynamic;
+use crate::proto::egide::case::v1::case_event::Payload as CasePayload;
+use crate::proto::egide::ledger::v1::RecordedEvent;
+use crate::proto::egide::ledger::v1::recorded_event::Payload;
+
+/// All fields of a case event that carry a value, each with its classification; nothing for events of other areas.
+///
+/// # Errors
+/// [`Unreadable`] when the event names people in a way that cannot be read: nothing of it may leave.
+pub fn flatten(event: &RecordedEvent) -> Result<Vec<Field>, Unreadable> {
+    let Some(Payload::CaseEvent(case_event)) = &event.payload else { return Ok(Vec::new()) };
+    let umbrella = to_dynamic(case_event).map_err(|_| Unreadable { field: "case_event" })?;
+    let Some((field, payload)) = umbrella.fields().next() else { return Ok(Vec::new()) };
+    let Some(payload) = payload.as_message() else { return Ok(Vec::new()) };
+    let context = Context {
+        about: about(payload)?,
+        record: Revision(event.revision),
+        // RFC 3339 begins with the month.
+        month: event.occurred_at.as_ref().map(|at| at.to_string().chars().take(7).collect()),
+        only_under: exception_of(case_event.payload.as_ref())?,
+    };
+    let mut fields = Vec::new();
+    context.collect(payload, field.name(), &mut fields);
+    Ok(fields)
+}
+
+/// What all fields of one event have in common.
+struct Context {
+    about: About,
+    record: Revision,
+    month: Option<String>,
+    only_under: Option<ExceptionId>,
+}
+
+impl Context {
+    fn collect(&self, message: &DynamicMessage, path: &str, fields: &mut Vec<Field>) {
+        for (descriptor, value) in message.fields() {
+            let path = format!("{path}.{}", descriptor.name());
+            if let (Some(inner), false) = (value.as_message(), is_well_known(&descriptor)) {
+                self.collect(inner, &path, fields);
+            } else if let Some(value) = flat(&descriptor, value) {
+                fields.push(Field {
+                    about: self.about.clone(),
+                    record: self.record,
+                    month: self.month.clone(),
+                    path,
+                    class: class(&descriptor),
+                    only_under: self.only_under,
+                    value,
+                });
+            }
+        }
+    }
+}
+
+/// The people an event is about, by how it is sealed.
+fn about(payload: &DynamicMessage) -> Result<About, Unreadable> {
+    let seal_under = event_class(&payload.descriptor()).map_or(SealUnder::Unspecified, |class| class.seal_under());
+    if let Some(several) = payload.get_field_by_name("subject_ids") {
+        let people = several.as_list().unwrap_or_default().iter().map(|item| subject(item, "subject_ids"));
+        return people.collect::<Result<_, _>>().map(About::Several);
+    }
+    let one = payload.get_field_by_name("subject_id").filter(|_| seal_under == SealUnder::Subject);
+    one.map_or(Ok(About::Nobody), |one| subject(&one, "subject_id").map(About::One))
+}
+
+fn subject(value: &Reflected, field: &'static str) -> Result<SubjectId, Unreadable> {
+    value.as_str().and_then(|text| text.parse().ok()).ok_or(Unreadable { field })
+}
+
+fn exception_of(payload: Option<&CasePayload>) -> Result<Option<ExceptionId>, Unreadable> {
+    let Some(CasePayload::ExceptionAsserted(asserted)) = payload else { return Ok(None) };
+    asserted.exception_id.parse().map(Some).map_err(|_| Unreadable { field: "exception_id" })
+}
+
+fn is_well_known(field: &FieldDescriptor) -> bool {
+    matches!(field.kind(), Kind::Message(message) if !message.package_name().starts_with("egide."))
+}
+
+/// The value as redaction knows it; bytes, maps and messages of other packages never leave through a mask.
+fn flat(field: &FieldDescriptor, value: &Reflected) -> Option<Value> {
+    let Some(items) = value.as_list() else { return scalar(field, value) };
+    let kind = field.kind();
+    if kind.as_enum().is_some() {
+        Some(Value::Codes(items.iter().filter_map(|item| code(field, item)).collect()))
+    } else if kind == Kind::String {
+        Some(Value::Texts(items.iter().filter_map(Reflected::as_str).map(str::to_owned).collect()))
+    } else if kind.as_message().is_some_and(|message| message.package_name().starts_with("egide.")) {
+        Some(Value::Records(items.iter().filter_map(Reflected::as_message).map(members).collect()))
+    } else {
+        None
+    }
+}
+
+fn scalar(field: &FieldDescriptor, value: &Reflected) -> Option<Value> {
+    if field.kind().as_enum().is_some() {
+        return code(field, value).map(Value::Code);
+    }
+    let text = value.as_str().map(|text| Value::Text(text.to_owned()));
+    let flag = || value.as_bool().map(Value::Flag);
+    let number = || value.as_u32().map(u64::from).or_else(|| value.as_u64()).map(Value::Number);
+    text.or_else(flag).or_else(number)
+}
+
+fn code(field: &FieldDescriptor, value: &Reflected) -> Option<String> {
+    let number = value.as_enum_number().filter(|number| *number != 0)?;
+    Some(field.kind().as_enum()?.get_value(number)?.name().to_owned())
+}
+
+fn members(message: &DynamicMessage) -> Vec<Member> {
+    let name = snake(message.descriptor().name());
+    message
+        .fields()
+        .filter_map(|(field, value)| {
+            let value = flat(&field, value)?;
+            Some(Member { label: format!("{name}.{}", field.name()), class: class(&field), value })
+        })
+        .collect()
+}
+
+fn snake(name: &str) -> String {
+    let mut result = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !result.is_empty() {
+            result.push('_');
+        }
+        result.extend(letter.to_lowercase());
+    }
+    result
+}
+
+/// A field's classification as redaction knows it; what is not classified whole withholds.
+#[must_use]
+pub fn class(field: &FieldDescriptor) -> Class {
+    let Some(class) = field_class(field) else { return Class::UNCLASSIFIED };
+    Class {
+        category: egide_domain::vocabulary::DataCategory::read(class.category).ok().flatten(),
+        identifies: match class.identifies() {
+            wire::Identifies::None => Identifies::None,
+            wire::Identifies::Quasi => Identifies::Quasi,
+            wire::Identifies::Direct | wire::Identifies::Unspecified => Identifies::Direct,
+        },
+        is_fact: !is_sealed(field),
+        whose: match class.whose() {
+            wire::Whose::Subject => Whose::Subject,
+            wire::Whose::Bringer => Whose::Bringer,
+            wire::Whose::Several => Whose::Several,
+            wire::Whose::Case => Whose::Case,
+            wire::Whose::Staff => Whose::Staff,
+            wire::Whose::Record | wire::Whose::Unspecified => Whose::Record,
+        },
+        generalise: match class.generalise() {
+            wire::Generalisation::Keep => Generalisation::Keep,
+            wire::Generalisation::Month => Generalisation::Month,
+            wire::Generalisation::Year => Generalisation::Year,
+            wire::Generalisation::AgeGroup => Generalisation::AgeGroup,
+            wire::Generalisation::Province => Generalisation::Province,
+            wire::Generalisation::NumberBand => Generalisation::NumberBand,
+            wire::Generalisation::Deidentified => Generalisation::Deidentified,
+            wire::Generalisation::Withhold | wire::Generalisation::Unspecified => Generalisation::Withhold,
+        },
+        match_only: class.match_only,
+    }
+}

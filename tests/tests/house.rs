@@ -1,0 +1,91 @@
+//! The house keeps its order: who may depend on whom.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Direct, normal (not dev, not build) dependencies of every package of the workspace.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+    let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
+    metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| {
+            let normal = package["dependencies"].as_array().unwrap().iter().filter(|entry| entry["kind"].is_null());
+            (name(package), normal.map(name).collect())
+        })
+        .collect()
+}
+
+const PURE: [&str; 3] = ["egide-domain", "egide-redaction", "egide-report"];
+const ADAPTERS: [&str; 5] =
+    ["egide-eventlog", "egide-vault", "egide-projection", "egide-servicekit", "egide-testkit"];
+const SERVICES: [&str; 4] = ["egide-ledger", "egide-disclosure", "egide-audit", "egide-directory"];
+
+#[test]
+fn the_core_is_pure() {
+    let allowed = ["serde", "serde_json", "serde_json_canonicalizer", "thiserror", "zeroize"];
+    let dependencies = dependencies();
+    for core in PURE {
+        for dependency in &dependencies[core] {
+            assert!(
+                allowed.contains(&dependency.as_str()) || PURE.contains(&dependency.as_str()),
+                "{core} must not depend on {dependency}"
+            );
+        }
+    }
+}
+
+#[test]
+fn services_never_depend_on_services_and_nothing_but_the_binary_depends_on_them() {
+    for (package, uses) in dependencies() {
+        let services: Vec<_> = uses.iter().filter(|name| SERVICES.contains(&name.as_str())).collect();
+        assert!(
+            services.is_empty() || ["egide", "egide-tests"].contains(&package.as_str()),
+            "{package} must not depend on {services:?}"
+        );
+    }
+}
+
+#[test]
+fn dependencies_point_from_adapters_to_wire_to_the_core() {
+    let dependencies = dependencies();
+    let below_wire: BTreeSet<&str> = PURE.into_iter().collect();
+    for dependency in dependencies["egide-wire"].iter().filter(|name| name.starts_with("egide-")) {
+        assert!(below_wire.contains(dependency.as_str()), "egide-wire must not depend on {dependency}");
+    }
+    assert!(dependencies["egide-crypto"].iter().all(|name| !name.starts_with("egide-")), "egide-crypto stands alone");
+    for adapter in ADAPTERS {
+        for dependency in &dependencies[adapter] {
+            assert!(!SERVICES.contains(&dependency.as_str()), "{adapter} must not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn each_outside_world_has_one_door() {
+    let doors: [(&str, &[&str]); 4] = [
+        ("async-nats", &["egide-eventlog"]),
+        ("sled", &["egide-projection"]),
+        ("ring", &["egide-crypto"]),
+        ("prost-build", &[]),
+    ];
+    let dependencies = dependencies();
+    for (outside, allowed) in doors {
+        for (package, uses) in &dependencies {
+            assert!(
+                !uses.contains(outside) || allowed.contains(&package.as_str()) || package == "egide-tests",
+                "{package} must not depend on {outside}"
+            );
+        }
+    }
+}
