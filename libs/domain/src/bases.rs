@@ -70,9 +70,7 @@ impl Search<'_, '_> {
                 let failures = permission.failures.iter();
                 let reasons = failures.map(|code| Reason::person(code, self.person.subject_id, Reference::Consent(id)));
                 self.found.reasons.extend(reasons);
-            } else if !report {
-                self.grant(basis, permitted.within_denials(denied), permission.until);
-            } else if !abroad && self.report_is_open(permission) {
+            } else if !report || (!abroad && self.report_is_open(permission)) {
                 self.grant(basis, permitted.within_denials(denied), permission.until);
             }
         }

@@ -156,12 +156,12 @@ impl<'a> Gate<'a> {
         refuse_supplementary(facts, request, &mut reasons);
         let asking = refuse_recipient(request, recipient, policy, now, delivering, &mut reasons);
         let Some((asking, ceiling)) = asking.filter(|_| reasons.is_empty()) else { return Err(reasons) };
-        let anonymous = asking.recipient.is_anonymous_only();
+        let anonymity = asking.recipient.is_anonymous_only().then(|| policy.anonymous());
         let mut gate = Self {
             facts,
             request,
             asking,
-            ceiling: if anonymous { ceiling.intersection(policy.anonymous()) } else { ceiling },
+            ceiling: anonymity.map_or(ceiling, |most| most.intersection(ceiling)),
             agreed: asking.recipient.agreed(asking.purpose, now),
             statutory: policy.statutory_agreement(asking.kind, asking.purpose),
             consent_open: true,
@@ -170,14 +170,14 @@ impl<'a> Gate<'a> {
             wanted: request.categories.difference(never_released()),
             draft: Draft::default(),
         };
-        gate.explain_categories(ceiling);
+        gate.explain_categories(anonymity);
         gate.close_consent_for_tips();
         gate.find_exceptions();
         Ok(gate)
     }
 
     /// Says of categories asked for why nobody's are released, whatever the basis.
-    fn explain_categories(&mut self, before_anonymity: Reach) {
+    fn explain_categories(&mut self, anonymity: Option<Reach>) {
         let asked = self.request.categories;
         if asked.is_empty() {
             self.draft.whole(ReasonCode::CategoryNotReleasable, Reference::None);
@@ -195,10 +195,10 @@ impl<'a> Gate<'a> {
                 refuse(category, ReasonCode::NarrativeWithheld);
             } else if never_released().contains(category) {
                 refuse(category, ReasonCode::CategoryNotReleasable);
-            } else if !before_anonymity.categories().contains(category) {
-                refuse(category, ReasonCode::CategoryNotOfPurpose);
-            } else if self.ceiling.level(category) != before_anonymity.level(category) {
+            } else if anonymity.is_some_and(|most| most.level(category).is_none()) {
                 refuse(category, ReasonCode::AnonymousOnly);
+            } else if self.ceiling.level(category).is_none() {
+                refuse(category, ReasonCode::CategoryNotOfPurpose);
             }
         }
     }

@@ -229,7 +229,8 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_withheld() {
-        for text in ["", "last March", "2026-3-09", "2026-13", "2026-02-30", "2026-03-09T04:00", "26-03-09", "٢٠٢٦"] {
+        for text in ["", "last March", "2026-3-09", "2026-13", "2026-02-30", "2026-03-09T04:00", "26-03-09", "٢٠٢٦"]
+        {
             for how in [Generalisation::Month, Generalisation::Year, Generalisation::AgeGroup] {
                 assert!(coarse_text(text, how).is_none(), "{text}");
             }

@@ -102,9 +102,9 @@ impl Rule<'_> {
     fn level(&self, person: &Person, category: DataCategory, only_under: Option<ExceptionId>) -> Option<MaskLevel> {
         let entry = self.entry(person.subject_id, person.category_of(category))?;
         let rests_on = |exception: ExceptionId| {
-            entry.bases.iter().filter_map(|index| usize::try_from(index).ok()).any(|index| {
-                matches!(self.decision.bases.get(index), Some(Basis::Exception(id, _)) if *id == exception)
-            })
+            entry.bases.iter().filter_map(|index| usize::try_from(index).ok()).any(
+                |index| matches!(self.decision.bases.get(index), Some(Basis::Exception(id, _)) if *id == exception),
+            )
         };
         only_under.is_none_or(rests_on).then_some(entry.level)
     }
@@ -151,9 +151,15 @@ impl Rule<'_> {
             Value::Texts(texts) => RedactedValue::Texts(texts),
             Value::Number(number) => RedactedValue::Number(number),
             Value::Flag(flag) => RedactedValue::Flag(flag),
+            Value::Code(code) if says_nothing(&code) => return None,
             Value::Code(code) => RedactedValue::Code(code),
-            Value::Codes(codes) if codes.is_empty() => return None,
-            Value::Codes(codes) => RedactedValue::Codes(codes),
+            Value::Codes(mut codes) => {
+                codes.retain(|code| !says_nothing(code));
+                if codes.is_empty() {
+                    return None;
+                }
+                RedactedValue::Codes(codes)
+            }
             Value::Records(records) => {
                 let member = |member: Member| self.member(member, level, inner_may);
                 let kept = records.into_iter().map(|record| record.into_iter().filter_map(member).collect::<Vec<_>>());
@@ -203,6 +209,11 @@ fn releasable(class: &Class) -> Option<DataCategory> {
         | DataCategory::Suspects
         | DataCategory::OtherPeople) => Some(category),
     }
+}
+
+/// The contract's zero values.
+fn says_nothing(code: &str) -> bool {
+    code.is_empty() || code.ends_with("_UNSPECIFIED")
 }
 
 /// A person's records: what came from the same event in the same category stands together. `passed` is sorted.

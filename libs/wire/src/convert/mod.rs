@@ -80,7 +80,7 @@ fn optional_digest(bytes: &[u8], field: &'static str) -> Result<Option<[u8; 32]>
 
 /// Who acted; a role this version does not know counts as none.
 #[must_use]
-pub fn actor(actor: Option<&ledger_proto::Actor>) -> Actor {
+pub fn actor(actor: Option<&case_proto::Actor>) -> Actor {
     let filled = |text: &str| if text.is_empty() { None } else { Some(text.to_owned()) };
     Actor {
         service: actor.map(|actor| actor.service.clone()).unwrap_or_default(),
@@ -91,8 +91,8 @@ pub fn actor(actor: Option<&ledger_proto::Actor>) -> Actor {
 
 /// Who acted, for the log.
 #[must_use]
-pub fn to_actor(actor: &Actor, unit_id: &str) -> ledger_proto::Actor {
-    ledger_proto::Actor {
+pub fn to_actor(actor: &Actor, unit_id: &str) -> case_proto::Actor {
+    case_proto::Actor {
         service: actor.service.clone(),
         person: actor.person.clone().unwrap_or_default(),
         role: actor.role.map(|role| role.name().to_owned()).unwrap_or_default(),
