@@ -2,7 +2,7 @@
 //!
 //! Released = requested ∩ basis ∩ purpose ∩ the recipient's agreement, person by person and category by category:
 //!
-//! 1. What refuses the request as a whole is asked first ([`Gate::enter`]): case, recipient, purpose, first referral.
+//! 1. What refuses the request as a whole is asked first (`Gate::enter`): case, recipient, purpose, first referral.
 //! 2. Each person's bases are found: consent, report consent, exceptions ([`crate::consent`], [`crate::exception`]).
 //!    Consent waits for triage and tip review; exceptions do not.
 //! 3. Each basis is cut to the ceiling of purpose and recipient and to the agreement. For an exception the standing
@@ -266,13 +266,14 @@ impl<'a> Gate<'a> {
     }
 
     fn go_through(&mut self, person: &Person) {
-        let wanted = wanted_of(person, self.wanted).intersection(self.ceiling.categories());
+        let possible = wanted_of(person, self.wanted);
+        if possible.is_empty() {
+            // About a suspect everything stands under one category, about nobody else anything does; it was not asked so.
+            let code = ReasonCode::CategoryNotReleasable;
+            self.draft.reasons.push(Reason::person(code, person.subject_id, Reference::None));
+        }
+        let wanted = possible.intersection(self.ceiling.categories());
         if wanted.is_empty() {
-            // Everything about a suspect stands under one category, which was not asked for.
-            if person.is_only_suspect() && !self.request.categories.contains(DataCategory::Suspects) {
-                let code = ReasonCode::CategoryNotReleasable;
-                self.draft.reasons.push(Reason::person(code, person.subject_id, Reference::None));
-            }
             return;
         }
         let mut found = grants_of(self, person, wanted);

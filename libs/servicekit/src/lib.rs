@@ -1,3 +1,22 @@
-//! The one shape of a process: configuration, identity, gRPC server, signals, clock, nats-server child
+//! The one shape of a process: read the configuration, know who calls, serve gRPC within limits, report, and end in order
+//! when asked.
+//!
+//! *In scope*: the clock, exit codes and configuration errors, key files, who calls and how that is proved ([`identity`]),
+//! who may call what ([`access`]), the gRPC server with its limits ([`serve`]), calls to other services ([`channel`]), logs
+//! and metrics without content ([`telemetry`]), signals and the timed drain ([`shutdown`]), the embedded `nats-server`
+//! ([`nats`]).
+//!
+//! *Out of scope*: what any method does, the log (`egide-eventlog`), ciphers and signatures (`egide-crypto`), the contract
+//! (`egide-wire`).
 
+pub mod access;
+pub mod channel;
+pub mod clock;
+pub mod config;
+pub mod exit;
+pub mod identity;
+pub mod key_file;
 pub mod nats;
+pub mod serve;
+pub mod shutdown;
+pub mod telemetry;

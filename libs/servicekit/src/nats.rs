@@ -15,9 +15,7 @@ mod supervise;
 mod tests;
 
 use std::{
-    fmt,
-    fs::File,
-    io,
+    fmt, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -29,7 +27,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use self::home::{Home, at, private_file};
+use self::home::{Home, Lock, at, private_file};
 pub use self::{
     locate::{MINIMUM_VERSION, ServerVersion, locate_nats_server},
     supervise::RESTARTS_IN_A_ROW_MAX,
@@ -207,7 +205,7 @@ pub struct NatsChild {
     // INVARIANT: `None` whenever no process of ours is alive: before a start, and once an end was seen.
     child: Option<Child>,
     // Declared last, so released last: nobody may take the directory while the child still runs.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl NatsChild {

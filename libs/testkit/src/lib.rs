@@ -1,1 +1,30 @@
-//! Real NATS and real services for tests
+//! What tests stand on: a real `nats-server` of their own, tokens for anybody, faults between two parties, markers that must
+//! never be seen again, and waiting with a bound instead of sleeping.
+//!
+//! *In scope*: everything that tests of several crates need and that knows no service: whoever uses it starts the services
+//! and hands what runs to the [`TestWorld`].
+//!
+//! *Out of scope*: the services themselves, cases and events (the tests' own business), assertions.
+//!
+//! Everything here panics when it cannot do its work: a test stops at the first surprise.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise, and this crate is part of tests only"
+)]
+
+mod identity;
+mod ids;
+mod marker;
+mod nats;
+mod proxy;
+mod wait;
+mod world;
+
+pub use identity::TestIdentity;
+pub use ids::{fresh_id, numbered_id};
+pub use marker::{Found, Markers};
+pub use nats::TestNats;
+pub use proxy::{Fault, FaultProxy};
+pub use wait::{PATIENCE, wait_until, within};
+pub use world::TestWorld;

@@ -1,1 +1,72 @@
-//! Recipients, units and agreements
+//! The directory of recipients as a service: organisations, their units, the agreements with them, and who is suspended.
+//!
+//! *In scope*: checking what partnership specialists send, appending it through the ledger at the revision it was made on,
+//! a projection of what stands, and reading it, one's own writes included.
+//!
+//! *Out of scope*: what an agreement allows (`egide-domain`), who may change the directory (the access table and the
+//! ledger's), services that people are referred to, and anything about a case.
+
+mod change;
+mod model;
+mod page;
+mod service;
+mod validate;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use egide_eventlog::EventLog;
+use egide_projection::{Projection, ProjectionError};
+use egide_servicekit::channel::Upstream;
+use egide_servicekit::identity::Verifier;
+use egide_servicekit::serve::{self, Api, Running, ServeConfig};
+use egide_servicekit::shutdown::Shutdown;
+use egide_wire::proto::egide::directory::v1::directory_service_server::DirectoryServiceServer;
+
+use crate::change::Changes;
+use crate::model::Recipients;
+use crate::service::Directory;
+
+/// The role's name.
+pub const ROLE: &str = "directory";
+
+/// What the service needs.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Checks who calls.
+    pub verifier: Arc<Verifier>,
+    /// The log, opened.
+    pub log: EventLog,
+    /// Directory of the projection.
+    pub projection: PathBuf,
+    /// The ledger, called as the service `directory`; the caller's person is put in for every call.
+    pub ledger: Upstream,
+}
+
+/// The service could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its projection.
+    #[error("directory: {0}")]
+    Projection(#[from] ProjectionError),
+    /// Its server.
+    #[error(transparent)]
+    Serve(#[from] serve::Error),
+}
+
+/// Starts the service; answers when it takes calls. It stops by itself, with the reason, when the log cannot be trusted.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
+    let Config { listen, verifier, log, projection, ledger } = config;
+    let projection = Projection::open(projection, Recipients, log.incarnation())?;
+    let directory = Directory::new(projection.clone(), Changes::new(projection.clone(), ledger));
+    let api = Api::new().with(DirectoryServiceServer::new(directory));
+    let running = serve::serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown).await?;
+    // It follows for as long as requests are answered: they wait for what they have written.
+    Ok(running.beside(async move { projection.run(&log, std::future::pending()).await }))
+}

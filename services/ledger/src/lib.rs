@@ -1,1 +1,27 @@
-//! The only writer of case events and the only holder of keys
+//! The ledger: the only writer of events and the only holder of keys.
+//!
+//! *In scope*: who may emit what (`emitters.json`), what is wrong with a request, sealing what identifies somebody and binding
+//! it to its place, writing blocks of commits in one order (revisions, idempotency, admission by the case's state), proof that
+//! a commit is durable, reading cases with every look recorded, opening what a committed permit or delivery covers.
+//!
+//! *Out of scope*: whether anything may leave (the gate in `egide-domain`, asked by the disclosure service), redaction and
+//! reports, the log and its chain (`egide-eventlog`), data keys (`egide-vault`), who callers are (`egide-servicekit`).
+
+mod acknowledge;
+mod command;
+mod emitters;
+mod envelope;
+mod ledger;
+mod limit;
+mod mask;
+mod model;
+mod payload;
+mod read;
+mod recent;
+mod refuse;
+mod service;
+mod start;
+mod validate;
+mod writer;
+
+pub use start::{Config, Error, start};

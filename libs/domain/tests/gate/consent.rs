@@ -1,14 +1,14 @@
 //! The consent algebra, statement by statement.
 
 use crate::story::*;
+use egide_domain::CaseEvent;
 use egide_domain::event::{Expiry, RecipientScope};
 use egide_domain::ids::Revision;
+use egide_domain::vocabulary::Channel;
 use egide_domain::vocabulary::{
     Answer, ConsentKind, DataCategory::*, GrantorKind, MaskLevel, PersonRole, Purpose::*, ReasonCode, RecipientKind,
     ReviewOutcome,
 };
-use egide_domain::CaseEvent;
-use egide_domain::vocabulary::Channel;
 
 fn given() -> Story {
     Story::with_people()
@@ -52,9 +52,8 @@ fn permissions_add_up() {
 
 #[test]
 fn each_mask_entry_names_the_bases_that_let_it_through() {
-    let story = given()
-        .consents(to_shelter(1).permitting(&[Contact]))
-        .consents(to_shelter(2).permitting(&[Contact, Identity]));
+    let story =
+        given().consents(to_shelter(1).permitting(&[Contact])).consents(to_shelter(2).permitting(&[Contact, Identity]));
     let decision = story.when(&asked(&[Contact, Identity])).0;
     let indexes: Vec<Vec<u32>> = decision.mask.entries().iter().map(|entry| entry.bases.iter().collect()).collect();
     assert_eq!(indexes, [vec![1], vec![0, 1]]);
@@ -72,25 +71,26 @@ fn a_denial_in_one_record_beats_a_permission_in_another() {
 
 #[test]
 fn a_newer_refusal_beats_an_older_permission() {
-    let story = given()
-        .consents(to_shelter(1).permitting(&[Contact, Identity]))
-        .refuses(2, VICTIM, shelter().scope(), &[Identity]);
+    let story = given().consents(to_shelter(1).permitting(&[Contact, Identity])).refuses(
+        2,
+        VICTIM,
+        shelter().scope(),
+        &[Identity],
+    );
     story.when(&asked(&[Contact, Identity])).permits(&[(VICTIM, Contact)]);
 }
 
 #[test]
 fn a_refusal_that_names_nothing_refuses_everything() {
-    let story = given()
-        .consents(to_shelter(1).permitting(&[Contact, Identity]))
-        .refuses(2, VICTIM, shelter().scope(), &[]);
+    let story =
+        given().consents(to_shelter(1).permitting(&[Contact, Identity])).refuses(2, VICTIM, shelter().scope(), &[]);
     story.when(&asked(&[Contact, Identity])).denies(ReasonCode::ConsentDenies);
 }
 
 #[test]
 fn a_newer_permission_does_not_beat_an_older_denial_by_being_newer() {
-    let story = given()
-        .refuses(1, VICTIM, shelter().scope(), &[Contact])
-        .consents(to_shelter(2).permitting(&[Contact]));
+    let story =
+        given().refuses(1, VICTIM, shelter().scope(), &[Contact]).consents(to_shelter(2).permitting(&[Contact]));
     story.when(&asked(&[Contact])).denies(ReasonCode::ConsentDenies);
 }
 
@@ -115,9 +115,12 @@ fn a_superseding_permission_beats_only_what_it_permits_while_it_lives() {
 
 #[test]
 fn an_older_permission_cannot_name_a_denial_that_comes_after_it() {
-    let story = given()
-        .consents(to_shelter(1).permitting(&[Contact]).superseding(&[2]))
-        .refuses(2, VICTIM, shelter().scope(), &[Contact]);
+    let story = given().consents(to_shelter(1).permitting(&[Contact]).superseding(&[2])).refuses(
+        2,
+        VICTIM,
+        shelter().scope(),
+        &[Contact],
+    );
     story.when(&asked(&[Contact])).denies(ReasonCode::ConsentDenies);
 }
 
@@ -170,9 +173,8 @@ fn a_withdrawal_ends_the_consent_it_names_and_no_other() {
 
 #[test]
 fn a_withdrawal_can_take_back_a_part() {
-    let story = given()
-        .consents(to_shelter(1).permitting(&[Contact, Identity]))
-        .withdraws(Some(1), Some(VICTIM), &[Identity]);
+    let story =
+        given().consents(to_shelter(1).permitting(&[Contact, Identity])).withdraws(Some(1), Some(VICTIM), &[Identity]);
     story.when(&asked(&[Contact, Identity])).permits(&[(VICTIM, Contact)]);
 }
 
@@ -315,9 +317,8 @@ fn a_record_that_names_no_recipient_permits_to_nobody_and_denies_to_everybody() 
 
 #[test]
 fn a_refusal_to_everybody_reaches_everybody() {
-    let story = given()
-        .consents(to_shelter(1).permitting(&[Contact]))
-        .refuses(2, VICTIM, RecipientScope::Anyone, &[Contact]);
+    let story =
+        given().consents(to_shelter(1).permitting(&[Contact])).refuses(2, VICTIM, RecipientScope::Anyone, &[Contact]);
     story.when(&asked(&[Contact])).denies(ReasonCode::ConsentDenies);
 }
 
@@ -467,9 +468,7 @@ fn an_unreadable_record_denies_everything() {
 #[test]
 fn a_named_basis_is_the_only_one_used() {
     use egide_domain::decision::Basis;
-    let story = given()
-        .consents(to_shelter(1).permitting(&[Contact]))
-        .consents(to_shelter(2).permitting(&[Identity]));
+    let story = given().consents(to_shelter(1).permitting(&[Contact])).consents(to_shelter(2).permitting(&[Identity]));
     let then = story.when(&asked(&[Contact, Identity]).relying_on(&[Basis::Consent(consent_id(2))]));
     then.permits(&[(VICTIM, Identity)]);
     assert_eq!(then.0.bases, [Basis::Consent(consent_id(2))]);
@@ -508,4 +507,16 @@ fn a_report_consent_is_no_consent_of_a_data_subject() {
     let mut wish = to_shelter(1).permitting(&[Contact]);
     wish.kind = Some(ConsentKind::Report);
     given().consents(wish).when(&asked(&[Contact])).denies(ReasonCode::NoConsent);
+}
+
+#[test]
+fn a_permit_on_several_consents_ends_with_the_first_of_them() {
+    let of = |first, second| {
+        let story = given()
+            .consents(to_shelter(1).permitting(&[Contact]).until(Expiry::At(after(first))))
+            .consents(to_shelter(2).permitting(&[Identity]).until(Expiry::At(after(second))));
+        story.when(&asked(&[Contact, Identity])).0.expires_at
+    };
+    assert_eq!(of(HOUR, 2 * HOUR), Some(after(HOUR)));
+    assert_eq!(of(2 * HOUR, HOUR), Some(after(HOUR)));
 }

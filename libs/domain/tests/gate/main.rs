@@ -1,5 +1,7 @@
 //! The gate, told as stories: given these events, when asked, then this decision.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 mod admission;
 mod consent;
 mod deliveries;

@@ -88,7 +88,8 @@ fn the_agency_has_jurisdiction_where_the_person_is_or_everywhere() {
 #[test]
 fn where_nobody_knows_the_place_only_a_national_agency_gets_the_report() {
     let opened = CaseEvent::CaseOpened(CaseOpened { channel: None, jurisdiction: None });
-    let story = Story::empty().and(opened).person(SUSPECT, &[PersonRole::Suspect]).person(CALLER, &[PersonRole::Caller]);
+    let story =
+        Story::empty().and(opened).person(SUSPECT, &[PersonRole::Suspect]).person(CALLER, &[PersonRole::Caller]);
     let story = story.triaged(TriageLevel::NotUrgent).tip(Channel::Phone).reviewed(ReviewOutcome::Report);
     let story = story.consents(report_consent(1));
     story.when(&asked()).denies(ReasonCode::OutsideJurisdiction);
@@ -197,4 +198,24 @@ fn the_agreement_bounds_a_report() {
     then.permits(&[(SUSPECT, Suspects)]).says(ReasonCode::CategoryNotInAgreement);
     story.when(&Ask { unit: police().without_agreement(), ..asked() }).denies(ReasonCode::NoAgreement);
     assert_eq!(police().unit.kind, Some(RecipientKind::InvestigatingAgency));
+}
+
+#[test]
+fn a_minor_does_not_make_an_untriaged_case_triaged_but_urgent() {
+    let story = Story::new()
+        .person(VICTIM, &[PersonRole::PotentialVictim])
+        .age(VICTIM, AgeBand::Under16)
+        .person(CALLER, &[PersonRole::Caller])
+        .tip(Channel::Phone)
+        .reviewed(ReviewOutcome::Report)
+        .consents(report_consent(1));
+    let then = story.when(&asked());
+    then.denies(ReasonCode::NotTriaged);
+    assert!(then.0.urgent);
+}
+
+#[test]
+fn a_suspect_under_18_does_not_force_urgent() {
+    let story = Story::with_tip(Channel::Phone).consents(report_consent(1)).triaged(TriageLevel::Insufficient);
+    story.age(SUSPECT, AgeBand::Minor).when(&asked()).denies(ReasonCode::TriageInsufficient);
 }

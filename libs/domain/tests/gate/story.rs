@@ -21,73 +21,73 @@ use egide_domain::vocabulary::{
     TriageLevel,
 };
 use egide_domain::{
-    Actor, CaseEvent, CaseFacts, Categories, Millis, Policy, Purposes, Recipient, Recorded, Timestamp, Violation, admit,
-    decide,
+    Actor, CaseEvent, CaseFacts, Categories, Millis, Policy, Purposes, Recipient, Recorded, Timestamp, Violation,
+    admit, decide,
 };
 use std::sync::LazyLock;
 
-pub const START: Timestamp = Timestamp(1_790_000_000_000);
-pub const HOUR: i64 = 3_600_000;
-pub const DAY: i64 = 24 * HOUR;
+pub(crate) const START: Timestamp = Timestamp(1_790_000_000_000);
+pub(crate) const HOUR: i64 = 3_600_000;
+pub(crate) const DAY: i64 = 24 * HOUR;
 
-pub const VICTIM: SubjectId = SubjectId([1; 16]);
-pub const CALLER: SubjectId = SubjectId([2; 16]);
-pub const SUSPECT: SubjectId = SubjectId([3; 16]);
-pub const FRIEND: SubjectId = SubjectId([4; 16]);
-pub const OTHER_VICTIM: SubjectId = SubjectId([5; 16]);
-pub const CHILD: SubjectId = SubjectId([6; 16]);
-pub const NOBODY: SubjectId = SubjectId([99; 16]);
+pub(crate) const VICTIM: SubjectId = SubjectId([1; 16]);
+pub(crate) const CALLER: SubjectId = SubjectId([2; 16]);
+pub(crate) const SUSPECT: SubjectId = SubjectId([3; 16]);
+pub(crate) const FRIEND: SubjectId = SubjectId([4; 16]);
+pub(crate) const OTHER_VICTIM: SubjectId = SubjectId([5; 16]);
+pub(crate) const CHILD: SubjectId = SubjectId([6; 16]);
+pub(crate) const NOBODY: SubjectId = SubjectId([99; 16]);
 
-pub const TIP: TipId = TipId([1; 16]);
+pub(crate) const TIP: TipId = TipId([1; 16]);
 
-pub static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::embedded().unwrap());
+pub(crate) static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::embedded().unwrap());
 
-pub fn consent_id(number: u8) -> ConsentId {
+pub(crate) fn consent_id(number: u8) -> ConsentId {
     ConsentId([number; 16])
 }
 
-pub fn exception_id(number: u8) -> ExceptionId {
+pub(crate) fn exception_id(number: u8) -> ExceptionId {
     ExceptionId([number; 16])
 }
 
-pub fn referral_id(number: u8) -> ReferralId {
+pub(crate) fn referral_id(number: u8) -> ReferralId {
     ReferralId([number; 16])
 }
 
-pub fn after(period: i64) -> Timestamp {
+pub(crate) fn after(period: i64) -> Timestamp {
     Timestamp(START.0 + period)
 }
 
-pub fn staff(person: &str, role: Role) -> Actor {
+pub(crate) fn staff(person: &str, role: Role) -> Actor {
     Actor { service: "case-desk".to_owned(), person: Some(person.to_owned()), role: Some(role) }
 }
 
-pub fn responder() -> Actor {
+pub(crate) fn responder() -> Actor {
     staff("r.tremblay", Role::Responder)
 }
 
-pub fn supervisor() -> Actor {
+pub(crate) fn supervisor() -> Actor {
     staff("s.lavoie", Role::Supervisor)
 }
 
-pub fn other_supervisor() -> Actor {
+pub(crate) fn other_supervisor() -> Actor {
     staff("o.singh", Role::Supervisor)
 }
 
-pub fn service() -> Actor {
+pub(crate) fn service() -> Actor {
     Actor { service: "telephony".to_owned(), person: None, role: None }
 }
 
 /// A recipient: its organisation and the unit that receives.
-#[derive(Clone)]
-pub struct Unit {
-    pub organization: OrganizationRegistered,
-    pub unit: UnitRegistered,
-    pub agreement: Option<AgreementRecorded>,
-    pub suspended: bool,
+#[derive(Clone, Debug)]
+pub(crate) struct Unit {
+    pub(crate) organization: OrganizationRegistered,
+    pub(crate) unit: UnitRegistered,
+    pub(crate) agreement: Option<AgreementRecorded>,
+    pub(crate) suspended: bool,
 }
 
-pub fn unit(number: u8, kind: RecipientKind, purposes: &[Purpose]) -> Unit {
+pub(crate) fn unit(number: u8, kind: RecipientKind, purposes: &[Purpose]) -> Unit {
     let organization_id = OrganizationId([number; 16]);
     let unit_id = UnitId([number; 16]);
     let purposes: Purposes = purposes.iter().copied().collect();
@@ -122,7 +122,7 @@ pub fn unit(number: u8, kind: RecipientKind, purposes: &[Purpose]) -> Unit {
     }
 }
 
-pub fn police() -> Unit {
+pub(crate) fn police() -> Unit {
     unit(
         10,
         RecipientKind::InvestigatingAgency,
@@ -131,7 +131,7 @@ pub fn police() -> Unit {
 }
 
 /// The coordinator inside the police: another unit of the same organisation, and a support service.
-pub fn coordinator() -> Unit {
+pub(crate) fn coordinator() -> Unit {
     let mut coordinator = police();
     coordinator.unit.unit_id = UnitId([11; 16]);
     coordinator.unit.kind = Some(RecipientKind::SupportService);
@@ -140,84 +140,84 @@ pub fn coordinator() -> Unit {
     coordinator
 }
 
-pub fn child_protection() -> Unit {
+pub(crate) fn child_protection() -> Unit {
     unit(20, RecipientKind::ChildProtection, &[Purpose::ChildProtection, Purpose::EmergencyResponse])
 }
 
-pub fn dispatch() -> Unit {
+pub(crate) fn dispatch() -> Unit {
     unit(30, RecipientKind::EmergencyService, &[Purpose::EmergencyResponse])
 }
 
-pub fn shelter() -> Unit {
+pub(crate) fn shelter() -> Unit {
     unit(40, RecipientKind::SupportService, &[Purpose::SupportService])
 }
 
-pub fn court() -> Unit {
+pub(crate) fn court() -> Unit {
     unit(50, RecipientKind::Court, &[Purpose::LegalObligation])
 }
 
-pub fn foreign_hotline() -> Unit {
+pub(crate) fn foreign_hotline() -> Unit {
     unit(60, RecipientKind::ForeignHotline, &[Purpose::SupportService])
 }
 
-pub fn tip_line() -> Unit {
+pub(crate) fn tip_line() -> Unit {
     unit(70, RecipientKind::AnonymousTipLine, &[Purpose::Investigation])
 }
 
 impl Unit {
-    pub fn national(mut self) -> Self {
+    pub(crate) fn national(mut self) -> Self {
         self.unit.national = true;
         self
     }
 
-    pub fn covering(mut self, places: &[Jurisdiction]) -> Self {
+    pub(crate) fn covering(mut self, places: &[Jurisdiction]) -> Self {
         self.unit.jurisdictions = places.iter().copied().collect();
         self
     }
 
-    pub fn unverified(mut self) -> Self {
+    pub(crate) fn unverified(mut self) -> Self {
         self.organization.verified = false;
         self
     }
 
-    pub fn suspended(mut self) -> Self {
+    pub(crate) fn suspended(mut self) -> Self {
         self.suspended = true;
         self
     }
 
-    pub fn anonymous_only(mut self) -> Self {
+    pub(crate) fn anonymous_only(mut self) -> Self {
         self.unit.anonymous_only = true;
         self
     }
 
-    pub fn receiving(mut self, purposes: &[Purpose]) -> Self {
+    pub(crate) fn receiving(mut self, purposes: &[Purpose]) -> Self {
         self.unit.purposes = purposes.iter().copied().collect();
         self
     }
 
-    pub fn without_agreement(mut self) -> Self {
+    pub(crate) fn without_agreement(mut self) -> Self {
         self.agreement = None;
         self
     }
 
-    pub fn agreed(mut self, change: impl FnOnce(&mut AgreementRecorded)) -> Self {
+    pub(crate) fn agreed(mut self, change: impl FnOnce(&mut AgreementRecorded)) -> Self {
         change(self.agreement.as_mut().unwrap());
         self
     }
 
-    pub fn id(&self) -> UnitId {
+    pub(crate) fn id(&self) -> UnitId {
         self.unit.unit_id
     }
 
-    pub fn organization_id(&self) -> OrganizationId {
+    pub(crate) fn organization_id(&self) -> OrganizationId {
         self.organization.organization_id
     }
 
-    pub fn scope(&self) -> RecipientScope {
+    pub(crate) fn scope(&self) -> RecipientScope {
         RecipientScope::Unit(self.id())
     }
 
-    pub fn recipient(&self) -> Recipient {
+    pub(crate) fn recipient(&self) -> Recipient {
         let mut events = vec![
             DirectoryEvent::OrganizationRegistered(self.organization.clone()),
             DirectoryEvent::UnitRegistered(self.unit.clone()),
@@ -232,7 +232,7 @@ impl Unit {
     }
 }
 
-pub fn directory(events: Vec<DirectoryEvent>) -> OrganizationFacts {
+pub(crate) fn directory(events: Vec<DirectoryEvent>) -> OrganizationFacts {
     let recorded = events.into_iter().zip(1..).map(|(event, number)| Recorded {
         event,
         revision: Revision(number),
@@ -245,7 +245,7 @@ pub fn directory(events: Vec<DirectoryEvent>) -> OrganizationFacts {
 }
 
 /// A consent of a data subject to one unit, spoken freely and understood, standing, without an end.
-pub fn consent(number: u8, giver: SubjectId, to: RecipientScope, purpose: Purpose) -> ConsentGiven {
+pub(crate) fn consent(number: u8, giver: SubjectId, to: RecipientScope, purpose: Purpose) -> ConsentGiven {
     ConsentGiven {
         consent_id: consent_id(number),
         subject_id: Some(giver),
@@ -268,7 +268,7 @@ pub fn consent(number: u8, giver: SubjectId, to: RecipientScope, purpose: Purpos
     }
 }
 
-pub trait ConsentWords {
+pub(crate) trait ConsentWords {
     fn permitting(self, categories: &[DataCategory]) -> Self;
     fn denying(self, categories: &[DataCategory]) -> Self;
     fn superseding(self, numbers: &[u8]) -> Self;
@@ -304,7 +304,7 @@ impl ConsentWords for ConsentGiven {
 }
 
 /// The caller's wish that their tip be reported to the police, about a suspect and a potential victim.
-pub fn report_consent(number: u8) -> ConsentGiven {
+pub(crate) fn report_consent(number: u8) -> ConsentGiven {
     let mut wish = consent(number, CALLER, police().scope(), Purpose::Investigation);
     wish.kind = Some(ConsentKind::Report);
     wish.tip_id = Some(TIP);
@@ -313,7 +313,12 @@ pub fn report_consent(number: u8) -> ConsentGiven {
 }
 
 /// An assertion about somebody on this ground.
-pub fn exception(number: u8, kind: ExceptionKind, whom: &[SubjectId], ground: ExceptionGround) -> ExceptionAsserted {
+pub(crate) fn exception(
+    number: u8,
+    kind: ExceptionKind,
+    whom: &[SubjectId],
+    ground: ExceptionGround,
+) -> ExceptionAsserted {
     ExceptionAsserted {
         exception_id: exception_id(number),
         kind,
@@ -324,7 +329,7 @@ pub fn exception(number: u8, kind: ExceptionKind, whom: &[SubjectId], ground: Ex
     }
 }
 
-pub fn instrument(kind: InstrumentKind, to: &Unit, scope: &[DataCategory]) -> Instrument {
+pub(crate) fn instrument(kind: InstrumentKind, to: &Unit, scope: &[DataCategory]) -> Instrument {
     Instrument {
         kind: Some(kind),
         issuer: "Superior Court of Justice".to_owned(),
@@ -337,30 +342,30 @@ pub fn instrument(kind: InstrumentKind, to: &Unit, scope: &[DataCategory]) -> In
 }
 
 /// A case and its history.
-#[derive(Clone)]
-pub struct Story {
-    pub events: Vec<Recorded<CaseEvent>>,
-    pub facts: CaseFacts,
-    pub now: Timestamp,
+#[derive(Clone, Debug)]
+pub(crate) struct Story {
+    pub(crate) events: Vec<Recorded<CaseEvent>>,
+    pub(crate) facts: CaseFacts,
+    pub(crate) now: Timestamp,
 }
 
 impl Story {
     /// A case in Ontario, told by telephone.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::opened_in(Some(Jurisdiction::On))
     }
 
-    pub fn opened_in(jurisdiction: Option<Jurisdiction>) -> Self {
+    pub(crate) fn opened_in(jurisdiction: Option<Jurisdiction>) -> Self {
         let opened = CaseOpened { channel: Some(Channel::Phone), jurisdiction };
         Self::empty().and(CaseEvent::CaseOpened(opened))
     }
 
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { events: Vec::new(), facts: CaseFacts::default(), now: START }
     }
 
     /// A case with a potential victim, a suspect and the caller who told of them, triaged.
-    pub fn with_people() -> Self {
+    pub(crate) fn with_people() -> Self {
         Self::new()
             .person(VICTIM, &[PersonRole::PotentialVictim])
             .person(SUSPECT, &[PersonRole::Suspect])
@@ -369,15 +374,15 @@ impl Story {
     }
 
     /// The same with a tip of the caller that a supervisor wants reported.
-    pub fn with_tip(channel: Channel) -> Self {
+    pub(crate) fn with_tip(channel: Channel) -> Self {
         Self::with_people().tip(channel).reviewed(ReviewOutcome::Report)
     }
 
-    pub fn and(self, event: CaseEvent) -> Self {
+    pub(crate) fn and(self, event: CaseEvent) -> Self {
         self.by(&responder(), event)
     }
 
-    pub fn by(mut self, actor: &Actor, event: CaseEvent) -> Self {
+    pub(crate) fn by(mut self, actor: &Actor, event: CaseEvent) -> Self {
         let recorded = self.next(actor, event);
         self.facts.apply(&recorded);
         self.events.push(recorded);
@@ -396,29 +401,29 @@ impl Story {
         }
     }
 
-    pub fn wait(mut self, period: i64) -> Self {
+    pub(crate) fn wait(mut self, period: i64) -> Self {
         self.now = self.now.checked_add(Millis(period)).unwrap();
         self
     }
 
-    pub fn person(self, subject_id: SubjectId, roles: &[PersonRole]) -> Self {
+    pub(crate) fn person(self, subject_id: SubjectId, roles: &[PersonRole]) -> Self {
         let roles = roles.iter().copied().collect();
         self.and(CaseEvent::PersonIdentified(PersonIdentified { subject_id, roles }))
     }
 
-    pub fn age(self, subject_id: SubjectId, band: AgeBand) -> Self {
+    pub(crate) fn age(self, subject_id: SubjectId, band: AgeBand) -> Self {
         self.and(CaseEvent::AgeAssessed(AgeAssessed { subject_id, band: Some(band) }))
     }
 
-    pub fn seen_in(self, subject_id: SubjectId, place: Jurisdiction) -> Self {
+    pub(crate) fn seen_in(self, subject_id: SubjectId, place: Jurisdiction) -> Self {
         self.and(CaseEvent::WhereaboutsRecorded(WhereaboutsRecorded { subject_id, jurisdiction: Some(place) }))
     }
 
-    pub fn triaged(self, level: TriageLevel) -> Self {
+    pub(crate) fn triaged(self, level: TriageLevel) -> Self {
         self.and(CaseEvent::TriageAssessed(TriageAssessed { level }))
     }
 
-    pub fn tip(self, channel: Channel) -> Self {
+    pub(crate) fn tip(self, channel: Channel) -> Self {
         self.and(CaseEvent::TipReceived(TipReceived {
             tip_id: TIP,
             channel: Some(channel),
@@ -427,15 +432,15 @@ impl Story {
         }))
     }
 
-    pub fn reviewed(self, outcome: ReviewOutcome) -> Self {
+    pub(crate) fn reviewed(self, outcome: ReviewOutcome) -> Self {
         self.by(&supervisor(), CaseEvent::SupervisorReviewed(SupervisorReviewed { tip_id: TIP, outcome }))
     }
 
-    pub fn consents(self, given: ConsentGiven) -> Self {
+    pub(crate) fn consents(self, given: ConsentGiven) -> Self {
         self.and(CaseEvent::ConsentGiven(given))
     }
 
-    pub fn refuses(self, number: u8, who: SubjectId, to: RecipientScope, denied: &[DataCategory]) -> Self {
+    pub(crate) fn refuses(self, number: u8, who: SubjectId, to: RecipientScope, denied: &[DataCategory]) -> Self {
         self.and(CaseEvent::ConsentRefused(ConsentRefused {
             consent_id: consent_id(number),
             subject_id: who,
@@ -444,7 +449,7 @@ impl Story {
         }))
     }
 
-    pub fn withdraws(self, number: Option<u8>, who: Option<SubjectId>, categories: &[DataCategory]) -> Self {
+    pub(crate) fn withdraws(self, number: Option<u8>, who: Option<SubjectId>, categories: &[DataCategory]) -> Self {
         self.and(CaseEvent::ConsentWithdrawn(ConsentWithdrawn {
             consent_id: number.map(consent_id),
             subject_id: who,
@@ -452,29 +457,29 @@ impl Story {
         }))
     }
 
-    pub fn asserts(self, actor: &Actor, asserted: ExceptionAsserted) -> Self {
+    pub(crate) fn asserts(self, actor: &Actor, asserted: ExceptionAsserted) -> Self {
         self.by(actor, CaseEvent::ExceptionAsserted(asserted))
     }
 
-    pub fn confirms(self, actor: &Actor, number: u8) -> Self {
+    pub(crate) fn confirms(self, actor: &Actor, number: u8) -> Self {
         self.by(actor, CaseEvent::ExceptionConfirmed(ExceptionConfirmed { exception_id: exception_id(number) }))
     }
 
-    pub fn lifts(self, number: u8) -> Self {
+    pub(crate) fn lifts(self, number: u8) -> Self {
         let lifted = ExceptionLifted { exception_id: exception_id(number), reason: None };
         self.and(CaseEvent::ExceptionLifted(lifted))
     }
 
-    pub fn closes(self) -> Self {
+    pub(crate) fn closes(self) -> Self {
         self.and(CaseEvent::CaseClosed(CaseClosed { closure: None }))
     }
 
-    pub fn when(&self, ask: &Ask) -> Then {
+    pub(crate) fn when(&self, ask: &Ask) -> Then {
         Then(decide(&self.facts, &ask.request, Some(&ask.unit.recipient()), &POLICY, self.now))
     }
 
     /// Decides, commits the decision and releases the referral, all of which must be admitted.
-    pub fn releases(mut self, number: u8, ask: &Ask) -> Self {
+    pub(crate) fn releases(mut self, number: u8, ask: &Ask) -> Self {
         self = self.decides(number, ask);
         let released = self.release_of(number, ask);
         assert_eq!(self.admits(&service(), &released), Ok(()), "the release must be admitted");
@@ -482,7 +487,7 @@ impl Story {
     }
 
     /// Decides and commits the decision, which must permit.
-    pub fn decides(self, number: u8, ask: &Ask) -> Self {
+    pub(crate) fn decides(self, number: u8, ask: &Ask) -> Self {
         let decision = self.when(ask).0;
         assert!(decision.is_permit(), "the decision must permit: {:?}", decision.reasons);
         let decided = decided(number, ask, decision);
@@ -490,7 +495,7 @@ impl Story {
         self.by(&service(), decided)
     }
 
-    pub fn release_of(&self, number: u8, ask: &Ask) -> CaseEvent {
+    pub(crate) fn release_of(&self, number: u8, ask: &Ask) -> CaseEvent {
         let decision = self.facts.decision(DecisionId([number; 16])).unwrap();
         let subjects = decision.mask.entries().iter().map(|entry| entry.subject_id);
         CaseEvent::ReferralReleased(ReferralReleased {
@@ -504,7 +509,7 @@ impl Story {
         })
     }
 
-    pub fn delivery_of(&self, number: u8, to: &Unit) -> CaseEvent {
+    pub(crate) fn delivery_of(&self, number: u8, to: &Unit) -> CaseEvent {
         CaseEvent::ReferralDelivered(ReferralDelivered {
             delivery_id: DeliveryId([number; 16]),
             referral_id: referral_id(number),
@@ -516,21 +521,21 @@ impl Story {
         })
     }
 
-    pub fn recalls(self, number: u8) -> Self {
+    pub(crate) fn recalls(self, number: u8) -> Self {
         let recalled = ReferralRecalled { referral_id: referral_id(number), reason: None };
         self.and(CaseEvent::ReferralRecalled(recalled))
     }
 
-    pub fn fetches(&self, number: u8, unit: &Unit) -> Result<Decision, DeliveryRefusal> {
+    pub(crate) fn fetches(&self, number: u8, unit: &Unit) -> Result<Decision, DeliveryRefusal> {
         redecide_for_delivery(&self.facts, referral_id(number), Some(&unit.recipient()), &POLICY, self.now)
     }
 
-    pub fn admits(&self, actor: &Actor, event: &CaseEvent) -> Result<(), Vec<Violation>> {
+    pub(crate) fn admits(&self, actor: &Actor, event: &CaseEvent) -> Result<(), Vec<Violation>> {
         admit(&self.facts, event, actor, &POLICY, self.now)
     }
 }
 
-pub fn decided(number: u8, ask: &Ask, decision: Decision) -> CaseEvent {
+pub(crate) fn decided(number: u8, ask: &Ask, decision: Decision) -> CaseEvent {
     CaseEvent::DisclosureDecided(DisclosureDecided {
         decision_id: DecisionId([number; 16]),
         request: ask.request.clone(),
@@ -545,13 +550,13 @@ pub fn decided(number: u8, ask: &Ask, decision: Decision) -> CaseEvent {
 }
 
 /// A question to the gate.
-#[derive(Clone)]
-pub struct Ask {
-    pub unit: Unit,
-    pub request: Request,
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) unit: Unit,
+    pub(crate) request: Request,
 }
 
-pub fn ask(unit: &Unit, purpose: Purpose, categories: &[DataCategory]) -> Ask {
+pub(crate) fn ask(unit: &Unit, purpose: Purpose, categories: &[DataCategory]) -> Ask {
     Ask {
         unit: unit.clone(),
         request: Request {
@@ -568,17 +573,17 @@ pub fn ask(unit: &Unit, purpose: Purpose, categories: &[DataCategory]) -> Ask {
 }
 
 impl Ask {
-    pub fn about(mut self, subjects: &[SubjectId]) -> Self {
+    pub(crate) fn about(mut self, subjects: &[SubjectId]) -> Self {
         self.request.subject_ids = subjects.to_vec();
         self
     }
 
-    pub fn relying_on(mut self, bases: &[Basis]) -> Self {
+    pub(crate) fn relying_on(mut self, bases: &[Basis]) -> Self {
         self.request.relies_on = bases.to_vec();
         self
     }
 
-    pub fn adding_to(mut self, number: u8) -> Self {
+    pub(crate) fn adding_to(mut self, number: u8) -> Self {
         self.request.supplementary_to = Some(referral_id(number));
         self
     }
@@ -586,19 +591,19 @@ impl Ask {
 
 /// What follows.
 #[derive(Debug)]
-pub struct Then(pub Decision);
+pub(crate) struct Then(pub(crate) Decision);
 
 impl Then {
     /// Permits exactly these categories of these people, whole.
     #[track_caller]
-    pub fn permits(&self, expected: &[(SubjectId, DataCategory)]) -> &Self {
+    pub(crate) fn permits(&self, expected: &[(SubjectId, DataCategory)]) -> &Self {
         let entries: Vec<_> =
             expected.iter().map(|(subject_id, category)| (*subject_id, *category, MaskLevel::Whole)).collect();
         self.permits_up_to(&entries)
     }
 
     #[track_caller]
-    pub fn permits_up_to(&self, expected: &[(SubjectId, DataCategory, MaskLevel)]) -> &Self {
+    pub(crate) fn permits_up_to(&self, expected: &[(SubjectId, DataCategory, MaskLevel)]) -> &Self {
         let mut expected = expected.to_vec();
         expected.sort_unstable();
         assert_eq!(entries(&self.0.mask), expected, "reasons: {:?}", self.0.reasons);
@@ -607,7 +612,7 @@ impl Then {
     }
 
     #[track_caller]
-    pub fn denies(&self, code: ReasonCode) -> &Self {
+    pub(crate) fn denies(&self, code: ReasonCode) -> &Self {
         assert!(!self.0.is_permit(), "must deny, but permits {:?}", self.0.mask);
         assert!(self.0.mask.is_empty() && self.0.bases.is_empty() && self.0.obligations.is_empty());
         assert_eq!(self.0.expires_at, None);
@@ -615,19 +620,19 @@ impl Then {
     }
 
     #[track_caller]
-    pub fn says(&self, code: ReasonCode) -> &Self {
+    pub(crate) fn says(&self, code: ReasonCode) -> &Self {
         assert!(self.0.has_reason(code), "must say {code}, but says {:?}", self.0.reasons);
         self
     }
 
     #[track_caller]
-    pub fn does_not_say(&self, code: ReasonCode) -> &Self {
+    pub(crate) fn does_not_say(&self, code: ReasonCode) -> &Self {
         assert!(!self.0.has_reason(code), "must not say {code}, but says {:?}", self.0.reasons);
         self
     }
 
     #[track_caller]
-    pub fn says_of(&self, code: ReasonCode, subject_id: SubjectId, category: DataCategory) -> &Self {
+    pub(crate) fn says_of(&self, code: ReasonCode, subject_id: SubjectId, category: DataCategory) -> &Self {
         let said = self.0.reasons.iter().any(|reason| {
             reason.code == code && reason.subject_id == Some(subject_id) && reason.category == Some(category)
         });
@@ -636,7 +641,7 @@ impl Then {
     }
 }
 
-pub fn entries(mask: &Mask) -> Vec<(SubjectId, DataCategory, MaskLevel)> {
+pub(crate) fn entries(mask: &Mask) -> Vec<(SubjectId, DataCategory, MaskLevel)> {
     let entry = |entry: &MaskEntry| (entry.subject_id, entry.category, entry.level);
     mask.entries().iter().map(entry).collect()
 }

@@ -53,10 +53,10 @@ impl Home {
     }
 
     /// Takes the directory for this process. The system gives it back when the process ends, however it ends.
-    pub(super) fn lock(&self) -> Result<File, Error> {
+    pub(super) fn lock(&self) -> Result<Lock, Error> {
         let lock = private_file(&self.lock)?;
         match lock.try_lock() {
-            Ok(()) => Ok(lock),
+            Ok(()) => Ok(Lock(lock)),
             Err(TryLockError::WouldBlock) => Err(Error::InUse { directory: self.directory.clone() }),
             Err(TryLockError::Error(source)) => Err(Error::Directory { path: self.lock.clone(), source }),
         }
@@ -86,6 +86,20 @@ impl Home {
             [&self.log, &self.stderr].into_iter().filter_map(|path| tail(path).ok()).flatten().collect();
         let fatal = lines.iter().rev().find(|line| line.contains("[FTL]") || line.contains("[ERR]"));
         fatal.or(lines.last()).cloned().unwrap_or_else(|| "it wrote nothing".to_owned())
+    }
+}
+
+/// The directory, taken.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Gives the lock back in so many words: closing the file alone would leave it with any process that is being
+    /// started at this moment, which shares our files until it runs its own program.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of the data directory could not be given back");
+        }
     }
 }
 

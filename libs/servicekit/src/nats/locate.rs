@@ -12,7 +12,7 @@ use super::Error;
 pub const MINIMUM_VERSION: ServerVersion = ServerVersion { major: 2, minor: 15, patch: 0 };
 
 /// Where `ops/lib/tools.sh` puts the pinned server, below the root of a checkout.
-const IN_CHECKOUT: &str = ".tools/nats-server-2.15.1/nats-server";
+pub(super) const IN_CHECKOUT: &str = ".tools/nats-server-2.15.1/nats-server";
 
 /// Version of a `nats-server`; what follows a hyphen is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

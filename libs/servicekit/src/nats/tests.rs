@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::{
     home::{Listen, config_text},
-    locate::locate,
+    locate::{IN_CHECKOUT, locate},
     monitor::{JetStream, JetStreamConfig, Varz, judge},
     supervise::Pauses,
     *,
@@ -336,6 +336,15 @@ fn the_pinned_server_of_the_checkout_is_the_last_resort() {
     fs::create_dir(folder.0.join(".tools")).unwrap();
     let pinned = fake_server(&folder, ".tools/nats-server-2.15.1", "nats-server: v2.15.1");
     assert_eq!(locate(None, None, Some(folder.0.clone())).unwrap(), pinned);
+}
+
+#[test]
+fn the_scripts_fetch_the_server_that_is_looked_for_here() {
+    let scripts = include_str!("../../../../ops/lib/tools.sh");
+    assert!(scripts.contains(&format!("\nNATS_SERVER_MINIMUM={MINIMUM_VERSION}\n")));
+    let pinned = scripts.lines().find_map(|line| line.strip_prefix("NATS_SERVER_PINNED=")).unwrap();
+    assert_eq!(IN_CHECKOUT, format!(".tools/nats-server-{pinned}/nats-server"));
+    assert!(ServerVersion::parse(pinned).unwrap() >= MINIMUM_VERSION);
 }
 
 #[tokio::test]

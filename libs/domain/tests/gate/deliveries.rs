@@ -1,0 +1,142 @@
+//! Fetching is deciding again (promise 2).
+
+use crate::story::*;
+use egide_domain::delivery::DeliveryRefusal;
+use egide_domain::event::Expiry;
+use egide_domain::supersedes;
+use egide_domain::vocabulary::{
+    AgeBand, DataCategory::*, ExceptionGround, ExceptionKind, Purpose::*, ReasonCode, TriageLevel,
+};
+
+fn to_shelter(number: u8) -> egide_domain::event::ConsentGiven {
+    consent(number, VICTIM, shelter().scope(), SupportService)
+}
+
+fn asked() -> Ask {
+    ask(&shelter(), SupportService, &[Contact, Identity])
+}
+
+fn released() -> Story {
+    Story::with_people().consents(to_shelter(1).permitting(&[Contact, Identity])).releases(1, &asked())
+}
+
+#[track_caller]
+fn narrowed(result: Result<egide_domain::Decision, DeliveryRefusal>, code: ReasonCode) {
+    match result {
+        Err(DeliveryRefusal::Narrowed(decision)) => assert!(decision.has_reason(code), "{:?}", decision.reasons),
+        Ok(_) | Err(DeliveryRefusal::Unknown | DeliveryRefusal::Recalled) => panic!("must be narrowed: {result:?}"),
+    }
+}
+
+#[test]
+fn a_released_referral_is_delivered_while_nothing_changed() {
+    let story = released();
+    let decision = story.fetches(1, &shelter()).unwrap();
+    assert_eq!(decision.case_revision, story.facts.revision);
+    let delivered = story.delivery_of(1, &shelter());
+    assert_eq!(story.admits(&service(), &delivered), Ok(()));
+    assert!(story.by(&service(), delivered).fetches(1, &shelter()).is_ok(), "it can be fetched again");
+}
+
+#[test]
+fn p02_a_withdrawal_before_the_delivery_stops_it() {
+    let story = released().withdraws(Some(1), Some(VICTIM), &[]);
+    narrowed(story.fetches(1, &shelter()), ReasonCode::ConsentWithdrawn);
+}
+
+#[test]
+fn a_partial_withdrawal_stops_a_report_that_holds_more() {
+    let story = released().withdraws(Some(1), Some(VICTIM), &[Identity]);
+    narrowed(story.fetches(1, &shelter()), ReasonCode::NoConsent);
+}
+
+#[test]
+fn going_on_under_another_basis_is_a_new_decision() {
+    let story =
+        released().consents(to_shelter(2).permitting(&[Contact, Identity])).withdraws(Some(1), Some(VICTIM), &[]);
+    assert!(story.when(&asked()).0.is_permit());
+    narrowed(story.fetches(1, &shelter()), ReasonCode::ConsentWithdrawn);
+}
+
+#[test]
+fn a_consent_for_one_disclosure_delivers_its_own_referral() {
+    let consented = Story::with_people().consents(to_shelter(1).permitting(&[Contact, Identity]).once());
+    let story = consented.releases(1, &asked());
+    assert!(story.fetches(1, &shelter()).is_ok());
+    story.when(&asked()).denies(ReasonCode::ConsentUsed);
+}
+
+#[test]
+fn an_expired_consent_an_ended_agreement_and_a_suspension_stop_the_delivery() {
+    let consented =
+        Story::with_people().consents(to_shelter(1).permitting(&[Contact, Identity]).until(Expiry::At(after(HOUR))));
+    let story = consented.releases(1, &asked()).wait(HOUR);
+    narrowed(story.fetches(1, &shelter()), ReasonCode::ConsentExpired);
+    narrowed(released().fetches(1, &shelter().without_agreement()), ReasonCode::NoAgreement);
+    narrowed(released().fetches(1, &shelter().suspended()), ReasonCode::RecipientSuspended);
+}
+
+#[test]
+fn another_unit_fetches_nothing() {
+    narrowed(released().fetches(1, &police()), ReasonCode::RecipientUnknown);
+}
+
+#[test]
+fn a_recalled_or_unknown_referral_is_not_delivered() {
+    assert_eq!(released().recalls(1).fetches(1, &shelter()), Err(DeliveryRefusal::Recalled));
+    assert_eq!(released().fetches(2, &shelter()), Err(DeliveryRefusal::Unknown));
+}
+
+#[test]
+fn a_closed_case_delivers_nothing() {
+    narrowed(released().closes().fetches(1, &shelter()), ReasonCode::CaseClosed);
+}
+
+#[test]
+fn a_lifted_exception_stops_the_delivery() {
+    let asserted = exception(1, ExceptionKind::Minor, &[VICTIM], ExceptionGround::SuspectedAbuse);
+    let story = Story::with_people().age(VICTIM, AgeBand::Under16).asserts(&responder(), asserted);
+    let story = story.confirms(&supervisor(), 1);
+    let question = ask(&police(), Investigation, &[Identity]);
+    let story = story.releases(1, &question);
+    assert!(story.fetches(1, &police()).is_ok());
+    narrowed(story.lifts(1).fetches(1, &police()), ReasonCode::ExceptionLifted);
+}
+
+#[test]
+fn a_superseding_consent_keeps_beating_a_denial_at_the_delivery() {
+    let story = Story::with_people()
+        .consents(to_shelter(1).permitting(&[Contact, Identity]))
+        .refuses(2, VICTIM, shelter().scope(), &[Contact])
+        .consents(to_shelter(3).permitting(&[Contact]).superseding(&[2]));
+    let question = asked().relying_on(&[egide_domain::Basis::Consent(consent_id(1))]);
+    assert!(story.releases(1, &question).fetches(1, &shelter()).is_ok());
+}
+
+#[test]
+fn what_can_change_the_answer_supersedes_an_open_permit() {
+    let story = Story::with_people().consents(to_shelter(1).permitting(&[Contact, Identity])).decides(1, &asked());
+    let decided_at = story.facts.decision(egide_domain::ids::DecisionId([1; 16])).unwrap().revision;
+    assert!(!story.facts.superseded_since(decided_at));
+    for changed in [
+        story.clone().withdraws(Some(1), Some(VICTIM), &[]),
+        story.clone().refuses(2, VICTIM, shelter().scope(), &[]),
+        story.clone().triaged(TriageLevel::Insufficient),
+        story.clone().age(VICTIM, AgeBand::Under16),
+        story.clone().closes(),
+        story.clone().and(egide_domain::CaseEvent::Unreadable),
+    ] {
+        assert!(changed.facts.superseded_since(decided_at));
+    }
+}
+
+#[test]
+fn a_decision_a_delivery_and_more_content_do_not_supersede() {
+    let story = released();
+    let delivered = story.delivery_of(1, &shelter());
+    assert!(!supersedes(&delivered));
+    let health = egide_domain::event::HealthRecorded { subject_id: VICTIM };
+    assert!(!supersedes(&egide_domain::CaseEvent::HealthRecorded(health)));
+    let decision = story.when(&asked()).0;
+    assert!(!supersedes(&decided(9, &asked(), decision)));
+}

@@ -1,0 +1,298 @@
+//! The bucket of wrapped keys: the only place where anything is ever erased.
+
+use std::time::Duration;
+
+use async_nats::{HeaderMap, Request};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::connection::{ApiError, Connection, REQUEST_TIMEOUT};
+use crate::stored::{EXPECTED_STREAM, get_from_leader};
+use crate::stream::{Drift, Scope, Wish};
+
+/// The stream behind the bucket `KEYS`, as NATS names those of key-value buckets.
+const STREAM: &str = "KV_KEYS";
+const SUBJECT_PREFIX: &str = "$KV.KEYS.";
+const DUPLICATE_WINDOW_NS: u64 = 120_000_000_000;
+/// Largest entry: a wrapped key has about a hundred bytes.
+const ENTRY_MAX_BYTES: usize = 4_096;
+/// Room for the headers of an entry.
+const HEADER_ROOM_BYTES: usize = 1_024;
+/// Longest key.
+const KEY_MAX_BYTES: usize = 200;
+/// How often an operation is tried while its outcome is unknown or another instance is in its way.
+const ATTEMPTS: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(20);
+
+const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
+const OPERATION: &str = "KV-Operation";
+const DELETED: &str = "DEL";
+const WRONG_LAST_SEQUENCE: u64 = 10_071;
+/// A conflict between proposals in flight, on several replicas.
+const IN_FLIGHT: u64 = 10_164;
+const NO_MESSAGE_TO_DELETE: u64 = 10_057;
+const SEQUENCE_NOT_FOUND: u64 = 10_043;
+
+/// How the bucket is laid out.
+#[derive(Debug, Clone)]
+pub struct BucketConfig {
+    /// Whether to create the bucket when there is none: at installation only.
+    pub create: bool,
+    /// On how many servers every key is kept: 1, 3 or 5.
+    pub replicas: u32,
+}
+
+/// What became of a key that was to be created.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Creation {
+    /// It did not exist; now it does, with these bytes.
+    Created,
+    /// It existed, or somebody else was faster: these are its bytes.
+    Existing(Bytes),
+    /// It existed and was erased. It is never created again: what was sealed under it is to stay unreadable, and a late
+    /// instance must not seal anything new under its name.
+    Erased,
+}
+
+impl std::fmt::Debug for Creation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Created => "Created",
+            Self::Existing(_) => "Existing(..)",
+            Self::Erased => "Erased",
+        })
+    }
+}
+
+/// An operation on the bucket failed. Keys are not repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
+    /// There is no bucket.
+    #[error("bucket `KEYS` does not exist; a ledger creates it when told to, and never instead of a lost one")]
+    Missing,
+    /// The bucket is not configured as it must be.
+    #[error(transparent)]
+    Drift(#[from] Drift),
+    /// The key is none.
+    #[error("a key of the bucket has 1 to 200 characters of `a-zA-Z0-9-_=/` and dots between them")]
+    Key,
+    /// The entry is too large.
+    #[error("an entry of the bucket has at most 4096 bytes, not `{0}`")]
+    TooLarge(usize),
+    /// The server refused.
+    #[error("nats refused with error `{code}`: {description}")]
+    Refused {
+        /// JetStream's error code.
+        code: u64,
+        /// The server's words.
+        description: String,
+    },
+    /// No certain outcome. The operation can be repeated: it finds what an earlier attempt left.
+    #[error("nats does not answer; the outcome is unknown, try again")]
+    Unavailable,
+}
+
+impl From<ApiError> for BucketError {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Rejected { code: crate::stream::STREAM_NOT_FOUND, .. } => Self::Missing,
+            ApiError::Rejected { code, description } => Self::Refused { code, description },
+            ApiError::NobodyAnswers | ApiError::NoAnswer | ApiError::TooLarge | ApiError::Unreadable => {
+                Self::Unavailable
+            }
+        }
+    }
+}
+
+/// The bucket `KEYS`; clones share it. Only the ledger may reach it.
+#[derive(Clone)]
+pub struct KeyBucket {
+    connection: Connection,
+}
+
+impl std::fmt::Debug for KeyBucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyBucket").finish_non_exhaustive()
+    }
+}
+
+/// What stands at a key.
+enum Entry {
+    Absent,
+    Erased,
+    Present { sequence: u64, bytes: Bytes },
+}
+
+/// What came of one attempt to write.
+enum Write {
+    Done,
+    /// Something else stands there already.
+    Conflict,
+    Unknown,
+}
+
+#[derive(Deserialize)]
+struct Acknowledgement {
+    stream: String,
+}
+
+#[derive(Deserialize)]
+struct Deletion {
+    success: bool,
+}
+
+impl KeyBucket {
+    /// Opens the bucket: compares its configuration field by field, or creates it if there is none and `config` says so.
+    ///
+    /// # Errors
+    /// [`BucketError`]; of a configuration that differs, the first field.
+    pub async fn open(connection: Connection, config: &BucketConfig) -> Result<Self, BucketError> {
+        let wish = wish(config);
+        let info = match wish.info(&connection).await? {
+            Some(info) => info,
+            None if config.create => {
+                if wish.create(&connection, json!({})).await? {
+                    tracing::info!("created the bucket of keys");
+                }
+                wish.info(&connection).await?.ok_or(BucketError::Missing)?
+            }
+            None => return Err(BucketError::Missing),
+        };
+        wish.compare(&info.config, Scope::Whole)?;
+        Ok(Self { connection })
+    }
+
+    /// Creates `key` with `bytes` unless it exists; of several at once one wins, and everybody learns what stands there.
+    /// Durable before this returns.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::TooLarge`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn create_if_absent(&self, key: &str, bytes: Bytes) -> Result<Creation, BucketError> {
+        let subject = subject(key)?;
+        if bytes.len() > ENTRY_MAX_BYTES {
+            return Err(BucketError::TooLarge(bytes.len()));
+        }
+        for _ in 0..ATTEMPTS {
+            if let Write::Done = self.write_first(&subject, None, bytes.clone()).await? {
+                return Ok(Creation::Created);
+            }
+            match self.entry(&subject).await? {
+                // An attempt whose answer was lost.
+                Entry::Present { bytes: found, .. } if found == bytes => return Ok(Creation::Created),
+                Entry::Present { bytes: found, .. } => return Ok(Creation::Existing(found)),
+                Entry::Erased => return Ok(Creation::Erased),
+                Entry::Absent => tokio::time::sleep(PAUSE).await,
+            }
+        }
+        Err(BucketError::Unavailable)
+    }
+
+    /// The bytes at `key`, as the leader holds them; none if it never existed or was erased.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn get(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
+        Ok(match self.entry(&subject(key)?).await? {
+            Entry::Present { bytes, .. } => Some(bytes),
+            Entry::Absent | Entry::Erased => None,
+        })
+    }
+
+    /// Erases `key`: its bytes are overwritten where they are stored, and a mark without content keeps it from ever being
+    /// created again. Whether it existed until now; repeating it is harmless.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn delete(&self, key: &str) -> Result<bool, BucketError> {
+        let subject = subject(key)?;
+        let mut existed = false;
+        for _ in 0..ATTEMPTS {
+            match self.entry(&subject).await? {
+                Entry::Erased => return Ok(existed),
+                // The mark is written only onto an empty place: an entry created in between is erased too, not hidden.
+                Entry::Absent => {
+                    if let Write::Done = self.write_first(&subject, Some(DELETED), Bytes::new()).await? {
+                        return Ok(existed);
+                    }
+                }
+                Entry::Present { sequence, .. } => {
+                    self.overwrite(sequence).await?;
+                    existed = true;
+                }
+            }
+        }
+        Err(BucketError::Unavailable)
+    }
+
+    /// Writes the first message ever on a subject, or the first since the last was deleted.
+    async fn write_first(&self, subject: &str, operation: Option<&str>, bytes: Bytes) -> Result<Write, BucketError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(EXPECTED_STREAM, STREAM);
+        headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+        if let Some(operation) = operation {
+            headers.insert(OPERATION, operation);
+        }
+        let request = Request::new().headers(headers).payload(bytes).timeout(Some(REQUEST_TIMEOUT));
+        match self.connection.ask::<Acknowledgement>(subject.to_owned(), request).await {
+            Ok(acknowledgement) if acknowledgement.stream == STREAM => Ok(Write::Done),
+            Ok(_) => Ok(Write::Unknown),
+            Err(ApiError::Rejected { code: WRONG_LAST_SEQUENCE | IN_FLIGHT, .. }) => Ok(Write::Conflict),
+            Err(ApiError::NobodyAnswers | ApiError::NoAnswer | ApiError::Unreadable) => Ok(Write::Unknown),
+            Err(error @ (ApiError::Rejected { .. } | ApiError::TooLarge)) => Err(error.into()),
+        }
+    }
+
+    async fn entry(&self, subject: &str) -> Result<Entry, BucketError> {
+        let query = json!({ "last_by_subj": subject }).to_string();
+        let Some(message) = get_from_leader(&self.connection, STREAM, query).await? else { return Ok(Entry::Absent) };
+        if message.header(OPERATION).is_some() {
+            return Ok(Entry::Erased);
+        }
+        Ok(Entry::Present { sequence: message.sequence, bytes: message.payload })
+    }
+
+    /// Deletes a message and overwrites its bytes on disk.
+    async fn overwrite(&self, sequence: u64) -> Result<(), BucketError> {
+        let body = json!({ "seq": sequence, "no_erase": false }).to_string();
+        match self.connection.api::<Deletion>(&format!("STREAM.MSG.DELETE.{STREAM}"), body).await {
+            Ok(Deletion { success: true }) => Ok(()),
+            Ok(Deletion { success: false }) => Err(BucketError::Unavailable),
+            // Gone already: another instance erases the same key. The next look decides.
+            Err(ApiError::Rejected { code, .. }) if code == NO_MESSAGE_TO_DELETE || code == SEQUENCE_NOT_FOUND => {
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn subject(key: &str) -> Result<String, BucketError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=' | b'/' | b'.');
+    let whole = key.len() <= KEY_MAX_BYTES && key.bytes().all(allowed) && key.split('.').all(|part| !part.is_empty());
+    if whole { Ok(format!("{SUBJECT_PREFIX}{key}")) } else { Err(BucketError::Key) }
+}
+
+fn wish(config: &BucketConfig) -> Wish {
+    let fields: Value = json!({
+        "subjects": [format!("{SUBJECT_PREFIX}>")],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",
+        "max_bytes": -1,
+        "max_msgs": -1,
+        // History 1: what is replaced is gone.
+        "max_msgs_per_subject": 1,
+        "max_msg_size": ENTRY_MAX_BYTES + HEADER_ROOM_BYTES,
+        "max_age": 0,
+        "max_consumers": -1,
+        "num_replicas": config.replicas,
+        "duplicate_window": DUPLICATE_WINDOW_NS,
+        "deny_delete": false,
+        "deny_purge": false,
+        "allow_direct": true,
+        // A roll-up would let one message erase every key.
+        "allow_rollup_hdrs": false,
+    });
+    Wish::new(STREAM, &fields)
+}

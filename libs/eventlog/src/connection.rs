@@ -1,0 +1,243 @@
+//! The connection to NATS, and requests to JetStream's API. Requests and answers are never logged: they hold blocks.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::{Client, ConnectOptions, Event, Request, RequestErrorKind, ServerAddr};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// Oldest server that this crate is tested with; much older ones accept a message twice under an optimistic check
+/// (nats-server #4320).
+const SERVER_OLDEST: (i64, i64, i64) = (2, 15, 0);
+/// How long connecting for the first time may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer of the API may take.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest pause between two attempts to connect again.
+const RECONNECT_DELAY_MAX: Duration = Duration::from_millis(500);
+/// How often a lost connection is looked at while waiting for it.
+const CONNECTED_POLL: Duration = Duration::from_millis(20);
+/// How often the server is asked whether it is still there, so that a silent loss is noticed.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Where NATS is, and who we are there.
+#[derive(Clone)]
+pub struct ConnectionConfig {
+    /// `nats://host:port`, or `tls://`.
+    pub url: String,
+    /// Name of the NATS user; none on a server that asks for none.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<String>,
+    /// Prefix of reply subjects, if the user's permissions ask for one of its own (`_INBOX_ledger`).
+    pub inbox_prefix: Option<String>,
+}
+
+impl ConnectionConfig {
+    /// A server that asks for no user.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), user: None, password: None, inbox_prefix: None }
+    }
+
+    /// The same server as `user`.
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self.password = Some(password.into());
+        self
+    }
+}
+
+impl fmt::Debug for ConnectionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionConfig").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Connecting failed. Addresses are named by host and port only: a URL can hold a password.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// The URL is none.
+    #[error("the NATS URL cannot be read; it looks like `nats://127.0.0.1:4222`")]
+    Url,
+    /// No server answered.
+    #[error("no NATS server answers at `{host}:{port}`; is it running?")]
+    Unreachable {
+        /// Host of the URL.
+        host: String,
+        /// Port of the URL.
+        port: u16,
+    },
+    /// The server refused user and password.
+    #[error("the NATS server at `{host}:{port}` refused user and password")]
+    Refused {
+        /// Host of the URL.
+        host: String,
+        /// Port of the URL.
+        port: u16,
+    },
+    /// The server is too old.
+    #[error("the NATS server is version `{found}`; at least 2.15.0 is needed")]
+    ServerTooOld {
+        /// Its version.
+        found: String,
+    },
+}
+
+/// A connection to NATS; clones share it. A lost connection is made again without end.
+#[derive(Clone)]
+pub struct Connection {
+    client: Client,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Connects, within five seconds.
+    ///
+    /// # Errors
+    /// [`ConnectionError`].
+    pub async fn open(config: &ConnectionConfig) -> Result<Self, ConnectionError> {
+        let address: ServerAddr = config.url.parse().map_err(|_| ConnectionError::Url)?;
+        let (host, port) = (address.host().to_owned(), address.port());
+        let connecting = options(config).connect(address);
+        let client = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(client)) => client,
+            Ok(Err(error)) if is_refusal(error.kind()) => return Err(ConnectionError::Refused { host, port }),
+            Ok(Err(_)) | Err(_) => return Err(ConnectionError::Unreachable { host, port }),
+        };
+        let (major, minor, patch) = SERVER_OLDEST;
+        if !client.is_server_compatible(major, minor, patch) {
+            return Err(ConnectionError::ServerTooOld { found: client.server_info().version });
+        }
+        Ok(Self { client })
+    }
+
+    /// Whether the server is connected right now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Returns once connected. What is published meanwhile would only queue up.
+    pub(crate) async fn connected(&self) {
+        while !self.is_connected() {
+            tokio::time::sleep(CONNECTED_POLL).await;
+        }
+    }
+
+    /// Asks JetStream's API; `operation` follows `$JS.API.`.
+    pub(crate) async fn api<T: DeserializeOwned>(&self, operation: &str, body: String) -> Result<T, ApiError> {
+        let request = Request::new().payload(body.into()).timeout(Some(REQUEST_TIMEOUT));
+        self.ask(format!("$JS.API.{operation}"), request).await
+    }
+
+    /// Sends a request whose answer is JSON, or an error in the form of JetStream's API.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, subject: String, request: Request) -> Result<T, ApiError> {
+        let answer = self.client.send_request(subject, request).await.map_err(|error| match error.kind() {
+            RequestErrorKind::NoResponders => ApiError::NobodyAnswers,
+            RequestErrorKind::MaxPayloadExceeded => ApiError::TooLarge,
+            RequestErrorKind::TimedOut | RequestErrorKind::InvalidSubject | RequestErrorKind::Other => {
+                ApiError::NoAnswer
+            }
+        })?;
+        read_answer(&answer.payload)
+    }
+}
+
+/// What came of a request to the server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// The server said no, for certain.
+    #[error("the server refused with error `{code}`: {description}")]
+    Rejected {
+        /// JetStream's error code.
+        code: u64,
+        /// Its words.
+        description: String,
+    },
+    /// Nobody listens on the subject: JetStream is off, still starting, or the right is missing.
+    #[error("nobody answers; is JetStream enabled, and may this user ask?")]
+    NobodyAnswers,
+    /// No answer in time; whether the request took effect is unknown.
+    #[error("no answer in time")]
+    NoAnswer,
+    /// The request is larger than the server takes; it was not sent.
+    #[error("the request is larger than the server takes")]
+    TooLarge,
+    /// The answer cannot be read.
+    #[error("the answer cannot be read")]
+    Unreadable,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: RefusalError,
+}
+
+#[derive(Deserialize)]
+struct RefusalError {
+    #[serde(default)]
+    err_code: u64,
+    #[serde(default)]
+    description: String,
+}
+
+fn read_answer<T: DeserializeOwned>(payload: &Bytes) -> Result<T, ApiError> {
+    if let Ok(refusal) = serde_json::from_slice::<Refusal>(payload) {
+        let RefusalError { err_code, description } = refusal.error;
+        return Err(ApiError::Rejected { code: err_code, description });
+    }
+    serde_json::from_slice(payload).map_err(|_| ApiError::Unreadable)
+}
+
+fn options(config: &ConnectionConfig) -> ConnectOptions {
+    let mut options = ConnectOptions::new()
+        .name("egide")
+        .connection_timeout(CONNECT_TIMEOUT)
+        .ping_interval(PING_INTERVAL)
+        .reconnect_delay_callback(|attempts| {
+            let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+            Duration::from_millis(10).saturating_mul(attempts).min(RECONNECT_DELAY_MAX)
+        })
+        .event_callback(|event| async move { report(&event) });
+    if let (Some(user), Some(password)) = (&config.user, &config.password) {
+        options = options.user_and_password(user.clone(), password.clone());
+    }
+    if let Some(prefix) = &config.inbox_prefix {
+        options = options.custom_inbox_prefix(prefix);
+    }
+    options
+}
+
+fn report(event: &Event) {
+    match event {
+        Event::Connected => tracing::info!("connected to nats"),
+        Event::Disconnected => tracing::warn!("lost the connection to nats"),
+        Event::SlowConsumer(_) => tracing::warn!("nats delivers faster than it is read"),
+        Event::ServerError(_) => tracing::warn!("nats reports an error"),
+        Event::ClientError(_) => tracing::warn!("the nats client reports an error"),
+        Event::LameDuckMode => tracing::warn!("the nats server is about to stop"),
+        Event::Draining | Event::Closed => tracing::info!("the connection to nats is closed"),
+    }
+}
+
+fn is_refusal(kind: async_nats::ConnectErrorKind) -> bool {
+    use async_nats::ConnectErrorKind as Kind;
+    match kind {
+        Kind::Authentication | Kind::AuthorizationViolation => true,
+        Kind::ServerParse | Kind::Dns | Kind::TimedOut | Kind::Tls | Kind::Io | Kind::MaxReconnects => false,
+    }
+}

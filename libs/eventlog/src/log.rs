@@ -1,0 +1,268 @@
+//! The log's stream: opened, verified, read by number.
+
+use std::sync::Arc;
+
+use egide_crypto::random::{RandomUnavailable, random_bytes};
+use egide_crypto::sign::KeyRing;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::chain::RawBlock;
+use crate::connection::{ApiError, Connection};
+use crate::follow::Follower;
+use crate::head::Head;
+use crate::stored::get_from_leader;
+use crate::stream::{Drift, Scope, StreamInfo, Wish};
+
+/// Name of the log's stream.
+pub(crate) const STREAM: &str = "CASES";
+/// Subject that blocks are published to.
+pub(crate) const SUBJECT: &str = "cases.blocks";
+/// Subject on which the server says, after a block is stored, which sequence it has. Headers only; it wakes followers up
+/// and is never believed.
+pub(crate) const STORED_SUBJECT: &str = "cases.stored";
+
+/// How long the server remembers the ids of messages. An optimisation only: the fence decides.
+const DUPLICATE_WINDOW_NS: u64 = 120_000_000_000;
+/// Metadata that holds the incarnation.
+const INCARNATION: &str = "egide.incarnation";
+/// Room for the headers of a block's message.
+const HEADER_ROOM_BYTES: usize = 1_024;
+/// Largest block whatever the server allows: what a reader buffers must stay bounded.
+const BLOCK_MAX_BYTES: usize = 8 * 1_024 * 1_024;
+
+/// How the log's stream is laid out.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// Whether to create the stream when there is none. Only where a missing log is no loss: at installation.
+    pub create: bool,
+    /// How many bytes the log may take; when they are used up, appends are refused and nothing is dropped.
+    pub max_bytes: u64,
+    /// On how many servers every block is kept: 1, 3 or 5.
+    pub replicas: u32,
+}
+
+/// How far the log reaches, and how much room is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogState {
+    /// Number of the last block, 0 without one.
+    pub last_number: u64,
+    /// Bytes in use.
+    pub bytes: u64,
+    /// Bytes it may use.
+    pub max_bytes: u64,
+}
+
+/// Opening or reading the log failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// There is no log.
+    #[error("stream `CASES` does not exist; a ledger creates it when told to, and never instead of a lost one")]
+    Missing,
+    /// The stream is not configured as it must be.
+    #[error(transparent)]
+    Drift(#[from] Drift),
+    /// The stream names no incarnation.
+    #[error("stream `CASES` names no incarnation in its metadata: it was not created by egide")]
+    NoIncarnation,
+    /// Messages are missing from the middle.
+    #[error("stream `CASES` holds `{messages}` messages, though its last is `{last}`: some are lost")]
+    Lost {
+        /// How many there are.
+        messages: u64,
+        /// Sequence of the last.
+        last: u64,
+    },
+    /// The server refused.
+    #[error("nats refused with error `{code}`: {description}")]
+    Refused {
+        /// JetStream's error code.
+        code: u64,
+        /// The server's words.
+        description: String,
+    },
+    /// The server does not answer, or not in a way that can be read; trying again may help.
+    #[error("nats does not answer; is JetStream enabled, and may this user ask?")]
+    Unavailable,
+    /// No incarnation could be drawn.
+    #[error(transparent)]
+    Random(#[from] RandomUnavailable),
+}
+
+impl From<ApiError> for LogError {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Rejected { code: crate::stream::STREAM_NOT_FOUND, .. } => Self::Missing,
+            ApiError::Rejected { code, description } => Self::Refused { code, description },
+            ApiError::NobodyAnswers | ApiError::NoAnswer | ApiError::TooLarge | ApiError::Unreadable => {
+                Self::Unavailable
+            }
+        }
+    }
+}
+
+/// The log; clones share it.
+#[derive(Clone)]
+pub struct EventLog {
+    connection: Connection,
+    wish: Arc<Wish>,
+    incarnation: Arc<str>,
+    keys: Arc<KeyRing>,
+    block_max_bytes: usize,
+}
+
+impl std::fmt::Debug for EventLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventLog").field("incarnation", &self.incarnation).finish_non_exhaustive()
+    }
+}
+
+impl EventLog {
+    /// Opens the log: compares the stream's configuration field by field, or creates it if there is none and `config`
+    /// says so. Blocks count if `keys` says so.
+    ///
+    /// # Errors
+    /// [`LogError`]; of a configuration that differs, the first field.
+    pub async fn open(connection: Connection, config: LogConfig, keys: KeyRing) -> Result<Self, LogError> {
+        let wish = wish(&config);
+        let info = match wish.info(&connection).await? {
+            Some(info) => info,
+            None if config.create => create(&wish, &connection).await?,
+            None => return Err(LogError::Missing),
+        };
+        wish.compare(&info.config, Scope::Whole)?;
+        check_complete(&info)?;
+        let incarnation = info.metadata(INCARNATION).filter(|text| Uuid::try_parse(text).is_ok());
+        let incarnation: Arc<str> = incarnation.ok_or(LogError::NoIncarnation)?.into();
+        let payload_max_bytes = connection.client().max_payload().saturating_sub(HEADER_ROOM_BYTES);
+        tracing::info!(blocks = info.state.last_seq, bytes = info.state.bytes, "opened the log");
+        Ok(Self {
+            connection,
+            wish: Arc::new(wish),
+            incarnation,
+            keys: Arc::new(keys),
+            block_max_bytes: payload_max_bytes.min(BLOCK_MAX_BYTES),
+        })
+    }
+
+    /// The incarnation (UUID) of this log, drawn when its stream was created.
+    #[must_use]
+    pub fn incarnation(&self) -> &str {
+        &self.incarnation
+    }
+
+    /// Head of this log before its first block.
+    #[must_use]
+    pub fn genesis(&self) -> Head {
+        Head::genesis(&self.incarnation)
+    }
+
+    /// The keys whose signatures count.
+    #[must_use]
+    pub const fn keys(&self) -> &Arc<KeyRing> {
+        &self.keys
+    }
+
+    /// How many bytes a block may have, encoded with hash and signature: what the server takes, less room for headers.
+    #[must_use]
+    pub const fn block_max_bytes(&self) -> usize {
+        self.block_max_bytes
+    }
+
+    /// Number of the last block, 0 without one, as the stream's leader says.
+    ///
+    /// # Errors
+    /// [`LogError::Missing`], [`LogError::Refused`], [`LogError::Unavailable`].
+    pub async fn last_number(&self) -> Result<u64, LogError> {
+        Ok(self.state().await?.last_number)
+    }
+
+    /// How far the log reaches and how much room is left, as the stream's leader says.
+    ///
+    /// # Errors
+    /// As [`EventLog::last_number`].
+    pub async fn state(&self) -> Result<LogState, LogError> {
+        Ok(self.info().await?.log_state())
+    }
+
+    /// The block of this number as the stream's leader holds it, unchecked; none if there is none.
+    ///
+    /// # Errors
+    /// As [`EventLog::last_number`].
+    pub async fn read(&self, number: u64) -> Result<Option<RawBlock>, LogError> {
+        let message = get_from_leader(&self.connection, STREAM, format!("{{\"seq\":{number}}}")).await?;
+        Ok(message.map(crate::stored::StoredMessage::into_raw_block))
+    }
+
+    /// Follows the log after `from`, the head a reader stored or [`EventLog::genesis`].
+    #[must_use]
+    pub fn follow(&self, from: Head) -> Follower {
+        Follower::new(self.clone(), from)
+    }
+
+    /// Compares the configuration again, but for capacity, and counts messages.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn check(&self) -> Result<LogState, LogError> {
+        let info = self.info().await?;
+        self.wish.compare(&info.config, Scope::WithoutCapacity)?;
+        self.wish.compare_metadata(&info, INCARNATION, &self.incarnation)?;
+        check_complete(&info)?;
+        Ok(info.log_state())
+    }
+
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    async fn info(&self) -> Result<StreamInfo, LogError> {
+        self.wish.info(&self.connection).await?.ok_or(LogError::Missing)
+    }
+}
+
+impl StreamInfo {
+    fn log_state(&self) -> LogState {
+        let max_bytes = self.config.get("max_bytes").and_then(Value::as_u64).unwrap_or_default();
+        LogState { last_number: self.state.last_seq, bytes: self.state.bytes, max_bytes }
+    }
+}
+
+async fn create(wish: &Wish, connection: &Connection) -> Result<StreamInfo, LogError> {
+    let incarnation = uuid::Builder::from_random_bytes(random_bytes()?).into_uuid();
+    let created = wish.create(connection, json!({ INCARNATION: incarnation.to_string() })).await?;
+    if created {
+        tracing::info!(%incarnation, "created the log");
+    }
+    wish.info(connection).await?.ok_or(LogError::Missing)
+}
+
+fn check_complete(info: &StreamInfo) -> Result<(), LogError> {
+    let (messages, last) = (info.state.messages, info.state.last_seq);
+    if messages == last { Ok(()) } else { Err(LogError::Lost { messages, last }) }
+}
+
+fn wish(config: &LogConfig) -> Wish {
+    let fields = json!({
+        "subjects": [SUBJECT],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",
+        "max_bytes": config.max_bytes,
+        "max_msgs": -1,
+        "max_msgs_per_subject": -1,
+        "max_msg_size": -1,
+        "max_age": 0,
+        "max_consumers": -1,
+        "num_replicas": config.replicas,
+        "duplicate_window": DUPLICATE_WINDOW_NS,
+        "deny_delete": true,
+        "deny_purge": true,
+        "allow_direct": true,
+        "allow_rollup_hdrs": false,
+        "allow_msg_ttl": false,
+        "allow_atomic": false,
+        "republish": { "src": SUBJECT, "dest": STORED_SUBJECT, "headers_only": true },
+    });
+    Wish::new(STREAM, &fields)
+}

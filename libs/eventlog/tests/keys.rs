@@ -1,0 +1,135 @@
+//! The bucket of keys on a real server: one winner, and erasing that erases.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod support;
+
+use std::path::Path;
+
+use bytes::Bytes;
+use egide_eventlog::{BucketConfig, BucketError, Creation, KeyBucket};
+use support::{Server, within};
+
+async fn bucket(server: &Server) -> KeyBucket {
+    KeyBucket::open(server.connect().await, &BucketConfig { create: true, replicas: 1 }).await.unwrap()
+}
+
+fn wrapped(number: usize) -> Bytes {
+    format!("wrapped-key-{number:032}-of-nobody").into()
+}
+
+#[tokio::test]
+async fn a_key_is_created_once_and_read_by_everybody() {
+    let server = Server::start();
+    let (one, other) = (bucket(&server).await, bucket(&server).await);
+    assert_eq!(one.get("case.a").await.unwrap(), None);
+    assert_eq!(one.create_if_absent("case.a", wrapped(1)).await.unwrap(), Creation::Created);
+    assert_eq!(other.create_if_absent("case.a", wrapped(2)).await.unwrap(), Creation::Existing(wrapped(1)));
+    assert_eq!(other.get("case.a").await.unwrap(), Some(wrapped(1)));
+    assert_eq!(other.get("case.b").await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_create_a_key_at_once_one_wins_and_all_know_it() {
+    let server = Server::start();
+    for round in 0..20 {
+        let mut racers = Vec::new();
+        for number in 0..8 {
+            let bucket = bucket(&server).await;
+            let key = format!("case.{round}");
+            racers.push(tokio::spawn(async move {
+                (number, bucket.create_if_absent(&key, wrapped(number)).await.unwrap())
+            }));
+        }
+        let (mut winners, mut seen) = (Vec::new(), Vec::new());
+        for racer in racers {
+            match within(racer).await.unwrap() {
+                (number, Creation::Created) => winners.push(wrapped(number)),
+                (_, Creation::Existing(bytes)) => seen.push(bytes),
+                (_, Creation::Erased) => panic!("nobody erases"),
+            }
+        }
+        assert_eq!(winners.len(), 1, "round {round}");
+        assert_eq!(seen, vec![winners[0].clone(); 7], "round {round}");
+        assert_eq!(bucket(&server).await.get(&format!("case.{round}")).await.unwrap(), Some(winners[0].clone()));
+    }
+}
+
+#[tokio::test]
+async fn a_key_survives_a_server_that_is_killed() {
+    let mut server = Server::start();
+    bucket(&server).await.create_if_absent("case.a", wrapped(1)).await.unwrap();
+    server.kill();
+    server.start_again();
+    assert_eq!(bucket(&server).await.get("case.a").await.unwrap(), Some(wrapped(1)));
+}
+
+#[tokio::test]
+async fn an_erased_key_is_gone_from_disk_and_never_comes_back() {
+    let mut server = Server::start();
+    let keys = bucket(&server).await;
+    for number in 0..3 {
+        keys.create_if_absent(&format!("case.{number}"), wrapped(number)).await.unwrap();
+    }
+    assert!(keys.delete("case.1").await.unwrap());
+    assert!(!keys.delete("case.1").await.unwrap(), "erasing again is harmless");
+    assert_eq!(keys.get("case.1").await.unwrap(), None);
+    assert_eq!(keys.create_if_absent("case.1", wrapped(9)).await.unwrap(), Creation::Erased);
+    assert_eq!(keys.get("case.1").await.unwrap(), None);
+
+    server.stop();
+    assert!(on_disk(&server.store(), &wrapped(0)), "this search would find what is there");
+    assert!(!on_disk(&server.store(), &wrapped(1)));
+    assert!(on_disk(&server.store(), &wrapped(2)));
+    server.start_again();
+    let keys = bucket(&server).await;
+    assert_eq!(keys.create_if_absent("case.1", wrapped(9)).await.unwrap(), Creation::Erased);
+    assert_eq!(keys.get("case.2").await.unwrap(), Some(wrapped(2)));
+}
+
+fn on_disk(directory: &Path, bytes: &[u8]) -> bool {
+    std::fs::read_dir(directory).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return on_disk(&path, bytes);
+        }
+        std::fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes)
+    })
+}
+
+#[tokio::test]
+async fn a_key_that_never_was_can_be_erased_beforehand() {
+    let server = Server::start();
+    let keys = bucket(&server).await;
+    assert!(!keys.delete("case.a").await.unwrap());
+    assert_eq!(keys.create_if_absent("case.a", wrapped(1)).await.unwrap(), Creation::Erased);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_erased_while_others_create_it_stays_erased() {
+    let server = Server::start();
+    for round in 0..10 {
+        let key = format!("case.{round}");
+        let (eraser, creator) = (bucket(&server).await, bucket(&server).await);
+        let (erased, created) = (key.clone(), key.clone());
+        let erasing = tokio::spawn(async move { eraser.delete(&erased).await });
+        let creating = tokio::spawn(async move { creator.create_if_absent(&created, wrapped(1)).await });
+        within(erasing).await.unwrap().unwrap();
+        within(creating).await.unwrap().unwrap();
+        assert_eq!(bucket(&server).await.get(&key).await.unwrap(), None, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn names_and_entries_that_do_not_fit_are_refused_without_being_repeated() {
+    let server = Server::start();
+    let keys = bucket(&server).await;
+    for key in ["", "a b", "a.", ".a", "a..b", "*", "a.>", "é", "a\r\nb", &"x".repeat(201)] {
+        let refused = keys.create_if_absent(key, wrapped(1)).await.expect_err("a key that is none");
+        assert!(matches!(refused, BucketError::Key), "{refused}");
+        assert!(key.len() < 2 || !refused.to_string().contains(key));
+    }
+    let refused = keys.create_if_absent("a", vec![0; 4_097].into()).await;
+    assert!(matches!(refused, Err(BucketError::TooLarge(4_097))), "{refused:?}");
+    assert_eq!(keys.create_if_absent("a", vec![0; 4_096].into()).await.unwrap(), Creation::Created);
+}

@@ -1,0 +1,26 @@
+//! Who calls. A [`Caller`] is a service, and the person for whom it calls, if any; how that was proved stays in here.
+//!
+//! Today both are proved by tokens (EdDSA JSON Web Tokens, audience [`AUDIENCE`]): the service's in `authorization: Bearer …`,
+//! the person's in `egide-person`, forwarded from hop to hop. Other proofs (mutual TLS, an OpenID provider) change
+//! [`Verifier`] and [`Credentials`], and nothing that asks a [`Caller`].
+
+mod caller;
+mod credentials;
+mod issuer;
+mod verifier;
+
+pub use caller::{AccountName, BadName, Caller, Person, Role, ServiceName};
+pub use credentials::{Credentials, Deadline, Onward, PersonToken};
+pub use issuer::{DevIssuer, IssuerError};
+pub use verifier::{Unproved, Verifier};
+
+/// The audience every token must be meant for.
+pub const AUDIENCE: &str = "egide";
+/// Header of the token of the calling service, after `Bearer `.
+pub const SERVICE_HEADER: &str = "authorization";
+/// Header of the token of the person for whom it calls.
+pub const PERSON_HEADER: &str = "egide-person";
+/// Longest life of a person's token, in seconds: a shift.
+pub const PERSON_LIFETIME_MAX_S: u32 = 12 * 3600;
+/// Longest life of a service's token, in seconds: a day.
+pub const SERVICE_LIFETIME_MAX_S: u32 = 24 * 3600;

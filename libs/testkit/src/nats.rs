@@ -1,0 +1,114 @@
+//! A real `nats-server`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use egide_crypto::random::random_bytes;
+use egide_servicekit::nats::{
+    DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, NatsCredentials, locate_nats_server,
+};
+use tempfile::TempDir;
+
+/// A `nats-server` on a free port with a store of its own, flushing before it acknowledges. Gone when dropped.
+pub struct TestNats {
+    // Before the directory, so that the server goes first.
+    child: NatsChild,
+    credentials: NatsCredentials,
+    data: PathBuf,
+    directory: Option<TempDir>,
+}
+
+impl fmt::Debug for TestNats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestNats").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+impl TestNats {
+    /// A server whose store goes away with it.
+    ///
+    /// # Panics
+    /// When no recent enough server is found, or it does not start.
+    pub async fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut server = Self::start_in(directory.path()).await;
+        server.directory = Some(directory);
+        server
+    }
+
+    /// A server that keeps its store in `data`, below `nats/`.
+    ///
+    /// # Panics
+    /// As [`TestNats::start`].
+    pub async fn start_in(data: &Path) -> Self {
+        let password = random_bytes::<16>().expect("random bytes").map(|byte| format!("{byte:02x}")).concat();
+        let credentials = NatsCredentials { user: "egide".to_owned(), password };
+        let config = NatsChildConfig {
+            binary: locate_nats_server().expect("a nats-server"),
+            directory: data.to_owned(),
+            listen: None,
+            credentials: credentials.clone(),
+            max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
+        };
+        let child = NatsChild::start(config).await.expect("nats-server starts");
+        Self { child, credentials, data: data.to_owned(), directory: None }
+    }
+
+    /// `nats://127.0.0.1:<port>`, the same after [`TestNats::restart`].
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.child.url()
+    }
+
+    /// The address, for a [`crate::FaultProxy`].
+    ///
+    /// # Panics
+    /// Never: the kit writes the URL from an address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.url().trim_start_matches("nats://").parse().expect("the url holds an address")
+    }
+
+    /// The one user.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.credentials.user
+    }
+
+    /// The user's password.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.credentials.password
+    }
+
+    /// Where its files are: store, log, configuration.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        self.data.join("nats")
+    }
+
+    /// Kills it at once, as a power failure would.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("nats-server can be killed");
+    }
+
+    /// Starts it again on the same port and store, after ending it in order if it still runs.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart(&mut self) {
+        self.child.restart().await.expect("nats-server starts again");
+    }
+
+    /// Ends it in order.
+    ///
+    /// # Panics
+    /// When it cannot be ended.
+    pub async fn stop(&mut self) {
+        self.child.stop().await.expect("nats-server stops");
+    }
+}

@@ -1,0 +1,82 @@
+//! What this role is made of, and its start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use egide_eventlog::{EventLog, VerifiedBlock};
+use egide_projection::{ModelError, Projection, ProjectionError, ReadModel, Rows};
+use egide_servicekit::channel::Upstream;
+use egide_servicekit::identity::Verifier;
+use egide_servicekit::serve::{self, Api, Running, ServeConfig, serve};
+use egide_servicekit::shutdown::Shutdown;
+use egide_wire::proto::egide::audit::v1::audit_service_server::AuditServiceServer;
+
+use crate::model::History;
+use crate::service::Audit;
+
+/// The name of this role.
+pub const ROLE: &str = "audit";
+
+/// What this role is made of.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// The directory of the projection's files, and of nothing else.
+    pub directory: PathBuf,
+    /// Whether to throw the projection away and build it again from the first block of the log.
+    pub rebuild: bool,
+    /// The log, opened with this role's own NATS user.
+    pub log: EventLog,
+    /// The ledger, called as this role: looks are recorded there.
+    pub ledger: Upstream,
+    /// Who callers are.
+    pub verifier: Arc<Verifier>,
+}
+
+/// This role could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The projection cannot be opened.
+    #[error(transparent)]
+    Projection(#[from] ProjectionError),
+    /// The server cannot be started.
+    #[error(transparent)]
+    Serve(#[from] serve::Error),
+}
+
+/// Starts this role: opens the projection, follows the log and serves until `shutdown`. Answers once it listens; until the
+/// projection has caught up with the log, looks are answered `UNAVAILABLE`.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
+    let Config { listen, directory, rebuild, log, ledger, verifier } = config;
+    if rebuild {
+        forget(&directory, log.incarnation())?;
+    }
+    let history = Projection::open(&directory, History, log.incarnation())?;
+    let audit = Audit::new(history.clone(), ledger, log.incarnation());
+    let api = Api::new().with(AuditServiceServer::new(audit));
+    let running = serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown).await?;
+    Ok(running.beside(move |stop: Shutdown| async move { history.run(&log, stop.requested()).await }))
+}
+
+/// Throws all rows away: opening a directory for another model does that, whatever the rows were and of which log.
+fn forget(directory: &std::path::Path, incarnation: &str) -> Result<(), ProjectionError> {
+    tracing::info!(projection = History::NAME, "rebuilding from the first block, as asked");
+    Projection::open(directory, Nothing, incarnation).map(drop)
+}
+
+/// A model without rows.
+struct Nothing;
+
+impl ReadModel for Nothing {
+    const NAME: &'static str = "nothing";
+    const VERSION: u32 = 1;
+
+    fn apply(&self, _: &VerifiedBlock, _: &mut Rows<'_>) -> Result<(), ModelError> {
+        Ok(())
+    }
+}

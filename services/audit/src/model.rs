@@ -1,0 +1,116 @@
+//! The read model: what the log says about disclosures, as rows that answer this service's questions.
+//!
+//! Everything that left or was refused has a row. A release, delivery, receipt or recall that fits no decision this model
+//! knows, and a disclosure event that this version cannot read, get rows of their own: the ledger admits no such thing, and
+//! if it ever stands in the log nevertheless, compliance is to see it.
+
+pub(crate) mod keys;
+pub(crate) mod row;
+mod scribe;
+#[cfg(test)]
+mod tests;
+
+use egide_domain::ids::{CaseId, OrganizationId, SubjectId, UnitId};
+use egide_eventlog::VerifiedBlock;
+use egide_projection::{ModelError, ReadModel, Rows};
+use egide_wire::proto::egide::case::v1 as case_proto;
+use egide_wire::proto::egide::case::v1::case_event::Payload;
+use egide_wire::proto::egide::directory::v1::DirectoryEvent;
+use egide_wire::proto::egide::directory::v1::directory_event::Payload as DirectoryPayload;
+use egide_wire::proto::egide::ledger::v1::{Area, Event};
+use prost::Message as _;
+
+use self::row::People;
+use self::scribe::{Place, Scribe, Step};
+
+/// What the kinds of all events around a disclosure begin with.
+const DISCLOSURE_KINDS: &str = "disclosure.";
+
+/// The history of disclosures.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct History;
+
+impl ReadModel for History {
+    const NAME: &'static str = "audit";
+    const VERSION: u32 = 1;
+
+    fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
+        for (position, _, event) in block.events() {
+            match event.area() {
+                Area::Case => apply_case(Place::of(block, position, event)?, rows)?,
+                Area::Directory => apply_directory(event, rows),
+                // Looking is in the log, not in the history of what left.
+                Area::Access | Area::Unspecified => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
+    let payload = case_proto::CaseEvent::decode(place.event.facts.as_slice()).ok().and_then(|event| event.payload);
+    let mut scribe = Scribe::new(place, rows);
+    match payload {
+        Some(Payload::CaseOpened(_)) => scribe.know_people(&[]),
+        Some(Payload::PersonIdentified(identified)) => scribe.know_people(&[identified.subject_id]),
+        Some(Payload::DisclosureDecided(decided)) => scribe.decided(decided),
+        Some(Payload::ReferralReleased(released)) => scribe.released(&released),
+        Some(Payload::ReferralDelivered(delivered)) => scribe.step(&Step::delivered(&delivered)),
+        Some(Payload::ReferralAcknowledged(acknowledged)) => scribe.step(&Step::acknowledged(&acknowledged)),
+        Some(Payload::ReferralRecalled(recalled)) => scribe.step(&Step::recalled(&recalled)),
+        Some(Payload::DisclosedOutsideSystem(outside)) => scribe.outside(outside),
+        None if place.event.kind.starts_with(DISCLOSURE_KINDS) => scribe.unreadable(),
+        Some(
+            Payload::TipReceived(_)
+            | Payload::AgeAssessed(_)
+            | Payload::ContactRecorded(_)
+            | Payload::WhereaboutsRecorded(_)
+            | Payload::SituationRecorded(_)
+            | Payload::ImmigrationRecorded(_)
+            | Payload::HealthRecorded(_)
+            | Payload::FinancesRecorded(_)
+            | Payload::SuspectDescribed(_)
+            | Payload::NarrativeRecorded(_)
+            | Payload::TriageAssessed(_)
+            | Payload::SupervisorReviewed(_)
+            | Payload::ConsentGiven(_)
+            | Payload::ConsentRefused(_)
+            | Payload::ConsentWithdrawn(_)
+            | Payload::ExceptionAsserted(_)
+            | Payload::ExceptionConfirmed(_)
+            | Payload::ExceptionLifted(_)
+            | Payload::CaseClosed(_)
+            | Payload::CaseReopened(_),
+        )
+        | None => Ok(()),
+    }
+}
+
+/// Which organisation a unit belongs to, so that what was said to a unit outside the system is found by organisation too.
+fn apply_directory(event: &Event, rows: &mut Rows<'_>) {
+    let payload = DirectoryEvent::decode(event.facts.as_slice()).ok().and_then(|event| event.payload);
+    match payload {
+        Some(DirectoryPayload::UnitRegistered(unit)) => {
+            let ids = (unit.unit_id.parse::<UnitId>(), unit.organization_id.parse::<OrganizationId>());
+            if let (Ok(unit_id), Ok(organization_id)) = ids {
+                rows.insert(&keys::unit(unit_id), organization_id.as_bytes().as_slice());
+            }
+        }
+        Some(
+            DirectoryPayload::OrganizationRegistered(_)
+            | DirectoryPayload::AgreementRecorded(_)
+            | DirectoryPayload::RecipientSuspended(_)
+            | DirectoryPayload::RecipientReinstated(_),
+        )
+        | None => {}
+    }
+}
+
+fn people_of(case_id: CaseId, rows: &Rows<'_>) -> Result<Option<People>, ModelError> {
+    Ok(rows.get(&keys::people(case_id))?.map(|bytes| People::from_bytes(&bytes)))
+}
+
+/// The ids that can be read; others cannot be asked for, and the row shows them as they stand.
+fn readable(subject_ids: &[String]) -> impl Iterator<Item = SubjectId> {
+    subject_ids.iter().filter_map(|text| text.parse().ok())
+}

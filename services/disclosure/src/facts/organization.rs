@@ -1,0 +1,152 @@
+//! An organisation of the directory: the facts the gate decides on, and the names and numbers a referral needs.
+
+use std::collections::BTreeMap;
+
+use egide_domain::ids::UnitId;
+use egide_domain::{DirectoryEvent, OrganizationFacts, Recipient, Recorded};
+use egide_report::{Language, RecipientNames};
+use egide_wire::convert::Listed as _;
+use egide_wire::proto::egide::directory::v1::{self as proto, directory_event::Payload};
+use prost::Message as _;
+
+use super::Fold;
+
+/// See the module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct OrganizationView {
+    /// What the gate decides on.
+    pub(crate) facts: OrganizationFacts,
+    name_en: String,
+    name_fr: String,
+    language: i32,
+    units: BTreeMap<UnitId, UnitNames>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct UnitNames {
+    name_en: String,
+    name_fr: String,
+    language: i32,
+    callback_number: String,
+}
+
+impl Fold for OrganizationView {
+    type Event = DirectoryEvent;
+
+    fn apply(&mut self, recorded: &Recorded<DirectoryEvent>, facts: &[u8]) {
+        self.facts.apply(recorded);
+        let payload = proto::DirectoryEvent::decode(facts).ok().and_then(|event| event.payload);
+        match payload {
+            Some(Payload::OrganizationRegistered(record)) => {
+                self.name_en = record.name_en;
+                self.name_fr = record.name_fr;
+                self.language = record.language;
+            }
+            Some(Payload::UnitRegistered(record)) => {
+                if let Ok(unit_id) = record.unit_id.parse() {
+                    let names = UnitNames {
+                        name_en: record.name_en,
+                        name_fr: record.name_fr,
+                        language: record.language,
+                        callback_number: record.callback_number,
+                    };
+                    self.units.insert(unit_id, names);
+                }
+            }
+            Some(
+                Payload::AgreementRecorded(_) | Payload::RecipientSuspended(_) | Payload::RecipientReinstated(_),
+            )
+            | None => {}
+        }
+    }
+}
+
+impl OrganizationView {
+    /// The view of one unit that a decision is made on.
+    pub(crate) fn recipient(&self, unit_id: UnitId) -> Option<Recipient> {
+        self.facts.recipient(unit_id)
+    }
+
+    /// Its names and the unit's.
+    pub(crate) fn names(&self, unit_id: UnitId) -> RecipientNames {
+        let unit = self.units.get(&unit_id);
+        RecipientNames {
+            organization_en: self.name_en.clone(),
+            organization_fr: self.name_fr.clone(),
+            unit_en: unit.map(|unit| unit.name_en.clone()).unwrap_or_default(),
+            unit_fr: unit.map(|unit| unit.name_fr.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The language the unit reads: its own, its organisation's, or English.
+    pub(crate) fn language(&self, unit_id: UnitId) -> Language {
+        let said = |number: i32| egide_domain::vocabulary::Language::read(number).ok().flatten();
+        let unit = self.units.get(&unit_id).and_then(|unit| said(unit.language));
+        Language::of(unit.or_else(|| said(self.language)))
+    }
+
+    /// The number to call back; empty when the directory has none.
+    pub(crate) fn callback_number(&self, unit_id: UnitId) -> &str {
+        self.units.get(&unit_id).map_or("", |unit| unit.callback_number.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use egide_domain::event::Actor;
+    use egide_domain::ids::{OrganizationId, Position, Revision};
+    use egide_domain::time::Timestamp;
+    use egide_wire::convert::directory_event;
+    use egide_wire::proto::egide::case::v1::Language as Wire;
+
+    const ORGANIZATION: OrganizationId = OrganizationId([1; 16]);
+    const UNIT: UnitId = UnitId([2; 16]);
+
+    fn apply(view: &mut OrganizationView, payload: Payload) {
+        let event = proto::DirectoryEvent { payload: Some(payload) };
+        let recorded = Recorded {
+            event: directory_event(&event),
+            revision: Revision(view.facts.revision.0 + 1),
+            position: Position(view.facts.position.0 + 1),
+            occurred_at: Timestamp(0),
+            recorded_at: Timestamp(0),
+            actor: Actor { service: "directory".into(), person: None, role: None },
+        };
+        view.apply(&recorded, &event.encode_to_vec());
+    }
+
+    fn organization(language: Wire) -> Payload {
+        Payload::OrganizationRegistered(proto::OrganizationRegistered {
+            organization_id: ORGANIZATION.to_string(),
+            name_en: "Example".into(),
+            language: language.into(),
+            ..proto::OrganizationRegistered::default()
+        })
+    }
+
+    fn unit(language: Wire) -> Payload {
+        Payload::UnitRegistered(proto::UnitRegistered {
+            unit_id: UNIT.to_string(),
+            organization_id: ORGANIZATION.to_string(),
+            name_fr: "Unité".into(),
+            language: language.into(),
+            callback_number: "+1-613-555-0100".into(),
+            ..proto::UnitRegistered::default()
+        })
+    }
+
+    #[test]
+    fn the_newest_record_of_a_unit_counts_and_language_falls_back_to_the_organisations() {
+        let mut view = OrganizationView::default();
+        apply(&mut view, organization(Wire::French));
+        apply(&mut view, unit(Wire::English));
+        assert_eq!(view.language(UNIT), Language::English);
+        apply(&mut view, unit(Wire::Unspecified));
+        assert_eq!(view.language(UNIT), Language::French);
+        assert_eq!(view.callback_number(UNIT), "+1-613-555-0100");
+        assert_eq!(view.names(UNIT).unit_fr, "Unité");
+        assert!(view.recipient(UNIT).is_some());
+        assert!(view.recipient(UnitId([9; 16])).is_none());
+    }
+}

@@ -1,0 +1,160 @@
+//! In whose name a command speaks to the services.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use egide_domain::ids::UnitId;
+use egide_servicekit::identity::{AccountName, Credentials, DevIssuer, Person, PersonToken, Role, ServiceName};
+use uuid::Uuid;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Token of the calling service, where it is not minted here.
+pub(crate) const SERVICE_TOKEN: &str = "EGIDE_SERVICE_TOKEN";
+/// Token of the person, where it is not minted here.
+pub(crate) const PERSON_TOKEN: &str = "EGIDE_PERSON_TOKEN";
+
+/// `ROLE[+ROLE…][:ACCOUNT]`, as given with `--as`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Acting {
+    roles: BTreeSet<Role>,
+    account: AccountName,
+}
+
+impl Acting {
+    /// The role with the account that development uses when none is named.
+    #[must_use]
+    pub(crate) fn in_role(role: Role) -> Option<Self> {
+        Some(Self { roles: BTreeSet::from([role]), account: format!("dev.{role}").parse().ok()? })
+    }
+
+    /// The person, a liaison of `unit` where the role is that of one.
+    ///
+    /// # Errors
+    /// When role and unit do not fit together.
+    pub(crate) fn person(&self, unit: Option<Uuid>) -> Result<Person, Failure> {
+        let is_liaison = self.roles.contains(&Role::Liaison);
+        if is_liaison && unit.is_none() {
+            return Err(Failure::new(Exit::Usage, "fail.liaison_without_unit"));
+        }
+        let unit = unit.filter(|_| is_liaison).map(|unit| UnitId(*unit.as_bytes()));
+        Person::new(self.account.clone(), self.roles.clone(), unit)
+            .map_err(|_| Failure::new(Exit::Usage, "fail.liaison_with_other_role"))
+    }
+
+    /// Who that is, to be shown to the one who typed it.
+    #[must_use]
+    pub(crate) fn shown(&self) -> String {
+        let roles: Vec<&str> = self.roles.iter().map(|role| role.as_str()).collect();
+        format!("{}:{}", roles.join("+"), self.account.as_str())
+    }
+}
+
+/// Not `ROLE[+ROLE…][:ACCOUNT]`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected ROLE or ROLE:ACCOUNT; roles: {}", Role::ALL.map(Role::as_str).join(", "))]
+pub(crate) struct BadActing;
+
+impl FromStr for Acting {
+    type Err = BadActing;
+
+    fn from_str(text: &str) -> Result<Self, BadActing> {
+        let (roles, account) = text.split_once(':').unwrap_or((text, ""));
+        // `partnership-specialist` is what people type; the role's name has an underscore.
+        let roles: Result<BTreeSet<Role>, _> = roles.split('+').map(|role| role.replace('-', "_").parse()).collect();
+        let roles = roles.map_err(|_| BadActing)?;
+        let account = match (account, roles.first()) {
+            ("", Some(role)) => format!("dev.{role}"),
+            (account, _) => account.to_owned(),
+        };
+        Ok(Self { roles, account: account.parse().map_err(|_| BadActing)? })
+    }
+}
+
+/// Where credentials come from.
+#[derive(Debug, Clone)]
+pub(crate) struct Identities {
+    issuer: Option<Arc<DevIssuer>>,
+}
+
+impl Identities {
+    /// The development issuer of a data directory.
+    ///
+    /// # Errors
+    /// When its key cannot be used.
+    pub(crate) fn of_development(data: &Path) -> Result<Self, Failure> {
+        let issuer = DevIssuer::open(data)
+            .map_err(|error| Failure::new(Exit::NotAllowed, "fail.issuer").with("error", error))?;
+        Ok(Self { issuer: Some(Arc::new(issuer)) })
+    }
+
+    /// Tokens from the environment only.
+    #[must_use]
+    pub(crate) const fn of_environment() -> Self {
+        Self { issuer: None }
+    }
+
+    /// The development issuer, if that is what is used.
+    #[must_use]
+    pub(crate) const fn issuer(&self) -> Option<&Arc<DevIssuer>> {
+        self.issuer.as_ref()
+    }
+
+    /// Credentials of a service, for a person or for itself.
+    ///
+    /// # Errors
+    /// When the environment holds no token and there is no issuer, or holds something that is none.
+    pub(crate) fn credentials(&self, service: &ServiceName, person: Option<Person>) -> Result<Credentials, Failure> {
+        if let Some(issuer) = &self.issuer {
+            let credentials = Credentials::minted(Arc::clone(issuer), service.clone());
+            return Ok(match person {
+                Some(person) => credentials.for_minted_person(Arc::clone(issuer), person),
+                None => credentials,
+            });
+        }
+        let variable = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let unusable = |name: &'static str| Failure::new(Exit::NotAllowed, "fail.token").with("variable", name);
+        let service = variable(SERVICE_TOKEN).ok_or_else(|| unusable(SERVICE_TOKEN))?;
+        let credentials = Credentials::fixed(&service).ok_or_else(|| unusable(SERVICE_TOKEN))?;
+        match variable(PERSON_TOKEN) {
+            Some(token) => {
+                Ok(credentials.for_person(PersonToken::new(&token).ok_or_else(|| unusable(PERSON_TOKEN))?))
+            }
+            None => Ok(credentials),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_may_come_with_an_account_and_with_others() {
+        let one: Acting = "responder:amelie.roy".parse().unwrap();
+        assert_eq!(one.shown(), "responder:amelie.roy");
+        let none: Acting = "compliance".parse().unwrap();
+        assert_eq!(none.shown(), "compliance:dev.compliance");
+        let both: Acting = "supervisor+responder:noor.haddad".parse().unwrap();
+        assert_eq!(both.shown(), "responder+supervisor:noor.haddad");
+        assert_eq!("partnership-specialist".parse::<Acting>().unwrap().shown(), "partnership_specialist:dev.partnership_specialist");
+        assert!("king".parse::<Acting>().is_err());
+        assert!("responder:a b".parse::<Acting>().is_err());
+        assert!("".parse::<Acting>().is_err());
+    }
+
+    #[test]
+    fn a_liaison_needs_a_unit_and_nobody_else_gets_one() {
+        let unit = Uuid::from_u128(7);
+        let liaison: Acting = "liaison".parse().unwrap();
+        assert_eq!(liaison.person(None).unwrap_err().exit(), Exit::Usage);
+        assert_eq!(liaison.person(Some(unit)).unwrap().unit(), Some(UnitId(*unit.as_bytes())));
+        let responder: Acting = "responder".parse().unwrap();
+        assert_eq!(responder.person(Some(unit)).unwrap().unit(), None);
+        let both: Acting = "liaison+supervisor".parse().unwrap();
+        assert_eq!(both.person(Some(unit)).unwrap_err().exit(), Exit::Usage);
+    }
+}

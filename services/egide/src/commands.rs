@@ -1,0 +1,18 @@
+//! The client commands, one module each.
+
+pub(crate) mod account;
+pub(crate) mod append;
+pub(crate) mod case;
+pub(crate) mod completions;
+pub(crate) mod consent;
+pub(crate) mod decision;
+pub(crate) mod deliver;
+pub(crate) mod directory;
+pub(crate) mod disclose;
+pub(crate) mod emit;
+pub(crate) mod exception;
+pub(crate) mod history;
+pub(crate) mod recall;
+pub(crate) mod referrals;
+pub(crate) mod token;
+pub(crate) mod verify_file;

@@ -1,0 +1,223 @@
+//! `egide case`: what stands in a case.
+
+use clap::Subcommand;
+use egide_servicekit::identity::Role;
+use egide_wire::proto::egide::audit::v1::AccessReason;
+use egide_wire::proto::egide::disclosure::v1::ListDecisionsRequest;
+use egide_wire::proto::egide::ledger::v1::{OpenState, ReadCaseRequest, RecordedEvent, WatchCaseRequest, recorded_event};
+use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
+use tokio_stream::StreamExt as _;
+use uuid::Uuid;
+
+use super::decision;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::listed::value_of;
+use crate::output::Output;
+use crate::session::{Session, id_or_new};
+use crate::text::Lang;
+use crate::times::second;
+
+/// Events asked for at a time.
+const PAGE: u32 = 200;
+/// Following a case is for services; the one that stands beside whoever works the case.
+const WATCHER: &str = "case-desk";
+
+/// `egide case …`.
+#[derive(Clone, Subcommand)]
+pub(crate) enum Command {
+    Show(Show),
+    Decisions(Decisions),
+    Watch(Watch),
+}
+
+/// `egide case show CASE`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Show {
+    #[arg(value_name = "CASE")]
+    case: Uuid,
+    #[arg(long, required = true, value_parser = value_of::<AccessReason>())]
+    reason: AccessReason,
+    #[arg(long)]
+    open: bool,
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    from: u64,
+}
+
+/// `egide case decisions CASE`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Decisions {
+    #[arg(value_name = "CASE")]
+    case: Uuid,
+    #[arg(long, required = true, value_parser = value_of::<AccessReason>())]
+    reason: AccessReason,
+}
+
+/// `egide case watch CASE`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Watch {
+    #[arg(value_name = "CASE")]
+    case: Uuid,
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    from: u64,
+}
+
+pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Show(args) => show(session, args).await,
+        Command::Decisions(args) => decisions(session, args).await,
+        Command::Watch(args) => watch(session, args).await,
+    }
+}
+
+async fn show(session: &mut Session<'_>, args: &Show) -> Result<Exit, Failure> {
+    let mut client = session.ledger(Role::Responder)?;
+    let mut from_revision = args.from;
+    loop {
+        let request = ReadCaseRequest {
+            case_id: id_or_new(Some(args.case)),
+            from_revision,
+            page_size: PAGE,
+            open: args.open,
+            reason: i32::from(args.reason),
+            min_position: 0,
+        };
+        let page = session.out.waiting("say.waiting", client.read_case(request)).await?.into_inner();
+        if session.out.is_json() {
+            session.out.message(&page)?;
+        } else {
+            page.events.iter().try_for_each(|event| show_event(&mut session.out, event))?;
+        }
+        if page.next_revision == 0 {
+            return Ok(Exit::Ok);
+        }
+        from_revision = page.next_revision;
+    }
+}
+
+async fn decisions(session: &mut Session<'_>, args: &Decisions) -> Result<Exit, Failure> {
+    let mut client = session.disclosure(Role::Supervisor)?;
+    let mut page_token = String::new();
+    loop {
+        let request = ListDecisionsRequest {
+            case_id: id_or_new(Some(args.case)),
+            page_size: PAGE,
+            page_token,
+            reason: i32::from(args.reason),
+        };
+        let page = session.out.waiting("say.waiting", client.list_decisions(request)).await?.into_inner();
+        if session.out.is_json() {
+            session.out.message(&page)?;
+        } else {
+            for decision in &page.decisions {
+                decision::show(&mut session.out, decision)?;
+                session.out.line("")?;
+            }
+        }
+        if page.next_page_token.is_empty() {
+            return Ok(Exit::Ok);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+async fn watch(session: &mut Session<'_>, args: &Watch) -> Result<Exit, Failure> {
+    let mut client = session.ledger_as_service(WATCHER)?;
+    let request = WatchCaseRequest { case_id: id_or_new(Some(args.case)), from_revision: args.from };
+    let mut events = session.out.waiting("say.waiting", client.watch_case(request)).await?.into_inner();
+    session.out.note(session.out.lang.text("say.watching"))?;
+    while let Some(answer) = events.next().await {
+        let answer = answer?;
+        if session.out.is_json() {
+            session.out.message(&answer)?;
+        } else if let Some(event) = &answer.event {
+            show_event(&mut session.out, event)?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// One event: a line that says what and who, then its fields.
+fn show_event(out: &mut Output, event: &RecordedEvent) -> Result<(), Failure> {
+    let lang = out.lang;
+    let actor = event.actor.as_ref();
+    let who = actor.map(|actor| match actor.person.as_str() {
+        "" => actor.service.clone(),
+        person => format!("{person} ({}, {})", actor.role, actor.service),
+    });
+    out.line(format!("{:>4}  {}", event.revision, event.kind))?;
+    let when = second(event.recorded_at.as_ref());
+    out.wrapped("      ", 6, &format!("{when}  {}", who.unwrap_or_default()))?;
+    for (name, value) in fields(lang, event)? {
+        out.wrapped("      ", 8, &format!("{name}: {value}"))?;
+    }
+    let state = OpenState::try_from(event.open_state).unwrap_or(OpenState::Unspecified);
+    match state {
+        OpenState::Sealed => out.wrapped("      ", 6, lang.text("say.sealed"))?,
+        OpenState::Shredded => out.wrapped("      ", 6, lang.text("say.shredded"))?,
+        OpenState::Unspecified | OpenState::Opened => {}
+    }
+    out.line("")
+}
+
+/// The fields of an event's payload, as far as they are set, by the names the contract gives them.
+fn fields(lang: Lang, event: &RecordedEvent) -> Result<Vec<(String, String)>, Failure> {
+    let dynamic = match &event.payload {
+        Some(recorded_event::Payload::CaseEvent(payload)) => egide_wire::descriptors::to_dynamic(payload),
+        Some(recorded_event::Payload::DirectoryEvent(payload)) => egide_wire::descriptors::to_dynamic(payload),
+        Some(recorded_event::Payload::AccessEvent(payload)) => egide_wire::descriptors::to_dynamic(payload),
+        None => return Ok(Vec::new()),
+    };
+    let dynamic = dynamic.map_err(|_| Failure::new(Exit::Unexpected, "fail.contract"))?;
+    let mut shown = Vec::new();
+    // The outer message holds one payload message, whose kind stands in the line above.
+    for (_, value) in dynamic.fields() {
+        if let Some(payload) = value.as_message() {
+            collect(lang, "", payload, &mut shown);
+        }
+    }
+    Ok(shown)
+}
+
+fn collect(lang: Lang, path: &str, message: &DynamicMessage, shown: &mut Vec<(String, String)>) {
+    for (field, value) in message.fields() {
+        let name = format!("{path}{}", field.name());
+        let items = value.as_list().unwrap_or(std::slice::from_ref(value));
+        let words: Vec<String> = items.iter().filter_map(|item| plain(lang, &field, item)).collect();
+        if !words.is_empty() {
+            shown.push((name.clone(), words.join(", ")));
+        }
+        for inner in items.iter().filter_map(Value::as_message).filter(|inner| !is_time(inner)) {
+            collect(lang, &format!("{name}."), inner, shown);
+        }
+    }
+}
+
+fn is_time(message: &DynamicMessage) -> bool {
+    message.descriptor().full_name() == "google.protobuf.Timestamp"
+}
+
+/// A value that is no message of ours; enum values as words where we have one, else as the contract names them.
+fn plain(lang: Lang, field: &prost_reflect::FieldDescriptor, value: &Value) -> Option<String> {
+    match value {
+        Value::Bool(flag) => Some(lang.text(if *flag { "word.yes" } else { "word.no" }).to_owned()),
+        Value::I32(number) => Some(number.to_string()),
+        Value::I64(number) => Some(number.to_string()),
+        Value::U32(number) => Some(number.to_string()),
+        Value::U64(number) => Some(number.to_string()),
+        Value::F32(number) => Some(number.to_string()),
+        Value::F64(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        Value::Bytes(bytes) => Some(super::disclose::hex(bytes)),
+        Value::EnumNumber(number) => {
+            let kind = field.kind();
+            let name = kind.as_enum().and_then(|list| list.get_value(*number))?.name().to_owned();
+            Some(lang.find(&name).map_or(name, str::to_owned))
+        }
+        Value::Message(message) if is_time(message) => {
+            let time: prost_types::Timestamp = message.transcode_to().ok()?;
+            Some(second(Some(&time)))
+        }
+        Value::Message(_) | Value::List(_) | Value::Map(_) => None,
+    }
+}

@@ -1,0 +1,246 @@
+//! `egide consent`: what a person allows, refuses, takes back.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Subcommand;
+use egide_crypto::digest::sha256;
+use egide_servicekit::identity::Role;
+use egide_wire::proto::egide::case::v1::{
+    Answer, ConsentGiven, ConsentKind, ConsentMethod, ConsentRefused, ConsentWithdrawn, GrantorKind, Language, Purpose,
+    RecipientKind, RecipientScope, case_event::Payload, consent_given::Expiry, recipient_scope::Scope,
+};
+use egide_wire::proto::egide::classification::v1::DataCategory;
+use prost_types::Timestamp;
+use uuid::Uuid;
+
+use super::append::{self, append};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::listed::{parse, value_of};
+use crate::session::{Session, id_or_new, words_given};
+
+/// `egide consent …`.
+#[derive(Clone, Subcommand)]
+pub(crate) enum Command {
+    Give(Box<Give>),
+    Refuse(Refuse),
+    Withdraw(Withdraw),
+}
+
+/// `egide consent give CASE PERSON`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Give {
+    #[arg(value_name = "CASE")]
+    case: Uuid,
+    #[arg(value_name = "PERSON")]
+    person: Uuid,
+    #[arg(long, value_name = "RECIPIENT", required = true)]
+    to: Recipient,
+    #[arg(long, value_delimiter = ',', required = true, value_parser = value_of::<Purpose>())]
+    purpose: Vec<Purpose>,
+    #[arg(long, value_delimiter = ',', value_name = "CATEGORY", required = true, value_parser = value_of::<DataCategory>())]
+    permit: Vec<DataCategory>,
+    #[arg(long, value_delimiter = ',', value_name = "CATEGORY", value_parser = value_of::<DataCategory>())]
+    deny: Vec<DataCategory>,
+    #[arg(long, value_name = "ANSWER", required = true, value_parser = value_of::<Answer>())]
+    speaking_freely: Answer,
+    #[arg(long, value_name = "ANSWER", required = true, value_parser = value_of::<Answer>())]
+    understood: Answer,
+    #[arg(long, value_name = "TIME", value_parser = crate::times::parse, conflicts_with = "unlimited")]
+    until: Option<Timestamp>,
+    #[arg(long)]
+    unlimited: bool,
+    #[arg(long, value_name = "TIME", value_parser = crate::times::parse, allow_hyphen_values = true)]
+    not_before: Option<Timestamp>,
+    #[arg(long)]
+    standing: bool,
+    #[arg(long)]
+    onward_sharing: bool,
+    #[arg(long, default_value = "spoken", value_parser = value_of::<ConsentMethod>())]
+    method: ConsentMethod,
+    #[arg(long, value_name = "VERSION", default_value = "")]
+    wording: String,
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    wording_file: Option<PathBuf>,
+    #[arg(long, value_name = "LANGUAGE", value_parser = value_of::<Language>())]
+    language: Option<Language>,
+    #[arg(long, value_name = "TEXT")]
+    interpreter: Option<String>,
+    #[arg(long, value_name = "ACCOUNT", default_value = "")]
+    witness: String,
+    #[arg(long, value_name = "VERSION", default_value = "")]
+    policy: String,
+    #[arg(long, value_delimiter = ',', value_name = "CONSENT")]
+    supersedes: Vec<Uuid>,
+    #[arg(long, value_name = "PERSON")]
+    representative: Option<Uuid>,
+    #[arg(long, value_name = "TIP")]
+    report: Option<Uuid>,
+    #[arg(long, value_delimiter = ',', value_name = "CATEGORY", requires = "report", value_parser = value_of::<DataCategory>())]
+    about_bringer: Vec<DataCategory>,
+    #[arg(long, value_name = "CONSENT")]
+    consent_id: Option<Uuid>,
+    #[command(flatten)]
+    command: append::Command,
+}
+
+/// `egide consent refuse CASE PERSON`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Refuse {
+    #[arg(value_name = "CASE")]
+    case: Uuid,
+    #[arg(value_name = "PERSON")]
+    person: Uuid,
+    #[arg(long, value_name = "RECIPIENT", default_value = "anyone")]
+    to: Recipient,
+    #[arg(long, value_delimiter = ',', value_name = "CATEGORY", value_parser = value_of::<DataCategory>())]
+    deny: Vec<DataCategory>,
+    #[arg(long, value_name = "CONSENT")]
+    consent_id: Option<Uuid>,
+    #[command(flatten)]
+    command: append::Command,
+}
+
+/// `egide consent withdraw CASE PERSON`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Withdraw {
+    #[arg(value_name = "CASE")]
+    case: Uuid,
+    #[arg(value_name = "PERSON")]
+    person: Uuid,
+    #[arg(long, value_name = "CONSENT")]
+    consent: Option<Uuid>,
+    #[arg(long, value_delimiter = ',', value_name = "CATEGORY", value_parser = value_of::<DataCategory>())]
+    category: Vec<DataCategory>,
+    #[command(flatten)]
+    command: append::Command,
+}
+
+/// `unit:UUID`, `organization:UUID`, `kind:KIND` or `anyone`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Recipient(Scope);
+
+impl FromStr for Recipient {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "unit:UUID, organization:UUID, kind:KIND, anyone".to_owned();
+        let id = |text: &str| Uuid::parse_str(text).map(|id| id.hyphenated().to_string()).map_err(|_| expected());
+        let scope = match text.split_once(':') {
+            None if text == "anyone" => Scope::Anyone(true),
+            Some(("unit", unit)) => Scope::UnitId(id(unit)?),
+            Some(("organization" | "organisation", organization)) => Scope::OrganizationId(id(organization)?),
+            Some(("kind", kind)) => {
+                Scope::RecipientKind(i32::from(parse::<RecipientKind>(kind).ok_or_else(expected)?))
+            }
+            None | Some(_) => return Err(expected()),
+        };
+        Ok(Self(scope))
+    }
+}
+
+impl Recipient {
+    fn to_scope(&self) -> RecipientScope {
+        RecipientScope { scope: Some(self.0.clone()) }
+    }
+}
+
+pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Give(args) => {
+            let given = given(args)?;
+            let id = given.consent_id.clone();
+            let record = Some(("head.consent", id.as_str()));
+            append(session, &args.command, Role::Responder, args.case, Payload::ConsentGiven(given), record).await
+        }
+        Command::Refuse(args) => {
+            let id = id_or_new(args.consent_id);
+            let payload = Payload::ConsentRefused(ConsentRefused {
+                consent_id: id.clone(),
+                subject_id: id_or_new(Some(args.person)),
+                recipient: Some(args.to.to_scope()),
+                denied: numbers(&args.deny),
+            });
+            let record = Some(("head.consent", id.as_str()));
+            append(session, &args.command, Role::Responder, args.case, payload, record).await
+        }
+        Command::Withdraw(args) => {
+            let payload = Payload::ConsentWithdrawn(ConsentWithdrawn {
+                consent_id: args.consent.map(|id| id_or_new(Some(id))).unwrap_or_default(),
+                subject_id: id_or_new(Some(args.person)),
+                categories: numbers(&args.category),
+            });
+            append(session, &args.command, Role::Responder, args.case, payload, None).await
+        }
+    }
+}
+
+fn given(args: &Give) -> Result<ConsentGiven, Failure> {
+    let expiry = match (&args.until, args.unlimited) {
+        (Some(until), _) => Some(Expiry::ExpiresAt(*until)),
+        (None, true) => Some(Expiry::Unlimited(true)),
+        (None, false) => None,
+    };
+    let wording_digest = args.wording_file.as_deref().map(digest_of).transpose()?.unwrap_or_default();
+    let interpreter = args.interpreter.as_deref().map(words_given).transpose()?;
+    Ok(ConsentGiven {
+        consent_id: id_or_new(args.consent_id),
+        subject_id: id_or_new(Some(args.person)),
+        kind: i32::from(if args.report.is_some() { ConsentKind::Report } else { ConsentKind::DataSubject }),
+        grantor: i32::from(match args.representative {
+            Some(_) => GrantorKind::Representative,
+            None => GrantorKind::Self_,
+        }),
+        representative_subject_id: args.representative.map(|id| id_or_new(Some(id))).unwrap_or_default(),
+        recipient: Some(args.to.to_scope()),
+        purposes: args.purpose.iter().map(|purpose| i32::from(*purpose)).collect(),
+        permitted: numbers(&args.permit),
+        denied: numbers(&args.deny),
+        not_before: args.not_before,
+        standing: args.standing,
+        onward_sharing: args.onward_sharing,
+        method: i32::from(args.method),
+        wording_version: args.wording.clone(),
+        wording_digest,
+        language: args.language.map(i32::from).unwrap_or_default(),
+        interpreter_present: interpreter.is_some(),
+        interpreter: interpreter.unwrap_or_default(),
+        witness: args.witness.clone(),
+        speaking_freely: i32::from(args.speaking_freely),
+        understood: i32::from(args.understood),
+        policy_version: args.policy.clone(),
+        supersedes: args.supersedes.iter().map(|id| id_or_new(Some(*id))).collect(),
+        about_bringer: numbers(&args.about_bringer),
+        tip_id: args.report.map(|id| id_or_new(Some(id))).unwrap_or_default(),
+        expiry,
+    })
+}
+
+/// SHA-256 of a file.
+pub(super) fn digest_of(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file(path, &error))?;
+    Ok(sha256(&bytes).as_bytes().to_vec())
+}
+
+/// The numbers of categories, as messages hold them.
+pub(super) fn numbers(categories: &[DataCategory]) -> Vec<i32> {
+    categories.iter().map(|category| i32::from(*category)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipient_is_a_unit_an_organisation_a_kind_or_anyone() {
+        let id = "6f6c1d3c-9d0c-4f2e-8f6b-0d9a6f2b1c11";
+        assert_eq!(format!("unit:{id}").parse(), Ok(Recipient(Scope::UnitId(id.to_owned()))));
+        assert_eq!("anyone".parse(), Ok(Recipient(Scope::Anyone(true))));
+        let kind = i32::from(RecipientKind::SupportService);
+        assert_eq!("kind:support-service".parse(), Ok(Recipient(Scope::RecipientKind(kind))));
+        for text in ["", "everybody", "unit:1", "kind:friends", id] {
+            assert!(text.parse::<Recipient>().is_err(), "{text}");
+        }
+    }
+}

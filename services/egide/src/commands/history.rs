@@ -1,0 +1,181 @@
+//! `egide history`: what left, to whom, why.
+
+use egide_wire::proto::egide::audit::v1::{
+    AccessReason, Disclosure, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
+};
+use egide_wire::proto::egide::case::v1::{BasisKind, DeliveryChannel, Outcome};
+use egide_wire::proto::egide::classification::v1::DataCategory;
+use egide_wire::proto::egide::disclosure::v1::Decision;
+use prost_types::Timestamp;
+use uuid::Uuid;
+
+use super::decision::{self, basis_words, is_permit};
+use super::disclose::hex;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::listed::value_of;
+use crate::output::Output;
+use crate::session::{Session, id_or_new};
+use crate::text::Lang;
+use crate::times::{minute, second};
+
+/// `egide history [DISCLOSURE]`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Args {
+    #[arg(value_name = "DISCLOSURE")]
+    disclosure: Option<Uuid>,
+    #[arg(long, default_value = "audit", value_parser = value_of::<AccessReason>())]
+    reason: AccessReason,
+    #[arg(long, value_name = "TIME", value_parser = crate::times::parse, allow_hyphen_values = true)]
+    from: Option<Timestamp>,
+    #[arg(long, value_name = "TIME", value_parser = crate::times::parse, allow_hyphen_values = true)]
+    until: Option<Timestamp>,
+    #[arg(long)]
+    case: Option<Uuid>,
+    #[arg(long, value_name = "UNIT")]
+    to: Option<Uuid>,
+    #[arg(long)]
+    organization: Option<Uuid>,
+    #[arg(long)]
+    person: Option<Uuid>,
+    #[arg(long, value_name = "ACCOUNT", default_value = "")]
+    actor: String,
+    #[arg(long, value_parser = value_of::<BasisKind>())]
+    basis: Option<BasisKind>,
+    #[arg(long, value_parser = value_of::<Outcome>())]
+    outcome: Option<Outcome>,
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+    page_size: u32,
+    #[arg(long, value_name = "TOKEN", default_value = "")]
+    page_token: String,
+    #[arg(long)]
+    all: bool,
+}
+
+pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
+    match args.disclosure {
+        Some(disclosure) => one(session, args, disclosure).await,
+        None => list(session, args).await,
+    }
+}
+
+async fn list(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
+    let mut client = session.audit()?;
+    let columns = ["head.disclosure", "head.recorded_at", "head.answer", "head.basis", "head.state"];
+    let mut table = session.out.table(&columns);
+    let mut page_token = args.page_token.clone();
+    loop {
+        let request = ListDisclosuresRequest {
+            filter: Some(filter(args)),
+            page_size: args.page_size,
+            page_token,
+            reason: i32::from(args.reason),
+        };
+        let page = session.out.waiting("say.waiting", client.list_disclosures(request)).await?.into_inner();
+        if session.out.is_json() {
+            session.out.message(&page)?;
+        }
+        let lang = session.out.lang;
+        page.disclosures.iter().for_each(|disclosure| {
+            table.add_row(row(lang, disclosure));
+        });
+        page_token = page.next_page_token;
+        if page_token.is_empty() || !args.all {
+            break;
+        }
+    }
+    if !session.out.is_json() {
+        session.out.show(&table, "say.no_disclosures")?;
+        if !page_token.is_empty() {
+            session.out.note(session.out.lang.fill("say.next_page", &[("token", &page_token)]))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn filter(args: &Args) -> DisclosureFilter {
+    let id = |id: Option<Uuid>| id.map(|id| id_or_new(Some(id))).unwrap_or_default();
+    DisclosureFilter {
+        from: args.from,
+        until: args.until,
+        case_id: id(args.case),
+        unit_id: id(args.to),
+        organization_id: id(args.organization),
+        actor: args.actor.clone(),
+        basis: args.basis.map(i32::from).unwrap_or_default(),
+        outcome: args.outcome.map(i32::from).unwrap_or_default(),
+        subject_id: id(args.person),
+    }
+}
+
+fn row(lang: Lang, disclosure: &Disclosure) -> [String; 5] {
+    let (answer, basis) = match &disclosure.decided {
+        Some(decided) => (lang.word_of::<Outcome>(decided.outcome), lang.row(basis_words(lang, &decided.bases))),
+        None => (lang.text("word.outside"), "–".to_owned()),
+    };
+    [
+        disclosure.disclosure_id.clone(),
+        minute(disclosure.recorded_at.as_ref()).get(5..).unwrap_or_default().to_owned(),
+        answer.to_owned(),
+        basis,
+        disclosure.steps.last().map_or("–", |step| step_word(lang, &step.kind)).to_owned(),
+    ]
+}
+
+/// What a step in the life of a disclosure is called.
+fn step_word<'a>(lang: Lang, kind: &'a str) -> &'a str {
+    lang.find(&format!("word.{kind}")).unwrap_or(kind)
+}
+
+async fn one(session: &mut Session<'_>, args: &Args, disclosure: Uuid) -> Result<Exit, Failure> {
+    let mut client = session.audit()?;
+    let request =
+        GetDisclosureRequest { disclosure_id: id_or_new(Some(disclosure)), reason: i32::from(args.reason) };
+    let response = session.out.waiting("say.waiting", client.get_disclosure(request)).await?.into_inner();
+    if session.out.is_json() {
+        session.out.message(&response)?;
+        return Ok(Exit::Ok);
+    }
+    let Some(disclosure) = response.disclosure else {
+        return Err(Failure::new(Exit::Unexpected, "fail.contract"));
+    };
+    show(&mut session.out, &disclosure)?;
+    Ok(Exit::Ok)
+}
+
+fn show(out: &mut Output, disclosure: &Disclosure) -> Result<(), Failure> {
+    let lang = out.lang;
+    out.field("head.disclosure", &disclosure.disclosure_id)?;
+    out.field("head.case", &disclosure.case_id)?;
+    out.field("head.position", disclosure.position)?;
+    if let Some(actor) = &disclosure.actor {
+        out.field("head.actor", format!("{} ({}, {})", actor.person, actor.role, actor.service))?;
+    }
+    if let Some(outside) = &disclosure.outside {
+        out.field("head.answer", lang.text("word.outside"))?;
+        out.field("head.recipient", &outside.unit_id)?;
+        out.field("head.channel", lang.word_of::<DeliveryChannel>(outside.channel))?;
+        let told = outside.categories.iter().map(|category| lang.word_of::<DataCategory>(*category));
+        out.field("head.released", lang.row(told))?;
+    }
+    if let Some(decided) = &disclosure.decided {
+        let decision = Decision { decided: Some(decided.clone()), ..Decision::default() };
+        decision::show(out, &decision)?;
+        if is_permit(decided) {
+            out.field("head.referral", &disclosure.referral_id)?;
+            out.field("head.digest", hex(&disclosure.report_digest))?;
+        }
+    }
+    for step in &disclosure.steps {
+        let channel = match step.channel {
+            0 => String::new(),
+            channel => format!(", {}", lang.word_of::<DeliveryChannel>(channel)),
+        };
+        let who = step.actor.as_ref().map(|actor| if actor.person.is_empty() { &actor.service } else { &actor.person });
+        let who = who.map(|who| format!(", {who}")).unwrap_or_default();
+        let when = second(step.recorded_at.as_ref());
+        out.field("head.step", format!("{when} {}{channel}{who}", step_word(lang, &step.kind)))?;
+    }
+    Ok(())
+}
+

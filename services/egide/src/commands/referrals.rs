@@ -1,0 +1,203 @@
+//! `egide referrals`: what a liaison sees.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use egide_wire::proto::egide::disclosure::v1::{
+    AcknowledgeReferralRequest, FetchReferralRequest, ListReferralsRequest, Referral, ReferralSummary,
+    WatchReferralsRequest,
+};
+use tokio_stream::StreamExt as _;
+use uuid::Uuid;
+
+use super::append::repeatable;
+use super::disclose::hex;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::to_json;
+use crate::session::{Session, id_or_new};
+use crate::times::{minute, second};
+
+/// Referrals asked for at a time.
+const PAGE: u32 = 100;
+
+/// `egide referrals …`.
+#[derive(Clone, Subcommand)]
+pub(crate) enum Command {
+    List(List),
+    Fetch(Fetch),
+    Ack(Ack),
+    Watch(Watch),
+}
+
+/// `egide referrals list`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct List {}
+
+/// `egide referrals watch`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Watch {}
+
+/// `egide referrals fetch REFERRAL`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Fetch {
+    #[arg(value_name = "REFERRAL")]
+    referral: Uuid,
+    #[arg(long, short, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    output: Option<PathBuf>,
+    #[arg(long, value_name = "ID")]
+    command_id: Option<Uuid>,
+}
+
+/// `egide referrals ack REFERRAL`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Ack {
+    #[arg(value_name = "REFERRAL")]
+    referral: Uuid,
+    #[arg(long, value_name = "ID")]
+    command_id: Option<Uuid>,
+}
+
+pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::List(_) => list(session).await,
+        Command::Fetch(args) => fetch(session, args).await,
+        Command::Ack(args) => acknowledge(session, args).await,
+        Command::Watch(_) => watch(session).await,
+    }
+}
+
+async fn list(session: &mut Session<'_>) -> Result<Exit, Failure> {
+    let mut client = session.referrals()?;
+    let mut table = session.out.table(&["head.referral", "head.released_at", "head.delivered_at", "head.acknowledged_at"]);
+    let mut page_token = String::new();
+    loop {
+        let request = ListReferralsRequest { page_size: PAGE, page_token };
+        let page = session.out.waiting("say.waiting", client.list_referrals(request)).await?.into_inner();
+        if session.out.is_json() {
+            session.out.message(&page)?;
+        }
+        for referral in &page.referrals {
+            table.add_row(row(referral));
+        }
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        page_token = page.next_page_token;
+    }
+    if !session.out.is_json() {
+        session.out.show(&table, "say.no_referrals")?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Urgent ones carry an exclamation mark.
+fn row(referral: &ReferralSummary) -> [String; 4] {
+    let day = |time: Option<&prost_types::Timestamp>| {
+        let text = minute(time);
+        text.get(5..).map_or_else(|| text.clone(), str::to_owned)
+    };
+    [
+        format!("{}{}", referral.referral_id, if referral.urgent { " !" } else { "" }),
+        day(referral.released_at.as_ref()),
+        day(referral.delivered_at.as_ref()),
+        day(referral.acknowledged_at.as_ref()),
+    ]
+}
+
+async fn fetch(session: &mut Session<'_>, args: &Fetch) -> Result<Exit, Failure> {
+    let request =
+        FetchReferralRequest { command_id: id_or_new(args.command_id), referral_id: id_or_new(Some(args.referral)) };
+    let client = session.referrals()?;
+    let call = || {
+        let mut client = client.clone();
+        let request = request.clone();
+        async move { client.fetch_referral(request).await }
+    };
+    let fetched = session.until_known(call).await;
+    let response = repeatable(session, &request.command_id, fetched)?;
+    let Some(referral) = &response.referral else {
+        return Err(Failure::new(Exit::Unexpected, "fail.contract"));
+    };
+    if let Some(path) = &args.output {
+        save(path, referral)?;
+        let note = [("path", &path.display() as &dyn std::fmt::Display)];
+        session.out.note(session.out.lang.fill("say.saved", &note))?;
+        if !session.out.is_json() {
+            session.out.field("head.referral", &referral.referral_id)?;
+            session.out.field("head.digest", hex(&referral.report_digest))?;
+        }
+        return Ok(Exit::Ok);
+    }
+    if session.out.is_json() {
+        session.out.message(referral)?;
+        return Ok(Exit::Ok);
+    }
+    session.out.field("head.referral", &referral.referral_id)?;
+    session.out.field("head.digest", hex(&referral.report_digest))?;
+    session.out.field("head.signed_by", &referral.key_id)?;
+    session.out.line("")?;
+    show_report(session, &referral.report)?;
+    Ok(Exit::Ok)
+}
+
+/// The file that `egide verify` reads; it is about a person, so nobody else may read it.
+fn save(path: &Path, referral: &Referral) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(&to_json(referral)?).map_err(std::io::Error::from)?;
+    let write = || {
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        writeln!(file, "{text}")?;
+        file.sync_all()
+    };
+    write().map_err(|error| Failure::file(path, &error))
+}
+
+/// The report, laid out.
+fn show_report(session: &mut Session<'_>, report: &[u8]) -> Result<(), Failure> {
+    let report: serde_json::Value =
+        serde_json::from_slice(report).map_err(|_| Failure::new(Exit::Unreadable, "fail.report"))?;
+    let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?;
+    session.out.line(text)
+}
+
+async fn acknowledge(session: &mut Session<'_>, args: &Ack) -> Result<Exit, Failure> {
+    let request = AcknowledgeReferralRequest {
+        command_id: id_or_new(args.command_id),
+        referral_id: id_or_new(Some(args.referral)),
+    };
+    let client = session.referrals()?;
+    let call = || {
+        let mut client = client.clone();
+        let request = request.clone();
+        async move { client.acknowledge_referral(request).await }
+    };
+    let acknowledged = session.until_known(call).await;
+    let response = repeatable(session, &request.command_id, acknowledged)?;
+    if session.out.is_json() {
+        session.out.message(&response)?;
+    } else {
+        let time = second(response.acknowledged_at.as_ref());
+        session.out.line(session.out.lang.fill("say.acknowledged", &[("time", &time)]))?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn watch(session: &mut Session<'_>) -> Result<Exit, Failure> {
+    let mut client = session.referrals()?;
+    let request = WatchReferralsRequest {};
+    let mut waiting = session.out.waiting("say.waiting", client.watch_referrals(request)).await?.into_inner();
+    session.out.note(session.out.lang.text("say.watching"))?;
+    while let Some(answer) = waiting.next().await {
+        let answer = answer?;
+        if session.out.is_json() {
+            session.out.message(&answer)?;
+        } else {
+            let urgent = if answer.urgent { session.out.lang.text("word.urgent") } else { "" };
+            let released = minute(answer.released_at.as_ref());
+            session.out.line(format!("{}  {released}  {urgent}", answer.referral_id).trim_end())?;
+        }
+    }
+    Ok(Exit::Ok)
+}

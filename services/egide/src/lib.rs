@@ -1,0 +1,113 @@
+//! The `egide` program: every role in one process (`egide up`), any role alone (`egide serve`), the client commands, and the
+//! player of the sample.
+//!
+//! *In scope*: the command line and what it prints, in English and French; starting and ending roles; playing the sample;
+//! checking a referral offline. Start reading at [`run`].
+//!
+//! *Out of scope*: what the services do (each in its own crate), the shape of a process (`egide-servicekit`), the contract
+//! (`egide-wire`). Nothing here decides whether anything may leave.
+
+mod acting;
+mod cli;
+mod commands;
+pub mod endpoints;
+pub mod exit;
+pub mod failure;
+pub mod help;
+pub mod listed;
+mod output;
+mod serve;
+mod session;
+pub mod text;
+mod times;
+mod up;
+pub mod verify;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::FromArgMatches as _;
+use clap::error::ErrorKind;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::session::Session;
+
+/// Runs one command line, the program's name first, and says how it ended.
+#[must_use]
+pub fn run(arguments: &[OsString]) -> ExitCode {
+    let lang = help::lang_of(arguments, |name| std::env::var(name).ok());
+    let parsed = help::localised(lang)
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return not_a_command(&error, lang),
+    };
+    let lang = cli.global.lang.unwrap_or(lang);
+    let mut out = Output::standard(lang, cli.global.json, cli.global.quiet);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(cli, &mut out)),
+        Err(error) => Err(Failure::from(error)),
+    };
+    let exit = ended.unwrap_or_else(|failure| {
+        // Nobody is left to tell when standard error is closed; the exit code still tells.
+        drop(out.failure(&failure));
+        failure.exit()
+    });
+    exit.into()
+}
+
+async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
+    let Cli { global, command } = cli;
+    // What needs no service comes first: it works without a data directory.
+    match &command {
+        Command::Completions(args) => return commands::completions::run(args, out.lang),
+        Command::Verify(args) => return commands::verify_file::run(out, &global, args),
+        Command::Token(args) => return commands::token::run(out, &global, args),
+        Command::Up(args) => return up::run(out, &global, args).await,
+        Command::Serve(args) => return serve::run(out, &global, args).await,
+        Command::Emit(_)
+        | Command::Case(_)
+        | Command::Consent(_)
+        | Command::Exception(_)
+        | Command::Disclose(_)
+        | Command::Deliver(_)
+        | Command::Recall(_)
+        | Command::Referrals(_)
+        | Command::History(_)
+        | Command::Account(_)
+        | Command::Directory(_) => {}
+    }
+    let mut session = Session::open(global, out)?;
+    match &command {
+        Command::Emit(args) => commands::emit::run(&mut session, args).await,
+        Command::Case(args) => commands::case::run(&mut session, args).await,
+        Command::Consent(args) => commands::consent::run(&mut session, args).await,
+        Command::Exception(args) => commands::exception::run(&mut session, args).await,
+        Command::Disclose(args) => commands::disclose::run(&mut session, args).await,
+        Command::Deliver(args) => commands::deliver::run(&mut session, args).await,
+        Command::Recall(args) => commands::recall::run(&mut session, args).await,
+        Command::Referrals(args) => commands::referrals::run(&mut session, args).await,
+        Command::History(args) => commands::history::run(&mut session, args).await,
+        Command::Account(args) => commands::account::run(&mut session, args).await,
+        Command::Directory(args) => commands::directory::run(&mut session, args).await,
+        Command::Completions(_) | Command::Verify(_) | Command::Token(_) | Command::Up(_) | Command::Serve(_) => {
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// Help and version are results; everything else is a mistake.
+fn not_a_command(error: &clap::Error, lang: text::Lang) -> ExitCode {
+    use std::io::Write as _;
+    let shown = error.render().to_string();
+    let (exit, written) = match error.kind() == ErrorKind::DisplayHelp || error.kind() == ErrorKind::DisplayVersion {
+        true => (Exit::Ok, write!(std::io::stdout(), "{shown}")),
+        false => (Exit::Usage, writeln!(std::io::stderr(), "{}", help::mistake(error, lang))),
+    };
+    if written.is_err() { Exit::Unexpected.into() } else { exit.into() }
+}

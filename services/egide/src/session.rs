@@ -1,0 +1,171 @@
+//! What every client command needs: where the services are, in whose name it speaks, where results go.
+
+use std::path::Path;
+use std::time::Duration;
+
+use egide_servicekit::channel::{Authenticated, Upstream};
+use egide_servicekit::identity::{Person, Role, ServiceName};
+use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
+use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
+use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
+use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
+use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+use uuid::Uuid;
+
+use crate::acting::{Acting, Identities};
+use crate::cli::Global;
+use crate::endpoints::{Endpoints, Service};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// How often a command whose outcome is not known is sent again, always with the same command id.
+const ATTEMPTS_MAX: u32 = 4;
+/// Before the second attempt; doubled before each further one.
+const PAUSE_FIRST: Duration = Duration::from_millis(250);
+/// A longer pause than this is left to the person at the terminal.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// The services a command talks to, and how.
+pub(crate) struct Session<'a> {
+    pub(crate) out: &'a mut Output,
+    global: Global,
+    endpoints: Endpoints,
+    identities: Identities,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn open(global: Global, out: &'a mut Output) -> Result<Self, Failure> {
+        let data = global.data();
+        let found = Endpoints::read(&data)?;
+        // Without the file there is no development issuer to look for either: opening it would make one.
+        let identities = match &found {
+            Some(_) if !has_service_token() => Identities::of_development(&data)?,
+            Some(_) | None => Identities::of_environment(),
+        };
+        let endpoints = global.urls.over(found.unwrap_or_default());
+        Ok(Self { out, global, endpoints, identities })
+    }
+
+    /// A service as seen by a person in `role`, unless `--as` says otherwise.
+    fn upstream(&self, service: Service, role: Role) -> Result<Authenticated, Failure> {
+        let acting = self.global.acting.clone().or_else(|| Acting::in_role(role));
+        let person = acting.map(|acting| acting.person(self.global.unit)).transpose()?;
+        self.upstream_as(service, &self.global.service, person)
+    }
+
+    fn upstream_as(
+        &self,
+        service: Service,
+        caller: &ServiceName,
+        person: Option<Person>,
+    ) -> Result<Authenticated, Failure> {
+        let missing = || {
+            Failure::new(Exit::Unavailable, "fail.no_endpoint")
+                .with("service", service.name())
+                .with("data", self.global.data().display())
+        };
+        let url = self.endpoints.of(service).ok_or_else(missing)?;
+        let credentials = self.identities.credentials(caller, person)?;
+        let upstream = Upstream::new(service.name(), url, credentials)
+            .map_err(|error| Failure::new(Exit::Usage, "fail.url").with("service", service.name()).with("error", error))?;
+        Ok(upstream.as_service())
+    }
+
+    pub(crate) fn ledger(&self, role: Role) -> Result<LedgerServiceClient<Authenticated>, Failure> {
+        Ok(LedgerServiceClient::new(self.upstream(Service::Ledger, role)?))
+    }
+
+    /// The ledger as a service sees it that acts for nobody; `--service` names another than `fallback`.
+    pub(crate) fn ledger_as_service(&self, fallback: &str) -> Result<LedgerServiceClient<Authenticated>, Failure> {
+        let given = &self.global.service;
+        let caller = if *given == "cli" { fallback.parse().unwrap_or_else(|_| given.clone()) } else { given.clone() };
+        Ok(LedgerServiceClient::new(self.upstream_as(Service::Ledger, &caller, None)?))
+    }
+
+    pub(crate) fn disclosure(&self, role: Role) -> Result<DisclosureServiceClient<Authenticated>, Failure> {
+        Ok(DisclosureServiceClient::new(self.upstream(Service::Disclosure, role)?))
+    }
+
+    pub(crate) fn referrals(&self) -> Result<ReferralServiceClient<Authenticated>, Failure> {
+        Ok(ReferralServiceClient::new(self.upstream(Service::Disclosure, Role::Liaison)?))
+    }
+
+    pub(crate) fn audit(&self) -> Result<AuditServiceClient<Authenticated>, Failure> {
+        Ok(AuditServiceClient::new(self.upstream(Service::Audit, Role::Compliance)?))
+    }
+
+    pub(crate) fn directory(&self) -> Result<DirectoryServiceClient<Authenticated>, Failure> {
+        Ok(DirectoryServiceClient::new(self.upstream(Service::Directory, Role::PartnershipSpecialist)?))
+    }
+
+    /// Sends a request again while its outcome is not known. The request carries its command id, so nothing happens twice.
+    pub(crate) async fn until_known<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<tonic::Response<T>, Status>>,
+    {
+        let attempts = async {
+            let mut pause = PAUSE_FIRST;
+            for _ in 1..ATTEMPTS_MAX {
+                match call().await {
+                    Ok(response) => return Ok(response.into_inner()),
+                    Err(status) => match again_after(&status, pause) {
+                        Some(pause) => tokio::time::sleep(pause).await,
+                        None => return Err(status),
+                    },
+                }
+                pause = pause.saturating_mul(2);
+            }
+            call().await.map(tonic::Response::into_inner)
+        };
+        Ok(self.out.waiting("say.waiting", attempts).await?)
+    }
+}
+
+/// How long to wait before the same request is worth sending again; `None` when it is not.
+fn again_after(status: &Status, pause: Duration) -> Option<Duration> {
+    let hint = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    match status.code() {
+        Code::Unavailable => Some(hint.unwrap_or(pause)),
+        // Overload without a hint is for the person to judge.
+        Code::ResourceExhausted => hint,
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::InvalidArgument
+        | Code::DeadlineExceeded
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::DataLoss
+        | Code::Unauthenticated => None,
+    }
+    .filter(|pause| *pause <= PAUSE_MAX)
+}
+
+fn has_service_token() -> bool {
+    std::env::var(crate::acting::SERVICE_TOKEN).is_ok_and(|token| !token.is_empty())
+}
+
+/// The id given on the command line, or a new one, in the contract's form.
+pub(crate) fn id_or_new(id: Option<Uuid>) -> String {
+    id.unwrap_or_else(Uuid::new_v4).hyphenated().to_string()
+}
+
+/// Text given on the command line: itself, `@FILE`, or `-` for standard input, so that what is confidential need not stand
+/// in the list of processes or the shell's history.
+pub(crate) fn words_given(text: &str) -> Result<String, Failure> {
+    let read = match text.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| Failure::file(Path::new(path), &error))?,
+        None if text == "-" => std::io::read_to_string(std::io::stdin())?,
+        None => return Ok(text.to_owned()),
+    };
+    Ok(read.trim_end_matches(['\n', '\r']).to_owned())
+}

@@ -1,0 +1,172 @@
+//! What of an event a permit's mask lets the ledger open: exactly the people and categories it names, and nothing that
+//! redaction would have to leave out whatever the level (it mirrors `egide_redaction::redact`, and only ever narrows it).
+
+use std::cell::Cell;
+
+use egide_domain::event::DisclosureDecided;
+use egide_domain::facts::CaseFacts;
+use egide_domain::ids::{ExceptionId, SubjectId};
+use egide_domain::vocabulary::{DataCategory, MaskLevel};
+use egide_domain::{Basis, MaskEntry};
+use egide_redaction::{About, Class, Generalisation, Whose};
+use egide_wire::classification::{SealUnder, event_class, is_sealed};
+use egide_wire::convert::Unreadable;
+use egide_wire::descriptors::of;
+use egide_wire::flatten::class;
+use egide_wire::proto::egide::case::v1::CaseEvent;
+use egide_wire::split::retain;
+use prost::Message as _;
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _};
+
+/// A permit's mask, on the facts it was decided on.
+pub(crate) struct Opening<'a> {
+    pub(crate) decision: &'a DisclosureDecided,
+    pub(crate) facts: &'a CaseFacts,
+}
+
+/// One event, as far as the mask is concerned with it.
+pub(crate) struct Covered<'a> {
+    opening: &'a Opening<'a>,
+    umbrella: DynamicMessage,
+    about: About,
+    only_under: Option<ExceptionId>,
+}
+
+/// What the mask leaves of an event.
+pub(crate) struct Cut {
+    /// The encoded facts.
+    pub(crate) facts: Vec<u8>,
+    /// Whether any of them is there because the mask says so.
+    pub(crate) says_something: bool,
+}
+
+impl Opening<'_> {
+    /// An event of the case, by its facts.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it cannot be read whom it is about: nothing of it is opened.
+    pub(crate) fn of(&self, facts: &[u8]) -> Result<Covered<'_>, Unreadable> {
+        let unreadable = Unreadable { field: "case_event" };
+        let umbrella = DynamicMessage::decode(of::<CaseEvent>(), facts).map_err(|_| unreadable)?;
+        let payload = umbrella.fields().next().and_then(|(_, value)| value.as_message().cloned()).ok_or(unreadable)?;
+        let only_under = match payload.get_field_by_name("exception_id") {
+            Some(id) => Some(id.as_str().and_then(|id| id.parse().ok()).ok_or(unreadable)?),
+            None => None,
+        };
+        Ok(Covered { opening: self, about: about(&payload)?, umbrella, only_under })
+    }
+
+    /// How far the mask lets a category of a person through, under this exception where one is named.
+    fn level(&self, subject: SubjectId, category: DataCategory, only_under: Option<ExceptionId>) -> Option<MaskLevel> {
+        let person = self.facts.person(subject)?;
+        // Everything about somebody who is only a suspect stands under suspects, whatever it says.
+        let category = if person.is_only_suspect() { DataCategory::Suspects } else { category };
+        let mut entries = self.decision.mask.entries().iter();
+        let entry = entries.find(|entry| entry.subject_id == subject && entry.category == category)?;
+        only_under.is_none_or(|exception| self.rests_on(entry, exception)).then_some(entry.level)
+    }
+
+    fn rests_on(&self, entry: &MaskEntry, exception: ExceptionId) -> bool {
+        entry.bases.iter().filter_map(|index| usize::try_from(index).ok()).any(|index| {
+            matches!(self.decision.bases.get(index), Some(Basis::Exception(id, _)) if *id == exception)
+        })
+    }
+}
+
+impl Covered<'_> {
+    /// Whether anything that is sealed in the event may be opened; if not, no key is touched.
+    pub(crate) fn opens_something(&self) -> bool {
+        let payload = self.umbrella.fields().next().and_then(|(_, value)| value.as_message().map(|it| it.descriptor()));
+        payload.is_some_and(|payload| payload.fields().any(|field| self.opens_within(&field)))
+    }
+
+    fn opens_within(&self, field: &FieldDescriptor) -> bool {
+        if is_sealed(field) {
+            return self.opens(field);
+        }
+        match field.kind() {
+            Kind::Message(inner) if inner.package_name().starts_with("egide.") => {
+                inner.fields().any(|field| self.opens_within(&field))
+            }
+            _ => false,
+        }
+    }
+
+    /// The facts that the mask lets through at any level, with what the record needs to say about itself.
+    pub(crate) fn cut_facts(&self) -> Cut {
+        let mut facts = self.umbrella.clone();
+        let says_something = Cell::new(false);
+        retain(&mut facts, &|field| {
+            if is_sealed(field) {
+                return false;
+            }
+            let class = class(field);
+            let through = self.level(&class).is_some();
+            says_something.set(says_something.get() || through);
+            through || class.category == Some(DataCategory::RecordKeeping)
+        });
+        Cut { facts: facts.encode_to_vec(), says_something: says_something.get() }
+    }
+
+    /// The identifying fields that the mask opens, out of all that were sealed; `None` when there are none.
+    pub(crate) fn cut_identifying(&self, identifying: &[u8]) -> Result<Option<Vec<u8>>, Unreadable> {
+        let mut identifying = DynamicMessage::decode(of::<CaseEvent>(), identifying)
+            .map_err(|_| Unreadable { field: "case_event" })?;
+        retain(&mut identifying, &|field| self.opens(field));
+        Ok(identifying.fields().next().is_some().then(|| identifying.encode_to_vec()))
+    }
+
+    /// Facts only opens nothing, and what cannot be made coarser is not opened to be made coarser.
+    fn opens(&self, field: &FieldDescriptor) -> bool {
+        let class = class(field);
+        is_sealed(field)
+            && match self.level(&class) {
+                Some(MaskLevel::Whole) => true,
+                Some(MaskLevel::Generalised) => class.generalise != Generalisation::Withhold,
+                Some(MaskLevel::FactsOnly) | None => false,
+            }
+    }
+
+    fn level(&self, class: &Class) -> Option<MaskLevel> {
+        let category = releasable(class)?;
+        match (&self.about, class.whose) {
+            (About::One(subject), Whose::Subject) => self.opening.level(*subject, category, self.only_under),
+            (About::Several(subjects), Whose::Several) => {
+                let levels: Option<Vec<MaskLevel>> =
+                    subjects.iter().map(|subject| self.opening.level(*subject, category, self.only_under)).collect();
+                levels?.into_iter().min()
+            }
+            (
+                About::Nobody | About::One(_) | About::Several(_),
+                Whose::Subject | Whose::Bringer | Whose::Several | Whose::Case | Whose::Staff | Whose::Record,
+            ) => None,
+        }
+    }
+}
+
+/// The people an event is about, by how it is sealed; as `egide_wire::flatten` tells it.
+fn about(payload: &DynamicMessage) -> Result<About, Unreadable> {
+    let subject = |value: &prost_reflect::Value| {
+        value.as_str().and_then(|text| text.parse().ok()).ok_or(Unreadable { field: "subject_id" })
+    };
+    if let Some(several) = payload.get_field_by_name("subject_ids") {
+        return several.as_list().unwrap_or_default().iter().map(subject).collect::<Result<_, _>>().map(About::Several);
+    }
+    let sealed_for_one =
+        event_class(&payload.descriptor()).is_some_and(|class| class.seal_under() == SealUnder::Subject);
+    match payload.get_field_by_name("subject_id").filter(|_| sealed_for_one) {
+        Some(one) if one.as_str() != Some("") => subject(&one).map(About::One),
+        Some(_) | None => Ok(About::Nobody),
+    }
+}
+
+/// The category of a class that may leave at all.
+fn releasable(class: &Class) -> Option<DataCategory> {
+    if class.match_only || class.generalise == Generalisation::Deidentified {
+        return None;
+    }
+    class.category.filter(|category| !matches!(category, DataCategory::Narrative | DataCategory::RecordKeeping))
+}
+
+#[cfg(test)]
+mod tests;

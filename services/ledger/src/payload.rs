@@ -1,0 +1,43 @@
+//! What a new event is: its area, its kind and how it is sealed, read from the contract's descriptors.
+
+use egide_wire::classification::{EventClass, event_class};
+use egide_wire::descriptors::to_dynamic;
+use egide_wire::proto::egide::ledger::v1::new_event::Payload;
+use egide_wire::proto::egide::ledger::v1::{Area, NewEvent};
+use prost_reflect::{DynamicMessage, ReflectMessage as _};
+
+/// A payload, seen through the contract.
+pub(crate) struct Described {
+    pub(crate) area: Area,
+    /// Kind, schema version and key.
+    pub(crate) class: &'static EventClass,
+    /// The path from the new event to the payload's message, for instance `case_event.person_identified`.
+    pub(crate) path: String,
+    /// The payload's message, for instance `PersonIdentified`.
+    pub(crate) message: DynamicMessage,
+}
+
+/// Which field of [`NewEvent`] holds the payload.
+pub(crate) const fn payload_field(payload: &Payload) -> (Area, &'static str) {
+    match payload {
+        Payload::CaseEvent(_) => (Area::Case, "case_event"),
+        Payload::DirectoryEvent(_) => (Area::Directory, "directory_event"),
+        Payload::AccessEvent(_) => (Area::Access, "access_event"),
+    }
+}
+
+/// `None` when the event has no payload, or one without a kind.
+pub(crate) fn describe(event: &NewEvent) -> Option<Described> {
+    let payload = event.payload.as_ref()?;
+    let (area, field) = payload_field(payload);
+    let envelope = match payload {
+        Payload::CaseEvent(event) => to_dynamic(event),
+        Payload::DirectoryEvent(event) => to_dynamic(event),
+        Payload::AccessEvent(event) => to_dynamic(event),
+    };
+    let envelope = envelope.ok()?;
+    let (kind, value) = envelope.fields().next()?;
+    let message = value.as_message()?.clone();
+    let class = event_class(&message.descriptor())?;
+    Some(Described { area, class, path: format!("{field}.{}", kind.name()), message })
+}

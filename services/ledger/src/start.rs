@@ -1,0 +1,182 @@
+//! Starting a ledger.
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use egide_crypto::digest::Fingerprinter;
+use egide_crypto::random::RandomUnavailable;
+use egide_crypto::sign::{KeyId, KeyRing, ParseSigningKeyError, SigningKey};
+use egide_crypto::wrap::KeyEncryptionKey;
+use egide_domain::policy::Policy;
+use egide_domain::time::Timestamp;
+use egide_eventlog::{
+    Appender, BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, EventLog, KeyBucket, LogConfig,
+    LogError,
+};
+use egide_projection::{Projection, ProjectionError};
+use egide_servicekit::identity::Verifier;
+use egide_servicekit::serve::{self, Api, Running, ServeConfig};
+use egide_servicekit::shutdown::Shutdown;
+use egide_vault::{KeyName, Vault};
+use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerServiceServer;
+use zeroize::Zeroizing;
+
+use crate::command::uuid_v7;
+use crate::emitters::{self, Emitters};
+use crate::ledger::Ledger;
+use crate::limit::AccessLimit;
+use crate::model::LedgerModel;
+use crate::service::Service;
+use crate::writer::Writer;
+use crate::writer::queue::Queue;
+
+/// For which purpose the fingerprints' key is derived.
+const FINGERPRINTS: &str = "egide/command/v1";
+/// How long catching up goes on before it is reported again.
+const CATCH_UP_REPORT: Duration = Duration::from_secs(10);
+
+/// What a ledger is started with.
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where NATS is.
+    pub nats: ConnectionConfig,
+    /// How the log is laid out, and whether it is created if there is none.
+    pub log: LogConfig,
+    /// The same for the bucket of wrapped keys.
+    pub keys: BucketConfig,
+    /// The directory of the ledger's projection; its own, also beside another ledger.
+    pub projection: PathBuf,
+    /// The key that wraps data keys; the same for every ledger of one log.
+    pub key_encryption_key: KeyEncryptionKey,
+    /// The PKCS#8 document (DER) of the key that signs blocks and acknowledgements.
+    pub signing_key: Zeroizing<Vec<u8>>,
+    /// The keys whose blocks count; the signing key's public half is one of them.
+    pub key_ring: KeyRing,
+    /// Who callers are.
+    pub verifier: Arc<Verifier>,
+    /// The policy by which events are admitted.
+    pub policy: Arc<Policy>,
+    /// The time: [`egide_servicekit::clock::now`], or another in a test.
+    pub clock: fn() -> Timestamp,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("projection", &self.projection)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A ledger could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The signing key is none.
+    #[error(transparent)]
+    SigningKey(#[from] ParseSigningKeyError),
+    /// Nobody would believe what this ledger signs.
+    #[error("signing key `{0}` is not in the ring of keys; add its public half before starting")]
+    NotInRing(KeyId),
+    /// The table of emitters cannot be used.
+    #[error(transparent)]
+    Emitters(#[from] EmittersError),
+    /// No connection to NATS.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// The log cannot be used.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The bucket of keys cannot be used.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// The ledger's own key cannot be had: most often another key-encryption key was given than wrapped it.
+    #[error(transparent)]
+    Vault(#[from] egide_vault::Error),
+    /// The projection cannot be used.
+    #[error(transparent)]
+    Projection(#[from] ProjectionError),
+    /// The end was asked for before the ledger had caught up with the log.
+    #[error("the end was asked for before the ledger had caught up with the log")]
+    Stopped,
+    /// No id could be drawn.
+    #[error(transparent)]
+    Random(#[from] RandomUnavailable),
+    /// The server cannot be started.
+    #[error(transparent)]
+    Serve(#[from] serve::Error),
+}
+
+/// The table of emitters that was built in cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct EmittersError(#[from] emitters::Error);
+
+/// Starts a ledger and answers when it has caught up with the log and listens. It stops on `shutdown`, or when it must not go
+/// on: then what it runs as says why.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
+    let signing_key = SigningKey::from_pkcs8(&config.signing_key)?;
+    if config.key_ring.get(signing_key.key_id()).is_none() {
+        return Err(Error::NotInRing(signing_key.key_id()));
+    }
+    let emitters = Emitters::load().map_err(EmittersError)?;
+    let connection = Connection::open(&config.nats).await?;
+    let log = EventLog::open(connection.clone(), config.log, config.key_ring).await?;
+    let vault = Vault::new(KeyBucket::open(connection, &config.keys).await?, config.key_encryption_key);
+    let fingerprinter = Fingerprinter::from_data_key(&*vault.key_for(KeyName::Fingerprints).await?, FINGERPRINTS);
+    let projection = Projection::open(&config.projection, LedgerModel, log.incarnation())?;
+    let mut following = Box::pin({
+        let (projection, log) = (projection.clone(), log.clone());
+        // Ends with the server: what is not yet on disk then is applied again from the log.
+        async move { projection.run(&log, pending()).await }
+    });
+    tokio::select! {
+        ended = &mut following => { ended?; return Err(Error::Stopped) }
+        caught_up = catch_up(&log, &projection) => caught_up?,
+        () = shutdown.requested() => return Err(Error::Stopped),
+    }
+    let queue = Arc::new(Queue::default());
+    let writer = Writer {
+        queue: Arc::clone(&queue),
+        appender: Appender::new(log.clone(), SigningKey::from_pkcs8(&config.signing_key)?, uuid_v7((config.clock)())?),
+        projection: projection.clone(),
+        policy: config.policy,
+        clock: config.clock,
+    };
+    let ledger = Arc::new(Ledger {
+        log,
+        projection,
+        vault,
+        fingerprinter,
+        emitters,
+        queue,
+        signing_key,
+        access_limit: AccessLimit::new(),
+        clock: config.clock,
+    });
+    let api = Api::new().with(LedgerServiceServer::new(Service(ledger)));
+    let running = serve::serve(ServeConfig::new("ledger", config.listen), api, config.verifier, shutdown).await?;
+    // The writer has no end of its own: it writes until the server has answered everybody.
+    Ok(running.beside(async move {
+        tokio::select! {
+            written = writer.run() => written.map_err(Box::<dyn std::error::Error + Send + Sync>::from),
+            followed = following => followed.map_err(Box::from),
+        }
+    }))
+}
+
+/// Waits until everything is applied that stands in the log now.
+async fn catch_up(log: &EventLog, projection: &Projection<LedgerModel>) -> Result<(), Error> {
+    let last = log.last_number().await?;
+    while projection.wait_for_block(last, CATCH_UP_REPORT).await.is_err() {
+        tracing::info!(applied = projection.head().number(), last, "catching up with the log");
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Rules of directory and access events that look at more than one field.
+
+use egide_wire::convert::timestamp;
+use egide_wire::proto::egide::audit::v1::{AccessRecorded, AccessScope};
+use egide_wire::proto::egide::directory::v1::directory_event::Payload;
+use egide_wire::proto::egide::directory::v1::{AgreementRecorded, OrganizationRegistered, UnitRegistered};
+
+use super::case::categories;
+use super::fields::{Checker, MISSING};
+
+pub(super) fn check(payload: &Payload, stream_id: &str, path: &str, check: &mut Checker) {
+    let organization_id = match payload {
+        Payload::OrganizationRegistered(event) => {
+            organization(event, path, check);
+            &event.organization_id
+        }
+        Payload::UnitRegistered(event) => {
+            unit(event, path, check);
+            &event.organization_id
+        }
+        Payload::AgreementRecorded(event) => {
+            agreement(event, path, check);
+            &event.organization_id
+        }
+        Payload::RecipientSuspended(event) => &event.organization_id,
+        Payload::RecipientReinstated(event) => &event.organization_id,
+    };
+    let other = !organization_id.is_empty() && organization_id != stream_id;
+    check.require(!other, format!("{path}.organization_id"), "is not the event's stream");
+}
+
+fn organization(event: &OrganizationRegistered, path: &str, check: &mut Checker) {
+    let named = !event.name_en.is_empty() || !event.name_fr.is_empty();
+    check.require(named, format!("{path}.name_en"), "is missing, and so is `name_fr`");
+}
+
+fn unit(event: &UnitRegistered, path: &str, check: &mut Checker) {
+    let named = !event.name_en.is_empty() || !event.name_fr.is_empty();
+    check.require(named, format!("{path}.name_en"), "is missing, and so is `name_fr`");
+}
+
+fn agreement(event: &AgreementRecorded, path: &str, check: &mut Checker) {
+    categories(&event.categories, &format!("{path}.categories"), check);
+    let from = event.valid_from.as_ref().and_then(timestamp);
+    let until = event.valid_until.as_ref().and_then(timestamp);
+    if let (Some(from), Some(until)) = (from, until) {
+        check.require(from < until, format!("{path}.valid_until"), "is not after `valid_from`");
+    }
+}
+
+pub(super) fn access(event: &AccessRecorded, path: &str, check: &mut Checker) {
+    let needs_case = matches!(event.scope(), AccessScope::CaseFacts | AccessScope::CaseOpened | AccessScope::Decisions);
+    check.require(!needs_case || !event.case_id.is_empty(), format!("{path}.case_id"), MISSING);
+    let needs_subject = event.scope() == AccessScope::Account;
+    check.require(!needs_subject || !event.subject_id.is_empty(), format!("{path}.subject_id"), MISSING);
+    let needs_unit = event.scope() == AccessScope::ReferralList;
+    check.require(!needs_unit || !event.unit_id.is_empty(), format!("{path}.unit_id"), MISSING);
+}

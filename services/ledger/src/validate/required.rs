@@ -1,0 +1,150 @@
+//! What an event cannot do without, by kind: data, so that it can be read at a glance.
+
+use prost_reflect::{DynamicMessage, ReflectMessage as _};
+
+use super::fields::{Checker, MISSING};
+
+/// Kind, and the fields that must say something. What depends on other fields stands in the rules of its area.
+const REQUIRED: &[(&str, &[&str])] = &[
+    ("case.opened", &["channel", "language"]),
+    ("case.tip_received", &["tip_id", "channel"]),
+    ("case.person_identified", &["subject_id", "roles"]),
+    ("case.age_assessed", &["subject_id", "method"]),
+    ("case.contact_recorded", &["subject_id"]),
+    ("case.whereabouts_recorded", &["subject_id"]),
+    ("case.situation_recorded", &["subject_id"]),
+    ("case.immigration_recorded", &["subject_id"]),
+    ("case.health_recorded", &["subject_id"]),
+    ("case.finances_recorded", &["subject_id"]),
+    ("case.suspect_described", &["subject_id"]),
+    ("case.narrative_recorded", &["narrative_id", "text"]),
+    ("case.triage_assessed", &["level"]),
+    ("case.supervisor_reviewed", &["tip_id", "outcome"]),
+    (
+        "case.consent_given",
+        &[
+            "consent_id",
+            "kind",
+            "grantor",
+            "recipient",
+            "purposes",
+            "method",
+            "wording_version",
+            "language",
+            "speaking_freely",
+            "understood",
+            "policy_version",
+        ],
+    ),
+    ("case.consent_refused", &["consent_id", "subject_id", "recipient"]),
+    // Taking back needs little: nothing is asked for.
+    ("case.consent_withdrawn", &[]),
+    ("case.exception_asserted", &["exception_id", "kind", "grounds"]),
+    ("case.exception_confirmed", &["exception_id"]),
+    ("case.exception_lifted", &["exception_id", "reason"]),
+    ("case.closed", &["closure"]),
+    ("case.reopened", &[]),
+    (
+        "disclosure.decided",
+        &[
+            "decision_id",
+            "request",
+            "outcome",
+            "decided_at",
+            "case_revision",
+            "policy_version",
+            "policy_digest",
+            "classification_digest",
+        ],
+    ),
+    (
+        "disclosure.released",
+        &["referral_id", "decision_id", "unit_id", "organization_id", "form", "report_digest", "key_id", "report", "signature"],
+    ),
+    (
+        "disclosure.delivered",
+        &[
+            "delivery_id",
+            "referral_id",
+            "decision_id",
+            "unit_id",
+            "channel",
+            "report_digest",
+            "decided_at",
+            "case_revision",
+            "policy_version",
+        ],
+    ),
+    ("disclosure.acknowledged", &["referral_id", "unit_id"]),
+    ("disclosure.recalled", &["referral_id", "reason"]),
+    // Never refused for what is not known about it.
+    ("disclosure.outside_system", &["disclosure_id"]),
+    ("directory.organization_registered", &["organization_id", "kind"]),
+    ("directory.unit_registered", &["unit_id", "organization_id", "kind", "purposes"]),
+    ("directory.agreement_recorded", &["agreement_id", "organization_id", "purposes", "categories"]),
+    ("directory.recipient_suspended", &["organization_id", "reason"]),
+    ("directory.recipient_reinstated", &["organization_id"]),
+    ("access.recorded", &["scope", "reason"]),
+    ("access.outsider_refused", &["method"]),
+];
+
+/// Kinds that are about a person, and must say something besides whom.
+const SAYS_SOMETHING: &[&str] = &[
+    "case.contact_recorded",
+    "case.whereabouts_recorded",
+    "case.situation_recorded",
+    "case.immigration_recorded",
+    "case.health_recorded",
+    "case.finances_recorded",
+    "case.suspect_described",
+];
+
+pub(super) fn check(kind: &str, path: &str, message: &DynamicMessage, check: &mut Checker) {
+    let Some((_, fields)) = REQUIRED.iter().find(|(known, _)| *known == kind) else {
+        check.refuse(path, "is of a kind that this ledger has no rules for");
+        return;
+    };
+    for name in *fields {
+        let present = message.descriptor().get_field_by_name(name).is_some_and(|field| message.has_field(&field));
+        check.require(present, format!("{path}.{name}"), MISSING);
+    }
+    if SAYS_SOMETHING.contains(&kind) {
+        check.require(message.fields().any(|(field, _)| field.name() != "subject_id"), path, "says nothing");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use egide_wire::classification::events;
+    use egide_wire::descriptors::pool;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_kind_has_one_row_and_every_row_names_fields_of_its_message() {
+        let rows: BTreeSet<_> = REQUIRED.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(rows.len(), REQUIRED.len());
+        assert_eq!(rows, events().map(|(_, class)| class.kind.as_str()).collect());
+        for (name, class) in events() {
+            let message = pool().get_message_by_name(name).unwrap();
+            let (_, fields) = REQUIRED.iter().find(|(kind, _)| *kind == class.kind).unwrap();
+            for field in *fields {
+                assert!(message.get_field_by_name(field).is_some(), "{name}.{field}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_about_a_person_names_the_person() {
+        for (name, class) in events() {
+            let message = pool().get_message_by_name(name).unwrap();
+            let (_, fields) = REQUIRED.iter().find(|(kind, _)| *kind == class.kind).unwrap();
+            let about_a_person = message.get_field_by_name("subject_id").is_some();
+            // A nameless bringer's report consent, a withdrawal of everything, and a look at more than one person.
+            let may_be_nobody = ["case.consent_given", "case.consent_withdrawn", "access.recorded"];
+            if about_a_person && !may_be_nobody.contains(&class.kind.as_str()) {
+                assert!(fields.contains(&"subject_id"), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What is known of a stream at its newest revision.
+
+use egide_domain::directory::{OrganizationFacts, admit_directory};
+use egide_domain::facts::CaseFacts;
+use egide_domain::ids::{OrganizationId, ReferralId};
+use egide_domain::policy::Policy;
+use egide_domain::time::Timestamp;
+use egide_domain::{Violation, admit};
+use egide_projection::{ModelError, View};
+use egide_wire::convert::{recorded_case_event, recorded_directory_event};
+use egide_wire::proto::egide::ledger::v1::{Area, Event};
+use std::ops::ControlFlow;
+
+use crate::model::{self, StreamHead, StreamId};
+
+/// Facts of a case or of an organisation.
+#[derive(Clone)]
+pub(crate) enum StreamState {
+    Case(Box<CaseFacts>),
+    Directory(Box<OrganizationFacts>),
+}
+
+/// An event was not admitted.
+pub(crate) enum NotAdmitted {
+    /// The stream belongs to another area.
+    OtherArea,
+    /// The stream's facts do not admit it.
+    Violations(Vec<Violation>),
+}
+
+impl StreamState {
+    /// The state of a stream in which nothing has happened; `None` for events that belong to no stream.
+    pub(crate) fn empty(area: Area) -> Option<Self> {
+        match area {
+            Area::Case => Some(Self::Case(Box::default())),
+            Area::Directory => Some(Self::Directory(Box::default())),
+            Area::Access | Area::Unspecified => None,
+        }
+    }
+
+    /// Folds the stream's events, as they stand in the projection.
+    pub(crate) fn fold(view: &View<'_>, stream: StreamId, head: StreamHead) -> Result<Self, ModelError> {
+        let mut state = Self::empty(head.area).ok_or(ModelError::Row)?;
+        model::events(view, stream, 1, |stored| {
+            state.apply(&stored.event, stored.position, stored.recorded_at);
+            ControlFlow::Continue(())
+        })?;
+        if state.revision() == head.revision { Ok(state) } else { Err(ModelError::Row) }
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        match self {
+            Self::Case(facts) => facts.revision.0,
+            Self::Directory(facts) => facts.revision.0,
+        }
+    }
+
+    /// Takes in one more event of the stream, without asking whether it is admitted.
+    fn apply(&mut self, event: &Event, position: u64, recorded_at: Timestamp) {
+        match self {
+            Self::Case(facts) => facts.apply(&recorded_case_event(event, position, recorded_at)),
+            Self::Directory(facts) => facts.apply(&recorded_directory_event(event, position, recorded_at)),
+        }
+    }
+
+    /// Takes in one more event if the facts admit it.
+    pub(crate) fn admit(
+        &mut self,
+        event: &Event,
+        position: u64,
+        recorded_at: Timestamp,
+        policy: &Policy,
+    ) -> Result<(), NotAdmitted> {
+        match (self, event.area()) {
+            (Self::Case(facts), Area::Case) => {
+                let recorded = recorded_case_event(event, position, recorded_at);
+                admit(facts, &recorded.event, &recorded.actor, policy, recorded_at).map_err(NotAdmitted::Violations)?;
+                facts.apply(&recorded);
+                Ok(())
+            }
+            (Self::Directory(facts), Area::Directory) => {
+                let recorded = recorded_directory_event(event, position, recorded_at);
+                admit_directory(facts, &recorded.event, &recorded.actor, recorded_at)
+                    .map_err(NotAdmitted::Violations)?;
+                facts.apply(&recorded);
+                Ok(())
+            }
+            (Self::Case(_) | Self::Directory(_), Area::Case | Area::Directory | Area::Access | Area::Unspecified) => {
+                Err(NotAdmitted::OtherArea)
+            }
+        }
+    }
+
+    /// The organisation to which a referral of this case was released.
+    pub(crate) fn recipient_of(&self, referral: ReferralId) -> Option<OrganizationId> {
+        match self {
+            Self::Case(facts) => facts.referral(referral).map(|known| known.released.organization_id),
+            Self::Directory(_) => None,
+        }
+    }
+}
