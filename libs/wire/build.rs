@@ -54,27 +54,35 @@ fn opaque_debug(descriptors: &FileDescriptorSet) -> Result<String, Box<dyn Error
         for message in &file.message_type {
             write_debug(&mut code, &module, message)?;
         }
+        for list in &file.enum_type {
+            // A value by itself is about nobody; inside a message it is not shown.
+            implement(&mut code, &format!("{module}::{}", list.name()), "f.write_str(self.as_str_name())")?;
+        }
     }
     Ok(code)
 }
 
 fn write_debug(code: &mut String, module: &str, message: &DescriptorProto) -> Result<(), Box<dyn Error>> {
     let name = message.name();
-    implement(code, &format!("{module}::{name}"), name)?;
+    implement(code, &format!("{module}::{name}"), &opaque(name))?;
     for oneof in &message.oneof_decl {
         let oneof_type = upper_camel(oneof.name());
-        implement(code, &format!("{module}::{}::{oneof_type}", snake(name)), &oneof_type)?;
+        implement(code, &format!("{module}::{}::{oneof_type}", snake(name)), &opaque(&oneof_type))?;
     }
     if message.nested_type.is_empty() { Ok(()) } else { Err(format!("nested message in `{name}`: move it out").into()) }
 }
 
-fn implement(code: &mut String, path: &str, name: &str) -> Result<(), Box<dyn Error>> {
+fn implement(code: &mut String, path: &str, body: &str) -> Result<(), Box<dyn Error>> {
     writeln!(
         code,
         "impl ::core::fmt::Debug for {path} {{ fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result \
-         {{ f.write_str(\"{name}(..)\") }} }}"
+         {{ {body} }} }}"
     )?;
     Ok(())
+}
+
+fn opaque(name: &str) -> String {
+    format!("f.write_str(\"{name}(..)\")")
 }
 
 fn upper_camel(name: &str) -> String {

@@ -1,5 +1,7 @@
 //! Who calls: the people and services of the sample hotline. All of them are invented.
 
+use egide_servicekit::identity::Person;
+
 /// A service, and the person for whom it calls, if any.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Who {
@@ -7,6 +9,20 @@ pub struct Who {
     pub service: String,
     /// Account, roles, and for a liaison the unit (UUID).
     pub person: Option<(String, Vec<String>, Option<String>)>,
+}
+
+impl Who {
+    /// The person, as tokens describe one.
+    ///
+    /// # Panics
+    /// When a name or a role is none, or roles and unit do not fit together.
+    #[must_use]
+    pub fn person(&self) -> Option<Person> {
+        let (account, roles, unit) = self.person.as_ref()?;
+        let roles = roles.iter().map(|role| role.parse().expect("a role")).collect();
+        let unit = unit.as_ref().map(|unit| unit.parse().expect("the id of a unit"));
+        Some(Person::new(account.parse().expect("an account"), roles, unit).expect("roles and unit fit together"))
+    }
 }
 
 /// A service that calls for nobody.

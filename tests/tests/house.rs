@@ -33,7 +33,7 @@ const SERVICES: [&str; 4] = ["egide-ledger", "egide-disclosure", "egide-audit", 
 
 #[test]
 fn the_core_is_pure() {
-    let allowed = ["serde", "serde_json", "serde_json_canonicalizer", "thiserror", "zeroize"];
+    let allowed = ["base64", "serde", "serde_json", "serde_json_canonicalizer", "thiserror", "zeroize"];
     let dependencies = dependencies();
     for core in PURE {
         for dependency in &dependencies[core] {

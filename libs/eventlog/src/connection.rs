@@ -26,7 +26,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Where NATS is, and who we are there.
 #[derive(Clone)]
 pub struct ConnectionConfig {
-    /// `nats://host:port`, or `tls://`.
+    /// `nats://host:port`, or `tls://`; several servers of one cluster are separated by commas.
     pub url: String,
     /// Name of the NATS user; none on a server that asks for none.
     pub user: Option<String>,
@@ -58,27 +58,23 @@ impl fmt::Debug for ConnectionConfig {
     }
 }
 
-/// Connecting failed. Addresses are named by host and port only: a URL can hold a password.
+/// Connecting failed. Servers are named by host and port only: a URL can hold a password.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
     /// The URL is none.
     #[error("the NATS URL cannot be read; it looks like `nats://127.0.0.1:4222`")]
     Url,
     /// No server answered.
-    #[error("no NATS server answers at `{host}:{port}`; is it running?")]
+    #[error("no NATS server answers at `{servers}`; is it running?")]
     Unreachable {
-        /// Host of the URL.
-        host: String,
-        /// Port of the URL.
-        port: u16,
+        /// Hosts and ports of the URL.
+        servers: String,
     },
     /// The server refused user and password.
-    #[error("the NATS server at `{host}:{port}` refused user and password")]
+    #[error("the NATS server at `{servers}` refused user and password")]
     Refused {
-        /// Host of the URL.
-        host: String,
-        /// Port of the URL.
-        port: u16,
+        /// Hosts and ports of the URL.
+        servers: String,
     },
     /// The server is too old.
     #[error("the NATS server is version `{found}`; at least 2.15.0 is needed")]
@@ -106,13 +102,15 @@ impl Connection {
     /// # Errors
     /// [`ConnectionError`].
     pub async fn open(config: &ConnectionConfig) -> Result<Self, ConnectionError> {
-        let address: ServerAddr = config.url.parse().map_err(|_| ConnectionError::Url)?;
-        let (host, port) = (address.host().to_owned(), address.port());
-        let connecting = options(config).connect(address);
+        let addresses: Result<Vec<ServerAddr>, _> = config.url.split(',').map(|url| url.trim().parse()).collect();
+        let addresses = addresses.map_err(|_| ConnectionError::Url)?;
+        let servers: Vec<String> = addresses.iter().map(|at| format!("{}:{}", at.host(), at.port())).collect();
+        let servers = servers.join(",");
+        let connecting = options(config).connect(addresses);
         let client = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) if is_refusal(error.kind()) => return Err(ConnectionError::Refused { host, port }),
-            Ok(Err(_)) | Err(_) => return Err(ConnectionError::Unreachable { host, port }),
+            Ok(Err(error)) if is_refusal(error.kind()) => return Err(ConnectionError::Refused { servers }),
+            Ok(Err(_)) | Err(_) => return Err(ConnectionError::Unreachable { servers }),
         };
         let (major, minor, patch) = SERVER_OLDEST;
         if !client.is_server_compatible(major, minor, patch) {

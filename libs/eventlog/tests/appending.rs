@@ -1,6 +1,6 @@
 //! Appending to a real log: fence, order, conflicts, limits.
 
-#![expect(clippy::panic, clippy::expect_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 
 mod support;
 

@@ -1,7 +1,9 @@
 //! The stream's configuration, on a real server: whatever differs is named, at the start and while following.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "support/raw.rs"]
+mod raw;
 mod support;
 
 use async_nats::jetstream::Context;
@@ -10,11 +12,12 @@ use egide_eventlog::{
     BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, Drift, EventLog, Halted, KeyBucket,
     LogConfig, LogError,
 };
+use raw::raw_client;
 use std::time::Duration;
 use support::{Server, Writer, log_config, ring, signing_key, within};
 
 async fn administrator(server: &Server) -> Context {
-    async_nats::jetstream::new(server.raw_client().await)
+    async_nats::jetstream::new(raw_client(server).await)
 }
 
 async fn configuration(administrator: &Context) -> Config {
@@ -80,7 +83,8 @@ async fn every_change_an_administrator_can_make_is_named() {
     open(&server).await.unwrap();
     let administrator = administrator(&server).await;
     let good = configuration(&administrator).await;
-    let changes: [(&str, fn(&mut Config)); 10] = [
+    type Change = fn(&mut Config);
+    let changes: [(&str, Change); 10] = [
         ("max_bytes", |config| config.max_bytes = 1 << 31),
         ("max_msgs", |config| config.max_messages = 1),
         ("max_msgs_per_subject", |config| config.max_messages_per_subject = 1),

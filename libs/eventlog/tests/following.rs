@@ -1,13 +1,16 @@
 //! Following a real log: fast through history, close behind the writer, through restarts, and never fooled.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 
+#[path = "support/raw.rs"]
+mod raw;
 mod support;
 
 use std::time::{Duration, Instant};
 
 use egide_eventlog::{EventLog, Follower};
 use futures_util::{FutureExt as _, StreamExt as _};
+use raw::raw_client;
 use support::{Server, Writer, log_config, ring, signing_key, within};
 
 async fn read(follower: &mut Follower, last: u64) {
@@ -23,7 +26,7 @@ async fn history_is_read_in_few_requests() {
     let key = signing_key();
     let log = server.log(&[&key]).await;
     Writer::new(&log, key).write_blocks(2_500).await;
-    let client = server.raw_client().await;
+    let client = raw_client(&server).await;
     let mut requests = client.subscribe("$JS.API.DIRECT.GET.CASES").await.unwrap();
     client.flush().await.unwrap();
 
@@ -138,7 +141,7 @@ async fn announcements_are_not_believed() {
     writer.write(1).await;
     let mut follower = log.follow(log.genesis());
     read(&mut follower, 1).await;
-    let client = server.raw_client().await;
+    let client = raw_client(&server).await;
     for sequence in ["1", "2", "18446744073709551615", "-1", "x"] {
         let mut headers = async_nats::HeaderMap::new();
         headers.insert("Nats-Sequence", sequence);
@@ -184,7 +187,7 @@ async fn no_consumer_is_left_behind() {
     writer.write_blocks(5).await;
     let mut follower = log.follow(log.genesis());
     read(&mut follower, 5).await;
-    let jetstream = async_nats::jetstream::new(server.raw_client().await);
+    let jetstream = async_nats::jetstream::new(raw_client(&server).await);
     let info = jetstream.get_stream("CASES").await.unwrap().get_info().await.unwrap();
     assert_eq!(info.state.consumer_count, 0);
 }

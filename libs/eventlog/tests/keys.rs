@@ -1,6 +1,6 @@
 //! The bucket of keys on a real server: one winner, and erasing that erases.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod support;
 

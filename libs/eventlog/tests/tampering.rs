@@ -2,17 +2,21 @@
 
 #![expect(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "support/raw.rs"]
+mod raw;
 mod support;
 
 use bytes::Bytes;
 use egide_crypto::sign::{SigningKey, VerifyAtError};
 use egide_eventlog::{
-    AppendError, Appender, ChainBroken, EventLog, Follower, Halted, Head, RawBlock, SIGNATURE_CONTEXT, SealedBlock, block_hash,
+    AppendError, Appender, ChainBroken, EventLog, Follower, Halted, Head, RawBlock, SIGNATURE_CONTEXT, SealedBlock,
+    block_hash,
 };
 use egide_wire::proto::egide::ledger::v1::{Block, SignedBlock};
 use prost::Message as _;
 use prost_types::Timestamp;
-use support::{NOW_MS, Server, Writer, commit, publish_raw, ring, signing_key, uuid, within};
+use raw::{publish_raw, raw_client};
+use support::{NOW_MS, Server, Writer, commit, ring, signing_key, uuid, within};
 
 /// A log of two good blocks, and what is needed to add a bad third.
 struct Scene {
@@ -58,11 +62,10 @@ impl Scene {
 
     /// Publishes it, and expects a follower from the beginning to hand out two blocks and halt, now and later.
     async fn halts_at(&self, third: SignedBlock) -> ChainBroken {
-        publish_raw(&self.server.raw_client().await, third.encode_to_vec().into()).await;
-        match self.halts_after_two().await {
-            Halted::ChainBroken(broken) => broken,
-            other => panic!("halted for another reason: {other}"),
-        }
+        publish_raw(&raw_client(&self.server).await, third.encode_to_vec().into()).await;
+        let halted = self.halts_after_two().await;
+        let Halted::ChainBroken(broken) = halted else { panic!("halted for another reason: {halted}") };
+        broken
     }
 
     async fn halts_after_two(&self) -> Halted {
@@ -148,9 +151,12 @@ async fn a_key_counts_only_between_its_positions() {
 
 #[tokio::test]
 async fn key_id_and_signature_must_be_readable() {
-    for change in [|third: &mut SignedBlock| third.key_id = "ed-x".into(), |third: &mut SignedBlock| {
-        third.signature.truncate(63);
-    }] {
+    for change in [
+        |third: &mut SignedBlock| third.key_id = "ed-x".into(),
+        |third: &mut SignedBlock| {
+            third.signature.truncate(63);
+        },
+    ] {
         let scene = Scene::new().await;
         let mut third = scene.third();
         change(&mut third);
@@ -165,7 +171,7 @@ async fn a_message_that_is_no_block_is_not_passed_over() {
     let nothing = ChainBroken::HashMismatch { sequence: 3 };
     for (bytes, expected) in [(&b""[..], nothing), (b"hello", no_block.clone()), (&[0xff; 40], no_block)] {
         let scene = Scene::new().await;
-        publish_raw(&scene.server.raw_client().await, Bytes::copy_from_slice(bytes)).await;
+        publish_raw(&raw_client(&scene.server).await, Bytes::copy_from_slice(bytes)).await;
         assert_eq!(scene.halts_after_two().await, expected.into());
     }
 }
@@ -176,7 +182,7 @@ async fn bytes_beside_a_good_block_are_not_passed_over() {
     let mut bytes = scene.third().encode_to_vec();
     // Field 15, one byte: unknown, outside hash and signature.
     bytes.extend_from_slice(&[0x7a, 0x01, 0x00]);
-    publish_raw(&scene.server.raw_client().await, bytes.into()).await;
+    publish_raw(&raw_client(&scene.server).await, bytes.into()).await;
     assert_eq!(scene.halts_after_two().await, ChainBroken::NotABlock { sequence: 3 }.into());
 }
 
@@ -224,11 +230,8 @@ async fn what_no_appender_writes_is_malformed_even_when_signed() {
     ];
     let scene = Scene::new().await;
     for (index, change) in changes.into_iter().enumerate() {
-        let raw = RawBlock {
-            sequence: 3,
-            foreign_header: None,
-            bytes: scene.third_with(change).encode_to_vec().into(),
-        };
+        let raw =
+            RawBlock { sequence: 3, foreign_header: None, bytes: scene.third_with(change).encode_to_vec().into() };
         let mut verifier = egide_eventlog::ChainVerifier::new(scene.head.clone(), ring(&[&scene.key]).into());
         let broken = verifier.verify(&raw).expect_err("a malformed block");
         assert!(matches!(broken, ChainBroken::Malformed { number: 3, .. }), "change {index}: {broken}");
@@ -240,7 +243,7 @@ async fn a_block_published_with_a_foreign_header_is_refused_though_it_fits() {
     let scene = Scene::new().await;
     let mut headers = async_nats::HeaderMap::new();
     headers.insert("Nats-Stream", "CASES");
-    let client = scene.server.raw_client().await;
+    let client = raw_client(&scene.server).await;
     let bytes = scene.third().encode_to_vec();
     client.request_with_headers("cases.blocks", headers, bytes.into()).await.unwrap();
     let expected = ChainBroken::ForeignHeader { sequence: 3, header: "Nats-Stream".into() };
@@ -250,7 +253,7 @@ async fn a_block_published_with_a_foreign_header_is_refused_though_it_fits() {
 #[tokio::test]
 async fn what_a_reader_made_the_server_copy_into_the_log_is_refused() {
     let scene = Scene::new().await;
-    let client = scene.server.raw_client().await;
+    let client = raw_client(&scene.server).await;
     // A block of the log's own is not even stored: it carries the fence it was once published under.
     copy_into_log(&client, "CASES", 2).await;
     // The very block that is due, but by way of another stream that lets anyone in.
@@ -280,10 +283,7 @@ async fn what_a_reader_made_the_server_copy_into_the_log_is_refused() {
 /// Direct gets answer to any subject: also to the log's own.
 async fn copy_into_log(client: &async_nats::Client, stream: &str, sequence: u64) {
     let query = format!("{{\"seq\":{sequence}}}");
-    client
-        .publish_with_reply(format!("$JS.API.DIRECT.GET.{stream}"), "cases.blocks", query.into())
-        .await
-        .unwrap();
+    client.publish_with_reply(format!("$JS.API.DIRECT.GET.{stream}"), "cases.blocks", query.into()).await.unwrap();
     client.flush().await.unwrap();
 }
 
@@ -291,7 +291,7 @@ async fn copy_into_log(client: &async_nats::Client, stream: &str, sequence: u64)
 async fn a_good_block_repeated_is_refused() {
     let scene = Scene::new().await;
     let second = scene.log.read(2).await.unwrap().unwrap();
-    publish_raw(&scene.server.raw_client().await, second.bytes).await;
+    publish_raw(&raw_client(&scene.server).await, second.bytes).await;
     assert_eq!(scene.halts_after_two().await, ChainBroken::OtherNumber { sequence: 3, number: 2 }.into());
 }
 
@@ -395,6 +395,6 @@ async fn a_log_with_a_flipped_bit_at_the_end_is_not_taken_for_a_shorter_one() {
 fn flip_bit_of(path: &std::path::Path, message: &[u8]) {
     let mut file = std::fs::read(path).unwrap();
     let at = file.windows(message.len()).position(|window| window == message).expect("the message on disk");
-    file[at + message.len() / 2] ^= 1;
+    *file.get_mut(at + message.len() / 2).unwrap() ^= 1;
     std::fs::write(path, file).unwrap();
 }

@@ -2,9 +2,9 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
-mod support;
 #[path = "support/proxy.rs"]
 mod proxy;
+mod support;
 
 use egide_crypto::sign::SigningKey;
 use egide_eventlog::{AppendOutcome, Appender, Connection, ConnectionConfig, EventLog, VerifiedBlock};

@@ -15,6 +15,6 @@ mod view;
 
 pub use model::{ModelError, ReadModel};
 pub use projection::{Applied, Lagging, Progress, Projection, ProjectionError};
-pub use rows::Rows;
+pub use rows::{KeyAndRow, Rows};
 pub use store::StoreError;
 pub use view::{Row, View};

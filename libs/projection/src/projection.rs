@@ -199,8 +199,8 @@ impl<M: ReadModel> Projection<M> {
                 break Err(error);
             }
         };
-        self.flush().await?;
-        outcome
+        let flushed = self.flush().await;
+        outcome.and(flushed)
     }
 
     /// Returns once the event at `position` is applied.

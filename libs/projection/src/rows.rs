@@ -13,6 +13,9 @@ pub struct Rows<'a> {
     changed: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
 }
 
+/// A key and what stands there.
+pub type KeyAndRow = (Vec<u8>, Vec<u8>);
+
 impl std::fmt::Debug for Rows<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rows").field("changed", &self.changed.len()).finish_non_exhaustive()
@@ -54,7 +57,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn prefix(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn prefix(&self, prefix: &[u8]) -> Result<Vec<KeyAndRow>, StoreError> {
         let start = row_key(prefix);
         let mut found = BTreeMap::new();
         for row in self.store.tree().scan_prefix(&start) {

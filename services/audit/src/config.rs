@@ -24,7 +24,7 @@ pub struct Config {
     /// Where to listen; port 0 lets the system choose.
     pub listen: SocketAddr,
     /// The directory of the projection's files, and of nothing else.
-    pub directory: PathBuf,
+    pub projection: PathBuf,
     /// Whether to throw the projection away and build it again from the first block of the log.
     pub rebuild: bool,
     /// The log, opened with this role's own NATS user.
@@ -52,15 +52,16 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
-    let Config { listen, directory, rebuild, log, ledger, verifier } = config;
+    let Config { listen, projection, rebuild, log, ledger, verifier } = config;
     if rebuild {
-        forget(&directory, log.incarnation())?;
+        forget(&projection, log.incarnation())?;
     }
-    let history = Projection::open(&directory, History, log.incarnation())?;
-    let audit = Audit::new(history.clone(), ledger, log.incarnation());
+    let history = Projection::open(&projection, History, log.incarnation())?;
+    let audit = Audit::new(history.clone(), ledger, log.clone());
     let api = Api::new().with(AuditServiceServer::new(audit));
     let running = serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown).await?;
-    Ok(running.beside(move |stop: Shutdown| async move { history.run(&log, stop.requested()).await }))
+    // Until the server has answered its last request: looks under way when the end is asked for still need the history.
+    Ok(running.beside(async move { history.run(&log, std::future::pending()).await }))
 }
 
 /// Throws all rows away: opening a directory for another model does that, whatever the rows were and of which log.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use egide_crypto::random::random_bytes;
 use egide_domain::ids::{CaseId, SubjectId, UnitId};
-use egide_projection::Projection;
+use egide_eventlog::EventLog;
+use egide_projection::{Lagging, Projection};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Onward;
 use egide_wire::proto::egide::audit::v1::access_event::Payload;
@@ -50,11 +51,12 @@ impl Look {
 pub(crate) struct Looks {
     ledger: Upstream,
     history: Projection<History>,
+    log: EventLog,
 }
 
 impl Looks {
-    pub(crate) const fn new(ledger: Upstream, history: Projection<History>) -> Self {
-        Self { ledger, history }
+    pub(crate) const fn new(ledger: Upstream, history: Projection<History>, log: EventLog) -> Self {
+        Self { ledger, history, log }
     }
 
     /// Records a look of the person behind `onward`. Nothing may be answered unless this succeeds.
@@ -69,15 +71,31 @@ impl Looks {
         let answer = ledger.append(request).await.map_err(|status| refused(&status))?;
         let acknowledged = answer.into_inner().acknowledgement.unwrap_or_default();
         let position = acknowledged.events.first().map(|event| event.position).filter(|position| *position > 0);
-        self.reach(position.ok_or_else(not_recorded)?).await
+        reached(self.history.wait_for(position.ok_or_else(not_recorded)?, FRESH_WITHIN).await)
     }
 
-    async fn reach(&self, position: u64) -> Result<(), Status> {
-        self.history.wait_for(position, FRESH_WITHIN).await.map_err(|lagging| {
-            tracing::warn!(reason = %lagging, "the history does not reach a look in time");
-            Status::unavailable("the history has not caught up with the log; try again")
-        })
+    /// Waits until the history holds everything that stands in the log now.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when the log does not answer, or the history does not get there in time.
+    pub(crate) async fn catch_up(&self) -> Result<(), Status> {
+        let last = self.log.last_number().await.map_err(|error| {
+            tracing::warn!(reason = %error, "the log does not say how far it reaches");
+            behind()
+        })?;
+        reached(self.history.wait_for_block(last, FRESH_WITHIN).await)
     }
+}
+
+fn reached(waited: Result<(), Lagging>) -> Result<(), Status> {
+    waited.map_err(|lagging| {
+        tracing::warn!(reason = %lagging, "the history has not caught up with the log");
+        behind()
+    })
+}
+
+fn behind() -> Status {
+    Status::unavailable("the history has not caught up with the log; try again")
 }
 
 fn refused(status: &Status) -> Status {

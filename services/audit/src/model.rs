@@ -38,7 +38,7 @@ impl ReadModel for History {
         for (position, _, event) in block.events() {
             match event.area() {
                 Area::Case => apply_case(Place::of(block, position, event)?, rows)?,
-                Area::Directory => apply_directory(event, rows),
+                Area::Directory => apply_directory(event, rows)?,
                 // Looking is in the log, not in the history of what left.
                 Area::Access | Area::Unspecified => {}
             }
@@ -87,12 +87,15 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
 }
 
 /// Which organisation a unit belongs to, so that what was said to a unit outside the system is found by organisation too.
-fn apply_directory(event: &Event, rows: &mut Rows<'_>) {
+/// As in the directory, whoever registered a unit first keeps it.
+fn apply_directory(event: &Event, rows: &mut Rows<'_>) -> Result<(), ModelError> {
     let payload = DirectoryEvent::decode(event.facts.as_slice()).ok().and_then(|event| event.payload);
     match payload {
         Some(DirectoryPayload::UnitRegistered(unit)) => {
             let ids = (unit.unit_id.parse::<UnitId>(), unit.organization_id.parse::<OrganizationId>());
-            if let (Ok(unit_id), Ok(organization_id)) = ids {
+            if let (Ok(unit_id), Ok(organization_id)) = ids
+                && rows.get(&keys::unit(unit_id))?.is_none()
+            {
                 rows.insert(&keys::unit(unit_id), organization_id.as_bytes().as_slice());
             }
         }
@@ -104,6 +107,7 @@ fn apply_directory(event: &Event, rows: &mut Rows<'_>) {
         )
         | None => {}
     }
+    Ok(())
 }
 
 fn people_of(case_id: CaseId, rows: &Rows<'_>) -> Result<Option<People>, ModelError> {

@@ -1,6 +1,7 @@
 //! `AuditService`. Every method: the request is checked, the look is recorded, then it is answered.
 
 use egide_domain::ids::{CaseId, DisclosureId, SubjectId, UnitId};
+use egide_eventlog::EventLog;
 use egide_projection::{Projection, View};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::{Caller, Onward};
@@ -28,9 +29,10 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    pub(crate) fn new(history: Projection<History>, ledger: Upstream, incarnation: &str) -> Self {
-        let looks = Looks::new(ledger, history.clone());
-        Self { history, looks, tokens: PageTokens::of_log(incarnation) }
+    pub(crate) fn new(history: Projection<History>, ledger: Upstream, log: EventLog) -> Self {
+        let tokens = PageTokens::of_log(log.incarnation());
+        let looks = Looks::new(ledger, history.clone(), log);
+        Self { history, looks, tokens }
     }
 
     /// Asks a question of the rows, away from the threads that serve.
@@ -184,13 +186,13 @@ impl AuditService for Audit {
             checked.one(filter::required_id("disclosure_id", &request.get_ref().disclosure_id));
         let reason = checked.one(filter::reason(request.get_ref().reason));
         let (Some(disclosure_id), Some(reason)) = (disclosure_id, reason) else { return Err(checked.into_status()) };
+        // Everything the caller can know of is in the history before the look is recorded, so that its record names the case.
+        self.looks.catch_up().await?;
         let known = self.find(disclosure_id).await?;
         self.looks.record(&onward, look_at(known.as_ref(), reason)).await?;
-        let found = self.find(disclosure_id).await?.ok_or_else(|| Status::not_found("no such disclosure"))?;
-        if known.is_none() {
-            // It came meanwhile: the record of the look is to name its case all the same.
-            self.looks.record(&onward, look_at(Some(&found), reason)).await?;
-        }
+        let no_such = || Status::not_found("no such disclosure");
+        known.ok_or_else(no_such)?;
+        let found = self.find(disclosure_id).await?.ok_or_else(no_such)?;
         Ok(Response::new(GetDisclosureResponse { disclosure: Some(found) }))
     }
 

@@ -163,6 +163,16 @@ pub(crate) fn said_outside(number: u16, to_unit: u16, about: &[SubjectId]) -> Di
     }
 }
 
+/// The facts of a unit's registration by the organisation of another unit.
+pub(crate) fn unit_of(number: u16, organization_of: u16) -> Vec<u8> {
+    let registered = UnitRegistered {
+        unit_id: unit(number).to_string(),
+        organization_id: organization(organization_of).to_string(),
+        ..UnitRegistered::default()
+    };
+    DirectoryEvent { payload: Some(DirectoryPayload::UnitRegistered(registered)) }.encode_to_vec()
+}
+
 /// An event as stories tell it.
 pub(crate) struct Told {
     area: Area,
@@ -187,17 +197,11 @@ impl Told {
     }
 
     pub(crate) fn unit_registered(number: u16) -> Self {
-        let registered = UnitRegistered {
-            unit_id: unit(number).to_string(),
-            organization_id: organization(number).to_string(),
-            ..UnitRegistered::default()
-        };
-        let payload = Some(DirectoryPayload::UnitRegistered(registered));
         Self {
             area: Area::Directory,
             stream_id: organization(number).to_string(),
             kind: "directory.unit_registered".to_owned(),
-            facts: DirectoryEvent { payload }.encode_to_vec(),
+            facts: unit_of(number, number),
             person: String::new(),
             occurred_at: None,
         }

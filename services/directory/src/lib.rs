@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egide_eventlog::EventLog;
+use egide_eventlog::{EventLog, LogError};
 use egide_projection::{Projection, ProjectionError};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Verifier;
@@ -52,6 +52,9 @@ pub enum Error {
     /// Its projection.
     #[error("directory: {0}")]
     Projection(#[from] ProjectionError),
+    /// The log.
+    #[error("directory: {0}")]
+    Log(#[from] LogError),
     /// Its server.
     #[error(transparent)]
     Serve(#[from] serve::Error),
@@ -64,7 +67,9 @@ pub enum Error {
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
     let Config { listen, verifier, log, projection, ledger } = config;
     let projection = Projection::open(projection, Recipients, log.incarnation())?;
-    let directory = Directory::new(projection.clone(), Changes::new(projection.clone(), ledger));
+    let began_at_block = log.last_number().await?;
+    let changes = Changes::new(projection.clone(), ledger);
+    let directory = Directory::new(projection.clone(), changes, began_at_block);
     let api = Api::new().with(DirectoryServiceServer::new(directory));
     let running = serve::serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown).await?;
     // It follows for as long as requests are answered: they wait for what they have written.

@@ -86,12 +86,12 @@ fn explain_argument(argument: Arg, lang: Lang, path: &str) -> Arg {
     } else {
         "usage.options"
     };
-    argument
-        .help(text)
-        .help_heading(lang.text(heading))
-        .hide_possible_values(true)
-        .hide_env(true)
-        .hide_default_value(true)
+    let argument = argument.help(text).help_heading(lang.text(heading));
+    if takes_value {
+        argument.hide_possible_values(true).hide_env(true).hide_default_value(true)
+    } else {
+        argument
+    }
 }
 
 fn with_exit_codes(text: &str, lang: Lang) -> String {

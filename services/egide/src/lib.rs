@@ -16,6 +16,8 @@ pub mod failure;
 pub mod help;
 pub mod listed;
 mod output;
+mod retry;
+pub mod sample;
 mod serve;
 mod session;
 pub mod text;

@@ -65,8 +65,11 @@ listed! {
     case::ReferralMode => "egide.case.v1.ReferralMode",
 }
 
+/// No mask ever releases it and no consent names it, so nobody is offered it.
+const NEVER_ASKED_FOR: &str = "DATA_CATEGORY_RECORD_KEEPING";
+
 /// What every value's full name begins with, for instance `PURPOSE_`.
-fn prefix(enumeration: &str) -> String {
+pub(crate) fn prefix(enumeration: &str) -> String {
     let zero = pool().get_enum_by_name(enumeration).map(|descriptor| descriptor.default_value().name().to_owned());
     zero.as_deref().and_then(|name| name.strip_suffix("UNSPECIFIED")).unwrap_or_default().to_owned()
 }
@@ -76,7 +79,8 @@ fn short_names<E: Listed>() -> Vec<String> {
     let prefix = prefix(E::NAME);
     let Some(descriptor) = pool().get_enum_by_name(E::NAME) else { return Vec::new() };
     let short = |name: &str| name.strip_prefix(&prefix).map(|short| short.to_ascii_lowercase().replace('_', "-"));
-    descriptor.values().filter(|value| value.number() != 0).filter_map(|value| short(value.name())).collect()
+    let offered = descriptor.values().filter(|value| value.number() != 0 && value.name() != NEVER_ASKED_FOR);
+    offered.filter_map(|value| short(value.name())).collect()
 }
 
 /// Reads a short name, with dashes or underscores, in either case, or a full one.

@@ -65,6 +65,11 @@ impl Output {
         self.json
     }
 
+    /// How many columns there are.
+    pub(crate) const fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// A line of a result, for people.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
         Ok(writeln!(self.results, "{}", text.as_ref())?)

@@ -1,7 +1,6 @@
 //! What every client command needs: where the services are, in whose name it speaks, where results go.
 
 use std::path::Path;
-use std::time::Duration;
 
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::identity::{Person, Role, ServiceName};
@@ -10,8 +9,7 @@ use egide_wire::proto::egide::directory::v1::directory_service_client::Directory
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
-use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
+use tonic::Status;
 use uuid::Uuid;
 
 use crate::acting::{Acting, Identities};
@@ -20,13 +18,7 @@ use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
-
-/// How often a command whose outcome is not known is sent again, always with the same command id.
-const ATTEMPTS_MAX: u32 = 4;
-/// Before the second attempt; doubled before each further one.
-const PAUSE_FIRST: Duration = Duration::from_millis(250);
-/// A longer pause than this is left to the person at the terminal.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+use crate::retry::until_known;
 
 /// The services a command talks to, and how.
 pub(crate) struct Session<'a> {
@@ -102,52 +94,12 @@ impl<'a> Session<'a> {
     }
 
     /// Sends a request again while its outcome is not known. The request carries its command id, so nothing happens twice.
-    pub(crate) async fn until_known<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, Failure>
+    pub(crate) async fn until_known<T, F>(&self, call: impl FnMut() -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<tonic::Response<T>, Status>>,
     {
-        let attempts = async {
-            let mut pause = PAUSE_FIRST;
-            for _ in 1..ATTEMPTS_MAX {
-                match call().await {
-                    Ok(response) => return Ok(response.into_inner()),
-                    Err(status) => match again_after(&status, pause) {
-                        Some(pause) => tokio::time::sleep(pause).await,
-                        None => return Err(status),
-                    },
-                }
-                pause = pause.saturating_mul(2);
-            }
-            call().await.map(tonic::Response::into_inner)
-        };
-        Ok(self.out.waiting("say.waiting", attempts).await?)
+        Ok(self.out.waiting("say.waiting", until_known(call)).await?)
     }
-}
-
-/// How long to wait before the same request is worth sending again; `None` when it is not.
-fn again_after(status: &Status, pause: Duration) -> Option<Duration> {
-    let hint = status.get_details_retry_info().and_then(|info| info.retry_delay);
-    match status.code() {
-        Code::Unavailable => Some(hint.unwrap_or(pause)),
-        // Overload without a hint is for the person to judge.
-        Code::ResourceExhausted => hint,
-        Code::Ok
-        | Code::Cancelled
-        | Code::Unknown
-        | Code::InvalidArgument
-        | Code::DeadlineExceeded
-        | Code::NotFound
-        | Code::AlreadyExists
-        | Code::PermissionDenied
-        | Code::FailedPrecondition
-        | Code::Aborted
-        | Code::OutOfRange
-        | Code::Unimplemented
-        | Code::Internal
-        | Code::DataLoss
-        | Code::Unauthenticated => None,
-    }
-    .filter(|pause| *pause <= PAUSE_MAX)
 }
 
 fn has_service_token() -> bool {

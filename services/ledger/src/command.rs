@@ -11,9 +11,9 @@ use egide_servicekit::identity::Caller;
 use egide_vault::Vault;
 use egide_wire::convert::{timestamp, to_timestamp};
 use egide_wire::proto::egide::audit::v1::{AccessEvent, AccessRecorded, access_event};
+use egide_wire::proto::egide::case::v1::Actor;
 use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
-use egide_wire::proto::egide::case::v1::Actor;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, Area, Commit, Event, NewEvent};
 use egide_wire::split::{Parts, split};
 use prost::Message as _;
@@ -141,8 +141,7 @@ impl Workshop<'_> {
         described: impl Iterator<Item = &'d Described>,
     ) -> Result<Vec<Option<Role>>, NotAllowed> {
         let held = held_roles(caller);
-        let role =
-            |event: &Described| self.emitters.allow(&event.class.kind, caller.service.as_str(), held.as_deref());
+        let role = |event: &Described| self.emitters.allow(&event.class.kind, caller.service.as_str(), held.as_deref());
         described.map(role).collect()
     }
 

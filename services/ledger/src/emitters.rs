@@ -144,7 +144,10 @@ mod tests {
     fn a_supervisors_review_needs_a_supervisor() {
         let table = Emitters::load().unwrap();
         let kind = "case.supervisor_reviewed";
-        assert_eq!(table.allow(kind, "case-desk", Some(&[Role::Responder, Role::Supervisor])), Ok(Some(Role::Supervisor)));
+        assert_eq!(
+            table.allow(kind, "case-desk", Some(&[Role::Responder, Role::Supervisor])),
+            Ok(Some(Role::Supervisor))
+        );
         for person in [None, Some(&[Role::Responder, Role::Compliance][..])] {
             assert!(table.allow(kind, "case-desk", person).is_err());
         }
@@ -164,8 +167,12 @@ mod tests {
     fn forms_on_the_web_and_e_mail_neither_triage_nor_record_consent() {
         let table = Emitters::load().unwrap();
         for service in ["web-form", "email-intake"] {
-            let may: BTreeSet<_> =
-                table.0.iter().filter(|(_, services)| services.contains_key(service)).map(|(kind, _)| kind.as_str()).collect();
+            let may: BTreeSet<_> = table
+                .0
+                .iter()
+                .filter(|(_, services)| services.contains_key(service))
+                .map(|(kind, _)| kind.as_str())
+                .collect();
             let expected = [
                 "case.contact_recorded",
                 "case.narrative_recorded",

@@ -166,7 +166,8 @@ fn with_key<T>(
     match (scope, keys) {
         (KeyScope::Subject | KeyScope::Narrative | KeyScope::Case, [key]) => use_key(key),
         (KeyScope::Everybody, keys) => {
-            let named: Vec<(&str, &DataKey)> = key_ids.iter().map(String::as_str).zip(keys.iter().map(Arc::as_ref)).collect();
+            let named: Vec<(&str, &DataKey)> =
+                key_ids.iter().map(String::as_str).zip(keys.iter().map(Arc::as_ref)).collect();
             use_key(&DataKey::join(&named)?)
         }
         (KeyScope::Unspecified | KeyScope::Subject | KeyScope::Narrative | KeyScope::Case, _) => Err(Error::Malformed),
@@ -307,7 +308,7 @@ mod tests {
             }
         }
         assert_eq!(data, expected);
-        assert_eq!(sha256(&data).to_string(), "PINNED");
+        assert_eq!(sha256(&data).to_string(), "7ec5fb5af91c934ce69d0cdbd29222196b6bdecb5b94bfb02e621e08bc38bee7");
     }
 
     #[test]
@@ -344,9 +345,9 @@ mod tests {
         let consent = to_dynamic(&ConsentGiven::default()).unwrap();
         let release = to_dynamic(&ReferralReleased::default()).unwrap();
         let of_the_case = Some((KeyScope::Case, vec![KeyName::Case { case: CASE }]));
-        assert_eq!(keys(SealUnder::Subject, &consent, CASE), of_the_case);
-        assert_eq!(keys(SealUnder::Everybody, &release, CASE), of_the_case);
-        assert_eq!(keys(SealUnder::Unspecified, &release, CASE), None);
+        assert!(keys(SealUnder::Subject, &consent, CASE) == of_the_case);
+        assert!(keys(SealUnder::Everybody, &release, CASE) == of_the_case);
+        assert!(keys(SealUnder::Unspecified, &release, CASE).is_none());
     }
 
     #[test]
@@ -355,7 +356,7 @@ mod tests {
         let release = to_dynamic(&ReferralReleased { subject_ids, ..ReferralReleased::default() }).unwrap();
         let name = |subject: &str| KeyName::Subject { case: CASE, subject: subject.parse().unwrap() };
         let expected = Some((KeyScope::Everybody, vec![name(ONE), name(TWO)]));
-        assert_eq!(keys(SealUnder::Everybody, &release, CASE), expected);
+        assert!(keys(SealUnder::Everybody, &release, CASE) == expected);
     }
 
     #[test]
@@ -363,6 +364,6 @@ mod tests {
         let narrative = NarrativeRecorded { narrative_id: ONE.into(), ..NarrativeRecorded::default() };
         let narrative = to_dynamic(&narrative).unwrap();
         let expected = KeyName::Narrative { case: CASE, narrative: ONE.parse().unwrap() };
-        assert_eq!(keys(SealUnder::Narrative, &narrative, CASE), Some((KeyScope::Narrative, vec![expected])));
+        assert!(keys(SealUnder::Narrative, &narrative, CASE) == Some((KeyScope::Narrative, vec![expected])));
     }
 }

@@ -67,9 +67,11 @@ impl Opening<'_> {
     }
 
     fn rests_on(&self, entry: &MaskEntry, exception: ExceptionId) -> bool {
-        entry.bases.iter().filter_map(|index| usize::try_from(index).ok()).any(|index| {
-            matches!(self.decision.bases.get(index), Some(Basis::Exception(id, _)) if *id == exception)
-        })
+        entry
+            .bases
+            .iter()
+            .filter_map(|index| usize::try_from(index).ok())
+            .any(|index| matches!(self.decision.bases.get(index), Some(Basis::Exception(id, _)) if *id == exception))
     }
 }
 
@@ -84,12 +86,8 @@ impl Covered<'_> {
         if is_sealed(field) {
             return self.opens(field);
         }
-        match field.kind() {
-            Kind::Message(inner) if inner.package_name().starts_with("egide.") => {
-                inner.fields().any(|field| self.opens_within(&field))
-            }
-            _ => false,
-        }
+        let Kind::Message(inner) = field.kind() else { return false };
+        inner.package_name().starts_with("egide.") && inner.fields().any(|field| self.opens_within(&field))
     }
 
     /// The facts that the mask lets through at any level, with what the record needs to say about itself.
@@ -110,8 +108,8 @@ impl Covered<'_> {
 
     /// The identifying fields that the mask opens, out of all that were sealed; `None` when there are none.
     pub(crate) fn cut_identifying(&self, identifying: &[u8]) -> Result<Option<Vec<u8>>, Unreadable> {
-        let mut identifying = DynamicMessage::decode(of::<CaseEvent>(), identifying)
-            .map_err(|_| Unreadable { field: "case_event" })?;
+        let mut identifying =
+            DynamicMessage::decode(of::<CaseEvent>(), identifying).map_err(|_| Unreadable { field: "case_event" })?;
         retain(&mut identifying, &|field| self.opens(field));
         Ok(identifying.fields().next().is_some().then(|| identifying.encode_to_vec()))
     }

@@ -276,7 +276,9 @@ pub(crate) fn event_at(view: &View<'_>, position: u64) -> Result<Option<StoredEv
     let Some(row) = view.range(position_key(0)..=position_key(position)).next_back() else { return Ok(None) };
     let (_, row) = row?;
     let places = BlockRow::decode(&*row).map_err(|_| ModelError::Row)?;
-    let holds = |place: &&CommitPlace| (place.first_position..place.first_position.saturating_add(place.count)).contains(&position);
+    let holds = |place: &&CommitPlace| {
+        (place.first_position..place.first_position.saturating_add(place.count)).contains(&position)
+    };
     let Some(place) = places.commits.iter().find(holds) else { return Ok(None) };
     for extent in &place.streams {
         let stream = StreamId::parse(&extent.stream_id).ok_or(ModelError::Row)?;

@@ -8,10 +8,9 @@ use egide_crypto::digest::sha256;
 use egide_domain::event::DisclosureDecided;
 use egide_domain::facts::CaseFacts;
 use egide_domain::ids::ReferralId;
-use egide_domain::time::Timestamp;
 use egide_domain::vocabulary::Outcome;
 use egide_domain::{CaseEvent, supersedes};
-use egide_projection::{Lagging, ModelError};
+use egide_projection::Lagging;
 use egide_wire::convert::{recorded_case_event, to_timestamp};
 use egide_wire::proto::egide::case::v1::ReferralReleased;
 use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
@@ -92,7 +91,8 @@ impl Ledger {
         let view = self.projection.view();
         let head = model::head_of(&view, stream).map_err(|error| refuse::unreadable(&error))?;
         let head = head.filter(|head| head.area == Area::Case).ok_or_else(not_found)?;
-        let mut page = Page { events: Vec::new(), revision: head.revision, next_revision: 0, position: view.position() };
+        let mut page =
+            Page { events: Vec::new(), revision: head.revision, next_revision: 0, position: view.position() };
         let mut bytes = 0_usize;
         let read = model::events(&view, stream, from_revision, |stored| {
             bytes = bytes.saturating_add(stored_bytes(&stored));
@@ -119,11 +119,8 @@ impl Ledger {
     }
 
     async fn open_stored(&self, stored: &StoredEvent) -> Result<Opened, envelope::Error> {
-        let place = Place {
-            incarnation: self.log.incarnation(),
-            command_id: &stored.command_id,
-            emitter: &stored.emitter,
-        };
+        let place =
+            Place { incarnation: self.log.incarnation(), command_id: &stored.command_id, emitter: &stored.emitter };
         open_event(&stored.event, place, &self.vault).await
     }
 

@@ -51,7 +51,8 @@ pub(crate) fn not_admitted(index: usize, path: &str, violations: &[DomainViolati
 
 /// A stream belongs to another area than event `index`.
 pub(crate) fn other_area(index: usize) -> Status {
-    let violation = Violation::new(format!("events[{index}].stream_id"), "belongs to something else; choose another id");
+    let violation =
+        Violation::new(format!("events[{index}].stream_id"), "belongs to something else; choose another id");
     refusal::precondition(vec![("stream_of_other_area".to_owned(), violation)])
 }
 
@@ -97,7 +98,8 @@ pub(crate) fn not_ready(error: &command::Error) -> Status {
 pub(crate) fn not_sealed(error: &envelope::Error) -> Status {
     match error {
         envelope::Error::Vault(egide_vault::Error::Destroyed { .. }) => {
-            let violation = Violation::new("events", "somebody's data was erased; nothing more can be recorded about them");
+            let violation =
+                Violation::new("events", "somebody's data was erased; nothing more can be recorded about them");
             refusal::precondition(vec![("data_erased".to_owned(), violation)])
         }
         envelope::Error::Vault(egide_vault::Error::Bucket(_)) => {

@@ -113,7 +113,9 @@ fn entitlement(request: &ReadCaseRequest, caller: &Caller) -> Result<Option<Acce
     }
     match request.reason() {
         AccessReason::Unspecified => Err(invalid(vec![Violation::new("reason", "is missing: say why")])),
-        AccessReason::Recipient => Err(invalid(vec![Violation::new("reason", "is for recipients, who do not read cases")])),
+        AccessReason::Recipient => {
+            Err(invalid(vec![Violation::new("reason", "is for recipients, who do not read cases")]))
+        }
         reason @ (AccessReason::WorkingTheCase
         | AccessReason::ShiftQueue
         | AccessReason::Supervision

@@ -1,6 +1,7 @@
 //! A real nats-server of one's own, and commits to put into its log.
 
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::fs;
 use std::io::Read as _;
@@ -9,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_eventlog::{AppendOutcome, Appender, Connection, ConnectionConfig, EventLog, Head, LogConfig, VerifiedBlock};
 use egide_wire::proto::egide::ledger::v1::{Area, Commit, Event, StreamExtent};
@@ -86,11 +86,6 @@ impl Server {
         Connection::open(&ConnectionConfig::new(self.url())).await.expect("connecting to nats-server")
     }
 
-    /// A client that may do anything, as an attacker or an administrator would use.
-    pub async fn raw_client(&self) -> async_nats::Client {
-        async_nats::connect(self.url()).await.expect("connecting to nats-server")
-    }
-
     /// The log with a ring of `keys`, made if need be.
     pub async fn log(&self, keys: &[&SigningKey]) -> EventLog {
         EventLog::open(self.connect().await, log_config(), ring(keys)).await.expect("opening the log")
@@ -105,7 +100,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(directory: &Path, port: u16) -> Child {
+pub fn spawn(directory: &Path, port: u16) -> Child {
     let binary = std::env::var_os("EGIDE_NATS_SERVER").map_or_else(|| PathBuf::from("nats-server"), PathBuf::from);
     let log = fs::File::options().create(true).append(true).open(directory.join("nats.log")).expect("nats.log");
     let mut child = Command::new(&binary)
@@ -140,7 +135,7 @@ fn answers(port: u16) -> bool {
     stream.read_exact(&mut greeting).is_ok() && &greeting == b"INFO"
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("its address").port()
 }
@@ -223,11 +218,6 @@ impl Writer {
             self.write(1).await;
         }
     }
-}
-
-/// Publishes any bytes to the log, as nobody but its appenders should.
-pub async fn publish_raw(client: &async_nats::Client, bytes: Bytes) {
-    client.request("cases.blocks", bytes).await.expect("an answer of the server");
 }
 
 /// Waits for something with a bound.

@@ -1,6 +1,7 @@
 //! A TCP proxy in front of nats-server that loses things at the worst moment.
 
 #![allow(unreachable_pub, reason = "one test file uses it")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};

@@ -46,6 +46,29 @@ fn every_method_of_the_contract_has_a_row_and_every_row_a_method() {
 }
 
 #[test]
+fn every_service_named_is_one_of_ours() {
+    let ours = [
+        "telephony-desk",
+        "web-form",
+        "email-intake",
+        "case-desk",
+        "console",
+        "portal",
+        "cli",
+        "disclosure",
+        "audit",
+        "directory",
+        "ledger",
+        "partner-gateway",
+    ];
+    for (method, row) in rows() {
+        for service in row.as_array().into_iter().flatten().flat_map(|grant| grant["services"].as_array().unwrap()) {
+            assert!(ours.contains(&service.as_str().unwrap()), "{method}: {service}");
+        }
+    }
+}
+
+#[test]
 fn nothing_but_a_health_check_is_open_to_anybody() {
     let open: Vec<String> = rows().into_iter().filter(|(_, row)| !row.is_array()).map(|(method, _)| method).collect();
     assert_eq!(open, ["grpc.health.v1.Health/Check"]);

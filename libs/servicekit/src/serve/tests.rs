@@ -200,6 +200,28 @@ async fn when_there_is_no_room_the_answer_says_so_and_health_still_answers() {
 }
 
 #[tokio::test]
+async fn reflection_tells_services_what_is_served_here() {
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+    let rig = Rig::start(Limits::default()).await;
+    let question = ServerReflectionRequest {
+        message_request: Some(MessageRequest::ListServices(String::new())),
+        ..ServerReflectionRequest::default()
+    };
+    let mut client = ServerReflectionClient::new(rig.upstream("cli").as_service());
+    let mut answers = client.server_reflection_info(tokio_stream::once(question)).await.unwrap().into_inner();
+    let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(list) = answer else { panic!("another answer than asked for") };
+    let mut names: Vec<String> = list.service.into_iter().map(|service| service.name).collect();
+    names.sort();
+    names.retain(|name| name.starts_with("egide."));
+    assert_eq!(names, ["egide.directory.v1.DirectoryService", "egide.disclosure.v1.ReferralService"]);
+}
+
+#[tokio::test]
 async fn a_request_larger_than_the_bound_is_refused() {
     let rig = Rig::start(Limits::default()).await;
     let refused = rig.get(&"x".repeat(MESSAGE_BYTES_MAX + 1)).await.unwrap_err();

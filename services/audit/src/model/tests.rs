@@ -9,7 +9,7 @@ use crate::query::filter::{Criterion, Filter};
 use crate::query::{account, history};
 use crate::story::{
     Story, Told, bound_to, case, delivery, disclosure, organization, permit, person, recall, receipt, referral,
-    refusal, release, said_outside, unit,
+    refusal, release, said_outside, unit, unit_of,
 };
 
 fn listed(story: &Story, criteria: &[Criterion]) -> Vec<Disclosure> {
@@ -160,13 +160,19 @@ fn a_service_that_acts_by_itself_is_found_under_no_account() {
 }
 
 #[test]
-fn a_unit_that_moves_takes_later_disclosures_with_it_and_no_earlier_ones() {
+fn a_unit_belongs_to_whoever_registered_it_first_and_from_then_on() {
     let mut story = Story::of_one_case();
     story.happens(1, Payload::DisclosedOutsideSystem(said_outside(1, 1, &[person(1)])));
     story.tell(Told::unit_registered(1));
     let later = story.happens(1, Payload::DisclosedOutsideSystem(said_outside(2, 1, &[person(1)])));
-    let found = listed(&story, &[Criterion::Organization(organization(1))]);
-    assert_eq!(found.iter().map(|disclosure| disclosure.position).collect::<Vec<_>>(), [later]);
+    story.tell(Told::unit_registered(1).with_facts(unit_of(1, 9)));
+    let last = story.happens(1, Payload::DisclosedOutsideSystem(said_outside(3, 1, &[person(1)])));
+    let found = |number| {
+        let found = listed(&story, &[Criterion::Organization(organization(number))]);
+        found.iter().map(|disclosure| disclosure.position).collect::<Vec<_>>()
+    };
+    assert_eq!(found(1), [last, later]);
+    assert_eq!(found(9), Vec::<u64>::new());
 }
 
 #[test]

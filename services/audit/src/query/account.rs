@@ -12,7 +12,7 @@ use crate::model::keys;
 use crate::model::row::{DisclosureRow, People};
 
 /// Closes every account, whether or not something is left out of it.
-pub const NOTICE_EN: &str = "The law may require that some disclosures are left out of an account like this one.";
+pub const NOTICE_EN: &str = "The law may require some disclosures to be left out of an account such as this one.";
 /// The same in French.
 pub const NOTICE_FR: &str =
     "La loi peut exiger que certaines communications ne figurent pas dans un relevé comme celui-ci.";

@@ -141,7 +141,7 @@ fn each_criterion_finds_its_own() {
         (Criterion::Subject(person(2)), vec![said]),
         (Criterion::Subject(person(3)), vec![two]),
     ] {
-        assert_eq!(positions(&story, &by(&[criterion.clone()])), expected, "{criterion:?}");
+        assert_eq!(positions(&story, &by(std::slice::from_ref(&criterion))), expected, "{criterion:?}");
     }
     let both = |outcome| by(&[Criterion::Case(case(1)), Criterion::Outcome(outcome)]);
     assert_eq!(positions(&story, &both(Outcome::Permit)), [one]);
@@ -289,7 +289,7 @@ fn an_account_tells_what_left_about_one_person_and_nothing_about_others() {
         outside_system: false,
         recalled: false,
     };
-    assert_eq!(account_of(&story, 1, 2), [expected.clone()]);
+    assert_eq!(account_of(&story, 1, 2), std::slice::from_ref(&expected));
     assert_eq!(account_of(&story, 1, 1)[0].bases, [consent(0)]);
 
     story.passes(1_000);

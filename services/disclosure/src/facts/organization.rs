@@ -53,9 +53,7 @@ impl Fold for OrganizationView {
                     self.units.insert(unit_id, names);
                 }
             }
-            Some(
-                Payload::AgreementRecorded(_) | Payload::RecipientSuspended(_) | Payload::RecipientReinstated(_),
-            )
+            Some(Payload::AgreementRecorded(_) | Payload::RecipientSuspended(_) | Payload::RecipientReinstated(_))
             | None => {}
         }
     }

@@ -76,8 +76,7 @@ fn contact_recorded(event: &ContactRecorded, path: &str, check: &mut Checker) {
         check.require((3..=20).contains(&digits), format!("{path}.phones[{index}]"), "is no telephone number");
     }
     if let Some(safe_contact) = &event.safe_contact {
-        let without_rules =
-            safe_contact.permission() == ContactPermission::UnderRules && safe_contact.rules.is_empty();
+        let without_rules = safe_contact.permission() == ContactPermission::UnderRules && safe_contact.rules.is_empty();
         check.require(!without_rules, format!("{path}.safe_contact.rules"), "needs the rules to be kept");
     }
 }
@@ -97,7 +96,11 @@ fn consent_given(event: &ConsentGiven, path: &str, check: &mut Checker) {
     );
     let both = event.permitted.iter().any(|category| event.denied.contains(category));
     check.require(!both, format!("{path}.denied"), "names something that `permitted` names too");
-    check.require(!event.supersedes.contains(&event.consent_id), format!("{path}.supersedes"), "names the record itself");
+    check.require(
+        !event.supersedes.contains(&event.consent_id),
+        format!("{path}.supersedes"),
+        "names the record itself",
+    );
     consent_period(event, path, check);
 }
 

@@ -318,7 +318,8 @@ mod tests {
         for text in ["2024", "2024-02", "2024-02-29", "1931-12-31", "2000-02-29"] {
             assert!(Date::parse(text).is_some(), "{text}");
         }
-        for text in ["", "24", "2024-", "2024-2", "2024-13", "2023-02-29", "1900-02-29", "2024-02-30-1", "1849", "+024"] {
+        for text in ["", "24", "2024-", "2024-2", "2024-13", "2023-02-29", "1900-02-29", "2024-02-30-1", "1849", "+024"]
+        {
             assert!(Date::parse(text).is_none(), "{text}");
         }
     }
@@ -336,7 +337,12 @@ mod tests {
     #[test]
     fn ids_are_uuids_in_their_one_spelling() {
         assert!(is_uuid("0192abcd-ef00-7fff-8000-010203040506"));
-        for text in ["0192ABCD-EF00-7FFF-8000-010203040506", "0192abcdef007fff8000010203040506", "", "0192abcd-ef00-7fff-8000-01020304050"] {
+        for text in [
+            "0192ABCD-EF00-7FFF-8000-010203040506",
+            "0192abcdef007fff8000010203040506",
+            "",
+            "0192abcd-ef00-7fff-8000-01020304050",
+        ] {
             assert!(!is_uuid(text), "{text}");
         }
     }

@@ -59,7 +59,17 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ),
     (
         "disclosure.released",
-        &["referral_id", "decision_id", "unit_id", "organization_id", "form", "report_digest", "key_id", "report", "signature"],
+        &[
+            "referral_id",
+            "decision_id",
+            "unit_id",
+            "organization_id",
+            "form",
+            "report_digest",
+            "key_id",
+            "report",
+            "signature",
+        ],
     ),
     (
         "disclosure.delivered",

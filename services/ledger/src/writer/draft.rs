@@ -121,9 +121,9 @@ impl Drafting<'_> {
 
     fn repeated(&self, command: &Command) -> Result<Option<Verdict>, ModelError> {
         if let Some(index) = self.commands.get(&(command.emitter.clone(), command.id)) {
-            let same = self.commits.get(*index).is_some_and(|commit| commit.fingerprint == command.fingerprint.as_bytes());
-            let verdict =
-                if same { Verdict::RepeatOfDraft(*index) } else { Verdict::Refused(refuse::other_content()) };
+            let same =
+                self.commits.get(*index).is_some_and(|commit| commit.fingerprint == command.fingerprint.as_bytes());
+            let verdict = if same { Verdict::RepeatOfDraft(*index) } else { Verdict::Refused(refuse::other_content()) };
             return Ok(Some(verdict));
         }
         let row = model::command(self.view, &command.emitter, command.id)?;
@@ -237,10 +237,8 @@ impl Drafting<'_> {
 fn extend(extents: &mut Vec<StreamExtent>, event: &Event) {
     match extents.iter_mut().find(|extent| extent.stream_id == event.stream_id) {
         Some(extent) => extent.count = extent.count.saturating_add(1),
-        None => extents.push(StreamExtent {
-            stream_id: event.stream_id.clone(),
-            first_revision: event.revision,
-            count: 1,
-        }),
+        None => {
+            extents.push(StreamExtent { stream_id: event.stream_id.clone(), first_revision: event.revision, count: 1 })
+        }
     }
 }

@@ -167,8 +167,7 @@ mod tests {
     #[test]
     fn looking_takes_half_of_the_room_at_most() {
         let queue = Queue::default();
-        let _waiting: Vec<_> =
-            (0..ACCESSES_MAX).map(|_| queue.push(command(Urgency::Access, 1)).unwrap()).collect();
+        let _waiting: Vec<_> = (0..ACCESSES_MAX).map(|_| queue.push(command(Urgency::Access, 1)).unwrap()).collect();
         assert_eq!(queue.push(command(Urgency::Access, 1)).unwrap_err(), NotQueued::Full);
         assert!(queue.push(command(Urgency::Ordinary, 1)).is_ok());
     }

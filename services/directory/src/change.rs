@@ -1,0 +1,197 @@
+//! From a change to its place in the log: appended through the ledger at the revision the organisation's stream has here,
+//! again when the stream moved meanwhile, and waited for until it can be read here.
+//!
+//! A retry of the caller's need not find the stream where the first attempt found it, and to the ledger that makes it
+//! another command under the same id. So what a command of ours became is looked up first, by its id.
+
+use std::time::Duration;
+
+use egide_projection::{ModelError, Projection};
+use egide_servicekit::channel::Upstream;
+use egide_servicekit::identity::Onward;
+use egide_wire::proto::egide::directory::v1::DirectoryReceipt;
+use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
+use egide_wire::proto::egide::ledger::v1::new_event::Payload;
+use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse, NewEvent, StreamExpectation};
+use egide_wire::refusal::{Violation, invalid, precondition};
+use tokio::time::timeout;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::model::{self, Recipients};
+use crate::validate::{Change, payload_name};
+
+/// How often a change is tried at a newer revision: of so many that collide, one gets through each time.
+const ATTEMPTS_MAX: u32 = 16;
+/// How long one attempt waits for the projection to see why the last one was refused.
+const CATCH_UP_WITHIN: Duration = Duration::from_secs(2);
+/// How long an answer waits until what was written can be read here.
+const READ_BACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// Writes changes.
+#[derive(Debug, Clone)]
+pub(crate) struct Changes {
+    projection: Projection<Recipients>,
+    ledger: Upstream,
+}
+
+impl Changes {
+    pub(crate) const fn new(projection: Projection<Recipients>, ledger: Upstream) -> Self {
+        Self { projection, ledger }
+    }
+
+    /// Where the change stands in the log.
+    pub(crate) async fn commit(&self, change: &Change, onward: &Onward) -> Result<DirectoryReceipt, Status> {
+        for _ in 0..ATTEMPTS_MAX {
+            if let Some(receipt) = self.done_before(change)? {
+                return Ok(receipt);
+            }
+            self.check_unit(change)?;
+            let revision = self.revision(change)?;
+            let status = match self.append(change, revision, onward).await {
+                Ok(response) => return self.receipt(change, &response).await,
+                Err(status) => status,
+            };
+            if status.code() == Code::AlreadyExists {
+                // Used before with other content: perhaps with this one, at another revision, and not yet seen here.
+                self.wait_while(|| Ok(self.done_before(change)?.is_none())).await?;
+                return self.done_before(change)?.ok_or_else(other_content);
+            }
+            if status.code() != Code::Aborted {
+                return Err(translate(&status, change));
+            }
+            self.wait_while(|| Ok(self.revision(change)? == revision)).await?;
+        }
+        Err(Status::aborted("the organisation's record moved too often meanwhile; read it and send the command again"))
+    }
+
+    fn done_before(&self, change: &Change) -> Result<Option<DirectoryReceipt>, Status> {
+        match model::command(&self.projection.view(), change.command_id).map_err(|error| unreadable(&error))? {
+            Some(row) => row.receipt_for(&change.event).map(Some).ok_or_else(other_content),
+            None => Ok(None),
+        }
+    }
+
+    fn revision(&self, change: &Change) -> Result<u64, Status> {
+        model::revision(&self.projection.view(), change.organization_id).map_err(|error| unreadable(&error))
+    }
+
+    /// A unit belongs to whoever registered it first: decisions find a recipient by its unit alone.
+    fn check_unit(&self, change: &Change) -> Result<(), Status> {
+        let Some(unit) = change.registers_unit else { return Ok(()) };
+        let owner = model::organization_of_unit(&self.projection.view(), unit).map_err(|error| unreadable(&error))?;
+        if owner.is_none_or(|owner| owner == change.organization_id) {
+            return Ok(());
+        }
+        let violation = Violation::new("unit.unit_id", "belongs to another organisation; choose another id");
+        Err(precondition(vec![("unit_of_other_organization".to_owned(), violation)]))
+    }
+
+    async fn append(&self, change: &Change, revision: u64, onward: &Onward) -> Result<AppendResponse, Status> {
+        let stream_id = change.organization_id.to_string();
+        let event = NewEvent {
+            stream_id: stream_id.clone(),
+            payload: Some(Payload::DirectoryEvent(change.event.clone())),
+            ..NewEvent::default()
+        };
+        let request = AppendRequest {
+            command_id: change.command_id.to_string(),
+            expected: vec![StreamExpectation { stream_id, revision }],
+            events: vec![event],
+            ..AppendRequest::default()
+        };
+        let mut ledger = LedgerServiceClient::new(self.ledger.onward(onward));
+        Ok(ledger.append(request).await?.into_inner())
+    }
+
+    async fn receipt(&self, change: &Change, response: &AppendResponse) -> Result<DirectoryReceipt, Status> {
+        let appended = response.acknowledgement.as_ref().and_then(|acknowledgement| acknowledgement.events.first());
+        let Some(appended) = appended.filter(|event| event.stream_id == change.organization_id.to_string()) else {
+            return Err(Status::internal("the ledger acknowledged something else; repeat the same command"));
+        };
+        // Durable already: whoever reads here at once may have to wait, but nothing is undone.
+        if let Err(lagging) = self.projection.wait_for(appended.position, READ_BACK_WITHIN).await {
+            tracing::warn!(error = %lagging, "a change is durable and cannot be read here yet");
+        }
+        Ok(DirectoryReceipt { revision: appended.revision, position: appended.position })
+    }
+
+    /// Waits while `stale` holds here, at most [`CATCH_UP_WITHIN`].
+    async fn wait_while(&self, stale: impl Fn() -> Result<bool, Status>) -> Result<(), Status> {
+        let mut progress = self.projection.subscribe();
+        let caught_up = async {
+            while stale()? {
+                if progress.borrow_and_update().halted || progress.changed().await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        // When time is up the next attempt tells.
+        timeout(CATCH_UP_WITHIN, caught_up).await.unwrap_or(Ok(()))
+    }
+}
+
+fn other_content() -> Status {
+    Status::already_exists("the command id was used with other content; a new change takes a new id")
+}
+
+/// The projection cannot be read.
+pub(crate) fn unreadable(error: &ModelError) -> Status {
+    tracing::error!(%error, "the directory cannot be read");
+    Status::internal("the directory cannot be read; tell its operators")
+}
+
+/// What the ledger says, said of the caller's request.
+fn translate(status: &Status, change: &Change) -> Status {
+    let unknown = "the outcome is not known; send the same command again, with the same id";
+    match status.code() {
+        Code::InvalidArgument => invalid(violations(status, change)),
+        Code::FailedPrecondition => precondition(rules(status, change)),
+        Code::PermissionDenied | Code::ResourceExhausted => {
+            Status::with_details(status.code(), status.message(), status.details().to_vec().into())
+        }
+        // The person's token may run out on the way; ours is renewed in time.
+        Code::Unauthenticated => Status::unauthenticated(status.message()),
+        Code::Internal | Code::DataLoss | Code::Unimplemented => Status::internal("the ledger failed on this command"),
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unavailable => Status::unavailable(unknown),
+    }
+}
+
+fn violations(status: &Status, change: &Change) -> Vec<Violation> {
+    let details = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
+    let told = details.into_iter().map(|told| Violation::new(field_here(&told.field, change), told.description));
+    told.collect()
+}
+
+fn rules(status: &Status, change: &Change) -> Vec<(String, Violation)> {
+    let details = status.get_details_precondition_failure().map(|details| details.violations).unwrap_or_default();
+    let told = details
+        .into_iter()
+        .map(|told| (told.r#type, Violation::new(field_here(&told.subject, change), told.description)));
+    told.collect()
+}
+
+/// `events[0].directory_event.unit_registered.name_en` is the caller's `unit.name_en`.
+fn field_here(field: &str, change: &Change) -> String {
+    let payload = change.event.payload.as_ref().map_or("", payload_name);
+    let event = field.strip_prefix("events[0].").unwrap_or(field);
+    let within = event.strip_prefix("directory_event.").unwrap_or(event);
+    match within.strip_prefix(payload) {
+        Some("") => change.field.to_owned(),
+        Some(rest) if rest.starts_with('.') => format!("{}{rest}", change.field),
+        Some(_) | None if event == "stream_id" => format!("{}.organization_id", change.field),
+        Some(_) | None => event.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

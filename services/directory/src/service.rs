@@ -1,0 +1,141 @@
+//! The methods.
+
+use std::time::Duration;
+
+use egide_domain::ids::OrganizationId;
+use egide_projection::Projection;
+use egide_servicekit::identity::{Caller, Onward};
+use egide_wire::proto::egide::directory::v1::directory_service_server::DirectoryService;
+use egide_wire::proto::egide::directory::v1::{
+    DirectoryReceipt, GetOrganizationRequest, GetOrganizationResponse, ListOrganizationsRequest,
+    ListOrganizationsResponse, RecordAgreementRequest, RecordAgreementResponse, RegisterOrganizationRequest,
+    RegisterOrganizationResponse, RegisterUnitRequest, RegisterUnitResponse, ReinstateRecipientRequest,
+    ReinstateRecipientResponse, SuspendRecipientRequest, SuspendRecipientResponse,
+};
+use egide_wire::refusal::{Violation, invalid};
+use tonic::{Request, Response, Status};
+
+use crate::change::{Changes, unreadable};
+use crate::model::{self, Recipients};
+use crate::page::{Page, token_after};
+use crate::validate::{Change, Record};
+
+/// How long a call waits for a projection that was behind when the service started.
+const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(5);
+
+/// See the crate.
+#[derive(Debug, Clone)]
+pub(crate) struct Directory {
+    projection: Projection<Recipients>,
+    changes: Changes,
+    /// The log's last block when the service started: before it is applied, nothing here is worth telling.
+    began_at_block: u64,
+}
+
+impl Directory {
+    pub(crate) const fn new(projection: Projection<Recipients>, changes: Changes, began_at_block: u64) -> Self {
+        Self { projection, changes, began_at_block }
+    }
+
+    async fn change<R: Record>(
+        &self,
+        onward: &Onward,
+        command_id: &str,
+        record: Option<R>,
+    ) -> Result<Option<DirectoryReceipt>, Status> {
+        let change = Change::read(command_id, record).map_err(invalid)?;
+        self.caught_up().await?;
+        self.changes.commit(&change, onward).await.map(Some)
+    }
+
+    async fn caught_up(&self) -> Result<(), Status> {
+        let caught_up = self.projection.wait_for_block(self.began_at_block, CAUGHT_UP_WITHIN).await;
+        caught_up.map_err(|_| Status::unavailable("the directory is catching up with the log; try again"))
+    }
+}
+
+/// Who changes something is a person; the access table says so too.
+fn onward_of<T>(request: &Request<T>) -> Result<Onward, Status> {
+    Caller::of(request)?.person()?;
+    Ok(Onward::of(request))
+}
+
+#[tonic::async_trait]
+impl DirectoryService for Directory {
+    async fn register_organization(
+        &self,
+        request: Request<RegisterOrganizationRequest>,
+    ) -> Result<Response<RegisterOrganizationResponse>, Status> {
+        let onward = onward_of(&request)?;
+        let RegisterOrganizationRequest { command_id, organization } = request.into_inner();
+        let receipt = self.change(&onward, &command_id, organization).await?;
+        Ok(Response::new(RegisterOrganizationResponse { receipt }))
+    }
+
+    async fn register_unit(
+        &self,
+        request: Request<RegisterUnitRequest>,
+    ) -> Result<Response<RegisterUnitResponse>, Status> {
+        let onward = onward_of(&request)?;
+        let RegisterUnitRequest { command_id, unit } = request.into_inner();
+        let receipt = self.change(&onward, &command_id, unit).await?;
+        Ok(Response::new(RegisterUnitResponse { receipt }))
+    }
+
+    async fn record_agreement(
+        &self,
+        request: Request<RecordAgreementRequest>,
+    ) -> Result<Response<RecordAgreementResponse>, Status> {
+        let onward = onward_of(&request)?;
+        let RecordAgreementRequest { command_id, agreement } = request.into_inner();
+        let receipt = self.change(&onward, &command_id, agreement).await?;
+        Ok(Response::new(RecordAgreementResponse { receipt }))
+    }
+
+    async fn suspend_recipient(
+        &self,
+        request: Request<SuspendRecipientRequest>,
+    ) -> Result<Response<SuspendRecipientResponse>, Status> {
+        let onward = onward_of(&request)?;
+        let SuspendRecipientRequest { command_id, suspension } = request.into_inner();
+        let receipt = self.change(&onward, &command_id, suspension).await?;
+        Ok(Response::new(SuspendRecipientResponse { receipt }))
+    }
+
+    async fn reinstate_recipient(
+        &self,
+        request: Request<ReinstateRecipientRequest>,
+    ) -> Result<Response<ReinstateRecipientResponse>, Status> {
+        let onward = onward_of(&request)?;
+        let ReinstateRecipientRequest { command_id, reinstatement } = request.into_inner();
+        let receipt = self.change(&onward, &command_id, reinstatement).await?;
+        Ok(Response::new(ReinstateRecipientResponse { receipt }))
+    }
+
+    async fn get_organization(
+        &self,
+        request: Request<GetOrganizationRequest>,
+    ) -> Result<Response<GetOrganizationResponse>, Status> {
+        let id: OrganizationId =
+            request.get_ref().organization_id.parse().map_err(|_| {
+                invalid(vec![Violation::new("organization_id", "is no uuid in lower case with hyphens")])
+            })?;
+        self.caught_up().await?;
+        let entry = model::organization(&self.projection.view(), id).map_err(|error| unreadable(&error))?;
+        match entry {
+            Some(entry) => Ok(Response::new(GetOrganizationResponse { entry: Some(entry) })),
+            None => Err(Status::not_found("no organisation is registered under this id")),
+        }
+    }
+
+    async fn list_organizations(
+        &self,
+        request: Request<ListOrganizationsRequest>,
+    ) -> Result<Response<ListOrganizationsResponse>, Status> {
+        let page = Page::read(request.get_ref()).map_err(invalid)?;
+        self.caught_up().await?;
+        let (entries, after) = model::list(&self.projection.view(), page).map_err(|error| unreadable(&error))?;
+        let next_page_token = after.map(token_after).unwrap_or_default();
+        Ok(Response::new(ListOrganizationsResponse { entries, next_page_token }))
+    }
+}

@@ -1,0 +1,355 @@
+//! The ledger, as the disclosure service calls it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use egide_crypto::digest::{Digest, sha256_parts};
+use egide_crypto::sign::{KeyRing, Signature};
+use egide_domain::AcknowledgedEvent;
+use egide_domain::ids::{CommandId, Position, Revision};
+use egide_domain::time::Timestamp;
+use egide_servicekit::channel::Upstream;
+use egide_servicekit::identity::Onward;
+use egide_wire::convert::{timestamp, to_timestamp};
+use egide_wire::proto::egide::audit::v1::{AccessEvent, access_event};
+use egide_wire::proto::egide::case::v1::{CaseEvent, case_event};
+use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
+use egide_wire::proto::egide::ledger::v1::new_event::Payload;
+use egide_wire::proto::egide::ledger::v1::{
+    Acknowledgement, AppendRequest, NewEvent, OpenForDeliveryRequest, OpenForDeliveryResponse, OpenForPermitRequest,
+    RecordedEvent, StreamExpectation,
+};
+use egide_wire::split::split;
+use prost::Message as _;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// How often a call whose outcome is unknown is repeated, with the same id, before the caller is told.
+const TRIES_MAX: u32 = 4;
+/// First pause between two tries; doubled each time.
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+/// Context of an acknowledgement's signature (`ledger_service.proto`).
+const ACKNOWLEDGEMENT: &str = "egide/acknowledgement/v1";
+/// Context of the digest of facts (`ledger_service.proto`).
+const FACTS: &str = "egide/facts/v1";
+
+/// The ledger.
+pub(crate) struct Ledger {
+    upstream: Upstream,
+    keys: Arc<KeyRing>,
+    incarnation: Arc<str>,
+}
+
+/// Why nothing was appended, as far as that is known.
+#[derive(Debug)]
+pub(crate) enum NotAppended {
+    /// A stream has moved: decide again.
+    Moved,
+    /// The command id was used with other content: somebody was here before, look what they wrote.
+    Used,
+    /// The state does not admit it: decide again.
+    NotAdmitted,
+    /// The answer for the caller.
+    Failed(Status),
+}
+
+/// Why nothing was opened.
+#[derive(Debug)]
+pub(crate) enum NotOpened {
+    /// Superseded, expired or too late.
+    TooLate,
+    /// Somebody's key is gone, and with it what was to be opened.
+    Erased,
+    /// There is more than fits into one answer.
+    TooMuch,
+    /// The answer for the caller.
+    Failed(Status),
+}
+
+/// Rules of the ledger, by the names its refusals carry.
+const DATA_ERASED: &str = "data_erased";
+const TOO_MUCH_TO_OPEN: &str = "too_much_to_open";
+const OTHER_REPORT: &str = "other_report";
+
+/// An event of a case, ready for the ledger, with the digest its facts will have in the log.
+pub(crate) struct Proposed {
+    pub(crate) event: CaseEvent,
+    pub(crate) facts_digest: Digest,
+}
+
+/// The facts of a case event, as the ledger will store them.
+pub(crate) fn facts_of(event: &CaseEvent) -> Result<Vec<u8>, Status> {
+    let parts = split(event).map_err(|_| Status::internal("an event cannot be split into its parts"))?;
+    Ok(parts.facts)
+}
+
+impl Proposed {
+    pub(crate) fn new(payload: case_event::Payload) -> Result<Self, Status> {
+        let event = CaseEvent { payload: Some(payload) };
+        let facts_digest = sha256_parts(FACTS, &[&facts_of(&event)?]);
+        Ok(Self { event, facts_digest })
+    }
+}
+
+/// A command with one case event.
+pub(crate) fn command(
+    command_id: CommandId,
+    stream_id: String,
+    event: CaseEvent,
+    occurred_at: Option<Timestamp>,
+    expected: Vec<StreamExpectation>,
+) -> AppendRequest {
+    AppendRequest {
+        command_id: command_id.to_string(),
+        expected,
+        events: vec![NewEvent {
+            stream_id,
+            event_id: String::new(),
+            occurred_at: occurred_at.map(to_timestamp),
+            payload: Some(Payload::CaseEvent(event)),
+        }],
+        causation_id: String::new(),
+        correlation_id: String::new(),
+    }
+}
+
+/// A command with one access event.
+pub(crate) fn access(command_id: CommandId, payload: access_event::Payload) -> AppendRequest {
+    AppendRequest {
+        command_id: command_id.to_string(),
+        expected: Vec::new(),
+        events: vec![NewEvent {
+            stream_id: String::new(),
+            event_id: String::new(),
+            occurred_at: None,
+            payload: Some(Payload::AccessEvent(AccessEvent { payload: Some(payload) })),
+        }],
+        causation_id: String::new(),
+        correlation_id: String::new(),
+    }
+}
+
+/// An acknowledgement whose signature is still to be checked.
+pub(crate) struct Acknowledged {
+    acknowledgement: Acknowledgement,
+    keys: Arc<KeyRing>,
+    incarnation: Arc<str>,
+    command_id: String,
+}
+
+impl Acknowledged {
+    /// Whether the ledger signed it, for this log and this command.
+    pub(crate) fn verifies(&self) -> bool {
+        let Acknowledgement { incarnation, command_id, key_id, signature, events, .. } = &self.acknowledgement;
+        let position = events.iter().map(|event| event.position).max();
+        let (Ok(key_id), Ok(signature), Some(position)) =
+            (key_id.parse(), Signature::try_from(signature.as_slice()), position)
+        else {
+            return false;
+        };
+        let unsigned = Acknowledgement { signature: Vec::new(), ..self.acknowledgement.clone() };
+        let signed = self.keys.verify_at(position, key_id, ACKNOWLEDGEMENT, &unsigned.encode_to_vec(), &signature);
+        signed.is_ok() && **incarnation == *self.incarnation && *command_id == self.command_id
+    }
+
+    /// Its one event, as it stands in the stream `stream_id`.
+    pub(crate) fn event(&self, stream_id: &str) -> Option<AcknowledgedEvent> {
+        let [event] = self.acknowledgement.events.as_slice() else { return None };
+        let facts_digest = event.facts_digest.as_slice().try_into().ok()?;
+        (event.stream_id == stream_id).then_some(AcknowledgedEvent {
+            facts_digest,
+            position: Position(event.position),
+            case_revision: Revision(event.revision),
+        })
+    }
+
+    /// Its one event, if the ledger signed that exactly what was proposed is in the stream.
+    pub(crate) fn proves(&self, stream_id: &str, proposed: Digest) -> Result<AcknowledgedEvent, Status> {
+        let event = self.event(stream_id).filter(|event| event.facts_digest == *proposed.as_bytes());
+        event.filter(|_| self.verifies()).ok_or_else(unproved)
+    }
+
+    /// When it was recorded.
+    pub(crate) fn recorded_at(&self) -> Option<Timestamp> {
+        self.acknowledgement.recorded_at.as_ref().and_then(timestamp)
+    }
+}
+
+/// The ledger's word does not hold: nothing leaves, and somebody must look.
+pub(crate) fn unproved() -> Status {
+    tracing::error!("an acknowledgement does not prove what was proposed");
+    Status::internal("the ledger's acknowledgement does not verify")
+}
+
+impl Ledger {
+    pub(crate) const fn new(upstream: Upstream, keys: Arc<KeyRing>, incarnation: Arc<str>) -> Self {
+        Self { upstream, keys, incarnation }
+    }
+
+    fn client(&self, onward: &Onward) -> LedgerServiceClient<egide_servicekit::channel::Authenticated> {
+        LedgerServiceClient::new(self.upstream.onward(onward))
+    }
+
+    /// Appends one command. While the outcome is unknown the identical command is sent again, a few times.
+    pub(crate) async fn append(&self, onward: &Onward, request: AppendRequest) -> Result<Acknowledged, NotAppended> {
+        let mut client = self.client(onward);
+        let mut pause = PAUSE_FIRST;
+        let mut tries = 1;
+        loop {
+            let status = match client.append(request.clone()).await {
+                Ok(answer) => return self.acknowledged(request.command_id, answer.into_inner().acknowledgement),
+                Err(status) => status,
+            };
+            if !is_unknown(status.code()) || tries >= TRIES_MAX {
+                return Err(not_appended(&status));
+            }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2);
+            tries += 1;
+        }
+    }
+
+    fn acknowledged(
+        &self,
+        command_id: String,
+        acknowledgement: Option<Acknowledgement>,
+    ) -> Result<Acknowledged, NotAppended> {
+        let acknowledgement = acknowledgement.ok_or_else(|| NotAppended::Failed(unproved()))?;
+        let (keys, incarnation) = (Arc::clone(&self.keys), Arc::clone(&self.incarnation));
+        Ok(Acknowledged { acknowledgement, keys, incarnation, command_id })
+    }
+
+    /// Opens what the permit at this position covers.
+    pub(crate) async fn open_for_permit(
+        &self,
+        onward: &Onward,
+        position: Position,
+    ) -> Result<Vec<RecordedEvent>, NotOpened> {
+        let client = self.client(onward);
+        let request = OpenForPermitRequest { position: position.0 };
+        let opened = repeat(|| {
+            let mut client = client.clone();
+            async move { client.open_for_permit(request).await }
+        });
+        Ok(opened.await?.into_inner().events)
+    }
+
+    /// Opens the stored report of the delivery at this position.
+    pub(crate) async fn open_for_delivery(
+        &self,
+        onward: &Onward,
+        position: Position,
+    ) -> Result<OpenForDeliveryResponse, NotOpened> {
+        let client = self.client(onward);
+        let request = OpenForDeliveryRequest { position: position.0 };
+        let opened = repeat(|| {
+            let mut client = client.clone();
+            async move { client.open_for_delivery(request).await }
+        });
+        Ok(opened.await?.into_inner())
+    }
+}
+
+/// Repeats a reading call while it fails in passing. `NOT_FOUND` is in passing too: another instance of the ledger may be a
+/// moment behind the one that committed.
+async fn repeat<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() -> F) -> Result<T, NotOpened> {
+    let mut pause = PAUSE_FIRST;
+    for _ in 1..TRIES_MAX {
+        match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(status) if is_unknown(status.code()) || status.code() == Code::NotFound => {
+                tokio::time::sleep(pause).await;
+                pause = pause.saturating_mul(2);
+            }
+            Err(status) => return Err(not_opened(&status)),
+        }
+    }
+    call().await.map_err(|status| not_opened(&status))
+}
+
+/// Whether nothing is known about the outcome.
+fn is_unknown(code: Code) -> bool {
+    matches!(code, Code::Unavailable | Code::Unknown | Code::Cancelled)
+}
+
+fn not_appended(status: &Status) -> NotAppended {
+    let code = status.code();
+    if code == Code::Aborted {
+        NotAppended::Moved
+    } else if code == Code::AlreadyExists {
+        NotAppended::Used
+    } else if code == Code::FailedPrecondition {
+        NotAppended::NotAdmitted
+    } else {
+        NotAppended::Failed(onward_status(code))
+    }
+}
+
+fn not_opened(status: &Status) -> NotOpened {
+    let code = status.code();
+    let rule = |name: &str| {
+        let failure = status.get_details_precondition_failure();
+        failure.is_some_and(|failure| failure.violations.iter().any(|violation| violation.r#type == name))
+    };
+    if code == Code::FailedPrecondition && rule(DATA_ERASED) {
+        NotOpened::Erased
+    } else if code == Code::FailedPrecondition && rule(TOO_MUCH_TO_OPEN) {
+        NotOpened::TooMuch
+    } else if code == Code::FailedPrecondition && rule(OTHER_REPORT) {
+        NotOpened::Failed(onward_status(Code::Internal))
+    } else if code == Code::FailedPrecondition {
+        NotOpened::TooLate
+    } else if code == Code::NotFound {
+        NotOpened::Failed(Status::unavailable("nothing could be opened; repeat the same request"))
+    } else {
+        NotOpened::Failed(onward_status(code))
+    }
+}
+
+/// What a failure of the ledger means for our caller. Its words are not repeated: they are about our request, not theirs.
+fn onward_status(code: Code) -> Status {
+    if is_unknown(code) || code == Code::DeadlineExceeded {
+        Status::unavailable("the outcome is not known; repeat with the same command id")
+    } else if code == Code::ResourceExhausted {
+        Status::resource_exhausted("too much at once; try again in a moment")
+    } else if code == Code::Unauthenticated {
+        Status::unauthenticated("the tokens are no longer good; sign in again")
+    } else if code == Code::PermissionDenied {
+        Status::permission_denied("the ledger does not take this from the caller")
+    } else {
+        tracing::error!(?code, "the ledger refused what it should take");
+        Status::internal("the ledger refused what it should take")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use egide_wire::refusal::{Violation, precondition};
+
+    fn refused(rule: &str) -> NotOpened {
+        not_opened(&precondition(vec![(rule.to_owned(), Violation::new("position", "x"))]))
+    }
+
+    #[test]
+    fn a_refusal_to_open_says_by_its_rule_what_to_do() {
+        assert!(matches!(refused("decision_superseded"), NotOpened::TooLate));
+        assert!(matches!(refused("delivery_too_late"), NotOpened::TooLate));
+        assert!(matches!(refused(DATA_ERASED), NotOpened::Erased));
+        assert!(matches!(refused(TOO_MUCH_TO_OPEN), NotOpened::TooMuch));
+        assert!(matches!(refused(OTHER_REPORT), NotOpened::Failed(status) if status.code() == Code::Internal));
+    }
+
+    #[test]
+    fn what_is_not_known_stays_unknown_for_the_caller_and_the_ledgers_words_are_not_repeated() {
+        for code in [Code::Unavailable, Code::DeadlineExceeded, Code::Unknown, Code::Cancelled] {
+            let status = onward_status(code);
+            assert_eq!(status.code(), Code::Unavailable);
+        }
+        let NotAppended::Failed(status) = not_appended(&Status::internal("secret")) else { panic!("a failure") };
+        assert!(!status.message().contains("secret"));
+        assert!(matches!(not_appended(&Status::aborted("")), NotAppended::Moved));
+        assert!(matches!(not_appended(&Status::already_exists("")), NotAppended::Used));
+        assert!(matches!(not_appended(&Status::failed_precondition("")), NotAppended::NotAdmitted));
+    }
+}

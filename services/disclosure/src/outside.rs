@@ -1,0 +1,77 @@
+//! Answering outsiders: whatever is not theirs to have is one answer, the same bytes, with the same one append behind it, not
+//! before a fixed time has passed since the call began (promise 8).
+
+use egide_domain::ids::{CommandId, UnitId};
+use egide_servicekit::identity::{Caller, Onward, Person};
+use egide_wire::proto::egide::audit::v1::access_event::Payload;
+use egide_wire::proto::egide::audit::v1::{AccessReason, AccessRecorded, AccessScope, OutsiderRefused};
+use egide_wire::refusal::not_found_outside;
+use tokio::time::Instant;
+use tonic::{Request, Status};
+
+use crate::gate::Gate;
+use crate::ledger::{NotAppended, access};
+
+/// An outsider's call.
+pub(crate) struct Outsider {
+    pub(crate) caller: Caller,
+    pub(crate) unit_id: UnitId,
+    pub(crate) account: String,
+    pub(crate) onward: Onward,
+    began_at: Instant,
+}
+
+impl Outsider {
+    /// Who calls.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED` when the person belongs to no unit: about the caller, never about what is asked.
+    pub(crate) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
+        let caller = Caller::of(request)?.clone();
+        let person: &Person = caller.person()?;
+        let unit_id = person.unit().ok_or_else(|| Status::permission_denied("this call is for liaisons of a unit"))?;
+        let account = person.account().as_str().to_owned();
+        Ok(Self { onward: Onward::of(request), unit_id, account, began_at: Instant::now(), caller })
+    }
+}
+
+impl Gate {
+    /// Records that an outsider was refused, and gives the one answer, not before its time.
+    pub(crate) async fn refuse(&self, outsider: &Outsider, method: &str) -> Status {
+        let refused = OutsiderRefused { unit_id: outsider.unit_id.to_string(), method: method.to_owned() };
+        let recorded = self.record(&outsider.onward, Payload::OutsiderRefused(refused)).await;
+        self.pad(outsider).await;
+        // What cannot be recorded is not answered, whatever it is about.
+        recorded.err().unwrap_or_else(not_found_outside)
+    }
+
+    /// Waits until the fixed time has passed since the call began.
+    pub(crate) async fn pad(&self, outsider: &Outsider) {
+        tokio::time::sleep_until(outsider.began_at + self.refuse_after).await;
+    }
+
+    /// Records that an outsider looks at what waits for their unit.
+    pub(crate) async fn record_list(&self, outsider: &Outsider) -> Result<(), Status> {
+        let recorded = AccessRecorded {
+            scope: AccessScope::ReferralList.into(),
+            reason: AccessReason::Recipient.into(),
+            case_id: String::new(),
+            subject_id: String::new(),
+            unit_id: outsider.unit_id.to_string(),
+        };
+        self.record(&outsider.onward, Payload::AccessRecorded(recorded)).await
+    }
+
+    /// Commits an access event. Each call is its own: its id is drawn here.
+    pub(crate) async fn record(&self, onward: &Onward, payload: Payload) -> Result<(), Status> {
+        let command_id = CommandId(uuid::Uuid::now_v7().into_bytes());
+        match self.ledger.append(onward, access(command_id, payload)).await {
+            Ok(acknowledged) if acknowledged.verifies() => Ok(()),
+            Ok(_) => Err(crate::ledger::unproved()),
+            Err(NotAppended::Failed(status)) => Err(status),
+            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted) => {
+                Err(Status::unavailable("the access could not be recorded; try again"))
+            }
+        }
+    }
+}

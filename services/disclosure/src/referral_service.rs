@@ -1,0 +1,204 @@
+//! `ReferralService`: what a recipient sees, and nothing else.
+
+use egide_domain::Categories;
+use egide_domain::ids::UnitId;
+use egide_domain::time::Timestamp;
+use egide_domain::vocabulary::DeliveryChannel;
+use egide_servicekit::identity::Caller;
+use egide_wire::convert::to_timestamp;
+use egide_wire::proto::egide::case::v1 as case;
+use egide_wire::proto::egide::case::v1::case_event::Payload;
+use egide_wire::proto::egide::disclosure::v1 as proto;
+use egide_wire::proto::egide::disclosure::v1::referral_service_server::ReferralService;
+use tonic::{Request, Response, Status};
+
+use crate::delivery::{Delivery, Undelivered};
+use crate::gate::{Gate, Shared};
+use crate::ledger::{NotAppended, Proposed, command};
+use crate::origin::Origin;
+use crate::outside::Outsider;
+use crate::reader::{StoredReferral, Unreadable};
+use crate::watch::{Waiting, watch};
+use crate::{token, validate};
+
+/// Most referrals that are decided again for one page; a unit with more that may not be fetched must wait for an operator.
+const SCANNED_MAX: usize = 20_000;
+/// The service by which liaisons read in a browser.
+const PORTAL: &str = "portal";
+
+/// The service.
+#[derive(Clone)]
+pub(crate) struct Referrals(pub(crate) Shared);
+
+#[tonic::async_trait]
+impl ReferralService for Referrals {
+    async fn list_referrals(
+        &self,
+        request: Request<proto::ListReferralsRequest>,
+    ) -> Result<Response<proto::ListReferralsResponse>, Status> {
+        let size = validate::list_referrals(request.get_ref())?;
+        let outsider = Outsider::of(&request)?;
+        let last = token::referral(&self.0.secret, outsider.unit_id, &request.get_ref().page_token)?;
+        self.0.reader.catch_up().await?;
+        self.0.record_list(&outsider).await?;
+        let page = self.0.page(outsider.unit_id, last, size)?;
+        // How much was looked through must not show in the time it took.
+        self.0.pad(&outsider).await;
+        Ok(Response::new(page))
+    }
+
+    async fn fetch_referral(
+        &self,
+        request: Request<proto::FetchReferralRequest>,
+    ) -> Result<Response<proto::FetchReferralResponse>, Status> {
+        let (command_id, referral_id) =
+            validate::about_referral(&request.get_ref().command_id, &request.get_ref().referral_id)?;
+        let outsider = Outsider::of(&request)?;
+        let delivery = Delivery {
+            referral_id,
+            unit_id: Some(outsider.unit_id),
+            channel: channel_of(&outsider.caller),
+            received_by: outsider.account.clone(),
+            spoken: Categories::EMPTY,
+            origin: Origin::new(&outsider.caller, "FetchReferral", command_id, referral_id.as_bytes()),
+            onward: outsider.onward.clone(),
+        };
+        match self.0.deliver(&delivery).await {
+            Ok(delivered) => Ok(Response::new(proto::FetchReferralResponse { referral: Some(delivered.referral) })),
+            Err(Undelivered::Absent | Undelivered::Refused | Undelivered::Used) => {
+                Err(self.0.refuse(&outsider, "FetchReferral").await)
+            }
+            Err(Undelivered::Failed(status)) => Err(status),
+        }
+    }
+
+    async fn acknowledge_referral(
+        &self,
+        request: Request<proto::AcknowledgeReferralRequest>,
+    ) -> Result<Response<proto::AcknowledgeReferralResponse>, Status> {
+        let (command_id, referral_id) =
+            validate::about_referral(&request.get_ref().command_id, &request.get_ref().referral_id)?;
+        let outsider = Outsider::of(&request)?;
+        self.0.reader.catch_up().await?;
+        let referral = self.0.reader.moment().referral(referral_id)?;
+        let theirs =
+            |referral: &StoredReferral| referral.unit_id == outsider.unit_id && referral.row.delivered_at_ms.is_some();
+        let Some(referral) = referral.filter(theirs) else {
+            return Err(self.0.refuse(&outsider, "AcknowledgeReferral").await);
+        };
+        let origin = Origin::new(&outsider.caller, "AcknowledgeReferral", command_id, referral_id.as_bytes());
+        let acknowledged_at = match referral.row.acknowledged_at_ms {
+            Some(at_ms) => Timestamp(at_ms),
+            None => self.0.acknowledge(&outsider, &referral, origin).await?,
+        };
+        let acknowledged_at = Some(to_timestamp(acknowledged_at));
+        Ok(Response::new(proto::AcknowledgeReferralResponse { acknowledged_at }))
+    }
+
+    type WatchReferralsStream = Waiting;
+
+    async fn watch_referrals(
+        &self,
+        request: Request<proto::WatchReferralsRequest>,
+    ) -> Result<Response<Self::WatchReferralsStream>, Status> {
+        let outsider = Outsider::of(&request)?;
+        self.0.reader.catch_up().await?;
+        self.0.record_list(&outsider).await?;
+        Ok(Response::new(watch(self.0.clone(), outsider.unit_id)))
+    }
+}
+
+impl Gate {
+    /// A page of what a unit may fetch now. Whether there is a next page depends on nothing but what may be fetched.
+    fn page(
+        &self,
+        unit_id: UnitId,
+        last: Option<egide_domain::ids::ReferralId>,
+        size: usize,
+    ) -> Result<proto::ListReferralsResponse, Status> {
+        let moment = self.reader.moment();
+        let after = match last {
+            Some(last) => moment.referral(last)?.map_or(u64::MAX, |referral| referral.row.position),
+            None => 0,
+        };
+        let mut referrals = Vec::new();
+        let mut scanned = 0_usize;
+        for referral in moment.referrals(unit_id, after) {
+            scanned += 1;
+            if scanned > SCANNED_MAX {
+                tracing::error!("a unit has more referrals than one page looks through");
+                return Err(Status::resource_exhausted("there is too much to list; fetch by id"));
+            }
+            let referral = referral?;
+            if self.today(&moment, &referral)?.is_some() {
+                referrals.push(referral);
+            }
+            if referrals.len() > size {
+                break;
+            }
+        }
+        let more = referrals.len() > size;
+        referrals.truncate(size);
+        let last = referrals.last().filter(|_| more);
+        let next_page_token =
+            last.map(|last| token::after_referral(&self.secret, unit_id, last.referral_id)).unwrap_or_default();
+        Ok(proto::ListReferralsResponse { referrals: referrals.into_iter().map(summary).collect(), next_page_token })
+    }
+
+    /// The referrals of a unit after a position that may be fetched now, with the position up to which it was looked.
+    pub(crate) fn waiting(&self, unit_id: UnitId, after: u64) -> Result<(Vec<StoredReferral>, u64), Unreadable> {
+        let moment = self.reader.moment();
+        let mut until = after;
+        let mut waiting = Vec::new();
+        for referral in moment.referrals(unit_id, after).take(SCANNED_MAX) {
+            let referral = referral?;
+            until = referral.row.position;
+            if self.today(&moment, &referral)?.is_some() {
+                waiting.push(referral);
+            }
+        }
+        Ok((waiting, until))
+    }
+
+    async fn acknowledge(
+        &self,
+        outsider: &Outsider,
+        referral: &StoredReferral,
+        origin: Origin,
+    ) -> Result<Timestamp, Status> {
+        let acknowledged = case::ReferralAcknowledged {
+            referral_id: referral.referral_id.to_string(),
+            unit_id: referral.unit_id.to_string(),
+        };
+        let proposed = Proposed::new(Payload::ReferralAcknowledged(acknowledged))?;
+        let stream_id = referral.case_id.to_string();
+        let request = command(origin.command("acknowledgement"), stream_id.clone(), proposed.event, None, Vec::new());
+        match self.ledger.append(&outsider.onward, request).await {
+            Ok(acknowledged) => {
+                acknowledged.proves(&stream_id, proposed.facts_digest)?;
+                acknowledged.recorded_at().ok_or_else(crate::ledger::unproved)
+            }
+            Err(NotAppended::Failed(status)) => Err(status),
+            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted) => {
+                Err(Status::unavailable("the receipt could not be recorded; repeat with the same command id"))
+            }
+        }
+    }
+}
+
+fn summary(referral: StoredReferral) -> proto::ReferralSummary {
+    let at = |at_ms: i64| to_timestamp(Timestamp(at_ms));
+    proto::ReferralSummary {
+        referral_id: referral.referral_id.to_string(),
+        released_at: Some(at(referral.row.released_at_ms)),
+        report_digest: referral.row.report_digest,
+        urgent: referral.row.urgent,
+        delivered_at: referral.row.delivered_at_ms.map(at),
+        acknowledged_at: referral.row.acknowledged_at_ms.map(at),
+        supplementary_to: referral.row.supplementary_to,
+    }
+}
+
+fn channel_of(caller: &Caller) -> DeliveryChannel {
+    if caller.service == *PORTAL { DeliveryChannel::Portal } else { DeliveryChannel::Grpc }
+}

@@ -1,0 +1,16 @@
+//! The ledger over gRPC, on a real `nats-server`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod append;
+mod faults;
+mod house;
+mod instances;
+mod permits;
+mod read;
+mod refusals;

@@ -1,0 +1,420 @@
+//! Random bytes, and random messages that look valid, to every method of every service, by the entitled and by strangers:
+//! a clear status within a bounded time, no panic, no `INTERNAL`, and the services go on.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use egide_servicekit::identity::{DevIssuer, PERSON_HEADER, SERVICE_HEADER};
+use egide_testkit::fresh_id;
+use egide_tests::case::{Case, EVERYTHING, Unit, command};
+use egide_tests::generate::{Dice, Generator, Known};
+use egide_tests::raw::Answer;
+use egide_tests::who::{self, Who};
+use egide_tests::{Plan, Role, World, events, watch};
+use egide_wire::classification::DataCategory;
+use egide_wire::descriptors::{pool, to_dynamic};
+use egide_wire::proto::egide::audit::v1::{
+    AccessReason, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
+};
+use egide_wire::proto::egide::case::v1::{Channel, ExceptionGround, ExceptionKind, Purpose};
+use egide_wire::proto::egide::directory::v1::{GetOrganizationRequest, RecipientReinstated, ReinstateRecipientRequest};
+use egide_wire::proto::egide::disclosure::v1::{
+    AcknowledgeReferralRequest, DeliverReferralRequest, FetchReferralRequest, GetDecisionRequest, ListDecisionsRequest,
+};
+use egide_wire::proto::egide::ledger::v1::{
+    AppendRequest, OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
+};
+use prost_reflect::prost::Message as _;
+use prost_reflect::{DynamicMessage, MethodDescriptor};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use tokio::runtime::Runtime;
+use tonic::Code;
+use tonic::metadata::MetadataMap;
+
+/// Cases when nothing else is asked for, and at most: each speaks to every method several times.
+const CASES: u32 = 12;
+const CASES_MAX: u32 = 400;
+/// A call must be answered in this time, on the slowest machine; a stream is left after the shorter one.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+const LISTEN_FOR: Duration = Duration::from_millis(100);
+/// May be answered by any method, whatever its comment says.
+const EVERYWHERE: [Code; 5] =
+    [Code::Ok, Code::InvalidArgument, Code::Unauthenticated, Code::PermissionDenied, Code::ResourceExhausted];
+
+struct Method {
+    descriptor: MethodDescriptor,
+    role: Role,
+    documented: BTreeSet<i32>,
+    entitled: Vec<Who>,
+    examples: Vec<DynamicMessage>,
+}
+
+impl Method {
+    fn path(&self) -> String {
+        format!("/{}/{}", self.descriptor.parent_service().full_name(), self.descriptor.name())
+    }
+}
+
+struct Target {
+    world: World,
+    methods: Vec<Method>,
+    known: Known,
+    strangers: Vec<MetadataMap>,
+}
+
+fn everybody(unit_id: &str) -> Vec<Who> {
+    let mut everybody = vec![
+        who::responder(),
+        who::supervisor(),
+        who::compliance(),
+        who::specialist(),
+        who::liaison(unit_id),
+        who::web_form(),
+        who::staff("directory", "ines.morin", &["partnership_specialist"]),
+        who::staff("audit", "jean.tremblay", &["compliance"]),
+        who::staff("disclosure", "noor.haddad", &["supervisor"]),
+    ];
+    let services = ["telephony-desk", "case-desk", "console", "cli", "disclosure", "audit", "portal", "ledger"];
+    everybody.extend(services.map(who::service));
+    everybody
+}
+
+fn role_of(service: &str) -> Role {
+    match service {
+        "egide.ledger.v1.LedgerService" => Role::Ledger,
+        "egide.disclosure.v1.DisclosureService" | "egide.disclosure.v1.ReferralService" => Role::Disclosure,
+        "egide.audit.v1.AuditService" => Role::Audit,
+        "egide.directory.v1.DirectoryService" => Role::Directory,
+        other => panic!("`{other}` is new: say which role serves it"),
+    }
+}
+
+/// Every method of the contract with the statuses its comment and its service's name; a comment that names none, or says
+/// "as above", means those of the method before.
+fn documented() -> Vec<(MethodDescriptor, BTreeSet<i32>)> {
+    let mut all = Vec::new();
+    for service in pool().services().filter(|service| service.package_name().starts_with("egide.")) {
+        let file = service.parent_file();
+        let proto = file.file_descriptor_proto();
+        let place = i32::try_from(service.index()).unwrap();
+        let comment = |path: &[i32]| {
+            let source = proto.source_code_info.as_ref().unwrap();
+            let location = source.location.iter().find(|location| location.path == path);
+            location.and_then(|location| location.leading_comments.clone()).unwrap_or_default()
+        };
+        let of_service = codes_in(&comment(&[6, place]));
+        let mut before = BTreeSet::new();
+        for method in service.methods() {
+            let text = comment(&[6, place, 2, i32::try_from(method.index()).unwrap()]);
+            let mut codes = codes_in(&text);
+            if !text.contains("Errors:") || text.contains("as above") {
+                codes.extend(&before);
+            }
+            before.clone_from(&codes);
+            codes.extend(&of_service);
+            codes.extend(EVERYWHERE.map(|code| code as i32));
+            all.push((method, codes));
+        }
+    }
+    all
+}
+
+fn codes_in(comment: &str) -> BTreeSet<i32> {
+    let names = [
+        ("INVALID_ARGUMENT", Code::InvalidArgument),
+        ("DEADLINE_EXCEEDED", Code::DeadlineExceeded),
+        ("NOT_FOUND", Code::NotFound),
+        ("ALREADY_EXISTS", Code::AlreadyExists),
+        ("PERMISSION_DENIED", Code::PermissionDenied),
+        ("RESOURCE_EXHAUSTED", Code::ResourceExhausted),
+        ("FAILED_PRECONDITION", Code::FailedPrecondition),
+        ("ABORTED", Code::Aborted),
+        ("UNAVAILABLE", Code::Unavailable),
+        ("UNAUTHENTICATED", Code::Unauthenticated),
+    ];
+    names.into_iter().filter(|(name, _)| comment.contains(name)).map(|(_, code)| code as i32).collect()
+}
+
+impl Target {
+    async fn start() -> Self {
+        let world = World::with(Plan::default()).await;
+        let police = world.police().register().await;
+        let case = world.case().victim().suspect().triaged().open().await;
+        let consent = case.consent(&police, &EVERYTHING).await;
+        let answer = case.request(&police, &EVERYTHING).await.expect("the gate decides");
+        let decision = answer.decision.expect("a decision");
+        police.fetch(&decision.referral_id).await.expect("the referral is delivered");
+        let position = decision.position;
+        let decision_id = decision.decided.expect("it says what").decision_id;
+        let ids = [&case.id, &case.victim, &case.suspect, &case.tip, &consent, &police.id, &police.organization_id];
+        let mut ids: Vec<String> = ids.into_iter().cloned().collect();
+        ids.extend([decision_id.clone(), decision.referral_id.clone()]);
+        let known = Known { ids, last_position: position + 4, now_s: egide_servicekit::clock::now().0 / 1000 };
+        let examples = examples(&case, &police, &decision_id, &decision.referral_id, position);
+        let methods = methods(&world, &examples, &everybody(&police.id)).await;
+        let strangers = strangers(&world);
+        drop((police, case));
+        Self { world, methods, known, strangers }
+    }
+
+    async fn call(&self, method: &Method, metadata: &MetadataMap, body: Vec<u8>) -> Answer {
+        let bound = if method.descriptor.is_server_streaming() { LISTEN_FOR } else { ANSWERED_WITHIN };
+        self.world.call(method.role, &method.path(), metadata, Bytes::from(body), bound).await
+    }
+
+    /// Sends one body to one method, by everybody who may and by two who may not.
+    async fn send(&self, method: &Method, body: &[u8], dice: &mut Dice) -> Result<(), TestCaseError> {
+        for who in &method.entitled {
+            let answer = self.call(method, &self.world.metadata(who), body.to_vec()).await;
+            check(method, &answer, &format!("{who:?}"))?;
+        }
+        let stranger = dice.pick(&self.strangers);
+        let answer = self.call(method, stranger, body.to_vec()).await;
+        prop_assert_eq!(answer.code, Code::Unauthenticated, "{} let a stranger in", method.path());
+        prop_assert!(answer.messages.is_empty());
+        Ok(())
+    }
+}
+
+fn check(method: &Method, answer: &Answer, who: &str) -> Result<(), TestCaseError> {
+    let (path, code, message) = (method.path(), answer.code, &answer.message);
+    prop_assert!(
+        method.documented.contains(&(code as i32)),
+        "{path} answers {code:?} to {who}, which the contract does not say: {message}"
+    );
+    prop_assert!(code == Code::Ok || !message.is_empty(), "{path} refuses with {code:?} and says nothing");
+    prop_assert!(message.len() < 4096, "{path} refuses with {} bytes", message.len());
+    prop_assert_eq!(watch::panics(), 0, "{} panicked", path);
+    Ok(())
+}
+
+/// Who may call what is not written down here a second time: whoever is not turned away may.
+async fn methods(world: &World, examples: &BTreeMap<&str, Vec<DynamicMessage>>, everybody: &[Who]) -> Vec<Method> {
+    let mut methods = Vec::new();
+    for (descriptor, documented) in documented() {
+        let role = role_of(descriptor.parent_service().full_name());
+        let examples = examples.get(descriptor.name()).cloned().unwrap_or_default();
+        let mut method = Method { descriptor, role, documented, entitled: Vec::new(), examples };
+        for who in everybody {
+            let metadata = world.metadata(who);
+            let answer = world.call(role, &method.path(), &metadata, Bytes::from_static(&[0xff]), ANSWERED_WITHIN).await;
+            match answer.code {
+                Code::PermissionDenied => {}
+                Code::InvalidArgument => method.entitled.push(who.clone()),
+                other => panic!("{} answers {other:?} to what is no protobuf: {}", method.path(), answer.message),
+            }
+        }
+        assert!(!method.entitled.is_empty(), "nobody may call {}", method.path());
+        assert!(method.entitled.len() < everybody.len(), "anybody may call {}", method.path());
+        methods.push(method);
+    }
+    methods
+}
+
+/// Nobody, tokens that are none, and tokens of an issuer of one's own.
+fn strangers(world: &World) -> Vec<MetadataMap> {
+    let with = |service: &str, person: Option<&str>| {
+        let mut metadata = MetadataMap::new();
+        metadata.insert(SERVICE_HEADER, service.parse().unwrap());
+        if let Some(person) = person {
+            metadata.insert(PERSON_HEADER, person.parse().unwrap());
+        }
+        metadata
+    };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let forged = DevIssuer::open(elsewhere.path()).unwrap();
+    let forged_service = forged.service_token(&"disclosure".parse().unwrap()).unwrap();
+    let forged_person = forged.person_token(&who::supervisor().person().unwrap()).unwrap();
+    let (service, person) = world.tokens(&who::supervisor());
+    let person = person.unwrap();
+    vec![
+        MetadataMap::new(),
+        with("", None),
+        with("Bearer", None),
+        with("Basic cXVpbGw6ZmVhdGhlcg==", None),
+        with("Bearer a.b.c", None),
+        with(&format!("Bearer {forged_service}"), None),
+        with(&format!("Bearer {person}"), None),
+        with(&format!("Bearer {service}"), Some(forged_person.as_str())),
+        with(&format!("Bearer {service}"), Some("a.b.c")),
+        with(&format!("Bearer {service}"), Some(&service)),
+        with(&format!("Bearer {}", &service[..service.len() - 2]), Some(&person)),
+    ]
+}
+
+/// Requests that are right, by the method's name, for changes to begin with.
+fn examples<'m>(
+    case: &Case<'_>,
+    police: &Unit<'_>,
+    decision_id: &str,
+    referral_id: &str,
+    position: u64,
+) -> BTreeMap<&'m str, Vec<DynamicMessage>> {
+    let reason = AccessReason::WorkingTheCase.into();
+    let (case_id, victim) = (case.id.clone(), case.victim.clone());
+    let exception = events::exception(ExceptionKind::ImminentDanger, &victim, ExceptionGround::Violence);
+    let consent = events::consent(&victim, &police.id, Purpose::Investigation, &[DataCategory::Situation]);
+    let payloads = [
+        events::situation(&victim),
+        events::contact(&victim, "+1-555-0143"),
+        events::tip(&fresh_id(), Channel::Email, &victim),
+        events::narrative(&[&victim], "told in words"),
+        egide_wire::proto::egide::case::v1::case_event::Payload::ConsentGiven(consent),
+        egide_wire::proto::egide::case::v1::case_event::Payload::ExceptionAsserted(exception),
+    ];
+    let appends = payloads.into_iter().map(|payload| dynamic(&command(&case_id, vec![payload]))).collect();
+    let fetch = FetchReferralRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() };
+    let acknowledge = AcknowledgeReferralRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() };
+    let deliver = DeliverReferralRequest {
+        command_id: fresh_id(),
+        referral_id: referral_id.to_owned(),
+        channel: egide_wire::proto::egide::case::v1::DeliveryChannel::Voice.into(),
+        received_by: "desk 4".to_owned(),
+        spoken: Vec::new(),
+    };
+    let reinstate = ReinstateRecipientRequest {
+        command_id: fresh_id(),
+        reinstatement: Some(RecipientReinstated {
+            organization_id: police.organization_id.clone(),
+            unit_id: String::new(),
+        }),
+    };
+    let read = ReadCaseRequest { case_id: case_id.clone(), open: true, reason, ..ReadCaseRequest::default() };
+    let decisions = ListDecisionsRequest { case_id: case_id.clone(), reason, ..ListDecisionsRequest::default() };
+    let filter = Some(DisclosureFilter { case_id: case_id.clone(), ..DisclosureFilter::default() });
+    let disclosures = ListDisclosuresRequest { filter, reason, ..ListDisclosuresRequest::default() };
+    let account = AccountForPersonRequest {
+        case_id: case_id.clone(),
+        subject_id: victim.clone(),
+        reason,
+        ..AccountForPersonRequest::default()
+    };
+    BTreeMap::from([
+        ("Append", appends),
+        ("ReadCase", vec![dynamic(&read)]),
+        ("WatchCase", vec![dynamic(&WatchCaseRequest { case_id, from_revision: 1 })]),
+        ("OpenForPermit", vec![dynamic(&OpenForPermitRequest { position })]),
+        ("OpenForDelivery", vec![dynamic(&OpenForDeliveryRequest { position: position + 2 })]),
+        ("RequestDisclosure", vec![dynamic(&case.asking(police, &EVERYTHING))]),
+        ("DeliverReferral", vec![dynamic(&deliver)]),
+        ("GetDecision", vec![dynamic(&GetDecisionRequest { decision_id: decision_id.to_owned(), reason })]),
+        ("ListDecisions", vec![dynamic(&decisions)]),
+        ("FetchReferral", vec![dynamic(&fetch)]),
+        ("AcknowledgeReferral", vec![dynamic(&acknowledge)]),
+        ("ListDisclosures", vec![dynamic(&disclosures)]),
+        ("GetDisclosure", vec![dynamic(&GetDisclosureRequest { disclosure_id: decision_id.to_owned(), reason })]),
+        ("AccountForPerson", vec![dynamic(&account)]),
+        ("ReinstateRecipient", vec![dynamic(&reinstate)]),
+        (
+            "GetOrganization",
+            vec![dynamic(&GetOrganizationRequest { organization_id: police.organization_id.clone() })],
+        ),
+    ])
+}
+
+fn dynamic<M: prost::Message + prost::Name>(message: &M) -> DynamicMessage {
+    to_dynamic(message).unwrap()
+}
+
+/// As many cases as the environment asks for, within a bound.
+fn runner() -> TestRunner {
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { CASES };
+    let config = Config { cases: cases.min(CASES_MAX), failure_persistence: None, ..Config::default() };
+    TestRunner::new(config)
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// Every role still does its work.
+async fn assert_healthy(world: &World) {
+    let police = world.police().register().await;
+    let case = world.case().victim().triaged().open().await;
+    case.consent(&police, &[DataCategory::Situation]).await;
+    let referral = case.release(&police, &[DataCategory::Situation]).await;
+    police.fetch(&referral).await.expect("a referral is delivered");
+    let request = ListDisclosuresRequest {
+        filter: Some(DisclosureFilter { case_id: case.id.clone(), ..DisclosureFilter::default() }),
+        reason: AccessReason::Audit.into(),
+        ..ListDisclosuresRequest::default()
+    };
+    let auditor = who::staff("console", "somebody.else", &["compliance"]);
+    let history = world.audit(&auditor).list_disclosures(request).await.expect("the history answers").into_inner();
+    assert_eq!(history.disclosures.len(), 1);
+    assert_eq!(watch::panics(), 0);
+    assert!(!watch::metrics_page().lines().any(|line| line.starts_with("egide_panics_total")), "somebody panicked");
+}
+
+#[test]
+fn random_bytes_to_every_method_get_a_clear_status() {
+    let runtime = runtime();
+    let target = runtime.block_on(Target::start());
+    let bodies = (prop::collection::vec(any::<u8>(), 0..600), any::<u64>());
+    let outcome = runner().run(&bodies, |(body, seed)| {
+        let mut dice = Dice::new(seed);
+        runtime.block_on(async {
+            for method in &target.methods {
+                target.send(method, &body, &mut dice).await?;
+            }
+            Ok(())
+        })
+    });
+    assert!(outcome.is_ok(), "{outcome:?}");
+    runtime.block_on(assert_healthy(&target.world));
+}
+
+#[test]
+fn random_messages_that_look_valid_to_every_method_get_a_clear_status() {
+    let runtime = runtime();
+    let target = runtime.block_on(Target::start());
+    let accepted = std::cell::RefCell::new(BTreeSet::new());
+    let outcome = runner().run(&any::<u64>(), |seed| {
+        let mut generator = Generator { dice: Dice::new(seed), known: &target.known };
+        runtime.block_on(async {
+            for method in &target.methods {
+                let scratch = generator.message(&method.descriptor.input());
+                let mut broken = scratch.encode_to_vec();
+                if !broken.is_empty() {
+                    let place = generator.dice.below(broken.len());
+                    broken[place] = broken[place].wrapping_add(1);
+                }
+                let mut bodies = vec![scratch.encode_to_vec(), broken];
+                for example in &method.examples {
+                    let mut changed = example.clone();
+                    generator.change(&mut changed);
+                    bodies.push(changed.encode_to_vec());
+                }
+                for body in bodies {
+                    target.send(method, &body, &mut generator.dice).await?;
+                }
+                let _: &std::cell::RefCell<BTreeSet<String>> = &accepted;
+            }
+            Ok(())
+        })
+    });
+    assert!(outcome.is_ok(), "{outcome:?}");
+    runtime.block_on(assert_healthy(&target.world));
+}
+
+#[test]
+fn the_contract_documents_a_status_for_every_method() {
+    let all = documented();
+    assert_eq!(all.len(), 23, "a method was added or taken away: is it reached?");
+    for (method, codes) in all {
+        assert!(codes.len() >= EVERYWHERE.len(), "{}", method.full_name());
+        for never in [Code::Internal, Code::Unknown, Code::DataLoss, Code::Unimplemented, Code::Cancelled] {
+            assert!(!codes.contains(&(never as i32)), "{} documents {never:?}", method.full_name());
+        }
+    }
+    let _ = AppendRequest::default();
+}
