@@ -124,7 +124,7 @@ impl Roles {
             key_ring: self.ring.clone(),
             verifier: kit.identity().verifier(),
             policy: Arc::clone(&self.policy),
-            clock: self.plan.ledger_clock,
+            clock: self.plan.clock,
         };
         egide_ledger::start(config, kit.shutdown()).await.expect("the ledger starts")
     }
@@ -152,6 +152,7 @@ impl Roles {
             report_key: self.reports.key(),
             secret: Fingerprinter::new(&self.secret),
             refuse_after: self.plan.refuse_after,
+            clock: self.plan.clock,
         };
         egide_disclosure::start(config, kit.shutdown()).await.expect("the disclosure service starts")
     }

@@ -46,8 +46,8 @@ pub struct Plan {
     pub level: LevelFilter,
     /// Threads that the services share.
     pub threads: usize,
-    /// The time, as the ledgers tell it; the gate has its own.
-    pub ledger_clock: fn() -> Timestamp,
+    /// The time, for the ledgers and the gate.
+    pub clock: fn() -> Timestamp,
     /// How long after an outsider's call a refusal is answered.
     pub refuse_after: Duration,
 }
@@ -58,7 +58,7 @@ impl Default for Plan {
             roles: &ONE_OF_EACH,
             level: LevelFilter::TRACE,
             threads: 2,
-            ledger_clock: clock::now,
+            clock: clock::now,
             refuse_after: egide_disclosure::REFUSE_AFTER,
         }
     }

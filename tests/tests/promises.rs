@@ -143,7 +143,7 @@ async fn p03_what_is_unknown_or_failing_narrows_withholds_or_refuses() {
     pressed.speaking_freely = egide_wire::proto::egide::case::v1::Answer::Unknown.into();
     case.give(pressed).await;
     let mut unchecked = events::consent(&case.victim, &police.id, police.purpose, SITUATION);
-    unchecked.understood = 0;
+    unchecked.understood = egide_wire::proto::egide::case::v1::Answer::No.into();
     case.give(unchecked).await;
     assert_eq!(outcome(&case.request(&police, SITUATION).await.unwrap()), Some(Outcome::Deny), "not free, not understood");
     let mut aimless = case.asking(&police, SITUATION);

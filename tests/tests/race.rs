@@ -354,7 +354,9 @@ async fn race(world: &World, rounds: usize) -> Tally {
 #[tokio::test]
 async fn nothing_permitted_released_or_delivered_rests_on_a_consent_withdrawn_before_it() {
     let rounds = rounds();
-    let world = World::with(Plan { roles: &TWO_LEDGERS, level: LevelFilter::WARN, ..Plan::default() }).await;
+    let refuse_after = Duration::from_millis(20);
+    let plan = Plan { roles: &TWO_LEDGERS, level: LevelFilter::WARN, refuse_after, ..Plan::default() };
+    let world = World::with(plan).await;
     let tally = race(&world, rounds).await;
     let log = world.walk().await;
     let seen = check(log.iter().filter_map(step_of)).unwrap_or_else(|error| panic!("{error}"));

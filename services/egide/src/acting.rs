@@ -6,7 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use egide_domain::ids::UnitId;
-use egide_servicekit::identity::{AccountName, Credentials, DevIssuer, Person, PersonToken, Role, ServiceName};
+use egide_servicekit::identity::{
+    AccountName, Credentials, DevIssuer, Person, PersonToken, Role, ServiceName, Verifier,
+};
 use uuid::Uuid;
 
 use crate::exit::Exit;
@@ -97,10 +99,10 @@ impl Identities {
         Self { issuer: None }
     }
 
-    /// The development issuer, if that is what is used.
+    /// Checks what the development issuer issues, if that is what is used.
     #[must_use]
-    pub(crate) const fn issuer(&self) -> Option<&Arc<DevIssuer>> {
-        self.issuer.as_ref()
+    pub(crate) fn verifier(&self) -> Option<Verifier> {
+        self.issuer.as_ref().map(|issuer| issuer.verifier())
     }
 
     /// Credentials of a service, for a person or for itself.

@@ -90,6 +90,11 @@ impl Global {
     pub(crate) fn data(&self) -> PathBuf {
         self.data.clone().unwrap_or_else(|| PathBuf::from("data"))
     }
+
+    /// The data directory, where one was named.
+    pub(crate) const fn data_given(&self) -> Option<&PathBuf> {
+        self.data.as_ref()
+    }
 }
 
 impl Urls {
@@ -100,6 +105,7 @@ impl Urls {
             disclosure: self.disclosure.clone().or(found.disclosure),
             audit: self.audit.clone().or(found.audit),
             directory: self.directory.clone().or(found.directory),
+            metrics: found.metrics,
         }
     }
 }

@@ -12,7 +12,7 @@ mod symbols;
 
 pub use self::checks::{Answer, Difference, Row};
 pub use self::format::{FormatError, Scenario, Titles};
-pub use self::player::{Outcome, Player, Progress};
+pub use self::player::{Made, Outcome, Player, Progress};
 pub(crate) use self::summary::show;
 
 /// The scenarios embedded in this binary, in the order in which they are played.

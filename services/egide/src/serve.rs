@@ -1,12 +1,243 @@
-//! `egide serve`.
+//! `egide serve`: one role or more, on a machine of their own. Keys are read, never made; the log is opened, and created only
+//! where that is asked for.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use egide_crypto::sign::VerifyingKey;
+use egide_eventlog::{ConnectionConfig, LogConfig};
+use egide_servicekit::identity::Verifier;
+use egide_servicekit::shutdown;
+use egide_servicekit::telemetry::Logging;
+use egide_servicekit::telemetry::metrics::Metrics;
+use zeroize::Zeroizing;
+
+use crate::acting::Identities;
+use crate::cli::Global;
+use crate::endpoints::{Endpoints, Service, verification_keys_path};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::keys::{KeyFolder, Missing};
+use crate::output::Output;
+use crate::roles::{Ground, Roles};
+use crate::verify::PublishedKeys;
+
+/// Password of the NATS user.
+const NATS_PASSWORD: &str = "EGIDE_NATS_PASSWORD";
 
 /// `egide serve ROLE…`.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Args {
-    #[arg(value_name = "ROLE")]
-    role: Vec<String>,
+    #[arg(value_name = "ROLE", required = true, value_enum)]
+    role: Vec<Role>,
+    #[arg(long, value_name = "URL", env = "EGIDE_NATS", required = true)]
+    nats: String,
+    #[arg(long, value_name = "USER", env = "EGIDE_NATS_USER")]
+    nats_user: Option<String>,
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    nats_password_file: Option<PathBuf>,
+    #[arg(long, value_name = "PREFIX", env = "EGIDE_NATS_INBOX")]
+    nats_inbox: Option<String>,
+    #[arg(long, value_name = "ROLE=ADDRESS")]
+    listen: Vec<Listen>,
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    keys: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    verification_keys: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    projections: Option<PathBuf>,
+    #[arg(long, value_name = "NAME", requires = "issuer_keys")]
+    issuer: Option<String>,
+    #[arg(long, value_name = "FILE", requires = "issuer", value_hint = clap::ValueHint::FilePath)]
+    issuer_keys: Option<PathBuf>,
+    #[arg(long)]
+    create_log: bool,
+    #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024 * 1024)]
+    log_max_bytes: u64,
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5))]
+    replicas: u32,
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
 }
 
-pub(crate) async fn run(_out: &mut crate::output::Output, _global: &crate::cli::Global, args: &Args) -> Result<crate::exit::Exit, crate::failure::Failure> {
-    Ok(if args.role.is_empty() { crate::exit::Exit::Ok } else { crate::exit::Exit::Unexpected })
+/// A role, in the order in which they start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Role {
+    Ledger,
+    Directory,
+    Disclosure,
+    Audit,
+}
+
+impl Role {
+    const fn service(self) -> Service {
+        match self {
+            Self::Ledger => Service::Ledger,
+            Self::Directory => Service::Directory,
+            Self::Disclosure => Service::Disclosure,
+            Self::Audit => Service::Audit,
+        }
+    }
+
+    /// Where it listens unless told otherwise.
+    const fn default_port(self) -> u16 {
+        match self {
+            Self::Ledger => 4610,
+            Self::Disclosure => 4611,
+            Self::Audit => 4612,
+            Self::Directory => 4613,
+        }
+    }
+}
+
+/// `ledger=127.0.0.1:4610`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Listen {
+    role: Role,
+    address: SocketAddr,
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "ledger=127.0.0.1:4610".to_owned();
+        let (role, address) = text.split_once('=').ok_or_else(expected)?;
+        let role = Role::from_str(role, false).map_err(|_| expected())?;
+        Ok(Self { role, address: address.parse().map_err(|_| expected())? })
+    }
+}
+
+pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Result<Exit, Failure> {
+    let config = |error: egide_servicekit::config::Error| Failure::new(Exit::Usage, "fail.config").with("error", error);
+    Logging::from_env().and_then(Logging::init).map_err(config)?;
+    let (trigger, shutdown) = shutdown::channel();
+    shutdown::on_signal(trigger)?;
+    let mut roles = Roles::new(global.urls.over(Endpoints::default()));
+    let started = tokio::select! {
+        started = start(&mut roles, global, args) => started,
+        () = shutdown.requested() => Err(Failure::new(Exit::Unexpected, "fail.interrupted")),
+    };
+    let (metrics_end, metrics_shutdown) = shutdown::channel();
+    let worked = match started {
+        Err(failure) => Err(failure),
+        Ok(()) => {
+            let shown = show_metrics(args, metrics_shutdown).await?;
+            tell(out, args, &roles, shown)?;
+            tokio::select! {
+                ended = roles.ended() => Err(ended),
+                () = shutdown.requested() => Ok(Exit::Ok),
+            }
+        }
+    };
+    let ended = roles.stop().await;
+    metrics_end.request();
+    let exit = worked?;
+    ended?;
+    Ok(exit)
+}
+
+async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Failure> {
+    let data = global.data();
+    let identities = identities(args, global)?;
+    let verifier = verifier(args, &identities)?;
+    let published = args.verification_keys.clone().unwrap_or_else(|| verification_keys_path(&data));
+    let folder = args.keys.clone().unwrap_or_else(|| data.join("keys"));
+    let ground = Ground {
+        nats: nats(args)?,
+        log: LogConfig { create: args.create_log, max_bytes: args.log_max_bytes, replicas: args.replicas },
+        ledger_keys: PublishedKeys::read(&published)?.ledger,
+        keys: KeyFolder { folder: &folder, missing: Missing::Refuse },
+        projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
+        verifier: Arc::new(verifier),
+        identities: &identities,
+    };
+    let mut wanted = args.role.clone();
+    wanted.sort();
+    wanted.dedup();
+    for role in wanted {
+        let given = args.listen.iter().find(|listen| listen.role == role).map(|listen| listen.address);
+        let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, role.default_port())));
+        roles.start(role.service(), listen, &ground).await?;
+    }
+    Ok(())
+}
+
+fn nats(args: &Args) -> Result<ConnectionConfig, Failure> {
+    let password = match &args.nats_password_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+            Some(Zeroizing::new(text).trim().to_owned())
+        }
+        None => std::env::var(NATS_PASSWORD).ok().filter(|text| !text.is_empty()),
+    };
+    let config = ConnectionConfig {
+        url: args.nats.clone(),
+        user: args.nats_user.clone(),
+        password,
+        inbox_prefix: args.nats_inbox.clone(),
+    };
+    Ok(config)
+}
+
+/// Tokens of this process: from the environment where an issuer is named, otherwise from the development issuer.
+fn identities(args: &Args, global: &Global) -> Result<Identities, Failure> {
+    if args.issuer.is_some() { Ok(Identities::of_environment()) } else { Identities::of_development(&global.data()) }
+}
+
+/// Whose tokens count here.
+fn verifier(args: &Args, identities: &Identities) -> Result<Verifier, Failure> {
+    let (Some(issuer), Some(path)) = (&args.issuer, &args.issuer_keys) else {
+        return identities.verifier().ok_or_else(|| Failure::new(Exit::Usage, "fail.nobody"));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+    let keys: BTreeMap<String, VerifyingKey> = serde_json::from_str(&text)
+        .map_err(|_| Failure::new(Exit::Unreadable, "fail.no_key_file").with("path", path.display()))?;
+    Ok(Verifier::new(issuer, &keys))
+}
+
+async fn show_metrics(args: &Args, shutdown: shutdown::Shutdown) -> Result<Option<SocketAddr>, Failure> {
+    let Some(listen) = args.metrics else { return Ok(None) };
+    let refused = |error| Failure::new(Exit::Usage, "fail.config").with("error", error);
+    let (address, _) = Metrics::install().map_err(refused)?.serve(listen, shutdown).await.map_err(refused)?;
+    Ok(Some(address))
+}
+
+/// Only what runs here.
+fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr>) -> Result<(), Failure> {
+    let here = |role: Role| roles.endpoints().of(role.service()).filter(|_| args.role.contains(&role)).map(str::to_owned);
+    let endpoints = Endpoints {
+        ledger: here(Role::Ledger),
+        disclosure: here(Role::Disclosure),
+        audit: here(Role::Audit),
+        directory: here(Role::Directory),
+        metrics: metrics.map(|address| format!("http://{address}/metrics")),
+    };
+    if out.is_json() {
+        return out.json(&endpoints);
+    }
+    for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory] {
+        if let Some(url) = endpoints.of(service) {
+            out.line(format!("{:<11} {url}", service.name()))?;
+        }
+    }
+    endpoints.metrics.iter().try_for_each(|url| out.line(format!("{:<11} {url}", "metrics")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_given_for_a_role() {
+        let listen: Listen = "audit=127.0.0.1:0".parse().unwrap();
+        assert_eq!(listen.role, Role::Audit);
+        for text in ["", "audit", "audit=here", "king=127.0.0.1:0"] {
+            assert!(text.parse::<Listen>().is_err(), "{text}");
+        }
+    }
 }

@@ -1,12 +1,245 @@
-//! `egide up`.
+//! `egide up`: everything on this machine, in one process, with an embedded nats-server. Development mode: keys stand beside
+//! the data they protect.
+
+mod installation;
+mod told;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egide_crypto::random::random_bytes;
+use egide_crypto::sign::SigningKey;
+use egide_eventlog::{ConnectionConfig, LogConfig};
+use egide_servicekit::nats::{self, DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, NatsCredentials};
+use egide_servicekit::shutdown::{self, Shutdown, Trigger};
+use egide_servicekit::telemetry::Logging;
+use egide_servicekit::telemetry::metrics::Metrics;
+use tokio::task::JoinHandle;
+
+use self::installation::Installation;
+use crate::acting::Identities;
+use crate::cli::Global;
+use crate::endpoints::{Endpoints, Service};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::keys::{KeyFolder, Missing, publish};
+use crate::output::Output;
+use crate::roles::{Ground, Roles};
+use crate::sample::{self, Outcome, Player};
+use crate::verify::PublishedKeys;
+
+/// How many bytes the log may take: enough for a trial, and reserved on the disk.
+const LOG_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// The user of the embedded server; its password is drawn at every start.
+const NATS_USER: &str = "egide";
 
 /// `egide up`.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Args {
     #[arg(long)]
     sample: bool,
+    #[arg(long)]
+    once: bool,
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen: IpAddr,
+    #[arg(long, value_name = "PATH", env = "EGIDE_NATS_SERVER", value_hint = clap::ValueHint::FilePath)]
+    nats_server: Option<PathBuf>,
 }
 
-pub(crate) async fn run(_out: &mut crate::output::Output, _global: &crate::cli::Global, args: &Args) -> Result<crate::exit::Exit, crate::failure::Failure> {
-    Ok(if args.sample { crate::exit::Exit::Ok } else { crate::exit::Exit::Unexpected })
+pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Result<Exit, Failure> {
+    start_logging()?;
+    let data = global.data();
+    let installation = Installation::take(&data)?;
+    let (trigger, shutdown) = shutdown::channel();
+    shutdown::on_signal(trigger)?;
+    let mut everything = tokio::select! {
+        started = out.waiting("say.starting", Everything::start(&installation, args)) => started?,
+        () = shutdown.requested() => return Err(Failure::new(Exit::Unexpected, "fail.interrupted")),
+    };
+    let outcome = everything.work(out, global, args, &shutdown).await;
+    let ended = out.waiting("say.ending", everything.end()).await;
+    Endpoints::remove(&data)?;
+    drop(installation);
+    // What went wrong first is what there is to tell.
+    let exit = outcome?;
+    ended?;
+    Ok(exit)
+}
+
+/// Warnings only, unless the environment asks for more: people read this terminal.
+fn start_logging() -> Result<(), Failure> {
+    let refused = |error: egide_servicekit::config::Error| {
+        Failure::new(Exit::Usage, "fail.config").with("error", error)
+    };
+    let mut logging = Logging::from_env().map_err(refused)?;
+    if std::env::var_os(egide_servicekit::telemetry::LEVEL_VARIABLE).is_none() {
+        logging.level = tracing::level_filters::LevelFilter::WARN;
+    }
+    logging.init().map_err(refused)
+}
+
+/// All that runs.
+struct Everything {
+    data: PathBuf,
+    published: PublishedKeys,
+    key_is_on_disk: bool,
+    identities: Identities,
+    roles: Roles,
+    endpoints: Endpoints,
+    nats: Nats,
+    metrics_end: Trigger,
+}
+
+/// The embedded server, watched over.
+struct Nats {
+    trigger: Trigger,
+    supervised: JoinHandle<Result<(), nats::Error>>,
+}
+
+impl Nats {
+    async fn start(data: &Path, binary: Option<PathBuf>) -> Result<(Self, ConnectionConfig), Failure> {
+        let refused = |error: nats::Error| Failure::new(Exit::Unavailable, "fail.nats").with("error", error);
+        let binary = binary.map_or_else(nats::locate_nats_server, Ok).map_err(refused)?;
+        let password = random_bytes::<24>().map_err(|error| Failure::new(Exit::Unexpected, "fail.key").with("error", error))?;
+        let password: String = password.iter().map(|byte| format!("{byte:02x}")).collect();
+        let config = NatsChildConfig {
+            binary,
+            directory: data.to_owned(),
+            listen: None,
+            credentials: NatsCredentials { user: NATS_USER.to_owned(), password: password.clone() },
+            max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
+        };
+        let child = NatsChild::start(config).await.map_err(refused)?;
+        let connection = ConnectionConfig::new(child.url()).with_user(NATS_USER, password);
+        let (trigger, shutdown) = shutdown::channel();
+        let supervised = tokio::spawn(child.supervise(shutdown.requested()));
+        Ok((Self { trigger, supervised }, connection))
+    }
+
+    /// Waits until it ends that nobody asked to.
+    async fn ended(&mut self) -> Failure {
+        let ended = (&mut self.supervised).await;
+        let told = match ended {
+            Ok(Err(error)) => error.to_string(),
+            Ok(Ok(())) | Err(_) => "it ended without a reason".to_owned(),
+        };
+        Failure::new(Exit::Unavailable, "fail.nats").with("error", told)
+    }
+
+    async fn stop(self) -> Result<(), Failure> {
+        self.trigger.request();
+        match self.supervised.await {
+            Ok(Err(error)) => Err(Failure::new(Exit::Unavailable, "fail.nats").with("error", error)),
+            Ok(Ok(())) | Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Everything {
+    async fn start(installation: &Installation, args: &Args) -> Result<Self, Failure> {
+        let data = installation.data();
+        let folder = data.join("keys");
+        let keys = KeyFolder { folder: &folder, missing: Missing::Make };
+        let identities = Identities::of_development(data)?;
+        let (_, key_is_on_disk) = keys.key_encryption()?;
+        let ledger_key = SigningKey::from_pkcs8(&keys.ledger_signing()?)
+            .map_err(|error| Failure::new(Exit::Unreadable, "fail.key").with("error", error))?;
+        let published = publish(data, ledger_key.public_key(), keys.report_signing()?.public_key())?;
+        let (nats, connection) = Nats::start(data, args.nats_server.clone()).await?;
+        let verifier = identities.verifier().ok_or_else(|| Failure::new(Exit::Unexpected, "fail.nobody"))?;
+        let ground = Ground {
+            nats: connection,
+            // A log that was there once and is gone is a loss, and never made anew in silence.
+            log: LogConfig { create: !installation.has_log(), max_bytes: LOG_BYTES_MAX, replicas: 1 },
+            ledger_keys: published.ledger.clone(),
+            keys,
+            projections: data.join("projections"),
+            verifier: Arc::new(verifier),
+            identities: &identities,
+        };
+        let listen = SocketAddr::new(args.listen, 0);
+        let mut roles = Roles::new(Endpoints::default());
+        roles.start(Service::Ledger, listen, &ground).await?;
+        installation.remember_log()?;
+        for role in [Service::Directory, Service::Disclosure, Service::Audit] {
+            roles.start(role, listen, &ground).await?;
+        }
+        drop(ground);
+        let (metrics_end, metrics_shutdown) = shutdown::channel();
+        let metrics = Metrics::install().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let shown = metrics.serve(loopback, metrics_shutdown).await;
+        let (address, _) = shown.map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
+        let endpoints = Endpoints { metrics: Some(format!("http://{address}/metrics")), ..roles.endpoints().clone() };
+        endpoints.write(data)?;
+        Ok(Self { data: data.to_owned(), published, key_is_on_disk, identities, roles, endpoints, nats, metrics_end })
+    }
+
+    /// Plays what is to be played, tells where to look, and waits for the end.
+    async fn work(
+        &mut self,
+        out: &mut Output,
+        global: &Global,
+        args: &Args,
+        shutdown: &Shutdown,
+    ) -> Result<Exit, Failure> {
+        told::development_mode(out, self.key_is_on_disk, args.listen)?;
+        let mut outcomes = Vec::new();
+        let mut exit = Exit::Ok;
+        if args.sample || args.once {
+            outcomes = tokio::select! {
+                played = play(out, &self.data, &self.endpoints, &self.identities, &self.published) => played?,
+                ended = unasked(&mut self.roles, &mut self.nats) => return Err(ended),
+                () = shutdown.requested() => return Err(Failure::new(Exit::Unexpected, "fail.interrupted")),
+            };
+            exit = sample::show(out, &outcomes)?;
+        }
+        if args.once {
+            return Ok(exit);
+        }
+        told::where_to_look(out, global, &self.endpoints, &outcomes)?;
+        tokio::select! {
+            ended = unasked(&mut self.roles, &mut self.nats) => Err(ended),
+            () = shutdown.requested() => Ok(exit),
+        }
+    }
+
+    /// Ends roles before the log they write to.
+    async fn end(self) -> Result<(), Failure> {
+        let roles = self.roles.stop().await;
+        self.metrics_end.request();
+        let nats = self.nats.stop().await;
+        roles.and(nats)
+    }
+}
+
+async fn unasked(roles: &mut Roles, nats: &mut Nats) -> Failure {
+    tokio::select! {
+        ended = roles.ended() => ended,
+        ended = nats.ended() => ended,
+    }
+}
+
+async fn play(
+    out: &mut Output,
+    data: &Path,
+    endpoints: &Endpoints,
+    identities: &Identities,
+    published: &PublishedKeys,
+) -> Result<Vec<Outcome>, Failure> {
+    let scenarios = sample::scenarios()
+        .map_err(|error| Failure::new(Exit::Unexpected, "fail.sample").with("error", error))?;
+    let run = uuid::Uuid::new_v4().simple().to_string();
+    let mut player = Player::new(data, endpoints, identities.clone(), published.report.clone(), &run)?;
+    let lang = out.lang;
+    let bar = out.progress(scenarios.len());
+    let outcomes = player
+        .play(&scenarios, &|done, scenario| {
+            bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+            bar.set_message(scenario.title.in_lang(lang).to_owned());
+        })
+        .await;
+    bar.finish_and_clear();
+    Ok(outcomes)
 }

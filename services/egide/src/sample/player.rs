@@ -63,6 +63,19 @@ pub struct Outcome {
     pub checks: usize,
     /// Those that did not hold.
     pub differences: Vec<Difference>,
+    /// Its case.
+    pub case_id: String,
+    /// The referrals that were made.
+    pub referrals: Vec<Made>,
+}
+
+/// A referral that a scenario led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The referral.
+    pub referral_id: String,
+    /// The unit it was released to.
+    pub unit_id: String,
 }
 
 /// Told before each scenario: how many are done, and which comes.
@@ -113,6 +126,7 @@ pub(crate) struct Play {
     pub(crate) symbols: Symbols,
     pub(crate) checks: Checks,
     pub(crate) rows: Vec<Row>,
+    pub(crate) made: Vec<Made>,
     pub(crate) line: usize,
 }
 
@@ -121,8 +135,13 @@ impl Player {
     ///
     /// # Errors
     /// When a service is missing, or the development issuer cannot be used.
-    pub fn new(data: &std::path::Path, endpoints: &Endpoints, report_keys: KeyRing, run: &str) -> Result<Self, Failure> {
-        let identities = Identities::of_development(data)?;
+    pub(crate) fn new(
+        data: &std::path::Path,
+        endpoints: &Endpoints,
+        identities: Identities,
+        report_keys: KeyRing,
+        run: &str,
+    ) -> Result<Self, Failure> {
         let credentials = identities.credentials(&service_name(PORTAL)?, None)?;
         let mut services = BTreeMap::new();
         for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory] {
@@ -151,7 +170,7 @@ impl Player {
 
     async fn one(&mut self, scenario: &Scenario) -> Outcome {
         let symbols = Symbols::new(&self.run, &scenario.name, clock::now_s());
-        let mut play = Play { symbols, checks: Checks::default(), rows: Vec::new(), line: 0 };
+        let mut play = Play { symbols, checks: Checks::default(), rows: Vec::new(), made: Vec::new(), line: 0 };
         for line in &scenario.steps {
             play.line = line.number;
             play.symbols.set_now(clock::now_s());
@@ -167,6 +186,8 @@ impl Player {
             rows: play.rows,
             checks: play.checks.count,
             differences: play.checks.differences,
+            case_id: play.symbols.id("case"),
+            referrals: play.made,
         }
     }
 
@@ -323,6 +344,10 @@ impl Player {
         let (Some(decision), Some(decided)) = (decision, decided) else {
             return Err("the answer holds no decision".to_owned().into());
         };
+        if !decision.referral_id.is_empty() {
+            let (referral_id, unit_id) = (decision.referral_id.clone(), disclose.unit.clone());
+            play.made.push(Made { referral_id, unit_id });
+        }
         if let Some(name) = &disclose.name {
             play.symbols.capture(name, "decision", &decided.decision_id);
             if !decision.referral_id.is_empty() {

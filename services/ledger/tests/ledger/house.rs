@@ -10,8 +10,8 @@ use egide_domain::time::Timestamp;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, KeyBucket, LogConfig, VerifiedBlock};
 use egide_ledger::Config;
 use egide_servicekit::channel::Authenticated;
+use egide_servicekit::clock;
 use egide_servicekit::identity::Credentials;
-use egide_servicekit::{clock, shutdown};
 use egide_testkit::{TestWorld, fresh_id, within};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::AccessReason;
@@ -80,9 +80,20 @@ impl House {
         }
     }
 
+    /// A second key whose blocks count, for another ledger; its document.
+    pub(crate) fn another_key(&mut self) -> Zeroizing<Vec<u8>> {
+        let (key, document) = SigningKey::generate().unwrap();
+        self.key_ring.insert(key.public_key(), None, None).unwrap();
+        document
+    }
+
     /// Starts a ledger with a projection of this name.
     pub(crate) async fn start(&mut self, name: &str, now: fn() -> Timestamp) -> String {
         let config = self.config(name, now);
+        self.start_with(config).await
+    }
+
+    pub(crate) async fn start_with(&mut self, config: Config) -> String {
         let running = within("a ledger to start", egide_ledger::start(config, self.world.shutdown())).await.unwrap();
         self.world.keep(running)
     }
@@ -128,7 +139,6 @@ impl House {
         while follower.head().number() < last {
             blocks.push(within("a block", follower.next()).await.unwrap());
         }
-        drop(shutdown::channel());
         blocks
     }
 }

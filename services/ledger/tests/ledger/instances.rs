@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use egide_crypto::sign::SigningKey;
+use egide_crypto::wrap::KeyEncryptionKey;
+use egide_ledger::Config;
 use egide_servicekit::clock;
 use egide_testkit::{fresh_id, within};
-use egide_wire::proto::egide::ledger::v1::ReadCaseRequest;
+use egide_wire::proto::egide::case::v1::PersonRole;
+use egide_wire::proto::egide::ledger::v1::{NewEvent, ReadCaseRequest};
 use tonic::Code;
 
 use crate::house::*;
@@ -26,8 +30,8 @@ async fn append_decided(client: &mut Client, case: &str) -> u64 {
     }
 }
 
-fn described(case: &str) -> egide_wire::proto::egide::ledger::v1::NewEvent {
-    identified(case, &fresh_id(), egide_wire::proto::egide::case::v1::PersonRole::ThirdParty, "")
+fn described(case: &str) -> NewEvent {
+    identified(case, &fresh_id(), PersonRole::ThirdParty, "")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,5 +109,44 @@ async fn what_one_ledger_acknowledged_counts_at_once_at_the_other() {
         let again = append(&mut two, &open).await.unwrap();
         assert_eq!((again.repeated_command, again.acknowledgement), (true, first.acknowledgement));
     }
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn ledgers_with_keys_of_their_own_write_one_log_if_the_ring_holds_both() {
+    let mut house = House::new().await;
+    let document = house.another_key();
+    let one = house.start("one", clock::now).await;
+    let two = Config { signing_key: document, ..house.config("two", clock::now) };
+    let two = house.start_with(two).await;
+    let case = open_case(&mut house.responder(&one)).await;
+    let mut key_ids = BTreeSet::new();
+    for url in [&two, &one, &two] {
+        key_ids.insert(acknowledged(&mut house.responder(url), vec![triaged(&case)]).await.key_id);
+    }
+    assert_eq!(key_ids.len(), 2);
+    let signed: BTreeSet<_> = house.log().await.iter().map(|block| block.key_id().to_string()).collect();
+    assert_eq!(signed, key_ids);
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_ledger_whose_key_is_not_in_the_ring_does_not_start() {
+    let house = House::new().await;
+    let (_, document) = SigningKey::generate().unwrap();
+    let config = Config { signing_key: document, ..house.config("ledger", clock::now) };
+    let error = egide_ledger::start(config, house.world.shutdown()).await.unwrap_err();
+    assert!(matches!(error, egide_ledger::Error::NotInRing(_)), "{error}");
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_ledger_with_another_key_encryption_key_does_not_start() {
+    let (mut house, _) = House::with_ledger().await;
+    house.stop_ledger().await;
+    let key_encryption_key = KeyEncryptionKey::generate("test".parse().unwrap()).unwrap();
+    let config = Config { key_encryption_key, ..house.config("ledger", clock::now) };
+    let error = egide_ledger::start(config, house.world.shutdown()).await.unwrap_err();
+    assert!(matches!(error, egide_ledger::Error::Vault(_)), "{error}");
     house.world.stop().await;
 }

@@ -1,0 +1,244 @@
+//! Starting roles and ending them in order: those that call the ledger before the ledger.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egide_crypto::sign::KeyRing;
+use egide_domain::Policy;
+use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
+use egide_servicekit::channel::Upstream;
+use egide_servicekit::clock;
+use egide_servicekit::identity::Verifier;
+use egide_servicekit::serve::{Running, ServeConfig, Stopped};
+use egide_servicekit::shutdown::{self, Shutdown, Trigger};
+use tokio::task::JoinSet;
+
+use crate::acting::Identities;
+use crate::endpoints::{Endpoints, Service};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::keys::KeyFolder;
+
+/// What every role of a process needs.
+pub(crate) struct Ground<'a> {
+    pub(crate) nats: ConnectionConfig,
+    pub(crate) log: LogConfig,
+    /// The ledger's keys.
+    pub(crate) ledger_keys: KeyRing,
+    pub(crate) keys: KeyFolder<'a>,
+    /// One folder for each role is made in it.
+    pub(crate) projections: PathBuf,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) identities: &'a Identities,
+}
+
+/// Roles that run in this process.
+pub(crate) struct Roles {
+    endpoints: Endpoints,
+    callers: Group,
+    ledger: Group,
+}
+
+/// Roles that end together.
+struct Group {
+    trigger: Trigger,
+    shutdown: Shutdown,
+    running: JoinSet<Result<(), Stopped>>,
+}
+
+impl Group {
+    fn new() -> Self {
+        let (trigger, shutdown) = shutdown::channel();
+        Self { trigger, shutdown, running: JoinSet::new() }
+    }
+
+    fn keep(&mut self, mut running: Running) -> String {
+        let url = running.url();
+        self.running.spawn(async move { running.finished().await });
+        url
+    }
+
+    /// The next role to end; waits for ever when none runs.
+    async fn ended(&mut self) -> Result<(), Failure> {
+        match self.running.join_next().await {
+            Some(Ok(ended)) => ended.map_err(stopped),
+            Some(Err(error)) => Err(stopped(Stopped::new("role", error))),
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn stop(mut self) -> Result<(), Failure> {
+        self.trigger.request();
+        let mut outcome = Ok(());
+        while !self.running.is_empty() {
+            outcome = outcome.and(self.ended().await);
+        }
+        outcome
+    }
+}
+
+fn stopped(stopped: Stopped) -> Failure {
+    Failure::new(Exit::Unexpected, "fail.role_stopped").with("role", stopped.role).with("error", &stopped.reason)
+}
+
+fn not_started(role: Service, error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Unexpected, "fail.role_start").with("role", role.name()).with("error", error)
+}
+
+impl Roles {
+    /// None yet; `known` says where services run elsewhere.
+    pub(crate) fn new(known: Endpoints) -> Self {
+        Self { endpoints: known, callers: Group::new(), ledger: Group::new() }
+    }
+
+    /// Where services are, those of this process included.
+    pub(crate) const fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Starts a role. The ledger comes first where it is among them: the others call it.
+    pub(crate) async fn start(&mut self, role: Service, listen: SocketAddr, ground: &Ground<'_>) -> Result<(), Failure> {
+        let url = match role {
+            Service::Ledger => {
+                let running = start_ledger(listen, ground, self.ledger.shutdown.clone()).await?;
+                self.ledger.keep(running)
+            }
+            Service::Disclosure | Service::Audit | Service::Directory => {
+                let missing = || Failure::new(Exit::Usage, "fail.role_without_ledger").with("role", role.name());
+                let ledger = self.endpoints.ledger.as_deref().ok_or_else(missing)?;
+                let upstream = upstream(role, ledger, ground)?;
+                let shutdown = self.callers.shutdown.clone();
+                let running = match role {
+                    Service::Audit => start_audit(listen, ground, upstream, shutdown).await?,
+                    Service::Directory => start_directory(listen, ground, upstream, shutdown).await?,
+                    Service::Ledger | Service::Disclosure => start_disclosure(listen, ground, upstream, shutdown).await?,
+                };
+                self.callers.keep(running)
+            }
+        };
+        tracing::info!(role = role.name(), %url, "started");
+        let place = match role {
+            Service::Ledger => &mut self.endpoints.ledger,
+            Service::Disclosure => &mut self.endpoints.disclosure,
+            Service::Audit => &mut self.endpoints.audit,
+            Service::Directory => &mut self.endpoints.directory,
+        };
+        *place = Some(url);
+        Ok(())
+    }
+
+    /// Waits until a role ends that nobody asked to.
+    pub(crate) async fn ended(&mut self) -> Failure {
+        let ended = tokio::select! {
+            ended = self.callers.ended() => ended,
+            ended = self.ledger.ended() => ended,
+        };
+        ended.err().unwrap_or_else(|| stopped(Stopped::new("role", "it ended without a reason")))
+    }
+
+    /// Ends them all: first those that call the ledger, then the ledger.
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
+        let callers = self.callers.stop().await;
+        let ledger = self.ledger.stop().await;
+        callers.and(ledger)
+    }
+}
+
+fn projection(ground: &Ground<'_>, role: Service) -> PathBuf {
+    ground.projections.join(role.name())
+}
+
+fn upstream(role: Service, ledger: &str, ground: &Ground<'_>) -> Result<Upstream, Failure> {
+    let service = role.name().parse().map_err(|error| not_started(role, error))?;
+    let credentials = ground.identities.credentials(&service, None)?;
+    Upstream::new("ledger", ledger, credentials)
+        .map_err(|error| Failure::new(Exit::Usage, "fail.url").with("service", "ledger").with("error", error))
+}
+
+async fn open_log(role: Service, ground: &Ground<'_>) -> Result<EventLog, Failure> {
+    let connection = Connection::open(&ground.nats).await.map_err(|error| not_started(role, error))?;
+    let config = LogConfig { create: false, ..ground.log.clone() };
+    EventLog::open(connection, config, ground.ledger_keys.clone()).await.map_err(|error| not_started(role, error))
+}
+
+async fn start_ledger(listen: SocketAddr, ground: &Ground<'_>, shutdown: Shutdown) -> Result<Running, Failure> {
+    let policy = Policy::embedded().map_err(|error| not_started(Service::Ledger, error))?;
+    let (key_encryption_key, _) = ground.keys.key_encryption()?;
+    let config = egide_ledger::Config {
+        listen,
+        nats: ground.nats.clone(),
+        log: ground.log.clone(),
+        keys: BucketConfig { create: ground.log.create, replicas: ground.log.replicas },
+        projection: projection(ground, Service::Ledger),
+        key_encryption_key,
+        signing_key: ground.keys.ledger_signing()?,
+        key_ring: ground.ledger_keys.clone(),
+        verifier: Arc::clone(&ground.verifier),
+        policy: Arc::new(policy),
+        clock: clock::now,
+    };
+    egide_ledger::start(config, shutdown).await.map_err(|error| not_started(Service::Ledger, error))
+}
+
+async fn start_disclosure(
+    listen: SocketAddr,
+    ground: &Ground<'_>,
+    ledger: Upstream,
+    shutdown: Shutdown,
+) -> Result<Running, Failure> {
+    let config = egide_disclosure::Config {
+        serve: ServeConfig::new(Service::Disclosure.name(), listen),
+        nats: ground.nats.clone(),
+        log: ground.log.clone(),
+        ledger_keys: ground.ledger_keys.clone(),
+        projection: projection(ground, Service::Disclosure),
+        ledger,
+        verifier: Arc::clone(&ground.verifier),
+        report_key: ground.keys.report_signing()?,
+        secret: ground.keys.disclosure_secret()?,
+        refuse_after: egide_disclosure::REFUSE_AFTER,
+        clock: clock::now,
+    };
+    egide_disclosure::start(config, shutdown).await.map_err(|error| not_started(Service::Disclosure, error))
+}
+
+async fn start_audit(
+    listen: SocketAddr,
+    ground: &Ground<'_>,
+    ledger: Upstream,
+    shutdown: Shutdown,
+) -> Result<Running, Failure> {
+    let config = egide_audit::Config {
+        listen,
+        projection: projection(ground, Service::Audit),
+        rebuild: false,
+        log: open_log(Service::Audit, ground).await?,
+        ledger,
+        verifier: Arc::clone(&ground.verifier),
+    };
+    egide_audit::start(config, shutdown).await.map_err(|error| not_started(Service::Audit, error))
+}
+
+async fn start_directory(
+    listen: SocketAddr,
+    ground: &Ground<'_>,
+    ledger: Upstream,
+    shutdown: Shutdown,
+) -> Result<Running, Failure> {
+    let config = egide_directory::Config {
+        listen,
+        verifier: Arc::clone(&ground.verifier),
+        log: open_log(Service::Directory, ground).await?,
+        projection: projection(ground, Service::Directory),
+        ledger,
+    };
+    egide_directory::start(config, shutdown).await.map_err(|error| not_started(Service::Directory, error))
+}
+
+/// Makes a folder that only its owner may enter.
+pub(crate) fn private_folder(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| Failure::file(path, &error))
+}
