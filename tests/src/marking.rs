@@ -85,6 +85,11 @@ impl Markers {
         text
     }
 
+    /// Something random that others have made, to be found like a marker.
+    pub fn stray_bytes(&mut self, name: &str, bytes: Vec<u8>) {
+        self.keep(name, None, DataCategory::Unspecified, false, vec![bytes]);
+    }
+
     /// Looks for all of them.
     #[must_use]
     pub fn needles(&self) -> Needles {

@@ -201,6 +201,11 @@ impl World {
         runtime.spawn(action(inside)).await.expect("it does not panic")
     }
 
+    /// Does something where services run: what it logs is logged as theirs.
+    pub async fn on_a_service_thread(&self, action: impl FnOnce() + Send + 'static) {
+        self.on_services(|_| async move { action() }).await;
+    }
+
     /// The data directory: `nats/`, `projections/`, `keys/`, `logs/`.
     #[must_use]
     pub fn data(&self) -> &Path {

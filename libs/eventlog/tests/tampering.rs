@@ -134,18 +134,37 @@ async fn a_stranger_s_key_does_not_count_under_its_own_name_or_another() {
 }
 
 #[tokio::test]
-async fn a_key_counts_only_between_its_positions() {
-    let scene = Scene::new().await;
-    for (valid_from, revoked_after, blocks) in [(Some(2), None, 0), (None, Some(1), 1)] {
+async fn a_key_counts_for_a_block_only_if_it_counts_for_every_position_in_it() {
+    let server = Server::start();
+    let (key, document) = SigningKey::generate().unwrap();
+    let log = server.log(&[&key]).await;
+    let mut writer = Writer::new(&log, SigningKey::from_pkcs8(&document).unwrap());
+    // Positions 1 to 3, and 4 to 6.
+    writer.write(3).await;
+    writer.write(3).await;
+    for (valid_from, revoked_after, good) in [
+        (Some(1), Some(6), 2),
+        (Some(2), None, 0),
+        (Some(3), None, 0),
+        (None, Some(0), 0),
+        (None, Some(3), 1),
+        (None, Some(5), 1),
+    ] {
         let mut keys = egide_crypto::sign::KeyRing::new();
-        keys.insert(scene.key.public_key(), valid_from, revoked_after).unwrap();
-        let log = EventLog::open(scene.server.connect().await, support::log_config(), keys).await.unwrap();
+        keys.insert(key.public_key(), valid_from, revoked_after).unwrap();
+        let log = EventLog::open(server.connect().await, support::log_config(), keys).await.unwrap();
         let mut follower = log.follow(log.genesis());
-        for _ in 0..blocks {
+        for _ in 0..good {
             within(follower.next()).await.expect("a good block");
         }
-        let halted = stays_halted(&mut follower).await;
-        assert!(matches!(halted, Halted::ChainBroken(ChainBroken::Signature { .. })), "{halted}");
+        if good < 2 {
+            let halted = stays_halted(&mut follower).await;
+            let number = good + 1;
+            assert!(
+                matches!(&halted, Halted::ChainBroken(ChainBroken::Signature { number: at, .. }) if *at == number),
+                "{valid_from:?} {revoked_after:?}: {halted}"
+            );
+        }
     }
 }
 

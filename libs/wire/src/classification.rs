@@ -13,8 +13,10 @@ pub use crate::proto::egide::classification::v1::{
 };
 
 const FIELD: &str = "egide.classification.v1.field";
+const RECORD: &str = "egide.classification.v1.record";
 const EVENT: &str = "egide.classification.v1.event";
 const FIELDS: &str = "egide.classification.v1.fields";
+const RECORD_FIELDS: &str = "egide.classification.v1.record_fields";
 
 struct Table {
     fields: HashMap<String, FieldClass>,
@@ -29,9 +31,9 @@ fn table() -> &'static Table {
             if let Some(class) = extension::<EventClass>(&message.options(), EVENT) {
                 table.events.insert(message.full_name().to_owned(), class);
             }
-            let default = extension::<FieldClass>(&message.options(), FIELDS);
+            let default = class_in(&message.options(), FIELDS, RECORD_FIELDS);
             for field in message.fields() {
-                let class = extension::<FieldClass>(&field.options(), FIELD).or_else(|| default.clone());
+                let class = class_in(&field.options(), FIELD, RECORD).or_else(|| default.clone());
                 if let Some(class) = class {
                     table.fields.insert(field.full_name().to_owned(), class);
                 }
@@ -39,6 +41,28 @@ fn table() -> &'static Table {
         }
         table
     })
+}
+
+/// The classification in some options, written out or in short.
+fn class_in(options: &DynamicMessage, whole: &str, short: &str) -> Option<FieldClass> {
+    extension::<FieldClass>(options, whole).or_else(|| flag(options, short).then(record))
+}
+
+/// What `record` is short for.
+fn record() -> FieldClass {
+    FieldClass {
+        category: DataCategory::RecordKeeping.into(),
+        identifies: Identifies::None.into(),
+        whose: Whose::Record.into(),
+        generalise: Generalisation::Withhold.into(),
+        ..FieldClass::default()
+    }
+}
+
+fn flag(options: &DynamicMessage, name: &str) -> bool {
+    pool()
+        .get_extension_by_name(name)
+        .is_some_and(|extension| options.get_extension(&extension).as_bool().unwrap_or_default())
 }
 
 fn extension<M: Message + Default>(options: &DynamicMessage, name: &str) -> Option<M> {
@@ -59,7 +83,7 @@ pub fn field_class(field: &FieldDescriptor) -> Option<&'static FieldClass> {
 /// Whether the field carries a classification of its own rather than its message's.
 #[must_use]
 pub fn is_classified_itself(field: &FieldDescriptor) -> bool {
-    extension::<FieldClass>(&field.options(), FIELD).is_some()
+    class_in(&field.options(), FIELD, RECORD).is_some()
 }
 
 /// The classification of an event's payload message; `None` for any other message.

@@ -6,7 +6,13 @@
 
 /// Messages, clients and servers as generated from `proto/`.
 #[expect(missing_docs, reason = "the contract's own comments are the documentation")]
-#[allow(clippy::all, clippy::pedantic, clippy::allow_attributes_without_reason, unreachable_pub, reason = "generated code")]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    unreachable_pub,
+    reason = "generated code"
+)]
 pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/egide.rs"));
 }

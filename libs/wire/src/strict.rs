@@ -63,7 +63,8 @@ impl<U: Message + Name + Default> Decoder for StrictDecoder<U> {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         let bytes = bytes::Buf::copy_to_bytes(buffer, bytes::Buf::remaining(buffer));
-        let message = U::decode(bytes.clone()).map_err(|_| Status::invalid_argument("request is not valid protobuf"))?;
+        let message =
+            U::decode(bytes.clone()).map_err(|_| Status::invalid_argument("request is not valid protobuf"))?;
         // Encoding again yields another length only if something was dropped, or was encoded in an unusual way.
         if U::NAME.ends_with("Request") && message.encoded_len() != bytes.len() {
             refuse_unknown_fields::<U>(&bytes)?;
@@ -84,7 +85,11 @@ fn unknown_fields(message: &DynamicMessage, path: &str, violations: &mut Vec<Vio
     for field in message.unknown_fields() {
         violations.push(Violation::new(
             format!("{path}#{}", field.number()),
-            format!("`{}` has no field {}: is the caller's contract newer?", message.descriptor().name(), field.number()),
+            format!(
+                "`{}` has no field {}: is the caller's contract newer?",
+                message.descriptor().name(),
+                field.number()
+            ),
         ));
     }
     for (field, value) in message.fields() {

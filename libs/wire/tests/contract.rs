@@ -180,3 +180,24 @@ fn nothing_is_taken_in_that_would_betray_an_anonymous_caller() {
         assert!(!forbidden.contains(&field.name()), "{} must not exist", field.full_name());
     }
 }
+
+/// The fields of payloads that stand readable in the log, by full name.
+fn facts() -> BTreeSet<String> {
+    payload_messages()
+        .values()
+        .flat_map(MessageDescriptor::fields)
+        .filter(|field| !is_sealed(field))
+        .map(|field| field.full_name().to_owned())
+        .collect()
+}
+
+/// What once stood in the log cannot be taken back: a new field takes over, the old one stays what it was. New facts are
+/// added to the list with the release that brings them.
+#[test]
+fn a_fact_of_a_released_version_stays_a_fact() {
+    let facts = facts();
+    let released = include_str!("fixtures/facts-v1.txt");
+    for name in released.lines() {
+        assert!(facts.contains(name), "{name} was a fact in version 1 and cannot become anything else");
+    }
+}

@@ -10,9 +10,9 @@ use egide_wire::classification::is_sealed;
 use egide_wire::descriptors::{of, to_dynamic};
 use egide_wire::proto::egide::case::v1::CaseEvent;
 use egide_wire::split::{join, split};
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage as _, Value};
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage as _, Value};
 
 /// A message with every field set at random, `depth` levels down.
 fn random_message(descriptor: &MessageDescriptor, rng: &mut TestRng, depth: u32) -> DynamicMessage {

@@ -127,8 +127,10 @@ impl Disclosures {
         if Caller::of(request)?.person.is_none() {
             return Ok(());
         }
+        // A decision that is not there is no case's: looked for in the history.
+        let scope = if case_id.is_some() { AccessScope::Decisions } else { AccessScope::History };
         let recorded = AccessRecorded {
-            scope: AccessScope::Decisions.into(),
+            scope: scope.into(),
             reason: reason.into(),
             case_id: case_id.map(|case_id| case_id.to_string()).unwrap_or_default(),
             subject_id: String::new(),

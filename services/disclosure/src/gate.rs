@@ -21,8 +21,8 @@ use crate::turns::Turns;
 
 /// How often something is decided again because the case or the directory moved, before the caller is told.
 pub(crate) const ROUNDS_MAX: u32 = 8;
-/// Most bytes of an event for the ledger, less than what it takes (64 KiB), with room for what surrounds a payload.
-pub(crate) const EVENT_BYTES_MAX: usize = 60 * 1024;
+/// Most bytes of an event for the ledger, less than what it takes (256 KiB), with room for what surrounds a payload.
+pub(crate) const EVENT_BYTES_MAX: usize = 250 * 1024;
 
 const COMMITMENT_SALT: &str = "egide/disclosure/commitment-salt/v1";
 const POLICY: &str = "egide/policy/v1";

@@ -325,10 +325,66 @@ fn onward_status(code: Code) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use egide_wire::proto::egide::ledger::v1::AppendedEvent;
     use egide_wire::refusal::{Violation, precondition};
 
     fn refused(rule: &str) -> NotOpened {
         not_opened(&precondition(vec![(rule.to_owned(), Violation::new("position", "x"))]))
+    }
+
+    const LOG: &str = "0b7a4a0e-9a53-4f0a-8f0e-3f8b1f6d2c11";
+    const CASE: &str = "0192abcd-ef00-7fff-8000-010203040506";
+
+    /// An acknowledgement as the ledger makes it, changed before or after it is signed.
+    fn acknowledged(
+        before: impl FnOnce(&mut Acknowledgement),
+        after: impl FnOnce(&mut Acknowledgement),
+    ) -> Acknowledged {
+        let (key, _) = egide_crypto::sign::SigningKey::generate().unwrap();
+        let mut keys = KeyRing::new();
+        keys.insert(key.public_key(), None, None).unwrap();
+        let event = AppendedEvent {
+            stream_id: CASE.into(),
+            revision: 5,
+            position: 9,
+            facts_digest: vec![7; 32],
+            ..AppendedEvent::default()
+        };
+        let mut acknowledgement = Acknowledgement {
+            incarnation: LOG.into(),
+            command_id: "c".into(),
+            events: vec![event],
+            key_id: key.key_id().to_string(),
+            ..Acknowledgement::default()
+        };
+        before(&mut acknowledgement);
+        let signature = key.sign(ACKNOWLEDGEMENT, &acknowledgement.encode_to_vec());
+        acknowledgement.signature = signature.as_bytes().to_vec();
+        after(&mut acknowledgement);
+        Acknowledged { acknowledgement, keys: Arc::new(keys), incarnation: LOG.into(), command_id: "c".into() }
+    }
+
+    fn proves(acknowledged: &Acknowledged) -> bool {
+        acknowledged.proves(CASE, Digest::from_bytes([7; 32])).is_ok()
+    }
+
+    #[test]
+    fn an_acknowledgement_proves_what_the_ledger_signed_and_nothing_else() {
+        assert!(proves(&acknowledged(|_| {}, |_| {})));
+        assert!(!proves(&acknowledged(|_| {}, |signed| signed.block_number = 3)), "changed after it was signed");
+        assert!(!proves(&acknowledged(|_| {}, |signed| signed.signature.clear())));
+        assert!(!proves(&acknowledged(|made| made.incarnation = CASE.into(), |_| {})), "of another log");
+        assert!(!proves(&acknowledged(|made| made.command_id = "d".into(), |_| {})), "of another command");
+        assert!(!proves(&acknowledged(|made| made.events.clear(), |_| {})));
+        assert!(!proves(&acknowledged(|made| made.events[0].stream_id = LOG.into(), |_| {})), "of another case");
+        assert!(!proves(&acknowledged(|made| made.events[0].facts_digest = vec![8; 32], |_| {})), "other facts");
+    }
+
+    #[test]
+    fn a_key_nobody_published_proves_nothing() {
+        let mut acknowledged = acknowledged(|_| {}, |_| {});
+        acknowledged.keys = Arc::new(KeyRing::new());
+        assert!(!proves(&acknowledged));
     }
 
     #[test]

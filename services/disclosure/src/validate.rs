@@ -204,6 +204,9 @@ pub(crate) fn telling(request: &proto::DeliverReferralRequest) -> Result<Telling
     if request.received_by.len() > RECEIVED_BY_BYTES_MAX {
         check.refuse::<()>("received_by", "must have at most 200 bytes");
     }
+    if request.received_by.chars().any(char::is_control) {
+        check.refuse::<()>("received_by", "must have no control characters");
+    }
     let spoken = check.categories("spoken", &request.spoken);
     if !request.spoken.is_empty() && channel.is_some_and(|channel| channel != DeliveryChannel::Voice) {
         check.refuse::<()>("spoken", "belongs to a delivery by voice only");
@@ -350,8 +353,10 @@ mod tests {
         for channel in [Wire::Portal, Wire::Grpc, Wire::Package, Wire::Unspecified] {
             assert_eq!(fields(&telling(&request(channel, Vec::new())).unwrap_err()), ["channel"]);
         }
-        let nobody = proto::DeliverReferralRequest { received_by: " ".into(), ..request(Wire::Voice, Vec::new()) };
-        assert_eq!(fields(&telling(&nobody).unwrap_err()), ["received_by"]);
+        for received_by in [" ".to_owned(), "a\u{0}b".to_owned(), "x".repeat(201)] {
+            let nobody = proto::DeliverReferralRequest { received_by, ..request(Wire::Voice, Vec::new()) };
+            assert_eq!(fields(&telling(&nobody).unwrap_err()), ["received_by"]);
+        }
     }
 
     #[test]

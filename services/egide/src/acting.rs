@@ -122,9 +122,7 @@ impl Identities {
         let service = variable(SERVICE_TOKEN).ok_or_else(|| unusable(SERVICE_TOKEN))?;
         let credentials = Credentials::fixed(&service).ok_or_else(|| unusable(SERVICE_TOKEN))?;
         match variable(PERSON_TOKEN) {
-            Some(token) => {
-                Ok(credentials.for_person(PersonToken::new(&token).ok_or_else(|| unusable(PERSON_TOKEN))?))
-            }
+            Some(token) => Ok(credentials.for_person(PersonToken::new(&token).ok_or_else(|| unusable(PERSON_TOKEN))?)),
             None => Ok(credentials),
         }
     }
@@ -142,7 +140,10 @@ mod tests {
         assert_eq!(none.shown(), "compliance:dev.compliance");
         let both: Acting = "supervisor+responder:noor.haddad".parse().unwrap();
         assert_eq!(both.shown(), "responder+supervisor:noor.haddad");
-        assert_eq!("partnership-specialist".parse::<Acting>().unwrap().shown(), "partnership_specialist:dev.partnership_specialist");
+        assert_eq!(
+            "partnership-specialist".parse::<Acting>().unwrap().shown(),
+            "partnership_specialist:dev.partnership_specialist"
+        );
         assert!("king".parse::<Acting>().is_err());
         assert!("responder:a b".parse::<Acting>().is_err());
         assert!("".parse::<Acting>().is_err());

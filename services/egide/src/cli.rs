@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, recall, referrals, token,
-    verify_file,
+    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, recall, referrals,
+    token, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::serve;
@@ -18,7 +18,13 @@ use crate::up;
 
 /// The whole command line. Help texts stand in `texts/help.*.json`, put in by [`crate::help::localised`].
 #[derive(Parser)]
-#[command(name = "egide", version, disable_help_subcommand = true, disable_help_flag = true, disable_version_flag = true)]
+#[command(
+    name = "egide",
+    version,
+    disable_help_subcommand = true,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -89,11 +95,6 @@ impl Global {
     /// The data directory: `./data` unless said otherwise.
     pub(crate) fn data(&self) -> PathBuf {
         self.data.clone().unwrap_or_else(|| PathBuf::from("data"))
-    }
-
-    /// The data directory, where one was named.
-    pub(crate) const fn data_given(&self) -> Option<&PathBuf> {
-        self.data.as_ref()
     }
 }
 

@@ -87,11 +87,7 @@ fn explain_argument(argument: Arg, lang: Lang, path: &str) -> Arg {
         "usage.options"
     };
     let argument = argument.help(text).help_heading(lang.text(heading));
-    if takes_value {
-        argument.hide_possible_values(true).hide_env(true).hide_default_value(true)
-    } else {
-        argument
-    }
+    if takes_value { argument.hide_possible_values(true).hide_env(true).hide_default_value(true) } else { argument }
 }
 
 fn with_exit_codes(text: &str, lang: Lang) -> String {

@@ -91,8 +91,9 @@ impl KeyFolder<'_> {
     /// What pseudonyms, page tokens and the salts of commitments are made with.
     pub(crate) fn disclosure_secret(self) -> Result<Fingerprinter, Failure> {
         let bytes = self.read(SECRET_FILE, || random_bytes::<32>().map(|bytes| Zeroizing::new(bytes.to_vec())))?;
-        let bytes: Zeroizing<[u8; 32]> =
-            Zeroizing::new(bytes.as_slice().try_into().map_err(|_| unusable(format!("`{SECRET_FILE}` has not 32 bytes")))?);
+        let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(
+            bytes.as_slice().try_into().map_err(|_| unusable(format!("`{SECRET_FILE}` has not 32 bytes")))?,
+        );
         Ok(Fingerprinter::new(&bytes))
     }
 }
@@ -131,7 +132,10 @@ mod tests {
         assert_eq!(keys.report_signing().unwrap().key_id(), first);
         let wrapped = keys.key_encryption().unwrap().0.to_base64();
         assert_eq!(*keys.key_encryption().unwrap().0.to_base64(), *wrapped);
-        assert_eq!(keys.disclosure_secret().unwrap().fingerprint(b"x"), keys.disclosure_secret().unwrap().fingerprint(b"x"));
+        assert_eq!(
+            keys.disclosure_secret().unwrap().fingerprint(b"x"),
+            keys.disclosure_secret().unwrap().fingerprint(b"x")
+        );
     }
 
     #[test]

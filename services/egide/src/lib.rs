@@ -43,9 +43,8 @@ use crate::session::Session;
 #[must_use]
 pub fn run(arguments: &[OsString]) -> ExitCode {
     let lang = help::lang_of(arguments, |name| std::env::var(name).ok());
-    let parsed = help::localised(lang)
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed =
+        help::localised(lang).try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return not_a_command(&error, lang),

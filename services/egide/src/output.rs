@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use prost::{Message, Name};
 use serde::Serialize;
@@ -31,6 +31,10 @@ pub(crate) struct Output {
     json: bool,
     quiet: bool,
     columns: usize,
+    /// How far results are indented.
+    margin: usize,
+    /// Whoever read the results has gone away.
+    closed: bool,
     results: Box<dyn Write + Send>,
     messages: Box<dyn Write + Send>,
     shows_progress: bool,
@@ -53,6 +57,8 @@ impl Output {
             json,
             quiet,
             columns: columns.unwrap_or(COLUMNS_DEFAULT).clamp(COLUMNS_MIN, COLUMNS_MAX),
+            margin: 0,
+            closed: false,
             results: Box::new(io::stdout()),
             messages: Box::new(io::stderr()),
             shows_progress: io::stderr().is_terminal() && !quiet,
@@ -72,7 +78,29 @@ impl Output {
 
     /// A line of a result, for people.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
-        Ok(writeln!(self.results, "{}", text.as_ref())?)
+        if self.closed {
+            return Ok(());
+        }
+        let text = text.as_ref();
+        let margin = if text.is_empty() { 0 } else { self.margin };
+        match writeln!(self.results, "{}{text}", " ".repeat(margin)) {
+            // `egide … | head`: there is nobody left to tell, and that is no failure.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = true,
+            written => written?,
+        }
+        Ok(())
+    }
+
+    /// Results of `show` indented.
+    pub(crate) fn indented(
+        &mut self,
+        margin: usize,
+        show: impl FnOnce(&mut Self) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.margin += margin;
+        let shown = show(self);
+        self.margin = self.margin.saturating_sub(margin);
+        shown
     }
 
     /// A result for programs: one line of JSON.
@@ -116,14 +144,15 @@ impl Output {
 
     /// `text` behind `first`, its further lines indented.
     pub(crate) fn wrapped(&mut self, first: &str, indent: usize, text: &str) -> Result<(), Failure> {
-        for line in wrap(first, indent, text, self.columns) {
+        for line in wrap(first, indent, text, self.columns.saturating_sub(self.margin)) {
             self.line(line)?;
         }
         Ok(())
     }
 
-    /// An empty table with these columns (keys of texts), as wide as the terminal at most.
-    pub(crate) fn table(&self, columns: &[&str]) -> Table {
+    /// An empty table with these columns (keys of texts), as wide as the terminal at most. Only the column at
+    /// place `flexible` wraps: the others hold ids and times, which people copy.
+    pub(crate) fn table(&self, columns: &[&str], flexible: usize) -> Table {
         let mut table = Table::new();
         let width = u16::try_from(self.columns).unwrap_or(u16::MAX);
         table
@@ -131,8 +160,11 @@ impl Output {
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(width)
             .set_header(columns.iter().map(|key| self.lang.text(key)));
-        for column in table.column_iter_mut() {
+        for (place, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, 2));
+            if place != flexible {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         table
     }
@@ -175,7 +207,7 @@ impl Output {
 }
 
 /// Breaks between words; a word that is longer than a line stands alone and sticks out.
-fn wrap(first: &str, indent: usize, text: &str, columns: usize) -> Vec<String> {
+pub(crate) fn wrap(first: &str, indent: usize, text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = first.to_owned();
     let mut width = line.chars().count();

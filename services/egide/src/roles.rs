@@ -98,7 +98,12 @@ impl Roles {
     }
 
     /// Starts a role. The ledger comes first where it is among them: the others call it.
-    pub(crate) async fn start(&mut self, role: Service, listen: SocketAddr, ground: &Ground<'_>) -> Result<(), Failure> {
+    pub(crate) async fn start(
+        &mut self,
+        role: Service,
+        listen: SocketAddr,
+        ground: &Ground<'_>,
+    ) -> Result<(), Failure> {
         let url = match role {
             Service::Ledger => {
                 let running = start_ledger(listen, ground, self.ledger.shutdown.clone()).await?;
@@ -112,7 +117,9 @@ impl Roles {
                 let running = match role {
                     Service::Audit => start_audit(listen, ground, upstream, shutdown).await?,
                     Service::Directory => start_directory(listen, ground, upstream, shutdown).await?,
-                    Service::Ledger | Service::Disclosure => start_disclosure(listen, ground, upstream, shutdown).await?,
+                    Service::Ledger | Service::Disclosure => {
+                        start_disclosure(listen, ground, upstream, shutdown).await?
+                    }
                 };
                 self.callers.keep(running)
             }

@@ -209,7 +209,8 @@ async fn show_metrics(args: &Args, shutdown: shutdown::Shutdown) -> Result<Optio
 
 /// Only what runs here.
 fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr>) -> Result<(), Failure> {
-    let here = |role: Role| roles.endpoints().of(role.service()).filter(|_| args.role.contains(&role)).map(str::to_owned);
+    let here =
+        |role: Role| roles.endpoints().of(role.service()).filter(|_| args.role.contains(&role)).map(str::to_owned);
     let endpoints = Endpoints {
         ledger: here(Role::Ledger),
         disclosure: here(Role::Disclosure),

@@ -61,8 +61,9 @@ impl<'a> Session<'a> {
         };
         let url = self.endpoints.of(service).ok_or_else(missing)?;
         let credentials = self.identities.credentials(caller, person)?;
-        let upstream = Upstream::new(service.name(), url, credentials)
-            .map_err(|error| Failure::new(Exit::Usage, "fail.url").with("service", service.name()).with("error", error))?;
+        let upstream = Upstream::new(service.name(), url, credentials).map_err(|error| {
+            Failure::new(Exit::Usage, "fail.url").with("service", service.name()).with("error", error)
+        })?;
         Ok(upstream.as_service())
     }
 

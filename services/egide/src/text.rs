@@ -35,7 +35,8 @@ macro_rules! source {
     };
 }
 
-const SOURCES: [Source; 4] = [source!("help"), source!("messages"), source!("words"), source!("reasons")];
+const SOURCES: [Source; 5] =
+    [source!("fields"), source!("help"), source!("messages"), source!("reasons"), source!("words")];
 
 fn read(source: &Source, lang: Lang) -> Result<Texts, String> {
     let text = match lang {
@@ -176,7 +177,11 @@ mod tests {
     #[test]
     fn both_languages_fill_the_same_places() {
         let places = |text: &str| {
-            text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).map(str::to_owned).collect::<BTreeSet<_>>()
+            text.split('{')
+                .skip(1)
+                .filter_map(|rest| rest.split('}').next())
+                .map(str::to_owned)
+                .collect::<BTreeSet<_>>()
         };
         for (key, english) in texts(Lang::English) {
             assert_eq!(places(english), places(Lang::French.text(key)), "`{key}`");

@@ -69,9 +69,8 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
 
 /// Warnings only, unless the environment asks for more: people read this terminal.
 fn start_logging() -> Result<(), Failure> {
-    let refused = |error: egide_servicekit::config::Error| {
-        Failure::new(Exit::Usage, "fail.config").with("error", error)
-    };
+    let refused =
+        |error: egide_servicekit::config::Error| Failure::new(Exit::Usage, "fail.config").with("error", error);
     let mut logging = Logging::from_env().map_err(refused)?;
     if std::env::var_os(egide_servicekit::telemetry::LEVEL_VARIABLE).is_none() {
         logging.level = tracing::level_filters::LevelFilter::WARN;
@@ -101,7 +100,8 @@ impl Nats {
     async fn start(data: &Path, binary: Option<PathBuf>) -> Result<(Self, ConnectionConfig), Failure> {
         let refused = |error: nats::Error| Failure::new(Exit::Unavailable, "fail.nats").with("error", error);
         let binary = binary.map_or_else(nats::locate_nats_server, Ok).map_err(refused)?;
-        let password = random_bytes::<24>().map_err(|error| Failure::new(Exit::Unexpected, "fail.key").with("error", error))?;
+        let password =
+            random_bytes::<24>().map_err(|error| Failure::new(Exit::Unexpected, "fail.key").with("error", error))?;
         let password: String = password.iter().map(|byte| format!("{byte:02x}")).collect();
         let config = NatsChildConfig {
             binary,
@@ -167,7 +167,8 @@ impl Everything {
         }
         drop(ground);
         let (metrics_end, metrics_shutdown) = shutdown::channel();
-        let metrics = Metrics::install().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
+        let metrics =
+            Metrics::install().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let shown = metrics.serve(loopback, metrics_shutdown).await;
         let (address, _) = shown.map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
@@ -228,8 +229,8 @@ async fn play(
     identities: &Identities,
     published: &PublishedKeys,
 ) -> Result<Vec<Outcome>, Failure> {
-    let scenarios = sample::scenarios()
-        .map_err(|error| Failure::new(Exit::Unexpected, "fail.sample").with("error", error))?;
+    let scenarios =
+        sample::scenarios().map_err(|error| Failure::new(Exit::Unexpected, "fail.sample").with("error", error))?;
     let run = uuid::Uuid::new_v4().simple().to_string();
     let mut player = Player::new(data, endpoints, identities.clone(), published.report.clone(), &run)?;
     let lang = out.lang;

@@ -51,9 +51,9 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
             subject_id: id(&event.subject_id, "subject_id")?,
             jurisdiction: list::Jurisdiction::read(event.jurisdiction)?,
         }),
-        Payload::SituationRecorded(event) => CaseEvent::SituationRecorded(domain::SituationRecorded {
-            subject_id: id(&event.subject_id, "subject_id")?,
-        }),
+        Payload::SituationRecorded(event) => {
+            CaseEvent::SituationRecorded(domain::SituationRecorded { subject_id: id(&event.subject_id, "subject_id")? })
+        }
         Payload::ImmigrationRecorded(event) => CaseEvent::ImmigrationRecorded(domain::ImmigrationRecorded {
             subject_id: id(&event.subject_id, "subject_id")?,
         }),

@@ -118,11 +118,7 @@ fn recorded<E>(
 
 /// A case event as it stands in the log, facts only. What cannot be read is [`CaseEvent::Unreadable`].
 #[must_use]
-pub fn recorded_case_event(
-    event: &ledger_proto::Event,
-    position: u64,
-    recorded_at: Timestamp,
-) -> Recorded<CaseEvent> {
+pub fn recorded_case_event(event: &ledger_proto::Event, position: u64, recorded_at: Timestamp) -> Recorded<CaseEvent> {
     recorded(event, position, recorded_at, |facts| match join::<case_proto::CaseEvent>(facts, None) {
         Ok(payload) => case_event(&payload),
         Err(_) => CaseEvent::Unreadable,

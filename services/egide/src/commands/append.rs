@@ -75,7 +75,11 @@ pub(crate) async fn send(
 }
 
 /// Adds, where the outcome is not known, with which id to repeat the command.
-pub(crate) fn repeatable<T>(session: &mut Session<'_>, command_id: &str, sent: Result<T, Failure>) -> Result<T, Failure> {
+pub(crate) fn repeatable<T>(
+    session: &mut Session<'_>,
+    command_id: &str,
+    sent: Result<T, Failure>,
+) -> Result<T, Failure> {
     if sent.as_ref().is_err_and(|failure| failure.exit() == Exit::Unavailable) {
         let note = session.out.lang.fill("say.repeat_with", &[("command_id", &command_id)]);
         session.out.note(note)?;

@@ -1,11 +1,15 @@
 //! `egide case`: what stands in a case.
 
 use clap::Subcommand;
+use egide_report::Language;
 use egide_servicekit::identity::Role;
 use egide_wire::proto::egide::audit::v1::AccessReason;
-use egide_wire::proto::egide::disclosure::v1::ListDecisionsRequest;
-use egide_wire::proto::egide::ledger::v1::{OpenState, ReadCaseRequest, RecordedEvent, WatchCaseRequest, recorded_event};
-use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
+use egide_wire::proto::egide::case::v1::{CaseEvent, case_event};
+use egide_wire::proto::egide::disclosure::v1::{Decision, ListDecisionsRequest};
+use egide_wire::proto::egide::ledger::v1::{
+    OpenState, ReadCaseRequest, RecordedEvent, WatchCaseRequest, recorded_event,
+};
+use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage as _, Value};
 use tokio_stream::StreamExt as _;
 use uuid::Uuid;
 
@@ -145,11 +149,17 @@ fn show_event(out: &mut Output, event: &RecordedEvent) -> Result<(), Failure> {
         "" => actor.service.clone(),
         person => format!("{person} ({}, {})", actor.role, actor.service),
     });
-    out.line(format!("{:>4}  {}", event.revision, event.kind))?;
+    let kind = lang.find(&format!("kind.{}", event.kind)).unwrap_or(&event.kind);
     let when = second(event.recorded_at.as_ref());
+    out.line(format!("{:>4}  {kind}", event.revision))?;
     out.wrapped("      ", 6, &format!("{when}  {}", who.unwrap_or_default()))?;
-    for (name, value) in fields(lang, event)? {
-        out.wrapped("      ", 8, &format!("{name}: {value}"))?;
+    match decided(event) {
+        Some(decision) => out.indented(6, |out| decision::show(out, &decision))?,
+        None => {
+            for (name, value) in fields(lang, event)? {
+                out.wrapped("      ", 8, &format!("{name}{}{value}", lang.text("word.colon")))?;
+            }
+        }
     }
     let state = OpenState::try_from(event.open_state).unwrap_or(OpenState::Unspecified);
     match state {
@@ -160,7 +170,17 @@ fn show_event(out: &mut Output, event: &RecordedEvent) -> Result<(), Failure> {
     out.line("")
 }
 
-/// The fields of an event's payload, as far as they are set, by the names the contract gives them.
+/// The decision that an event holds, if it is one.
+fn decided(event: &RecordedEvent) -> Option<Decision> {
+    match &event.payload {
+        Some(recorded_event::Payload::CaseEvent(CaseEvent {
+            payload: Some(case_event::Payload::DisclosureDecided(decided)),
+        })) => Some(Decision { decided: Some(decided.clone()), ..Decision::default() }),
+        Some(_) | None => None,
+    }
+}
+
+/// The fields of an event's payload, as far as they are set, by the names people give them.
 fn fields(lang: Lang, event: &RecordedEvent) -> Result<Vec<(String, String)>, Failure> {
     let dynamic = match &event.payload {
         Some(recorded_event::Payload::CaseEvent(payload)) => egide_wire::descriptors::to_dynamic(payload),
@@ -181,16 +201,46 @@ fn fields(lang: Lang, event: &RecordedEvent) -> Result<Vec<(String, String)>, Fa
 
 fn collect(lang: Lang, path: &str, message: &DynamicMessage, shown: &mut Vec<(String, String)>) {
     for (field, value) in message.fields() {
-        let name = format!("{path}{}", field.name());
+        let name = format!("{path}{}", field_word(lang, &field));
         let items = value.as_list().unwrap_or(std::slice::from_ref(value));
         let words: Vec<String> = items.iter().filter_map(|item| plain(lang, &field, item)).collect();
         if !words.is_empty() {
             shown.push((name.clone(), words.join(", ")));
         }
         for inner in items.iter().filter_map(Value::as_message).filter(|inner| !is_time(inner)) {
-            collect(lang, &format!("{name}."), inner, shown);
+            collect(lang, &format!("{name}, "), inner, shown);
         }
     }
+}
+
+/// What people call a field: as in reports, where it stands in them; a field without a word keeps the contract's name.
+fn field_word(lang: Lang, field: &FieldDescriptor) -> String {
+    let message = snake(field.parent_message().name());
+    let in_reports = reports(lang).label(&format!("field.{message}.{}", field.name())).ok();
+    let word = in_reports.or_else(|| lang.find(&format!("field.{}", field.name())));
+    let word = word.unwrap_or_else(|| field.name());
+    let mut letters = word.chars();
+    // In reports a label begins a line; here it stands within one.
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+const fn reports(lang: Lang) -> Language {
+    match lang {
+        Lang::English => Language::English,
+        Lang::French => Language::French,
+    }
+}
+
+/// `WhereaboutsRecorded` as `whereabouts_recorded`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
 }
 
 fn is_time(message: &DynamicMessage) -> bool {
@@ -198,7 +248,7 @@ fn is_time(message: &DynamicMessage) -> bool {
 }
 
 /// A value that is no message of ours; enum values as words where we have one, else as the contract names them.
-fn plain(lang: Lang, field: &prost_reflect::FieldDescriptor, value: &Value) -> Option<String> {
+fn plain(lang: Lang, field: &FieldDescriptor, value: &Value) -> Option<String> {
     match value {
         Value::Bool(flag) => Some(lang.text(if *flag { "word.yes" } else { "word.no" }).to_owned()),
         Value::I32(number) => Some(number.to_string()),
@@ -212,12 +262,57 @@ fn plain(lang: Lang, field: &prost_reflect::FieldDescriptor, value: &Value) -> O
         Value::EnumNumber(number) => {
             let kind = field.kind();
             let name = kind.as_enum().and_then(|list| list.get_value(*number))?.name().to_owned();
-            Some(lang.find(&name).map_or(name, str::to_owned))
+            let word = lang.find(&name).or_else(|| reports(lang).label(&format!("value.{name}")).ok());
+            Some(word.map_or(name, str::to_owned))
         }
         Value::Message(message) if is_time(message) => {
             let time: prost_types::Timestamp = message.transcode_to().ok()?;
             Some(second(Some(&time)))
         }
         Value::Message(_) | Value::List(_) | Value::Map(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use egide_wire::descriptors::of;
+
+    use super::*;
+
+    /// Every field and value an event of a case can hold.
+    fn visit(message: &prost_reflect::MessageDescriptor, seen: &mut std::collections::BTreeSet<String>) {
+        if message.full_name().starts_with("google.") || !seen.insert(message.full_name().to_owned()) {
+            return;
+        }
+        for field in message.fields() {
+            if let Some(inner) = field.kind().as_message() {
+                visit(inner, seen);
+            }
+            for lang in Lang::ALL {
+                let word = field_word(lang, &field);
+                let is_word = message.name() == "CaseEvent"
+                    || word != field.name()
+                    || lang.find(&format!("field.{word}")).is_some();
+                assert!(is_word, "`{}` has no word in {}", field.full_name(), lang.code());
+                for value in field.kind().as_enum().into_iter().flat_map(|list| list.values().collect::<Vec<_>>()) {
+                    let shown = plain(lang, &field, &Value::EnumNumber(value.number())).unwrap();
+                    assert_ne!(shown, value.name(), "has no word in {}", lang.code());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_and_value_of_a_case_has_a_word_in_both_languages() {
+        let mut seen = std::collections::BTreeSet::new();
+        visit(&of::<CaseEvent>(), &mut seen);
+        assert!(seen.len() > 25, "only {} messages were seen", seen.len());
+        for payload in of::<CaseEvent>().fields() {
+            let message = payload.kind().as_message().unwrap().clone();
+            let kind = &egide_wire::classification::event_class(&message).unwrap().kind;
+            for lang in Lang::ALL {
+                assert!(lang.find(&format!("kind.{kind}")).is_some(), "`{kind}` has no word");
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::Subcommand;
 use egide_crypto::digest::sha256;
+use egide_domain::Policy;
 use egide_servicekit::identity::Role;
 use egide_wire::proto::egide::case::v1::{
     Answer, ConsentGiven, ConsentKind, ConsentMethod, ConsentRefused, ConsentWithdrawn, GrantorKind, Language, Purpose,
@@ -69,8 +70,8 @@ pub(crate) struct Give {
     interpreter: Option<String>,
     #[arg(long, value_name = "ACCOUNT", default_value = "")]
     witness: String,
-    #[arg(long, value_name = "VERSION", default_value = "")]
-    policy: String,
+    #[arg(long, value_name = "VERSION")]
+    policy: Option<String>,
     #[arg(long, value_delimiter = ',', value_name = "CONSENT")]
     supersedes: Vec<Uuid>,
     #[arg(long, value_name = "PERSON")]
@@ -131,9 +132,7 @@ impl FromStr for Recipient {
             None if text == "anyone" => Scope::Anyone(true),
             Some(("unit", unit)) => Scope::UnitId(id(unit)?),
             Some(("organization" | "organisation", organization)) => Scope::OrganizationId(id(organization)?),
-            Some(("kind", kind)) => {
-                Scope::RecipientKind(i32::from(parse::<RecipientKind>(kind).ok_or_else(expected)?))
-            }
+            Some(("kind", kind)) => Scope::RecipientKind(i32::from(parse::<RecipientKind>(kind).ok_or_else(expected)?)),
             None | Some(_) => return Err(expected()),
         };
         Ok(Self(scope))
@@ -209,12 +208,22 @@ fn given(args: &Give) -> Result<ConsentGiven, Failure> {
         witness: args.witness.clone(),
         speaking_freely: i32::from(args.speaking_freely),
         understood: i32::from(args.understood),
-        policy_version: args.policy.clone(),
+        policy_version: policy_version(args)?,
         supersedes: args.supersedes.iter().map(|id| id_or_new(Some(*id))).collect(),
         about_bringer: numbers(&args.about_bringer),
         tip_id: args.report.map(|id| id_or_new(Some(id))).unwrap_or_default(),
         expiry,
     })
+}
+
+/// The consent policy in force: the one named, else the one this program was built with.
+fn policy_version(args: &Give) -> Result<String, Failure> {
+    if let Some(version) = &args.policy {
+        return Ok(version.clone());
+    }
+    let policy =
+        Policy::embedded().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
+    Ok(policy.version().to_string())
 }
 
 /// SHA-256 of a file.

@@ -94,14 +94,10 @@ fn by_person(lang: Lang, mask: &[MaskEntry]) -> Vec<(String, String)> {
 
 /// The categories let through, of whomever, each once.
 pub(crate) fn released_words(lang: Lang, mask: &[MaskEntry]) -> Vec<&'static str> {
-    let mut words = Vec::new();
-    for entry in mask {
-        let word = lang.word_of::<DataCategory>(entry.category);
-        if !words.contains(&word) {
-            words.push(word);
-        }
-    }
-    words
+    let mut categories: Vec<i32> = mask.iter().map(|entry| entry.category).collect();
+    categories.sort_unstable();
+    categories.dedup();
+    categories.into_iter().map(|category| lang.word_of::<DataCategory>(category)).collect()
 }
 
 /// One line for each code and person, with the categories it concerns.
@@ -119,7 +115,7 @@ fn show_reasons(out: &mut Output, reasons: &[Reason]) -> Result<(), Failure> {
     for (code, person, categories) in lines {
         let mut text = lang.word_of::<ReasonCode>(code).to_owned();
         if !categories.is_empty() {
-            text = format!("{text}: {}", categories.join(", "));
+            text = format!("{text}{}{}", lang.text("word.colon"), categories.join(", "));
         }
         if !person.is_empty() {
             text = format!("{text}\n{person}");

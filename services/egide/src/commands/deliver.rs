@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::append::repeatable;
 use super::consent::numbers;
+use super::referrals::show_line;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::value_of;
@@ -57,7 +58,7 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, 
     session.out.note(lang.text("say.script_follows"))?;
     session.out.line("")?;
     for line in response.script.lines() {
-        session.out.wrapped("", 0, line)?;
+        show_line(session.out, line)?;
     }
     Ok(Exit::Ok)
 }

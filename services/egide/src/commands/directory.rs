@@ -5,8 +5,9 @@ use egide_wire::proto::egide::case::v1::{Jurisdiction, Language, Purpose, Recipi
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1::{
     AgreementRecorded, DirectoryReceipt, GetOrganizationRequest, ListOrganizationsRequest, OrganizationEntry,
-    OrganizationRegistered, RecipientReinstated, RecipientSuspended, RecordAgreementRequest, RegisterOrganizationRequest,
-    RegisterUnitRequest, ReinstateRecipientRequest, SuspendRecipientRequest, SuspensionReason, UnitRegistered,
+    OrganizationRegistered, RecipientReinstated, RecipientSuspended, RecordAgreementRequest,
+    RegisterOrganizationRequest, RegisterUnitRequest, ReinstateRecipientRequest, SuspendRecipientRequest,
+    SuspensionReason, UnitRegistered,
 };
 use prost::{Message, Name};
 use prost_types::Timestamp;
@@ -270,27 +271,24 @@ async fn reinstate(session: &mut Session<'_>, args: &Reinstate) -> Result<Exit, 
 
 async fn list(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let mut client = session.directory()?;
-    let lang = session.out.lang;
-    let mut table = session.out.table(&["head.unit", "head.name", "head.purpose", "head.state"]);
     let mut page_token = String::new();
+    let mut is_empty = true;
     loop {
         let request = ListOrganizationsRequest { page_size: PAGE, page_token };
         let page = session.out.waiting("say.waiting", client.list_organizations(request)).await?.into_inner();
+        is_empty &= page.entries.is_empty();
         if session.out.is_json() {
             session.out.message(&page)?;
-        }
-        for entry in &page.entries {
-            rows(lang, entry).into_iter().for_each(|row| {
-                table.add_row(row);
-            });
+        } else {
+            page.entries.iter().try_for_each(|entry| show_row(session.out, entry))?;
         }
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;
         }
     }
-    if !session.out.is_json() {
-        session.out.show(&table, "say.no_organizations")?;
+    if is_empty && !session.out.is_json() {
+        session.out.line(session.out.lang.text("say.no_organizations"))?;
     }
     Ok(Exit::Ok)
 }
@@ -302,30 +300,29 @@ fn name<'a>(lang: Lang, english: &'a str, french: &'a str) -> &'a str {
     }
 }
 
-/// Units under their organisation; an organisation without units has a row of its own.
-fn rows(lang: Lang, entry: &OrganizationEntry) -> Vec<[String; 4]> {
-    let Some(organization) = &entry.organization else { return Vec::new() };
-    let of = name(lang, &organization.name_en, &organization.name_fr);
-    let state = |suspended: bool| {
-        let key = match (suspended || entry.suspended, organization.verified) {
-            (true, _) => "word.suspended",
-            (false, true) => "word.active",
-            (false, false) => "word.unverified",
-        };
-        lang.text(key).to_owned()
+/// An organisation, its units under it.
+fn show_row(out: &mut Output, entry: &OrganizationEntry) -> Result<(), Failure> {
+    let lang = out.lang;
+    let Some(organization) = &entry.organization else { return Ok(()) };
+    let state = match (entry.suspended, organization.verified) {
+        (true, _) => "word.suspended",
+        (false, true) => "word.active",
+        (false, false) => "word.unverified",
     };
-    let units = entry.units.iter().filter_map(|unit| unit.unit.as_ref().map(|record| (unit.suspended, record)));
-    let mut rows: Vec<[String; 4]> = units
-        .map(|(suspended, unit)| {
-            let purposes = unit.purposes.iter().map(|purpose| lang.word_of::<Purpose>(*purpose));
-            let full = format!("{of}, {}", name(lang, &unit.name_en, &unit.name_fr));
-            [unit.unit_id.clone(), full, lang.row(purposes), state(suspended)]
-        })
-        .collect();
-    if rows.is_empty() {
-        rows.push(["–".to_owned(), of.to_owned(), "–".to_owned(), state(false)]);
+    let kind = lang.word_of::<RecipientKind>(organization.kind);
+    let of = name(lang, &organization.name_en, &organization.name_fr);
+    let first = format!("{}  ", organization.organization_id);
+    out.wrapped(&first, first.len(), &format!("{of} ({kind}, {})", lang.text(state)))?;
+    for unit in &entry.units {
+        let Some(record) = &unit.unit else { continue };
+        let purposes = lang.row(record.purposes.iter().map(|purpose| lang.word_of::<Purpose>(*purpose)));
+        let of = name(lang, &record.name_en, &record.name_fr);
+        let suspended = if unit.suspended { format!(" ({})", lang.text("word.suspended")) } else { String::new() };
+        let first = format!("  {}  ", record.unit_id);
+        let text = format!("{of}{suspended}{}{purposes}", lang.text("word.colon"));
+        out.wrapped(&first, first.len(), &text)?;
     }
-    rows
+    Ok(())
 }
 
 async fn show(session: &mut Session<'_>, organization: Uuid) -> Result<Exit, Failure> {

@@ -96,5 +96,6 @@ fn request(args: &Args) -> RequestDisclosureRequest {
 
 /// A digest as people compare it.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    <[u8; Digest::BYTES]>::try_from(bytes).map_or_else(|_| "–".to_owned(), |bytes| Digest::from_bytes(bytes).to_string())
+    <[u8; Digest::BYTES]>::try_from(bytes)
+        .map_or_else(|_| "–".to_owned(), |bytes| Digest::from_bytes(bytes).to_string())
 }

@@ -19,6 +19,9 @@ use crate::session::{Session, id_or_new};
 use crate::text::Lang;
 use crate::times::{minute, second};
 
+/// The column of the table that may wrap.
+const ANSWER: usize = 2;
+
 /// `egide history [DISCLOSURE]`.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Args {
@@ -61,8 +64,8 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, 
 
 async fn list(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
     let mut client = session.audit()?;
-    let columns = ["head.disclosure", "head.recorded_at", "head.answer", "head.basis", "head.state"];
-    let mut table = session.out.table(&columns);
+    let columns = ["head.disclosure", "head.recorded_at", "head.answer", "head.state"];
+    let mut table = session.out.table(&columns, ANSWER);
     let mut page_token = args.page_token.clone();
     loop {
         let request = ListDisclosuresRequest {
@@ -108,16 +111,19 @@ fn filter(args: &Args) -> DisclosureFilter {
     }
 }
 
-fn row(lang: Lang, disclosure: &Disclosure) -> [String; 5] {
-    let (answer, basis) = match &disclosure.decided {
-        Some(decided) => (lang.word_of::<Outcome>(decided.outcome), lang.row(basis_words(lang, &decided.bases))),
-        None => (lang.text("word.outside"), "–".to_owned()),
+fn row(lang: Lang, disclosure: &Disclosure) -> [String; 4] {
+    let answer = match &disclosure.decided {
+        Some(decided) if decided.bases.is_empty() => lang.word_of::<Outcome>(decided.outcome).to_owned(),
+        Some(decided) => {
+            let basis = lang.row(basis_words(lang, &decided.bases));
+            format!("{}{}{basis}", lang.word_of::<Outcome>(decided.outcome), lang.text("word.colon"))
+        }
+        None => lang.text("word.outside").to_owned(),
     };
     [
         disclosure.disclosure_id.clone(),
         minute(disclosure.recorded_at.as_ref()).get(5..).unwrap_or_default().to_owned(),
-        answer.to_owned(),
-        basis,
+        answer,
         disclosure.steps.last().map_or("–", |step| step_word(lang, &step.kind)).to_owned(),
     ]
 }
@@ -129,8 +135,7 @@ fn step_word<'a>(lang: Lang, kind: &'a str) -> &'a str {
 
 async fn one(session: &mut Session<'_>, args: &Args, disclosure: Uuid) -> Result<Exit, Failure> {
     let mut client = session.audit()?;
-    let request =
-        GetDisclosureRequest { disclosure_id: id_or_new(Some(disclosure)), reason: i32::from(args.reason) };
+    let request = GetDisclosureRequest { disclosure_id: id_or_new(Some(disclosure)), reason: i32::from(args.reason) };
     let response = session.out.waiting("say.waiting", client.get_disclosure(request)).await?.into_inner();
     if session.out.is_json() {
         session.out.message(&response)?;
@@ -178,4 +183,3 @@ fn show(out: &mut Output, disclosure: &Disclosure) -> Result<(), Failure> {
     }
     Ok(())
 }
-

@@ -24,7 +24,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
-    let recalled =
-        ReferralRecalled { referral_id: id_or_new(Some(args.referral)), reason: i32::from(args.reason) };
+    let recalled = ReferralRecalled { referral_id: id_or_new(Some(args.referral)), reason: i32::from(args.reason) };
     append(session, &args.command, Role::Supervisor, args.case, Payload::ReferralRecalled(recalled), None).await
 }

@@ -5,6 +5,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use egide_domain::Categories;
+use egide_report::Report;
 use egide_wire::proto::egide::disclosure::v1::{
     AcknowledgeReferralRequest, FetchReferralRequest, ListReferralsRequest, Referral, ReferralSummary,
     WatchReferralsRequest,
@@ -16,12 +18,15 @@ use super::append::repeatable;
 use super::disclose::hex;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::to_json;
+use crate::output::{Output, to_json};
 use crate::session::{Session, id_or_new};
 use crate::times::{minute, second};
 
 /// Referrals asked for at a time.
 const PAGE: u32 = 100;
+
+/// No column of the table needs to wrap; the last would.
+const TIMES: usize = 3;
 
 /// `egide referrals …`.
 #[derive(Clone, Subcommand)]
@@ -71,7 +76,8 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
 
 async fn list(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let mut client = session.referrals()?;
-    let mut table = session.out.table(&["head.referral", "head.released_at", "head.delivered_at", "head.acknowledged_at"]);
+    let mut table =
+        session.out.table(&["head.referral", "head.released_at", "head.delivered_at", "head.acknowledged_at"], TIMES);
     let mut page_token = String::new();
     loop {
         let request = ListReferralsRequest { page_size: PAGE, page_token };
@@ -154,12 +160,18 @@ fn save(path: &Path, referral: &Referral) -> Result<(), Failure> {
     write().map_err(|error| Failure::file(path, &error))
 }
 
-/// The report, laid out.
+/// The report in words, in the recipient's language.
 fn show_report(session: &mut Session<'_>, report: &[u8]) -> Result<(), Failure> {
-    let report: serde_json::Value =
-        serde_json::from_slice(report).map_err(|_| Failure::new(Exit::Unreadable, "fail.report"))?;
-    let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?;
-    session.out.line(text)
+    let unreadable = || Failure::new(Exit::Unreadable, "fail.report");
+    let report = Report::from_canonical_json(report).map_err(|_| unreadable())?;
+    let script = report.script(Categories::default()).map_err(|_| unreadable())?;
+    script.lines().try_for_each(|line| show_line(session.out, line))
+}
+
+/// A line of a script, its indentation kept.
+pub(super) fn show_line(out: &mut Output, line: &str) -> Result<(), Failure> {
+    let indent = line.len() - line.trim_start().len();
+    out.wrapped(&" ".repeat(indent), indent + 2, line.trim_start())
 }
 
 async fn acknowledge(session: &mut Session<'_>, args: &Ack) -> Result<Exit, Failure> {

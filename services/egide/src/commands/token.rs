@@ -44,7 +44,11 @@ pub(crate) fn run(out: &mut Output, global: &Global, args: &Args) -> Result<Exit
             person(&issuer, &acting.person(global.unit)?).map_err(refused)?
         }
     };
-    if out.is_json() { out.json(&json!({ "token": token }))? } else { out.line(token)? }
+    if out.is_json() {
+        out.json(&json!({ "token": token }))?
+    } else {
+        out.line(token)?
+    }
     Ok(Exit::Ok)
 }
 

@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
-use egide_wire::proto::egide::case::v1::{Basis, BasisKind, DisclosureDecided, ExceptionKind, MaskEntry, MaskLevel, ReasonCode};
+use egide_wire::proto::egide::case::v1::{
+    Basis, BasisKind, DisclosureDecided, ExceptionKind, MaskEntry, MaskLevel, ReasonCode,
+};
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -29,13 +31,19 @@ pub enum Answer {
     Refused,
 }
 
+impl Answer {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Permit, Self::Deny, Self::Found, Self::NotFound, Self::Told, Self::Accepted, Self::Refused];
+}
+
 /// One line of the summary.
 #[derive(Debug, Clone)]
 pub struct Row {
     /// What was done: `disclose`, `fetch`, `deliver`, `emit`.
     pub what: &'static str,
-    /// The recipient's names, where there is one.
-    pub recipient: Option<Titles>,
+    /// Whom it concerns: the recipient's names, or the error that had to come.
+    pub about: Option<Titles>,
     /// What had to come.
     pub expected: Answer,
     /// What came.
@@ -122,7 +130,11 @@ impl Checks {
             let there = has_reason(decided, &ExpectReason::Anywhere(code.clone()));
             self.check(line, "no_reasons", !there, code, reasons_shown(decided));
         }
-        let obligations: Vec<String> = decided.obligations.iter().map(|one| short::<egide_wire::proto::egide::case::v1::ObligationKind>(one.kind)).collect();
+        let obligations: Vec<String> = decided
+            .obligations
+            .iter()
+            .map(|one| short::<egide_wire::proto::egide::case::v1::ObligationKind>(one.kind))
+            .collect();
         for kind in &expected.obligations {
             let there = obligations.contains(&kind.to_ascii_lowercase());
             self.check(line, "obligations", there, kind, obligations.join(", "));
@@ -159,7 +171,8 @@ impl Checks {
                     None => (category.as_str(), None),
                 };
                 let entry = entry_of(person, category);
-                let fits = entry.is_some_and(|entry| level.is_none_or(|level| short::<MaskLevel>(entry.level) == level));
+                let fits =
+                    entry.is_some_and(|entry| level.is_none_or(|level| short::<MaskLevel>(entry.level) == level));
                 self.check(line, "released", fits, format!("{person}: {category}"), mask_shown(mask));
             }
         }
@@ -193,7 +206,8 @@ pub(crate) fn code_name(code: Code) -> &'static str {
 /// The fields a refusal names.
 pub(crate) fn fields(status: &Status) -> Vec<String> {
     let details = status.get_error_details();
-    let bad = details.bad_request().into_iter().flat_map(|details| &details.field_violations).map(|one| one.field.clone());
+    let bad =
+        details.bad_request().into_iter().flat_map(|details| &details.field_violations).map(|one| one.field.clone());
     let state = details.precondition_failure().into_iter().flat_map(|details| &details.violations);
     bad.chain(state.map(|one| one.subject.clone())).collect()
 }

@@ -145,7 +145,10 @@ fn check_step(value: &Value, symbols: &mut Symbols) -> Result<(), String> {
         | Step::Account(Account { speaker, .. }) => {
             speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
         }
-        Step::Fetch(_) | Step::Ack(_) | Step::List(_) => {}
+        Step::Wait(wait) if !(1..=WAIT_MAX_S).contains(&wait.seconds) => {
+            return Err(format!("a wait has 1 to {WAIT_MAX_S} seconds"));
+        }
+        Step::Fetch(_) | Step::Ack(_) | Step::List(_) | Step::Wait(_) => {}
     }
     Ok(())
 }
@@ -178,7 +181,18 @@ pub(crate) enum Step {
     Recall(Recall),
     History(History),
     Account(Account),
+    Wait(Wait),
 }
+
+/// See `FORMAT.md`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wait {
+    pub(crate) seconds: u64,
+}
+
+/// Longest wait, in seconds: whoever plays the sample waits too.
+const WAIT_MAX_S: u64 = 10;
 
 /// See `FORMAT.md`.
 #[derive(Debug, Clone, Deserialize)]

@@ -1,6 +1,7 @@
 //! Plays a scenario, step by step.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use egide_crypto::sign::KeyRing;
 use egide_domain::ids::UnitId;
@@ -8,14 +9,14 @@ use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::clock;
 use egide_servicekit::identity::{AccountName, Person, ServiceName};
 use egide_wire::proto::egide::case::v1::{
-    Basis, BasisKind, CaseEvent, DeliveryChannel, ExceptionKind, Purpose, RecallReason, ReferralMode, ReferralRecalled,
-    case_event,
+    Basis, BasisKind, CaseEvent, DeliveryChannel, DisclosedOutsideSystem, ExceptionKind, MaskEntry, Purpose,
+    RecallReason, ReferralMode, ReferralRecalled, case_event,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
 use egide_wire::proto::egide::directory::v1::{
-    RecordAgreementRequest, RegisterOrganizationRequest, RegisterUnitRequest, ReinstateRecipientRequest,
-    SuspendRecipientRequest, UnitRegistered,
+    OrganizationRegistered, RecordAgreementRequest, RegisterOrganizationRequest, RegisterUnitRequest,
+    ReinstateRecipientRequest, SuspendRecipientRequest, UnitRegistered,
 };
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
@@ -30,8 +31,8 @@ use tonic::{Code, Status};
 
 use super::checks::{Answer, Checks, Difference, Row, status_shown};
 use super::format::{
-    Ack, Deliver, DirectoryChange, Disclose, Emit, Fetch, List, Presence, Recall, Scenario, Speaker, Step, Titles, record,
-    step,
+    Ack, Deliver, DirectoryChange, Disclose, Emit, Fetch, List, Presence, Recall, Scenario, Speaker, Step, Titles,
+    record, step,
 };
 use super::symbols::Symbols;
 use crate::acting::Identities;
@@ -150,9 +151,8 @@ impl Player {
                 Failure::new(Exit::Unavailable, "fail.no_endpoint").with("service", name).with("data", data.display())
             };
             let url = endpoints.of(service).ok_or_else(missing)?;
-            let upstream = Upstream::new(name, url, credentials.clone()).map_err(|error| {
-                Failure::new(Exit::Usage, "fail.url").with("service", name).with("error", error)
-            })?;
+            let upstream = Upstream::new(name, url, credentials.clone())
+                .map_err(|error| Failure::new(Exit::Usage, "fail.url").with("service", name).with("error", error))?;
             services.insert(name, upstream);
         }
         Ok(Self { services, identities, report_keys, run: run.to_owned(), names: BTreeMap::new() })
@@ -203,13 +203,23 @@ impl Player {
             Step::Recall(recall) => self.recall(play, &recall).await,
             Step::History(history) => self.history(play, &history).await,
             Step::Account(account) => self.account(play, &account).await,
+            Step::Wait(wait) => {
+                tokio::time::sleep(Duration::from_secs(wait.seconds)).await;
+                Ok(())
+            }
         }
     }
 
     /// A service as somebody sees it.
-    fn service(&self, service: Service, caller: &ServiceName, person: Option<Person>) -> Result<Authenticated, Failure> {
+    fn service(
+        &self,
+        service: Service,
+        caller: &ServiceName,
+        person: Option<Person>,
+    ) -> Result<Authenticated, Failure> {
         let credentials = self.identities.credentials(caller, person)?;
-        let missing = || Failure::new(Exit::Unexpected, "fail.no_endpoint").with("service", service.name()).with("data", "–");
+        let missing =
+            || Failure::new(Exit::Unexpected, "fail.no_endpoint").with("service", service.name()).with("data", "–");
         let upstream = self.services.get(service.name()).ok_or_else(missing)?;
         Ok(upstream.with_credentials(credentials).as_service())
     }
@@ -239,33 +249,59 @@ impl Player {
         let command_id = id_or_new(None);
         // One of them is there: the file was checked when it was read.
         if let Some(value) = &change.organization {
-            let organization = Some(record(value)?);
+            let organization: OrganizationRegistered = record(value)?;
+            let names = Titles { en: organization.name_en.clone(), fr: organization.name_fr.clone() };
+            self.names.insert(organization.organization_id.clone(), names);
+            let organization = Some(organization);
             let request = RegisterOrganizationRequest { command_id, organization };
-            until_known(|| client_call(&client, &request, |mut client, request| async move {
-                client.register_organization(request).await
-            })).await?;
+            until_known(|| {
+                client_call(&client, &request, |mut client, request| async move {
+                    client.register_organization(request).await
+                })
+            })
+            .await?;
         } else if let Some(value) = &change.unit {
             let unit: UnitRegistered = record(value)?;
-            self.names.insert(unit.unit_id.clone(), Titles { en: unit.name_en.clone(), fr: unit.name_fr.clone() });
+            let of = self.names.get(&unit.organization_id);
+            let names = Titles { en: unit.name_en.clone(), fr: unit.name_fr.clone() };
+            let names = of.map_or(names.clone(), |of| Titles {
+                en: format!("{}, {}", of.en, names.en),
+                fr: format!("{}, {}", of.fr, names.fr),
+            });
+            self.names.insert(unit.unit_id.clone(), names);
             let request = RegisterUnitRequest { command_id, unit: Some(unit) };
-            until_known(|| client_call(&client, &request, |mut client, request| async move {
-                client.register_unit(request).await
-            })).await?;
+            until_known(|| {
+                client_call(&client, &request, |mut client, request| async move { client.register_unit(request).await })
+            })
+            .await?;
         } else if let Some(value) = &change.agreement {
             let request = RecordAgreementRequest { command_id, agreement: Some(record(value)?) };
-            until_known(|| client_call(&client, &request, |mut client, request| async move {
-                client.record_agreement(request).await
-            })).await?;
+            until_known(|| {
+                client_call(
+                    &client,
+                    &request,
+                    |mut client, request| async move { client.record_agreement(request).await },
+                )
+            })
+            .await?;
         } else if let Some(value) = &change.suspension {
             let request = SuspendRecipientRequest { command_id, suspension: Some(record(value)?) };
-            until_known(|| client_call(&client, &request, |mut client, request| async move {
-                client.suspend_recipient(request).await
-            })).await?;
+            until_known(|| {
+                client_call(
+                    &client,
+                    &request,
+                    |mut client, request| async move { client.suspend_recipient(request).await },
+                )
+            })
+            .await?;
         } else if let Some(value) = &change.reinstatement {
             let request = ReinstateRecipientRequest { command_id, reinstatement: Some(record(value)?) };
-            until_known(|| client_call(&client, &request, |mut client, request| async move {
-                client.reinstate_recipient(request).await
-            })).await?;
+            until_known(|| {
+                client_call(&client, &request, |mut client, request| async move {
+                    client.reinstate_recipient(request).await
+                })
+            })
+            .await?;
         }
         play.checks.count += 1;
         Ok(())
@@ -280,10 +316,16 @@ impl Player {
             let payload = Some(new_event::Payload::CaseEvent(record(event)?));
             events.push(NewEvent { stream_id: stream_id.clone(), occurred_at, payload, ..NewEvent::default() });
         }
+        let told_outside = told_outside(&events);
         let request = AppendRequest { command_id: id_or_new(None), events, ..AppendRequest::default() };
         let answer = self.append(&emit.speaker, &request).await?;
         match (&emit.expect_error, answer) {
-            (None, Ok(())) => play.checks.count += 1,
+            (None, Ok(())) => {
+                play.checks.count += 1;
+                if let Some(outside) = told_outside {
+                    self.show_told_outside(play, &outside);
+                }
+            }
             (None, Err(status)) => return Err(status.into()),
             (Some(expected), answer) => {
                 let before = play.checks.differences.len();
@@ -297,26 +339,35 @@ impl Player {
                         Answer::Refused
                     }
                 };
-                play.row("emit", None, Answer::Refused, actual, before);
+                let about = Some(Titles { en: expected.code.clone(), fr: expected.code.clone() });
+                play.row("emit", about, Answer::Refused, actual, before);
             }
         }
         Ok(())
     }
 
+    /// What was said outside the system is never refused; it stands in the summary beside what went through it.
+    fn show_told_outside(&self, play: &mut Play, outside: &DisclosedOutsideSystem) {
+        let before = play.checks.differences.len();
+        play.row("outside", self.recipient(&outside.unit_id), Answer::Accepted, Answer::Accepted, before);
+        if let Some(row) = play.rows.last_mut() {
+            let told = outside.categories.iter();
+            row.mask = told.map(|category| MaskEntry { category: *category, ..MaskEntry::default() }).collect();
+        }
+    }
+
     async fn append(&self, speaker: &str, request: &AppendRequest) -> Result<Result<(), Status>, Stop> {
         let client = LedgerServiceClient::new(self.as_speaker(Service::Ledger, speaker)?);
-        let answer = until_known(|| client_call(&client, request, |mut client, request| async move {
-            client.append(request).await
-        }));
+        let answer = until_known(|| {
+            client_call(&client, request, |mut client, request| async move { client.append(request).await })
+        });
         Ok(answer.await.map(drop))
     }
 
     async fn recall(&self, play: &mut Play, recall: &Recall) -> Result<(), Stop> {
         let reason = listed::<RecallReason>(&recall.reason)?;
-        let payload = case_event::Payload::ReferralRecalled(ReferralRecalled {
-            referral_id: recall.referral.clone(),
-            reason,
-        });
+        let payload =
+            case_event::Payload::ReferralRecalled(ReferralRecalled { referral_id: recall.referral.clone(), reason });
         let event = CaseEvent { payload: Some(payload) };
         let stream_id = recall.case.clone().unwrap_or_else(|| play.symbols.id("case"));
         let payload = Some(new_event::Payload::CaseEvent(event));
@@ -330,9 +381,13 @@ impl Player {
     async fn disclose(&self, play: &mut Play, disclose: &Disclose) -> Result<(), Stop> {
         let request = request(play, disclose)?;
         let client = DisclosureServiceClient::new(self.as_speaker(Service::Disclosure, &disclose.speaker)?);
-        let answer = until_known(|| client_call(&client, &request, |mut client, request| async move {
-            client.request_disclosure(request).await
-        }));
+        let answer = until_known(|| {
+            client_call(
+                &client,
+                &request,
+                |mut client, request| async move { client.request_disclosure(request).await },
+            )
+        });
         let answer = answer.await;
         let before = play.checks.differences.len();
         let recipient = self.recipient(&disclose.unit);
@@ -369,9 +424,9 @@ impl Player {
     async fn fetch(&self, play: &mut Play, fetch: &Fetch) -> Result<(), Stop> {
         let client = self.as_liaison(&fetch.unit, fetch.account.as_deref())?;
         let request = FetchReferralRequest { command_id: id_or_new(None), referral_id: fetch.referral.clone() };
-        let answer = until_known(|| client_call(&client, &request, |mut client, request| async move {
-            client.fetch_referral(request).await
-        }));
+        let answer = until_known(|| {
+            client_call(&client, &request, |mut client, request| async move { client.fetch_referral(request).await })
+        });
         let before = play.checks.differences.len();
         let referral = match answer.await {
             Ok(response) => Some(response.referral.unwrap_or_default()),
@@ -407,9 +462,12 @@ impl Player {
     async fn acknowledge(&self, play: &mut Play, ack: &Ack) -> Result<(), Stop> {
         let client = self.as_liaison(&ack.unit, ack.account.as_deref())?;
         let request = AcknowledgeReferralRequest { command_id: id_or_new(None), referral_id: ack.referral.clone() };
-        let answer = until_known(|| client_call(&client, &request, |mut client, request| async move {
-            client.acknowledge_referral(request).await
-        }));
+        let answer =
+            until_known(|| {
+                client_call(&client, &request, |mut client, request| async move {
+                    client.acknowledge_referral(request).await
+                })
+            });
         let actual = match answer.await {
             Ok(_) => Presence::Found,
             Err(status) if status.code() == Code::NotFound => Presence::NotFound,
@@ -451,36 +509,30 @@ impl Player {
             received_by: deliver.received_by.clone(),
             spoken: deliver.spoken.iter().map(|category| listed::<DataCategory>(category)).collect::<Result<_, _>>()?,
         };
-        let answer = until_known(|| client_call(&client, &request, |mut client, request| async move {
-            client.deliver_referral(request).await
-        }));
+        let answer = until_known(|| {
+            client_call(&client, &request, |mut client, request| async move { client.deliver_referral(request).await })
+        });
         let answer = answer.await;
         let before = play.checks.differences.len();
+        let made = play.made.iter().find(|made| made.referral_id == deliver.referral);
+        let recipient = made.and_then(|made| self.recipient(&made.unit_id));
         let (Some(expected), Ok(response)) = (&deliver.expect, &answer) else {
-            return play.refused("deliver", None, deliver.expect_error.as_ref(), answer.map(drop));
+            return play.refused("deliver", recipient, deliver.expect_error.as_ref(), answer.map(drop));
         };
         if let Some(callback) = &expected.callback {
             play.checks.same(play.line, "callback", callback, &response.callback_number);
         }
         play.checks.check(play.line, "script", !response.script.is_empty(), "a script", "none");
         play.words(&response.script, &expected.present, &expected.absent);
-        play.row("deliver", None, Answer::Told, Answer::Told, before);
+        play.row("deliver", recipient, Answer::Told, Answer::Told, before);
         Ok(())
     }
 }
 
 impl Play {
-    fn row(&mut self, what: &'static str, recipient: Option<Titles>, expected: Answer, actual: Answer, before: usize) {
+    fn row(&mut self, what: &'static str, about: Option<Titles>, expected: Answer, actual: Answer, before: usize) {
         let is_as_expected = self.checks.differences.len() == before;
-        self.rows.push(Row {
-            what,
-            recipient,
-            expected,
-            actual,
-            bases: Vec::new(),
-            mask: Vec::new(),
-            is_as_expected,
-        });
+        self.rows.push(Row { what, about, expected, actual, bases: Vec::new(), mask: Vec::new(), is_as_expected });
     }
 
     /// An answer that was, or should have been, an error.
@@ -517,6 +569,16 @@ impl Play {
             self.checks.check(self.line, "absent", !text.contains(word.as_str()), format!("– {word}"), word);
         }
     }
+}
+
+/// The first event about something said outside the system, if there is one.
+fn told_outside(events: &[NewEvent]) -> Option<DisclosedOutsideSystem> {
+    events.iter().find_map(|event| match &event.payload {
+        Some(new_event::Payload::CaseEvent(CaseEvent {
+            payload: Some(case_event::Payload::DisclosedOutsideSystem(outside)),
+        })) => Some(outside.clone()),
+        Some(_) | None => None,
+    })
 }
 
 /// Calls with clones, so that the call can be made again.

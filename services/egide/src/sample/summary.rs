@@ -7,12 +7,19 @@ use super::player::Outcome;
 use crate::commands::decision::{basis_words, released_words};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, wrap};
 use crate::text::Lang;
 use egide_wire::proto::egide::classification::v1::DataCategory;
 
-/// With this many columns and more, what was released stands in the same line.
-const COLUMNS_WIDE: usize = 110;
+/// With this many columns and more, a request stands in one line with what came of it.
+const COLUMNS_WIDE: usize = 140;
+/// Width of the request then.
+const REQUEST_WIDE: usize = 64;
+/// Where a line begins that belongs to the request above it.
+const INDENT: usize = 4;
+
+/// What is no scenario but what all of them stand on.
+const DIRECTORY: &str = "00-directory";
 
 /// Prints the summary and says how it ends.
 pub(crate) fn show(out: &mut Output, outcomes: &[Outcome]) -> Result<Exit, Failure> {
@@ -24,12 +31,12 @@ pub(crate) fn show(out: &mut Output, outcomes: &[Outcome]) -> Result<Exit, Failu
     }
     let lang = out.lang;
     let layout = Layout::of(lang, out.columns());
-    out.line(layout.line("  ", &layout.headings(lang)))?;
+    layout.lines("  ", &layout.headings(lang)).iter().try_for_each(|line| out.line(line))?;
     for outcome in outcomes.iter().filter(|outcome| !outcome.rows.is_empty() || !outcome.differences.is_empty()) {
         show_scenario(out, &layout, outcome)?;
     }
     show_differences(out, outcomes)?;
-    let played = outcomes.iter().filter(|outcome| !outcome.rows.is_empty()).count();
+    let played = outcomes.iter().filter(|outcome| outcome.name != DIRECTORY).count();
     let checks: usize = outcomes.iter().map(|outcome| outcome.checks).sum();
     let places: [(&str, &dyn std::fmt::Display); 3] =
         [("scenarios", &played), ("checks", &checks), ("differences", &differences)];
@@ -38,47 +45,55 @@ pub(crate) fn show(out: &mut Output, outcomes: &[Outcome]) -> Result<Exit, Failu
     Ok(exit)
 }
 
-/// Widths of the columns before the last.
+/// Widths of the columns before the last. Where there is no room for all, a request has a line of its own above them.
 struct Layout {
     request: usize,
     answer: usize,
     basis: usize,
+    columns: usize,
     is_wide: bool,
+}
+
+/// What stands in a line of the summary.
+struct Cells {
+    request: String,
+    expected: String,
+    actual: String,
+    basis: String,
+    released: String,
 }
 
 impl Layout {
     fn of(lang: Lang, columns: usize) -> Self {
-        let is_wide = columns >= COLUMNS_WIDE;
-        let words = [Answer::Permit, Answer::Deny, Answer::Found, Answer::NotFound, Answer::Told, Answer::Refused];
         let headings = ["head.expected", "head.actual"].map(|key| lang.text(key).chars().count());
-        let words = words.map(|answer| answer_word(lang, answer).chars().count());
+        let words = Answer::ALL.map(|answer| answer_word(lang, answer).chars().count());
         let answer = words.into_iter().chain(headings).max().unwrap_or(0);
-        let basis = if is_wide { 22 } else { 20 };
-        let rest = columns.saturating_sub(2 + 2 * (answer + 2) + basis + 2);
-        let request = if is_wide { 34 } else { rest.saturating_sub(2) };
-        Self { request, answer, basis, is_wide }
+        let bases = ["BASIS_KIND_CONSENT", "BASIS_KIND_REPORT_CONSENT", "EXCEPTION_KIND_LEGAL_REQUIREMENT"];
+        let basis = bases.map(|key| lang.text(key).chars().count()).into_iter().max().unwrap_or(0);
+        Self { request: REQUEST_WIDE, answer, basis, columns, is_wide: columns >= COLUMNS_WIDE }
     }
 
-    fn headings(&self, lang: Lang) -> [String; 5] {
+    fn headings(&self, lang: Lang) -> Cells {
         let text = |key| lang.text(key).to_owned();
-        [text("head.request"), text("head.expected"), text("head.actual"), text("head.basis"), text("head.released")]
+        Cells {
+            request: text("head.request"),
+            expected: text("head.expected"),
+            actual: text("head.actual"),
+            basis: text("head.basis"),
+            released: text("head.released"),
+        }
     }
 
-    /// One line, the last column under the others where there is no room beside them.
-    fn line(&self, mark: &str, cells: &[String; 5]) -> String {
-        let [request, expected, actual, basis, released] = cells;
-        let first = format!(
-            "{mark}{}  {}  {}  {}",
-            fit(request, self.request),
-            fit(expected, self.answer),
-            fit(actual, self.answer),
-            fit(basis, self.basis)
-        );
-        match (self.is_wide, released.is_empty()) {
-            (true, _) => format!("{first}  {released}").trim_end().to_owned(),
-            (false, true) => first.trim_end().to_owned(),
-            (false, false) => format!("{}\n      {released}", first.trim_end()),
-        }
+    fn lines(&self, mark: &str, cells: &Cells) -> Vec<String> {
+        let Cells { request, expected, actual, basis, released } = cells;
+        let (expected, actual) = (fit(expected, self.answer), fit(actual, self.answer));
+        let answers = format!("{expected}  {actual}  {}  ", fit(basis, self.basis));
+        let (before, first) = match self.is_wide {
+            true => (None, format!("{mark}{}  {answers}", fit(request, self.request))),
+            false => (Some(format!("{mark}{request}")), format!("{}{answers}", " ".repeat(INDENT))),
+        };
+        let indent = first.chars().count();
+        before.into_iter().chain(wrap(&first, indent, released, self.columns)).collect()
     }
 }
 
@@ -98,22 +113,23 @@ fn show_scenario(out: &mut Output, layout: &Layout, outcome: &Outcome) -> Result
     out.line("")?;
     out.line(format!("{number} {}", outcome.title.in_lang(lang)))?;
     for row in &outcome.rows {
-        let cells = [
-            request_words(lang, row),
-            answer_word(lang, row.expected).to_owned(),
-            answer_word(lang, row.actual).to_owned(),
-            basis_words(lang, &row.bases).join(", "),
-            released_words(lang, &row.mask).join(", "),
-        ];
-        out.line(layout.line(if row.is_as_expected { "✓ " } else { "✗ " }, &cells))?;
+        let cells = Cells {
+            request: request_words(lang, row),
+            expected: answer_word(lang, row.expected).to_owned(),
+            actual: answer_word(lang, row.actual).to_owned(),
+            basis: basis_words(lang, &row.bases).join(", "),
+            released: released_words(lang, &row.mask).join(", "),
+        };
+        let lines = layout.lines(if row.is_as_expected { "✓ " } else { "✗ " }, &cells);
+        lines.iter().try_for_each(|line| out.line(line))?;
     }
     Ok(())
 }
 
 fn request_words(lang: Lang, row: &Row) -> String {
     let what = lang.find(&format!("word.{}", row.what)).unwrap_or(row.what);
-    match &row.recipient {
-        Some(recipient) => format!("{what}: {}", recipient.in_lang(lang)),
+    match &row.about {
+        Some(about) => format!("{what}{}{}", lang.text("word.colon"), about.in_lang(lang)),
         None => what.to_owned(),
     }
 }
@@ -136,10 +152,10 @@ fn show_differences(out: &mut Output, outcomes: &[Outcome]) -> Result<(), Failur
     for outcome in outcomes {
         for difference in &outcome.differences {
             out.line("")?;
-            let line = difference.line;
+            let (line, colon) = (difference.line, lang.text("word.colon"));
             out.line(format!("✗ sample/{}.jsonl:{line}  {}", outcome.name, difference.what))?;
-            out.wrapped("    ", 6, &format!("{}: {}", lang.text("head.expected"), difference.expected))?;
-            out.wrapped("    ", 6, &format!("{}: {}", lang.text("head.actual"), difference.actual))?;
+            out.wrapped("    ", 6, &format!("{}{colon}{}", lang.text("head.expected"), difference.expected))?;
+            out.wrapped("    ", 6, &format!("{}{colon}{}", lang.text("head.actual"), difference.actual))?;
         }
     }
     Ok(())
@@ -149,7 +165,7 @@ fn outcome_json(outcome: &Outcome) -> serde_json::Value {
     let rows = outcome.rows.iter().map(|row| {
         json!({
             "request": row.what,
-            "recipient": row.recipient.as_ref().map(|names| names.en.clone()),
+            "about": row.about.as_ref().map(|names| names.en.clone()),
             "expected": answer_word(Lang::English, row.expected),
             "actual": answer_word(Lang::English, row.actual),
             "basis": sorted(row.bases.iter().map(basis_name)),

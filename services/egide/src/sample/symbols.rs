@@ -48,9 +48,7 @@ impl Symbols {
     pub(crate) fn resolve(&self, value: &Value) -> Result<Value, Unresolved> {
         Ok(match value {
             Value::String(text) => Value::String(self.text(text)?.unwrap_or_else(|| text.clone())),
-            Value::Array(items) => {
-                Value::Array(items.iter().map(|item| self.resolve(item)).collect::<Result<_, _>>()?)
-            }
+            Value::Array(items) => Value::Array(items.iter().map(|item| self.resolve(item)).collect::<Result<_, _>>()?),
             Value::Object(members) => {
                 let members = members.iter().map(|(key, value)| {
                     let key = self.text(key)?.unwrap_or_else(|| key.clone());
@@ -153,10 +151,7 @@ mod tests {
         let one = symbols("a");
         assert_eq!(one.resolve(&json!("@now-2h")).unwrap(), json!("2026-11-18T09:06:40Z"));
         assert_eq!(one.resolve(&json!("@date-30d")).unwrap(), json!("2026-10-19"));
-        assert_eq!(
-            one.resolve(&json!("@sha256:abc")).unwrap(),
-            json!("ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=")
-        );
+        assert_eq!(one.resolve(&json!("@sha256:abc")).unwrap(), json!("ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="));
         assert!(one.resolve(&json!("@now-2 hours")).is_err());
     }
 

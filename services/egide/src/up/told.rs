@@ -55,10 +55,10 @@ pub(crate) fn where_to_look(
 fn commands(global: &Global, outcomes: &[Outcome]) -> Vec<String> {
     let program = std::env::args().next().unwrap_or_else(|| "egide".to_owned());
     let program = quoted(&program);
-    let data = match global.data_given() {
-        Some(data) => format!(" --data {}", quoted(&data.display().to_string())),
-        None => String::new(),
-    };
+    // Whole, so that a command works in whatever folder it is pasted.
+    let data = global.data();
+    let data = data.canonicalize().unwrap_or(data);
+    let data = format!(" --data {}", quoted(&data.display().to_string()));
     let command = |words: &dyn Display| format!("{program} {words}{data}");
     let mut commands = vec![command(&"directory list"), command(&"history")];
     let shown = outcomes.iter().find(|outcome| outcome.name.starts_with(SHOWN) && outcome.differences.is_empty());
@@ -77,7 +77,11 @@ fn commands(global: &Global, outcomes: &[Outcome]) -> Vec<String> {
 /// For a shell.
 fn quoted(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=:@%".contains(letter);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

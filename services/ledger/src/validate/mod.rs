@@ -28,6 +28,8 @@ pub(crate) const STREAMS_MAX: usize = 2;
 pub(crate) const EXPECTATIONS_MAX: usize = 4;
 /// Most bytes of one event's payload, facts and identifying data together.
 pub(crate) const EVENT_BYTES_MAX: usize = 64 * 1024;
+/// The same for what the gate writes: a decision with every reason, a report about many people.
+pub(crate) const GATE_EVENT_BYTES_MAX: usize = 256 * 1024;
 /// Most bytes of one command: sealed, with its envelope, it must fit one block.
 pub(crate) const COMMAND_BYTES_MAX: usize = 512 * 1024;
 /// How far an emitter's clock may be ahead of ours.
@@ -156,8 +158,10 @@ fn payload(event: &NewEvent, described: Option<&Described>, path: &str, now: Tim
         return;
     };
     let path = format!("{path}.{}", described.path);
-    if described.message.encoded_len() > EVENT_BYTES_MAX {
-        check.refuse(path, format!("has more than {EVENT_BYTES_MAX} bytes"));
+    let of_the_gate = matches!(described.class.kind.as_str(), "disclosure.decided" | "disclosure.released");
+    let bytes_max = if of_the_gate { GATE_EVENT_BYTES_MAX } else { EVENT_BYTES_MAX };
+    if described.message.encoded_len() > bytes_max {
+        check.refuse(path, format!("has more than {bytes_max} bytes"));
         return;
     }
     content(payload, described, event, &path, now, check);

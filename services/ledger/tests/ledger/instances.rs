@@ -20,7 +20,14 @@ const CLIENTS: usize = 10;
 /// Appends at the revision it last saw until it is accepted, as whoever decides on a state does.
 async fn append_decided(client: &mut Client, case: &str) -> u64 {
     loop {
-        let request = ReadCaseRequest { case_id: case.to_owned(), from_revision: u64::MAX, ..Default::default() };
+        // Up to where all cases are open: what this ledger has not seen yet, it cannot read.
+        let min_position = u64::try_from(CASES).unwrap();
+        let request = ReadCaseRequest {
+            case_id: case.to_owned(),
+            from_revision: u64::MAX,
+            min_position,
+            ..ReadCaseRequest::default()
+        };
         let revision = client.read_case(request).await.unwrap().into_inner().revision;
         let request = expecting(command(vec![described(case)]), case, revision);
         match append(client, &request).await {

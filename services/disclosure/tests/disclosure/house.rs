@@ -1,0 +1,388 @@
+//! A house with a `nats-server`, a ledger, a disclosure service, two recipients, and small invented cases.
+
+use std::sync::Arc;
+
+use egide_crypto::digest::Fingerprinter;
+use egide_crypto::sign::{KeyRing, Signature, SigningKey, VerifyingKey};
+use egide_crypto::wrap::KeyEncryptionKey;
+use egide_domain::policy::Policy;
+use egide_domain::time::Timestamp;
+use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
+use egide_servicekit::channel::Authenticated;
+use egide_servicekit::clock;
+use egide_servicekit::serve::ServeConfig;
+use egide_testkit::{TestWorld, fresh_id, within};
+use egide_wire::proto::egide::case::v1::case_event::Payload;
+use egide_wire::proto::egide::case::v1::*;
+use egide_wire::proto::egide::classification::v1::DataCategory;
+use egide_wire::proto::egide::directory::v1::directory_event::Payload as Directory;
+use egide_wire::proto::egide::directory::v1::{
+    AgreementRecorded, DirectoryEvent, OrganizationRegistered, RecipientSuspended, SuspensionReason, UnitRegistered,
+};
+use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
+use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
+use egide_wire::proto::egide::disclosure::v1::{
+    AcknowledgeReferralRequest, FetchReferralRequest, FetchReferralResponse, ListReferralsRequest, Referral,
+    ReferralSummary, RequestDisclosureRequest, RequestDisclosureResponse,
+};
+use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
+use egide_wire::proto::egide::ledger::v1::{AppendRequest, Event, NewEvent, new_event};
+use tonic::{Response, Status};
+use zeroize::Zeroizing;
+
+pub(crate) type Ledger = LedgerServiceClient<Authenticated>;
+pub(crate) type Staff = DisclosureServiceClient<Authenticated>;
+pub(crate) type Liaison = ReferralServiceClient<Authenticated>;
+
+const KEY_ENCRYPTION_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const LOG: LogConfig = LogConfig { create: true, max_bytes: 1 << 30, replicas: 1 };
+
+pub(crate) struct House {
+    pub(crate) world: TestWorld,
+    pub(crate) ledger_url: String,
+    pub(crate) url: String,
+    pub(crate) report_key: VerifyingKey,
+    report_document: Zeroizing<Vec<u8>>,
+    key_ring: KeyRing,
+}
+
+impl House {
+    pub(crate) async fn new() -> Self {
+        Self::at(clock::now).await
+    }
+
+    /// A house with this clock.
+    pub(crate) async fn at(now: fn() -> Timestamp) -> Self {
+        let mut world = TestWorld::start().await;
+        let (signing_key, document) = SigningKey::generate().unwrap();
+        let mut key_ring = KeyRing::new();
+        key_ring.insert(signing_key.public_key(), None, None).unwrap();
+        let config = egide_ledger::Config {
+            listen: world.listen(),
+            nats: nats(&world),
+            log: LOG,
+            keys: BucketConfig { create: true, replicas: 1 },
+            projection: world.projection("ledger"),
+            key_encryption_key: KeyEncryptionKey::parse("test".parse().unwrap(), KEY_ENCRYPTION_KEY).unwrap(),
+            signing_key: document,
+            key_ring: key_ring.clone(),
+            verifier: world.identity().verifier(),
+            policy: Arc::new(Policy::embedded().unwrap()),
+            clock: now,
+        };
+        let running = within("a ledger to start", egide_ledger::start(config, world.shutdown())).await.unwrap();
+        let ledger_url = world.keep(running);
+        let (report_key, report_document) = SigningKey::generate().unwrap();
+        let report_key = report_key.public_key();
+        let mut house = Self { world, url: String::new(), ledger_url, report_key, report_document, key_ring };
+        house.url = house.start("disclosure", &house.ledger_url.clone(), now).await;
+        house
+    }
+
+    /// Starts a disclosure service with a projection of this name, on a ledger at this URL.
+    pub(crate) async fn start(&mut self, name: &str, ledger_url: &str, now: fn() -> Timestamp) -> String {
+        let config = egide_disclosure::Config {
+            serve: ServeConfig::new("disclosure", self.world.listen()),
+            nats: nats(&self.world),
+            log: LOG,
+            ledger_keys: self.key_ring.clone(),
+            projection: self.world.projection(name),
+            ledger: self.world.upstream(ledger_url, self.world.identity().service("disclosure")),
+            verifier: self.world.identity().verifier(),
+            report_key: SigningKey::from_pkcs8(&self.report_document).unwrap(),
+            secret: Fingerprinter::new(&[9; 32]),
+            refuse_after: egide_disclosure::REFUSE_AFTER,
+            clock: now,
+        };
+        let started = egide_disclosure::start(config, self.world.shutdown());
+        let running = within("a disclosure service to start", started).await.unwrap();
+        self.world.keep(running)
+    }
+
+    fn ledger(&self, service: &str, account: &str, role: &str) -> Ledger {
+        let credentials = self.world.identity().person(service, account, &[role], None);
+        LedgerServiceClient::new(self.world.upstream(&self.ledger_url, credentials).as_service())
+    }
+
+    pub(crate) fn desk(&self) -> Ledger {
+        self.ledger("case-desk", "amelie.roy", "responder")
+    }
+
+    pub(crate) fn supervisor(&self) -> Ledger {
+        self.ledger("case-desk", "marc.gagnon", "supervisor")
+    }
+
+    /// The gate, for a responder.
+    pub(crate) fn staff(&self) -> Staff {
+        self.staff_at(&self.url)
+    }
+
+    pub(crate) fn staff_at(&self, url: &str) -> Staff {
+        let credentials = self.world.identity().person("cli", "amelie.roy", &["responder"], None);
+        DisclosureServiceClient::new(self.world.upstream(url, credentials).as_service())
+    }
+
+    /// A liaison of a unit.
+    pub(crate) fn liaison(&self, unit: &str) -> Liaison {
+        let credentials = self.world.identity().person("cli", "k.tremblay", &["liaison"], Some(unit));
+        ReferralServiceClient::new(self.world.upstream(&self.url, credentials).as_service())
+    }
+
+    /// Everything in the log, verified by a reader of its own.
+    pub(crate) async fn log(&self) -> Vec<Event> {
+        let connection = Connection::open(&nats(&self.world)).await.unwrap();
+        let log = EventLog::open(connection, LogConfig { create: false, ..LOG }, self.key_ring.clone()).await.unwrap();
+        let last = log.last_number().await.unwrap();
+        let mut follower = log.follow(log.genesis());
+        let mut events = Vec::new();
+        while follower.head().number() < last {
+            let block = within("a block", follower.next()).await.unwrap();
+            events.extend(block.events().map(|(_, _, event)| event.clone()));
+        }
+        events
+    }
+
+    /// How many events of a kind are in the log.
+    pub(crate) async fn count(&self, kind: &str) -> usize {
+        self.log().await.iter().filter(|event| event.kind == kind).count()
+    }
+
+    /// A police unit that investigates, with an agreement about everything; its id, and its organisation's.
+    pub(crate) async fn police(&self) -> Recipient {
+        self.recipient(RecipientKind::InvestigatingAgency, &[Purpose::Investigation], Language::English).await
+    }
+
+    /// A shelter that reads French.
+    pub(crate) async fn shelter(&self) -> Recipient {
+        self.recipient(RecipientKind::SupportService, &[Purpose::SupportService], Language::French).await
+    }
+
+    async fn recipient(&self, kind: RecipientKind, purposes: &[Purpose], language: Language) -> Recipient {
+        let recipient = Recipient { organization: fresh_id(), unit: fresh_id() };
+        let purposes: Vec<i32> = purposes.iter().map(|purpose| (*purpose).into()).collect();
+        let events = vec![
+            Directory::OrganizationRegistered(OrganizationRegistered {
+                organization_id: recipient.organization.clone(),
+                name_en: "Example Organization".into(),
+                name_fr: "Organisme Exemple".into(),
+                kind: kind.into(),
+                verified: true,
+                national: true,
+                language: language.into(),
+                ..OrganizationRegistered::default()
+            }),
+            Directory::UnitRegistered(UnitRegistered {
+                unit_id: recipient.unit.clone(),
+                organization_id: recipient.organization.clone(),
+                name_en: "Example Unit".into(),
+                name_fr: "Unité Exemple".into(),
+                kind: kind.into(),
+                purposes: purposes.clone(),
+                national: true,
+                callback_number: "+1-613-555-0100".into(),
+                ..UnitRegistered::default()
+            }),
+            Directory::AgreementRecorded(AgreementRecorded {
+                agreement_id: fresh_id(),
+                organization_id: recipient.organization.clone(),
+                purposes,
+                categories: (1..=9).collect(),
+                ..AgreementRecorded::default()
+            }),
+        ];
+        self.directory(&recipient.organization, events).await;
+        recipient
+    }
+
+    pub(crate) async fn suspend(&self, recipient: &Recipient) {
+        let suspended = RecipientSuspended {
+            organization_id: recipient.organization.clone(),
+            unit_id: recipient.unit.clone(),
+            reason: SuspensionReason::Misuse.into(),
+        };
+        self.directory(&recipient.organization, vec![Directory::RecipientSuspended(suspended)]).await;
+    }
+
+    async fn directory(&self, organization: &str, payloads: Vec<Directory>) {
+        let event = |payload| NewEvent {
+            stream_id: organization.to_owned(),
+            payload: Some(new_event::Payload::DirectoryEvent(DirectoryEvent { payload: Some(payload) })),
+            ..NewEvent::default()
+        };
+        let mut client = self.ledger("directory", "dana.okafor", "partnership_specialist");
+        let events = payloads.into_iter().map(event).collect();
+        let request = AppendRequest { command_id: fresh_id(), events, ..AppendRequest::default() };
+        client.append(request).await.unwrap();
+    }
+
+    /// A case with a potential victim who called, and a suspect.
+    pub(crate) async fn case(&self) -> Case {
+        let case = Case { case: fresh_id(), victim: fresh_id(), suspect: fresh_id() };
+        let payloads = vec![
+            Payload::CaseOpened(CaseOpened {
+                channel: Channel::Phone.into(),
+                language: Language::Other.into(),
+                language_tag: "tl".into(),
+                jurisdiction: Jurisdiction::On.into(),
+                ..CaseOpened::default()
+            }),
+            Payload::PersonIdentified(PersonIdentified {
+                subject_id: case.victim.clone(),
+                roles: vec![PersonRole::PotentialVictim.into(), PersonRole::Caller.into()],
+                given_names: "Maya".into(),
+                family_name: "Testcase".into(),
+                ..PersonIdentified::default()
+            }),
+            Payload::PersonIdentified(PersonIdentified {
+                subject_id: case.suspect.clone(),
+                roles: vec![PersonRole::Suspect.into()],
+                given_names: "Rex".into(),
+                ..PersonIdentified::default()
+            }),
+            Payload::WhereaboutsRecorded(WhereaboutsRecorded {
+                subject_id: case.victim.clone(),
+                jurisdiction: Jurisdiction::On.into(),
+                city: "Sudbury".into(),
+                street: "12 Example Street".into(),
+                ..WhereaboutsRecorded::default()
+            }),
+            Payload::SituationRecorded(SituationRecorded {
+                subject_id: case.victim.clone(),
+                exploitation: vec![TypeOfExploitation::ForcedLabour.into()],
+                ..SituationRecorded::default()
+            }),
+            Payload::HealthRecorded(HealthRecorded {
+                subject_id: case.victim.clone(),
+                conditions: vec!["back pain".into()],
+                ..HealthRecorded::default()
+            }),
+            Payload::TriageAssessed(TriageAssessed { level: TriageLevel::NotUrgent.into() }),
+        ];
+        self.emit(&case.case, payloads).await;
+        case
+    }
+
+    pub(crate) async fn emit(&self, case: &str, payloads: Vec<Payload>) {
+        let event = |payload| NewEvent {
+            stream_id: case.to_owned(),
+            payload: Some(new_event::Payload::CaseEvent(CaseEvent { payload: Some(payload) })),
+            ..NewEvent::default()
+        };
+        let events = payloads.into_iter().map(event).collect();
+        let request = AppendRequest { command_id: fresh_id(), events, ..AppendRequest::default() };
+        self.desk().append(request).await.unwrap();
+    }
+
+    /// Standing consent of the potential victim, for one unit.
+    pub(crate) async fn consent(&self, case: &Case, recipient: &Recipient, categories: &[DataCategory]) -> String {
+        let given = consent(case, recipient, categories);
+        let consent_id = given.consent_id.clone();
+        self.emit(&case.case, vec![Payload::ConsentGiven(given)]).await;
+        consent_id
+    }
+
+    pub(crate) async fn withdraw(&self, case: &Case, consent_id: &str) {
+        let withdrawn = ConsentWithdrawn {
+            consent_id: consent_id.to_owned(),
+            subject_id: case.victim.clone(),
+            categories: Vec::new(),
+        };
+        self.emit(&case.case, vec![Payload::ConsentWithdrawn(withdrawn)]).await;
+    }
+
+    /// A released referral to the police about identity, whereabouts and situation; its id.
+    pub(crate) async fn released(&self, case: &Case, recipient: &Recipient) -> String {
+        let response = self.staff().request_disclosure(asking(case, recipient)).await.unwrap().into_inner();
+        let decision = response.decision.unwrap();
+        assert!(decision.decided.unwrap().outcome() == Outcome::Permit);
+        decision.referral_id
+    }
+
+    pub(crate) async fn fetch(&self, unit: &str, referral_id: &str) -> Result<Response<FetchReferralResponse>, Status> {
+        self.liaison(unit).fetch_referral(fetching(referral_id)).await
+    }
+
+    pub(crate) async fn list(&self, unit: &str) -> Vec<ReferralSummary> {
+        self.liaison(unit).list_referrals(ListReferralsRequest::default()).await.unwrap().into_inner().referrals
+    }
+
+    /// Checks digest and signature; the report as JSON.
+    pub(crate) fn verified(&self, referral: &Referral) -> serde_json::Value {
+        assert_eq!(egide_crypto::digest::sha256(&referral.report).as_bytes().as_slice(), referral.report_digest);
+        let signature = Signature::try_from(referral.signature.as_slice()).unwrap();
+        self.report_key.verify("egide/report/v1", &referral.report, &signature).unwrap();
+        assert_eq!(referral.key_id, self.report_key.key_id().to_string());
+        serde_json::from_slice(&referral.report).unwrap()
+    }
+}
+
+fn nats(world: &TestWorld) -> ConnectionConfig {
+    let nats = world.nats();
+    ConnectionConfig::new(nats.url()).with_user(nats.user(), nats.password())
+}
+
+pub(crate) struct Recipient {
+    pub(crate) organization: String,
+    pub(crate) unit: String,
+}
+
+pub(crate) struct Case {
+    pub(crate) case: String,
+    pub(crate) victim: String,
+    pub(crate) suspect: String,
+}
+
+pub(crate) const USUAL: [DataCategory; 3] =
+    [DataCategory::Identity, DataCategory::Whereabouts, DataCategory::Situation];
+
+pub(crate) fn consent(case: &Case, recipient: &Recipient, categories: &[DataCategory]) -> ConsentGiven {
+    ConsentGiven {
+        consent_id: fresh_id(),
+        subject_id: case.victim.clone(),
+        kind: ConsentKind::DataSubject.into(),
+        grantor: GrantorKind::Self_.into(),
+        recipient: Some(RecipientScope { scope: Some(recipient_scope::Scope::UnitId(recipient.unit.clone())) }),
+        purposes: vec![Purpose::Investigation.into(), Purpose::SupportService.into()],
+        permitted: categories.iter().map(|category| (*category).into()).collect(),
+        expiry: Some(consent_given::Expiry::Unlimited(true)),
+        standing: true,
+        method: ConsentMethod::Spoken.into(),
+        wording_version: "spoken-en/3".into(),
+        wording_digest: vec![7; 32],
+        language: Language::English.into(),
+        speaking_freely: Answer::Yes.into(),
+        understood: Answer::Yes.into(),
+        policy_version: "2026-11".into(),
+        ..ConsentGiven::default()
+    }
+}
+
+/// The police ask about identity, whereabouts, situation and health; nobody consents to the last.
+pub(crate) fn asking(case: &Case, recipient: &Recipient) -> RequestDisclosureRequest {
+    let mut categories: Vec<i32> = USUAL.iter().map(|category| (*category).into()).collect();
+    categories.push(DataCategory::Health.into());
+    RequestDisclosureRequest {
+        command_id: fresh_id(),
+        case_id: case.case.clone(),
+        unit_id: recipient.unit.clone(),
+        purpose: Purpose::Investigation.into(),
+        categories,
+        ..RequestDisclosureRequest::default()
+    }
+}
+
+pub(crate) fn fetching(referral_id: &str) -> FetchReferralRequest {
+    FetchReferralRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() }
+}
+
+pub(crate) fn acknowledging(referral_id: &str) -> AcknowledgeReferralRequest {
+    AcknowledgeReferralRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() }
+}
+
+pub(crate) fn decided(response: &RequestDisclosureResponse) -> &DisclosureDecided {
+    response.decision.as_ref().unwrap().decided.as_ref().unwrap()
+}
+
+pub(crate) fn has_reason(decided: &DisclosureDecided, code: ReasonCode) -> bool {
+    decided.reasons.iter().any(|reason| reason.code() == code)
+}

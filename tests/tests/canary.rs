@@ -1,0 +1,662 @@
+//! Every identifying text of a run is a random marker. Afterwards no marker stands in any byte of the NATS store, the
+//! projections, the logs, the metrics, or any answer, but those of the ledger to entitled staff and of the disclosure
+//! service to the entitled recipient, where only what was consented to stands.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+use egide_testkit::fresh_id;
+use egide_tests::case::{Unit, command};
+use egide_tests::log::{Entry, Facts};
+use egide_tests::marking::{Marker, Markers, identifying_text_fields};
+use egide_tests::raw::Answer;
+use egide_tests::who::{self, Who};
+use egide_tests::{Role, World, events, watch};
+use egide_wire::classification::{DataCategory, SealUnder, events as kinds, is_sealed};
+use egide_wire::descriptors::to_dynamic;
+use egide_wire::proto::egide::audit::v1::{
+    AccessEvent, AccessReason, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
+};
+use egide_wire::proto::egide::case::v1::case_event::Payload;
+use egide_wire::proto::egide::case::v1::{
+    AgeAssessed, AgeBand, AgeMethod, CaseClosed, CaseClosure, CaseEvent, CaseOpened, CaseReopened, Channel, ConsentGiven, DeliveryChannel,
+    DisclosedOutsideSystem, ExceptionAsserted, ExceptionGround, ExceptionKind, ExceptionLifted, Instrument,
+    InstrumentKind, Jurisdiction, LiftReason, Outcome, PersonRole, Purpose, RecallReason, RecipientKind,
+    ReferralRecalled, ReviewOutcome, TriageLevel,
+};
+use egide_wire::proto::egide::directory::v1::{DirectoryEvent, GetOrganizationRequest, ListOrganizationsRequest};
+use egide_wire::proto::egide::disclosure::v1::{
+    AcknowledgeReferralRequest, DeliverReferralRequest, DeliverReferralResponse, FetchReferralRequest,
+    FetchReferralResponse, GetDecisionRequest, ListDecisionsRequest, ListReferralsRequest, Referral,
+    RequestDisclosureRequest, RequestDisclosureResponse, WatchReferralsRequest,
+};
+use egide_wire::proto::egide::ledger::v1::{
+    AppendRequest, OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
+};
+use prost::{Message, Name};
+use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
+use tonic::Code;
+use tonic::metadata::MetadataMap;
+
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+/// How long a stream is listened to: what stands already comes at once.
+const LISTEN_FOR: Duration = Duration::from_millis(500);
+/// Made by the services while they release; no emitter can put a marker there.
+const MADE_BY_SERVICES: [&str; 3] = [
+    "egide.case.v1.ReferralReleased.report",
+    "egide.case.v1.ReferralReleased.signature",
+    "egide.case.v1.ReferralReleased.commitment_salt",
+];
+
+const LEDGER: &str = "egide.ledger.v1.LedgerService";
+const DISCLOSURE: &str = "egide.disclosure.v1.DisclosureService";
+const REFERRALS: &str = "egide.disclosure.v1.ReferralService";
+const AUDIT: &str = "egide.audit.v1.AuditService";
+const DIRECTORY: &str = "egide.directory.v1.DirectoryService";
+
+/// Which markers an answer may hold.
+#[derive(Clone, PartialEq, Eq)]
+enum May {
+    Nothing,
+    /// Entitled staff opened the case.
+    Everything,
+    /// The entitled recipient, or staff who tell it, got a referral to this unit (its UUID).
+    Referral(String),
+}
+
+/// One answer, kept.
+struct Heard {
+    method: String,
+    may: May,
+    bytes: Vec<u8>,
+}
+
+/// What was consented to for one unit, as a rule over markers.
+struct Permitted {
+    unit: String,
+    person: String,
+    categories: BTreeSet<i32>,
+    suspect: String,
+}
+
+impl Permitted {
+    /// The person's own data in these categories; everything about a suspect counts as one category.
+    fn covers(&self, marker: &Marker) -> bool {
+        let about = |person: &String| marker.subject_id.as_ref() == Some(person);
+        let own = about(&self.person) && self.categories.contains(&(marker.category as i32));
+        let suspect = about(&self.suspect) && self.categories.contains(&DataCategory::Suspects.into());
+        !marker.match_only && (own || suspect)
+    }
+}
+
+struct Run {
+    world: World,
+    markers: Mutex<Markers>,
+    heard: Mutex<Vec<Heard>>,
+    case: String,
+    victim: String,
+    suspect: String,
+    friend: String,
+    tip: String,
+}
+
+fn bytes_of<M: Message>(request: &M) -> Bytes {
+    request.encode_to_vec().into()
+}
+
+fn read<M: Message + Default>(answer: &Answer) -> M {
+    assert_eq!(answer.code, Code::Ok, "{}", answer.message);
+    M::decode(answer.messages.first().expect("a message").clone()).expect("the message decodes")
+}
+
+impl Run {
+    async fn start() -> Self {
+        let [case, victim, suspect, friend, tip] = [(); 5].map(|()| fresh_id());
+        let world = World::start().await;
+        let (markers, heard) = (Mutex::default(), Mutex::default());
+        Self { world, markers, heard, case, victim, suspect, friend, tip }
+    }
+
+    fn role(service: &str) -> Role {
+        match service {
+            LEDGER => Role::Ledger,
+            DISCLOSURE | REFERRALS => Role::Disclosure,
+            AUDIT => Role::Audit,
+            _ => Role::Directory,
+        }
+    }
+
+    /// Calls a method and keeps every byte of the answer.
+    async fn call(&self, service: &str, method: &str, headers: &MetadataMap, body: Bytes, may: May) -> Answer {
+        let path = format!("/{service}/{method}");
+        let bound = if method.starts_with("Watch") { LISTEN_FOR } else { ANSWERED_WITHIN };
+        let answer = self.world.call(Self::role(service), &path, headers, body, bound).await;
+        assert!(!matches!(answer.code, Code::Internal | Code::Unknown | Code::Cancelled), "{path}: {}", answer.message);
+        self.heard.lock().unwrap().push(Heard { method: method.to_owned(), may, bytes: answer.bytes.clone() });
+        answer
+    }
+
+    async fn ask<M: Message + Name>(&self, service: &str, method: &str, who: &Who, request: &M) -> Answer {
+        self.call(service, method, &self.world.metadata(who), bytes_of(request), May::Nothing).await
+    }
+
+    fn mark(&self, payload: Payload) -> Payload {
+        let marked = self.markers.lock().unwrap().mark(&CaseEvent { payload: Some(payload) });
+        marked.payload.expect("the payload it had")
+    }
+
+    fn stray(&self, name: &str) -> String {
+        self.markers.lock().unwrap().stray(name)
+    }
+
+    /// Appends these events, every identifying text in them a marker.
+    async fn append(&self, who: &Who, payloads: Vec<Payload>) -> Answer {
+        let marked = payloads.into_iter().map(|payload| self.mark(payload)).collect();
+        let answer = self.ask(LEDGER, "Append", who, &command(&self.case, marked)).await;
+        assert_eq!(answer.code, Code::Ok, "{}", answer.message);
+        answer
+    }
+
+    async fn open_the_case(&self) {
+        let opened = CaseOpened {
+            channel: Channel::Phone.into(),
+            language: 1,
+            interpreter_present: true,
+            jurisdiction: Jurisdiction::Bc.into(),
+            ..CaseOpened::default()
+        };
+        let (victim, suspect, friend) = (&self.victim, &self.suspect, &self.friend);
+        // A number is no marker; that it is sealed all the same is seen in the log.
+        let age = AgeAssessed {
+            subject_id: victim.clone(),
+            band: AgeBand::From19.into(),
+            method: AgeMethod::SelfReported.into(),
+            age_years: 27,
+        };
+        let people = [
+            Payload::CaseOpened(opened),
+            events::person(victim, &[PersonRole::PotentialVictim, PersonRole::Caller], "", ""),
+            events::person(suspect, &[PersonRole::Suspect], "", ""),
+            events::person(friend, &[PersonRole::ThirdParty], "", ""),
+            events::tip(&self.tip, Channel::Phone, victim),
+            Payload::AgeAssessed(age),
+        ];
+        self.append(&who::responder(), people.into()).await;
+        let told = [
+            events::contact(victim, ""),
+            events::whereabouts(victim, Jurisdiction::Bc, ""),
+            events::situation(victim),
+            events::immigration(victim),
+            events::health(victim, ""),
+            events::finances(victim, ""),
+            events::suspect(suspect, ""),
+            events::narrative(&[victim, suspect], ""),
+            events::triage(TriageLevel::NotUrgent),
+        ];
+        self.append(&who::responder(), told.into()).await;
+        let review = events::review(&self.tip, ReviewOutcome::Report);
+        self.append(&who::supervisor(), vec![review]).await;
+    }
+
+    async fn consent(&self, unit: &Unit<'_>, permitted: &[DataCategory]) -> (String, Permitted) {
+        let consent = events::consent(&self.victim, &unit.id, unit.purpose, permitted);
+        let consent = ConsentGiven { interpreter_present: true, ..consent };
+        let id = consent.consent_id.clone();
+        self.append(&who::responder(), vec![Payload::ConsentGiven(consent)]).await;
+        let permitted = Permitted {
+            unit: unit.id.clone(),
+            person: self.victim.clone(),
+            categories: permitted.iter().map(|category| i32::from(*category)).collect(),
+            suspect: self.suspect.clone(),
+        };
+        (id, permitted)
+    }
+
+    async fn assert_exceptions(&self, police: &Unit<'_>) {
+        let danger = events::exception(ExceptionKind::ImminentDanger, &self.victim, ExceptionGround::Violence);
+        let id = danger.exception_id.clone();
+        self.append(&who::supervisor(), vec![Payload::ExceptionAsserted(danger)]).await;
+        self.append(&who::other_supervisor(), vec![events::confirmation(&id)]).await;
+        let lifted = ExceptionLifted { exception_id: id, reason: LiftReason::DangerPassed.into() };
+        self.append(&who::supervisor(), vec![Payload::ExceptionLifted(lifted)]).await;
+        let instrument = Instrument {
+            kind: InstrumentKind::ProductionOrder.into(),
+            issuer: "Superior Court at Rivermouth".to_owned(),
+            issued_on: "2026-11-02".to_owned(),
+            return_at: Some(prost_types::Timestamp { seconds: 2_000_000_000, nanos: 0 }),
+            scope: vec![DataCategory::Situation.into()],
+            unit_id: police.id.clone(),
+            document_digest: vec![7; 32],
+            ..Instrument::default()
+        };
+        let order = ExceptionAsserted {
+            instrument: Some(instrument),
+            ..events::exception(ExceptionKind::LegalRequirement, &self.victim, ExceptionGround::Instrument)
+        };
+        self.append(&who::supervisor(), vec![Payload::ExceptionAsserted(order)]).await;
+    }
+
+    async fn request(&self, unit: &Unit<'_>, categories: &[DataCategory]) -> RequestDisclosureResponse {
+        let request = RequestDisclosureRequest {
+            command_id: fresh_id(),
+            case_id: self.case.clone(),
+            unit_id: unit.id.clone(),
+            purpose: unit.purpose.into(),
+            categories: categories.iter().copied().map(Into::into).collect(),
+            ..RequestDisclosureRequest::default()
+        };
+        read(&self.ask(DISCLOSURE, "RequestDisclosure", &who::supervisor(), &request).await)
+    }
+
+    /// The recipient's own part: list, watch, fetch, acknowledge.
+    async fn receive(&self, unit: &Unit<'_>, referral_id: &str) -> Referral {
+        let (liaison, referral_id) = (unit.liaison(), referral_id.to_owned());
+        self.ask(REFERRALS, "ListReferrals", &liaison, &ListReferralsRequest::default()).await;
+        self.ask(REFERRALS, "WatchReferrals", &liaison, &WatchReferralsRequest {}).await;
+        let fetch = FetchReferralRequest { command_id: fresh_id(), referral_id: referral_id.clone() };
+        let headers = self.world.metadata(&liaison);
+        let may = May::Referral(unit.id.clone());
+        let answer = self.call(REFERRALS, "FetchReferral", &headers, bytes_of(&fetch), may).await;
+        let acknowledge = AcknowledgeReferralRequest { command_id: fresh_id(), referral_id };
+        self.ask(REFERRALS, "AcknowledgeReferral", &liaison, &acknowledge).await;
+        read::<FetchReferralResponse>(&answer).referral.expect("the referral")
+    }
+
+    /// Staff who tell a referral by voice.
+    async fn tell(&self, unit: &Unit<'_>, referral_id: &str) -> String {
+        let deliver = DeliverReferralRequest {
+            command_id: fresh_id(),
+            referral_id: referral_id.to_owned(),
+            channel: DeliveryChannel::Voice.into(),
+            received_by: "desk 4".to_owned(),
+            spoken: Vec::new(),
+        };
+        let headers = self.world.metadata(&who::supervisor());
+        let may = May::Referral(unit.id.clone());
+        let answer = self.call(DISCLOSURE, "DeliverReferral", &headers, bytes_of(&deliver), may).await;
+        read::<DeliverReferralResponse>(&answer).script
+    }
+
+    /// Everything that can be looked at afterwards, by those who may.
+    async fn look(&self, decision_id: &str, organization_id: &str) {
+        let reason = AccessReason::WorkingTheCase.into();
+        let (case_id, decision_id) = (self.case.clone(), decision_id.to_owned());
+        let read_case = ReadCaseRequest { case_id: case_id.clone(), page_size: 500, reason, ..ReadCaseRequest::default() };
+        let sealed = self.ask(LEDGER, "ReadCase", &who::supervisor(), &read_case).await;
+        assert_eq!(sealed.code, Code::Ok);
+        let watch = WatchCaseRequest { case_id: case_id.clone(), from_revision: 1 };
+        let watched = self.ask(LEDGER, "WatchCase", &who::service("case-desk"), &watch).await;
+        assert!(watched.messages.len() > 20, "{} events were watched", watched.messages.len());
+        let open = ReadCaseRequest { open: true, ..read_case };
+        let headers = self.world.metadata(&who::supervisor());
+        let opened = self.call(LEDGER, "ReadCase", &headers, bytes_of(&open), May::Everything).await;
+        assert_eq!(opened.code, Code::Ok);
+
+        let get = GetDecisionRequest { decision_id: decision_id.clone(), reason };
+        self.ask(DISCLOSURE, "GetDecision", &who::supervisor(), &get).await;
+        let list = ListDecisionsRequest { case_id: case_id.clone(), reason, ..ListDecisionsRequest::default() };
+        self.ask(DISCLOSURE, "ListDecisions", &who::supervisor(), &list).await;
+        let filter = DisclosureFilter { case_id: case_id.clone(), ..DisclosureFilter::default() };
+        let list = ListDisclosuresRequest { filter: Some(filter), reason, ..ListDisclosuresRequest::default() };
+        let history = self.ask(AUDIT, "ListDisclosures", &who::compliance(), &list).await;
+        assert!(history.bytes.len() > 500, "the history is not empty");
+        let get = GetDisclosureRequest { disclosure_id: decision_id, reason };
+        self.ask(AUDIT, "GetDisclosure", &who::compliance(), &get).await;
+        let subject_id = self.victim.clone();
+        let account = AccountForPersonRequest { case_id, subject_id, reason, ..AccountForPersonRequest::default() };
+        let account = self.ask(AUDIT, "AccountForPerson", &who::compliance(), &account).await;
+        assert!(account.bytes.len() > 500, "the account is not empty");
+        let get = GetOrganizationRequest { organization_id: organization_id.to_owned() };
+        self.ask(DIRECTORY, "GetOrganization", &who::compliance(), &get).await;
+        self.ask(DIRECTORY, "ListOrganizations", &who::compliance(), &ListOrganizationsRequest::default()).await;
+    }
+
+    /// The rest of a case's life.
+    async fn wind_up(&self, unit: &Unit<'_>, referral_id: &str, consent_id: &str) {
+        let withdrawal = events::withdrawal(&self.victim, consent_id);
+        let refusal = events::refusal(&self.victim, &unit.id, &[DataCategory::Health]);
+        let outside = DisclosedOutsideSystem {
+            disclosure_id: fresh_id(),
+            unit_id: unit.id.clone(),
+            subject_ids: vec![self.victim.clone()],
+            categories: vec![DataCategory::Situation.into()],
+            channel: DeliveryChannel::Voice.into(),
+            ..DisclosedOutsideSystem::default()
+        };
+        let recalled =
+            ReferralRecalled { referral_id: referral_id.to_owned(), reason: RecallReason::ConsentWithdrawn.into() };
+        let payloads = vec![
+            Payload::ConsentWithdrawn(withdrawal),
+            Payload::ConsentRefused(refusal),
+            Payload::DisclosedOutsideSystem(outside),
+            Payload::ReferralRecalled(recalled),
+            Payload::CaseClosed(CaseClosed { closure: CaseClosure::Closed.into() }),
+            Payload::CaseReopened(CaseReopened {}),
+        ];
+        self.append(&who::responder(), payloads).await;
+    }
+}
+
+// ---- what must be refused, with markers in it -----------------------------------------------------------------------
+
+impl Run {
+    async fn refuse(&self, code: Code, service: &str, method: &str, who: &Who, body: Bytes) {
+        let answer = self.call(service, method, &self.world.metadata(who), body, May::Nothing).await;
+        assert_eq!(answer.code, code, "{method}: {}", answer.message);
+    }
+
+    async fn refuse_append(&self, code: Code, who: &Who, request: &AppendRequest) {
+        self.refuse(code, LEDGER, "Append", who, bytes_of(request)).await;
+    }
+
+    /// Commands that are wrong in every way there is, each full of markers.
+    async fn bad_commands(&self) {
+        let (responder, contact) = (who::responder(), |run: &Self| run.mark(events::contact(&run.victim, "")));
+        let good = || command(&self.case, vec![contact(self)]);
+        let of = |payload| command(&self.case, vec![payload]);
+        let nobody = fresh_id();
+
+        let bad = AppendRequest { command_id: self.stray("command_id"), ..good() };
+        self.refuse_append(Code::InvalidArgument, &responder, &bad).await;
+        let bad = command(&self.stray("stream_id"), vec![contact(self)]);
+        self.refuse_append(Code::InvalidArgument, &responder, &bad).await;
+        let mut bad = good();
+        bad.events[0].event_id = self.stray("event_id");
+        self.refuse_append(Code::InvalidArgument, &responder, &bad).await;
+        let bad = of(self.mark(events::contact(&self.stray("subject_id"), "")));
+        self.refuse_append(Code::InvalidArgument, &responder, &bad).await;
+        let bad = of(events::contact(&self.victim, &self.stray("no telephone number")));
+        self.refuse_append(Code::InvalidArgument, &responder, &bad).await;
+        let bad = of(events::health(&self.victim, &format!("{}\u{7}", self.stray("control character"))));
+        self.refuse_append(Code::InvalidArgument, &responder, &bad).await;
+        let bad = of(events::health(&self.victim, &self.stray("too long").repeat(40)));
+        self.refuse_append(Code::InvalidArgument, &responder, &bad).await;
+        let long = self.stray("too large").repeat(4_000);
+        self.refuse_append(Code::InvalidArgument, &responder, &of(events::narrative(&[&self.victim], &long))).await;
+        let mut bad = good();
+        bad.events[0].occurred_at = Some(prost_types::Timestamp { seconds: 4_000_000_000, nanos: 0 });
+        self.refuse_append(Code::InvalidArgument, &responder, &bad).await;
+
+        // Nobody of this case; a case that is not there; a consent from a web form.
+        let bad = of(self.mark(events::contact(&nobody, "")));
+        self.refuse_append(Code::FailedPrecondition, &responder, &bad).await;
+        self.refuse_append(Code::FailedPrecondition, &responder, &command(&nobody, vec![contact(self)])).await;
+        let consent = events::consent(&self.victim, &nobody, Purpose::Investigation, &[DataCategory::Health]);
+        let consent = self.mark(Payload::ConsentGiven(ConsentGiven { interpreter_present: true, ..consent }));
+        self.refuse_append(Code::PermissionDenied, &who::web_form(), &of(consent)).await;
+
+        // Another command under an id that is used, and a case that has moved.
+        let first = good();
+        self.refuse_append(Code::Ok, &responder, &first).await;
+        self.refuse_append(Code::Ok, &responder, &first).await;
+        let other = AppendRequest { command_id: first.command_id, ..good() };
+        self.refuse_append(Code::AlreadyExists, &responder, &other).await;
+        let mut stale = good();
+        let stream_id = self.case.clone();
+        stale.expected = vec![egide_wire::proto::egide::ledger::v1::StreamExpectation { stream_id, revision: 1 }];
+        self.refuse_append(Code::Aborted, &responder, &stale).await;
+
+        // Not the contract's: a field nobody knows, and no protobuf at all.
+        let mut body = good().encode_to_vec();
+        let marker = self.stray("unknown field");
+        prost::encoding::string::encode(999, &marker, &mut body);
+        self.refuse(Code::InvalidArgument, LEDGER, "Append", &responder, body.into()).await;
+        let body = self.stray("no protobuf").into_bytes();
+        self.refuse(Code::InvalidArgument, LEDGER, "Append", &responder, body.into()).await;
+    }
+
+    /// Every text field of every other request that takes one.
+    async fn bad_questions(&self, unit: &Unit<'_>, referral_id: &str) {
+        let (supervisor, compliance, liaison) = (who::supervisor(), who::compliance(), unit.liaison());
+        let reason = AccessReason::WorkingTheCase.into();
+        let invalid = Code::InvalidArgument;
+        let read = ReadCaseRequest { case_id: self.stray("case_id"), reason, ..ReadCaseRequest::default() };
+        self.refuse(invalid, LEDGER, "ReadCase", &supervisor, bytes_of(&read)).await;
+        let watch = WatchCaseRequest { case_id: self.stray("case_id"), from_revision: 1 };
+        self.refuse(invalid, LEDGER, "WatchCase", &who::service("case-desk"), bytes_of(&watch)).await;
+        let request = RequestDisclosureRequest {
+            command_id: self.stray("command_id"),
+            case_id: self.stray("case_id"),
+            unit_id: self.stray("unit_id"),
+            subject_ids: vec![self.stray("subject_ids")],
+            supplementary_to: self.stray("supplementary_to"),
+            ..RequestDisclosureRequest::default()
+        };
+        self.refuse(invalid, DISCLOSURE, "RequestDisclosure", &supervisor, bytes_of(&request)).await;
+        let deliver = DeliverReferralRequest {
+            command_id: self.stray("command_id"),
+            referral_id: referral_id.to_owned(),
+            channel: DeliveryChannel::Voice.into(),
+            received_by: format!("{}\u{0}", self.stray("received_by")),
+            spoken: Vec::new(),
+        };
+        self.refuse(invalid, DISCLOSURE, "DeliverReferral", &supervisor, bytes_of(&deliver)).await;
+        let get = GetDecisionRequest { decision_id: self.stray("decision_id"), reason };
+        self.refuse(invalid, DISCLOSURE, "GetDecision", &supervisor, bytes_of(&get)).await;
+        let (case_id, page_token) = (self.case.clone(), self.stray("page_token"));
+        let list = ListDecisionsRequest { case_id, page_token, reason, ..ListDecisionsRequest::default() };
+        self.refuse(invalid, DISCLOSURE, "ListDecisions", &supervisor, bytes_of(&list)).await;
+        let list = ListReferralsRequest { page_token: self.stray("page_token"), page_size: 0 };
+        self.refuse(invalid, REFERRALS, "ListReferrals", &liaison, bytes_of(&list)).await;
+        let fetch = FetchReferralRequest { command_id: fresh_id(), referral_id: self.stray("referral_id") };
+        self.refuse(invalid, REFERRALS, "FetchReferral", &liaison, bytes_of(&fetch)).await;
+        let list = ListDisclosuresRequest { page_token: self.stray("page_token"), reason, ..Default::default() };
+        self.refuse(invalid, AUDIT, "ListDisclosures", &compliance, bytes_of(&list)).await;
+        let get = GetDisclosureRequest { disclosure_id: self.stray("disclosure_id"), reason };
+        self.refuse(invalid, AUDIT, "GetDisclosure", &compliance, bytes_of(&get)).await;
+        let (case_id, subject_id) = (self.case.clone(), self.stray("subject_id"));
+        let account = AccountForPersonRequest { case_id, subject_id, reason, ..AccountForPersonRequest::default() };
+        self.refuse(invalid, AUDIT, "AccountForPerson", &compliance, bytes_of(&account)).await;
+        let get = GetOrganizationRequest { organization_id: self.stray("organization_id") };
+        self.refuse(invalid, DIRECTORY, "GetOrganization", &compliance, bytes_of(&get)).await;
+    }
+
+    /// Markers where callers say who they are and what they call.
+    async fn bad_headers(&self) {
+        let mut headers = MetadataMap::new();
+        headers.insert("authorization", format!("Bearer {}", self.stray("a token")).parse().unwrap());
+        self.call(LEDGER, "Append", &headers, Bytes::new(), May::Nothing).await;
+        let mut headers = self.world.metadata(&who::responder());
+        headers.insert("egide-person", self.stray("a person's token").parse().unwrap());
+        headers.insert("x-note", self.stray("a header").parse().unwrap());
+        self.call(LEDGER, "ReadCase", &headers, Bytes::new(), May::Nothing).await;
+        let headers = self.world.metadata(&who::responder());
+        let method = self.stray("a method");
+        let service = format!("egide.ledger.v1.{}", self.stray("a service"));
+        for (service, method) in [(LEDGER, method.as_str()), (&service, "Append")] {
+            let path = format!("/{service}/{method}");
+            let answer = self.world.call(Role::Ledger, &path, &headers, Bytes::new(), ANSWERED_WITHIN).await;
+            self.heard.lock().unwrap().push(Heard { method: path.clone(), may: May::Nothing, bytes: answer.bytes });
+        }
+    }
+
+    /// Those who are not entitled ask for what is there.
+    async fn strangers(&self, unit: &Unit<'_>, other: &Unit<'_>, referral_id: &str, position: u64) {
+        let fetch = FetchReferralRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() };
+        self.refuse(Code::NotFound, REFERRALS, "FetchReferral", &other.liaison(), bytes_of(&fetch)).await;
+        self.refuse(Code::PermissionDenied, REFERRALS, "FetchReferral", &who::supervisor(), bytes_of(&fetch)).await;
+        let open = OpenForPermitRequest { position };
+        self.refuse(Code::PermissionDenied, LEDGER, "OpenForPermit", &who::supervisor(), bytes_of(&open)).await;
+        let deliver = OpenForDeliveryRequest { position };
+        self.refuse(Code::PermissionDenied, LEDGER, "OpenForDelivery", &unit.liaison(), bytes_of(&deliver)).await;
+        let case_id = self.case.clone();
+        let read = ReadCaseRequest { case_id, open: true, reason: 1, ..ReadCaseRequest::default() };
+        for who in [unit.liaison(), who::specialist(), who::web_form(), who::service("audit")] {
+            self.refuse(Code::PermissionDenied, LEDGER, "ReadCase", &who, bytes_of(&read)).await;
+        }
+    }
+}
+
+// ---- what must hold -------------------------------------------------------------------------------------------------
+
+impl Run {
+    /// The answers hold what they may, and those that may hold something do.
+    fn check_answers(&self, permitted: &[Permitted]) {
+        let markers = self.markers.lock().unwrap();
+        let (needles, heard) = (markers.needles(), self.heard.lock().unwrap());
+        let by_name: BTreeMap<&str, &Marker> = markers.all().iter().map(|marker| (marker.name.as_str(), marker)).collect();
+        for answer in heard.iter() {
+            let found = needles.names(&answer.bytes);
+            match &answer.may {
+                May::Nothing => assert!(found.is_empty(), "{} answers {found:?}", answer.method),
+                May::Everything => {
+                    let shown: BTreeSet<&str> = found.iter().map(|name| by_name[name.as_str()].field.as_str()).collect();
+                    let missing: Vec<_> =
+                        all_markable().into_iter().filter(|field| !shown.contains(field.as_str())).collect();
+                    assert!(missing.is_empty(), "entitled staff do not see {missing:?}: were they recorded at all?");
+                }
+                May::Referral(unit) => {
+                    let rule = permitted.iter().find(|permitted| permitted.unit == *unit).expect("a rule");
+                    let made_here = |name: &&String| name.starts_with("report of");
+                    let beyond: Vec<_> = found
+                        .iter()
+                        .filter(|name| !made_here(name) && !rule.covers(by_name[name.as_str()]))
+                        .collect();
+                    assert!(beyond.is_empty(), "{} carries off {beyond:?}", answer.method);
+                    let categories: BTreeSet<i32> =
+                        found.iter().filter(|name| !made_here(name)).map(|name| by_name[name.as_str()].category as i32).collect();
+                    assert!(!categories.is_empty(), "{} holds nothing that was consented to", answer.method);
+                }
+            }
+        }
+    }
+
+    /// No identifying field stands among the facts, and every kind that can be sealed was.
+    fn check_log(&self, log: &[Entry]) {
+        let mut sealed = BTreeSet::new();
+        for entry in log {
+            let facts = match &entry.facts {
+                Facts::Case(payload) => to_dynamic(&CaseEvent { payload: Some(payload.clone()) }),
+                Facts::Directory(payload) => to_dynamic(&DirectoryEvent { payload: Some(payload.clone()) }),
+                Facts::Access(payload) => to_dynamic(&AccessEvent { payload: Some(payload.clone()) }),
+            };
+            assert_no_identifying_field(&facts.unwrap());
+            if !entry.event.sealed.is_empty() {
+                sealed.insert(entry.kind().to_owned());
+            }
+        }
+        let sealable = kinds().filter(|(_, class)| class.seal_under() != SealUnder::Unspecified);
+        let sealable: BTreeSet<String> = sealable.map(|(_, class)| class.kind.clone()).collect();
+        assert_eq!(sealed, sealable, "every kind that identifies is part of this run");
+    }
+
+    /// A report is sealed as it was delivered: nothing that only it holds stands elsewhere.
+    fn keep_report(&self, name: &str, referral: &Referral) {
+        let report: serde_json::Value = serde_json::from_slice(&referral.report).expect("a report is JSON");
+        let salt = report["salt"].as_str().expect("a report has a salt").as_bytes().to_vec();
+        let mut markers = self.markers.lock().unwrap();
+        markers.stray_bytes(&format!("report of {name}, salt"), salt);
+        markers.stray_bytes(&format!("report of {name}, signature"), referral.signature.clone());
+    }
+}
+
+fn all_markable() -> BTreeSet<String> {
+    let mut fields = identifying_text_fields();
+    fields.retain(|field| !MADE_BY_SERVICES.contains(&field.as_str()));
+    fields
+}
+
+fn assert_no_identifying_field(message: &DynamicMessage) {
+    for (field, value) in message.fields() {
+        if !field.parent_message().package_name().starts_with("egide.") {
+            continue;
+        }
+        assert!(!is_sealed(&field), "{} stands among the facts", field.full_name());
+        let items = value.as_list().unwrap_or(std::slice::from_ref(value));
+        items.iter().filter_map(Value::as_message).for_each(assert_no_identifying_field);
+    }
+}
+
+#[tokio::test]
+async fn no_identifying_text_is_anywhere_but_with_those_entitled_to_it() {
+    use DataCategory::{Contact, Finances, Health, Identity, Immigration, Situation, Suspects, Whereabouts};
+    let run = Run::start().await;
+    let police = run.world.police().register().await;
+    let shelter = run.world.shelter().register().await;
+    let unverified =
+        run.world.recipient(RecipientKind::InvestigatingAgency, &[Purpose::Investigation]).unverified().register().await;
+    run.open_the_case().await;
+    let (consent, for_police) = run.consent(&police, &[Situation, Whereabouts, Suspects]).await;
+    let (_, for_shelter) = run.consent(&shelter, &[Identity, Contact, Health, Immigration]).await;
+    run.assert_exceptions(&police).await;
+
+    let wanted = [Identity, Contact, Whereabouts, Situation, Health, Immigration, Finances, Suspects];
+    let denied = run.request(&unverified, &wanted).await.decision.unwrap();
+    assert!(denied.decided.unwrap().outcome() == Outcome::Deny);
+    let to_police = run.request(&police, &wanted).await.decision.unwrap();
+    let to_shelter = run.request(&shelter, &wanted).await.decision.unwrap();
+    let report = run.receive(&police, &to_police.referral_id).await;
+    run.keep_report("the police", &report);
+    let script = run.tell(&shelter, &to_shelter.referral_id).await;
+    assert!(!script.is_empty());
+    let report = run.receive(&shelter, &to_shelter.referral_id).await;
+    run.keep_report("the shelter", &report);
+
+    run.bad_commands().await;
+    run.bad_questions(&police, &to_police.referral_id).await;
+    run.bad_headers().await;
+    run.strangers(&police, &shelter, &to_police.referral_id, to_police.position).await;
+    run.wind_up(&police, &to_police.referral_id, &consent).await;
+    let fetch = FetchReferralRequest { command_id: fresh_id(), referral_id: to_police.referral_id };
+    run.refuse(Code::NotFound, REFERRALS, "FetchReferral", &police.liaison(), bytes_of(&fetch)).await;
+    let decision_id = to_police.decided.unwrap().decision_id;
+    run.look(&decision_id, &police.organization_id).await;
+
+    run.check_answers(&[for_police, for_shelter]);
+    run.check_log(&run.world.walk().await);
+    let needles = run.markers.lock().unwrap().needles();
+    assert_eq!(needles.find(watch::metrics_page().as_bytes()), [], "in the metrics");
+    drop((police, shelter, unverified));
+    run.world
+        .stop(|data| {
+            let (found, read) = needles.find_below(data);
+            assert!(found.is_empty(), "{found:#?}");
+            assert!(read > 100_000, "only {read} bytes were searched");
+            for part in ["nats/store", "projections/ledger", "projections/disclosure", "projections/audit", "logs"] {
+                assert!(!egide_tests::needles::files_below(&data.join(part)).is_empty(), "{part} is not there");
+            }
+        })
+        .await;
+    assert_eq!(watch::panics(), 0);
+}
+
+/// The search finds what is there: a marker in a field that does not identify goes through the whole system in clear.
+#[tokio::test]
+async fn a_marker_that_is_planted_is_found_in_every_place_that_is_searched() {
+    let run = Run::start().await;
+    let police = run.world.police().register().await;
+    run.open_the_case().await;
+    let planted = run.stray("planted");
+    let consent = events::consent(&run.victim, &police.id, Purpose::Investigation, &[DataCategory::Situation]);
+    let consent = ConsentGiven { wording_version: planted.clone(), interpreter_present: true, ..consent };
+    run.append(&who::responder(), vec![Payload::ConsentGiven(consent)]).await;
+    let case_id = run.case.clone();
+    let read = ReadCaseRequest { case_id, page_size: 500, reason: 1, ..ReadCaseRequest::default() };
+    let answer = run.ask(LEDGER, "ReadCase", &who::supervisor(), &read).await;
+    let line = planted.clone();
+    run.world.on_a_service_thread(move || tracing::info!(target: "egide_planted", line, "planted")).await;
+    metrics::counter!("egide_planted", "label" => planted).increment(1);
+
+    let needles = run.markers.lock().unwrap().needles();
+    assert_eq!(needles.names(&answer.bytes).len(), 1, "in an answer");
+    assert_eq!(needles.names(watch::metrics_page().as_bytes()).len(), 1, "in the metrics");
+    drop(police);
+    run.world
+        .stop(|data| {
+            let (found, _) = needles.find_below(data);
+            for part in ["nats/store/jetstream", "projections/ledger", "logs/egide.jsonl"] {
+                let place = data.join(part);
+                assert!(found.iter().any(|(path, _)| path.starts_with(&place)), "not found in {part}: {found:?}");
+            }
+        })
+        .await;
+}
