@@ -27,12 +27,17 @@ use egide_tests::{Plan, Role, World, events, who};
 use egide_wire::classification::DataCategory;
 use egide_wire::convert::{self, recorded_case_event, recorded_directory_event};
 use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
-use egide_wire::proto::egide::audit::v1::{AccessReason, AccessScope, ListDisclosuresRequest};
+use egide_wire::proto::egide::audit::v1::{
+    AccessReason, AccessScope, AccountForPersonRequest, GetDisclosureRequest, ListDisclosuresRequest,
+};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
-    ConsentWithdrawn, DisclosureDecided, Outcome, RecallReason, ReferralRecalled, SituationRecorded,
+    ConsentWithdrawn, DisclosureDecided, MaskLevel, Outcome, RecallReason, ReferralDelivered, ReferralRecalled,
+    SituationRecorded,
 };
-use egide_wire::proto::egide::disclosure::v1::FetchReferralRequest;
+use egide_wire::proto::egide::disclosure::v1::{
+    FetchReferralRequest, GetDecisionRequest, ListDecisionsRequest, ListReferralsRequest,
+};
 use egide_wire::proto::egide::ledger::v1::recorded_event::Payload as Recorded;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, OpenForPermitRequest, OpenState, ReadCaseRequest};
 use egide_wire::refusal::not_found_outside;
@@ -102,7 +107,16 @@ async fn p02_a_decision_is_committed_at_the_revision_it_was_made_on_or_not_at_al
     let before = case.release(&police, SITUATION).await;
     let delivered = case.release(&police, SITUATION).await;
     police.fetch(&delivered).await.expect("delivered before the withdrawal");
+    let known = world.walk().await.iter().find_map(|entry| delivery_in(&case, entry)).expect("a delivery");
     case.withdraw(&consent).await;
+    let gate = who::service("disclosure");
+    let forged = |case_revision| {
+        let delivered = ReferralDelivered { delivery_id: fresh_id(), case_revision, ..known.clone() };
+        vec![Payload::ReferralDelivered(delivered)]
+    };
+    let revision = case.read(&gate, false).await.unwrap().revision;
+    let stale = case.append_at(&gate, revision, forged(known.case_revision)).await;
+    assert_eq!(stale.unwrap_err().code(), Code::FailedPrecondition, "decided before the withdrawal, not even by the gate");
     assert_eq!(police.fetch(&before).await.unwrap_err().code(), Code::NotFound, "withdrawn before its delivery");
     assert_eq!(police.fetch(&delivered).await.unwrap_err().code(), Code::NotFound, "no second look either");
 
@@ -112,6 +126,9 @@ async fn p02_a_decision_is_committed_at_the_revision_it_was_made_on_or_not_at_al
     let fresh = case.release(&police, SITUATION).await;
     police.suspend().await;
     assert_eq!(police.fetch(&fresh).await.unwrap_err().code(), Code::NotFound, "suspended before its delivery");
+    let revision = case.read(&gate, false).await.unwrap().revision;
+    let stale = case.append_at(&gate, revision, forged(revision)).await;
+    assert_eq!(stale.unwrap_err().code(), Code::Aborted, "decided before the suspension, not even by the gate");
 
     let mut withdrawn = false;
     for entry in world.walk().await {
@@ -123,6 +140,10 @@ async fn p02_a_decision_is_committed_at_the_revision_it_was_made_on_or_not_at_al
     }
     assert!(withdrawn);
     world.stop(|_| {}).await;
+}
+
+fn delivery_in(case: &Case<'_>, entry: &egide_tests::log::Entry) -> Option<ReferralDelivered> {
+    if let Some(Payload::ReferralDelivered(delivered)) = entry.of_case(&case.id) { Some(delivered.clone()) } else { None }
 }
 
 /// Fails without `StrictDecoder` (unknown fields), without the access layer's default, and without the gate's look at
@@ -162,7 +183,7 @@ async fn p03_what_is_unknown_or_failing_narrows_withholds_or_refuses() {
     assert_eq!(answer.code, Code::Unauthenticated);
     let path = "/egide.ledger.v1.LedgerService/Purge";
     let answer = world.call(Role::Ledger, path, &metadata, Vec::new().into(), Duration::from_secs(10)).await;
-    assert_ne!(answer.code, Code::Ok, "a method nobody has listed is nobody's");
+    assert_eq!(answer.code, Code::PermissionDenied, "a method nobody has listed is nobody's");
     world.stop(|_| {}).await;
 }
 
@@ -170,30 +191,37 @@ async fn p03_what_is_unknown_or_failing_narrows_withholds_or_refuses() {
 #[tokio::test]
 async fn p04_masks_only_narrow() {
     let world = World::start().await;
-    let bounded = [DataCategory::Situation, DataCategory::Whereabouts, DataCategory::Identity];
+    let bounded = [DataCategory::Situation, DataCategory::Whereabouts, DataCategory::Identity, DataCategory::Health];
     let police = world.police().agreeing_on(&bounded).register().await;
     let case = world.case().victim().triaged().open().await;
-    let consent = case.consent(&police, &[DataCategory::Situation, DataCategory::Identity, DataCategory::Contact]).await;
+    case.append(&who::responder(), vec![events::health(&case.victim, "a Wrenfoot fracture")]).await.unwrap();
+    let given = [DataCategory::Situation, DataCategory::Identity, DataCategory::Contact, DataCategory::Health];
+    let consent = case.consent(&police, &given).await;
     let categories = |decided: &DisclosureDecided| -> BTreeSet<i32> {
         decided.mask.iter().map(|entry| entry.category).collect()
     };
     let wide = case.request(&police, &EVERYTHING).await.unwrap();
-    let wide = categories(decided_of(&wide));
-    let expected = BTreeSet::from([DataCategory::Situation as i32, DataCategory::Identity as i32]);
-    assert_eq!(wide, expected, "requested ∩ basis ∩ agreement");
+    let wide = decided_of(&wide);
+    let expected = [DataCategory::Situation, DataCategory::Identity, DataCategory::Health].map(i32::from);
+    assert_eq!(categories(wide), BTreeSet::from(expected), "requested ∩ basis ∩ agreement");
+    for entry in &wide.mask {
+        let most = if entry.category() == DataCategory::Health { MaskLevel::FactsOnly } else { MaskLevel::Whole };
+        assert_eq!(entry.level(), most, "∩ purpose: of health an investigation gets facts only");
+    }
     let narrow = case.request(&police, &[DataCategory::Identity]).await.unwrap();
-    assert!(categories(decided_of(&narrow)).is_subset(&wide));
+    assert_eq!(categories(decided_of(&narrow)), BTreeSet::from([DataCategory::Identity.into()]), "what is requested");
     let part = ConsentWithdrawn {
         categories: vec![DataCategory::Identity.into()],
         ..events::withdrawal(&case.victim, &consent)
     };
     case.append(&who::responder(), vec![Payload::ConsentWithdrawn(part)]).await.unwrap();
     let after = case.request(&police, &EVERYTHING).await.unwrap();
-    assert_eq!(categories(decided_of(&after)), BTreeSet::from([DataCategory::Situation as i32]));
+    let left = [DataCategory::Situation, DataCategory::Health].map(i32::from);
+    assert_eq!(categories(decided_of(&after)), BTreeSet::from(left));
     let report = police.fetch(&after.decision.unwrap().referral_id).await.unwrap();
     let report = String::from_utf8(report.report).unwrap();
-    for withheld in ["Quillfeather", "555-0142", "Lanternfish"] {
-        assert!(!report.contains(withheld), "{withheld} is in no mask");
+    for withheld in ["Quillfeather", "555-0142", "Lanternfish", "Wrenfoot"] {
+        assert!(!report.contains(withheld), "{withheld} is in no mask, or beyond its level");
     }
     world.stop(|_| {}).await;
 }
@@ -296,6 +324,8 @@ fn replay(
     let now = convert::timestamp(recorded.decided_at.as_ref().unwrap()).unwrap();
     let decision = decide(facts, &request, recipient.as_ref(), policy, now);
     let decision_id: DecisionId = recorded.decision_id.parse().unwrap();
+    let (mask, bases) = convert::decided_from(recorded).unwrap();
+    assert!(mask == decision.mask && bases == decision.bases, "decision {decision_id} records another mask or other bases");
     let mut again = convert::decided(decision_id, &request, &decision);
     // What the domain does not know is taken over; everything else must come out the same, byte for byte.
     again.policy_digest.clone_from(&recorded.policy_digest);
@@ -379,7 +409,7 @@ async fn p09_a_forged_block_halts_every_reader() {
     let last = log.last_number().await.unwrap();
     let genuine = log.read(last).await.unwrap().expect("the last block");
     let client = async_nats::ConnectOptions::with_user_and_password(user, password).connect(&url).await.unwrap();
-    // The newest block once more, with one event's id changed and its hash made to fit: only the signature does not.
+    // The newest block once more, as the next of the chain and with its hash made to fit: only the signature does not.
     let mut signed =
         egide_wire::proto::egide::ledger::v1::SignedBlock::decode(genuine.bytes.clone()).expect("a signed block");
     let mut block = egide_wire::proto::egide::ledger::v1::Block::decode(signed.block.as_slice()).unwrap();
@@ -457,13 +487,21 @@ async fn p11_acknowledged_means_durable_and_nothing_is_doubled() {
     let commands: Vec<AppendRequest> =
         (0..40).map(|_| case::command(&case.id, vec![events::situation(&case.victim)])).collect();
     let mut positions = BTreeMap::new();
-    for (index, command) in commands.iter().enumerate() {
-        let answer = world.append(&who::responder(), command.clone()).await.expect("acknowledged");
-        positions.insert(command.command_id.clone(), case::position(&answer));
-        if index == 20 {
-            world.crash_nats().await;
+    let halfway = tokio::sync::Notify::new();
+    let appending = async {
+        for (index, command) in commands.iter().enumerate() {
+            let answer = world.append(&who::responder(), command.clone()).await.expect("acknowledged");
+            positions.insert(command.command_id.clone(), case::position(&answer));
+            if index == 20 {
+                halfway.notify_one();
+            }
         }
-    }
+    };
+    let crashing = async {
+        halfway.notified().await;
+        world.crash_nats().await;
+    };
+    tokio::join!(appending, crashing);
     world.stop_role(Role::Ledger).await;
     world.start_role(Role::Ledger).await;
     for command in &commands {
@@ -497,17 +535,36 @@ async fn p12_looking_is_recorded_before_the_answer() {
         let of_scope = |facts: &Facts| matches!(facts, Facts::Access(Access::AccessRecorded(access)) if access.scope() == scope);
         log.iter().filter(|entry| of_scope(&entry.facts)).count()
     };
+    let denied = case.request(&police, &[DataCategory::Health]).await.unwrap();
+    let (decision_id, reason) = (decided_of(&denied).decision_id.clone(), i32::from(AccessReason::Audit));
+    let history = ListDisclosuresRequest { reason, ..ListDisclosuresRequest::default() };
+    let one = GetDisclosureRequest { disclosure_id: decision_id.clone(), reason };
+    let (case_id, subject_id) = (case.id.clone(), case.victim.clone());
+    let account =
+        AccountForPersonRequest { case_id, subject_id, reason, ..AccountForPersonRequest::default() };
+    let decisions = ListDecisionsRequest { case_id: case.id.clone(), reason, ..ListDecisionsRequest::default() };
+    let decision = GetDecisionRequest { decision_id, reason };
+    let (mut audit, mut desk) = (world.audit(&who::compliance()), world.disclosure(&who::supervisor()));
+
     case.read(&who::supervisor(), true).await.unwrap();
     case.read(&who::responder(), false).await.unwrap();
     police.list().await.unwrap();
-    let audit = world.audit(&who::compliance());
-    let request = ListDisclosuresRequest { reason: AccessReason::Audit.into(), ..ListDisclosuresRequest::default() };
-    audit.clone().list_disclosures(request).await.unwrap();
+    audit.list_disclosures(history.clone()).await.unwrap();
+    audit.get_disclosure(one.clone()).await.unwrap();
+    audit.account_for_person(account.clone()).await.unwrap();
+    desk.list_decisions(decisions.clone()).await.unwrap();
+    desk.get_decision(decision.clone()).await.unwrap();
     let log = world.walk().await;
-    for scope in
-        [AccessScope::CaseOpened, AccessScope::CaseFacts, AccessScope::ReferralList, AccessScope::History]
-    {
-        assert_eq!(looks(&log, scope), 1, "{}", scope.as_str_name());
+    let expected = [
+        (AccessScope::CaseOpened, 1),
+        (AccessScope::CaseFacts, 1),
+        (AccessScope::ReferralList, 1),
+        (AccessScope::History, 2),
+        (AccessScope::Account, 1),
+        (AccessScope::Decisions, 2),
+    ];
+    for (scope, count) in expected {
+        assert_eq!(looks(&log, scope), count, "{}", scope.as_str_name());
     }
     let opened = log.iter().find(|entry| matches!(&entry.facts, Facts::Access(_))).unwrap();
     let actor = opened.event.actor.as_ref().unwrap();
@@ -524,7 +581,15 @@ async fn p12_looking_is_recorded_before_the_answer() {
     assert_eq!(world.walk().await.len(), log.len(), "what was refused was not answered, and is no look");
 
     world.stop_role(Role::Ledger).await;
-    let request = ListDisclosuresRequest { reason: AccessReason::Audit.into(), ..ListDisclosuresRequest::default() };
-    let unrecorded = world.audit(&who::compliance()).list_disclosures(request).await;
-    assert!(unrecorded.is_err(), "what cannot be recorded is not answered");
+    let unrecorded = [
+        audit.list_disclosures(history).await.map(drop),
+        audit.get_disclosure(one).await.map(drop),
+        audit.account_for_person(account).await.map(drop),
+        desk.list_decisions(decisions).await.map(drop),
+        desk.get_decision(decision).await.map(drop),
+        world.referrals(&police.liaison()).list_referrals(ListReferralsRequest::default()).await.map(drop),
+    ];
+    for answer in unrecorded {
+        assert_eq!(answer.unwrap_err().code(), Code::Unavailable, "what cannot be recorded is not answered");
+    }
 }

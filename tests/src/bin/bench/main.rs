@@ -1,0 +1,85 @@
+//! What it costs: durable appends, disclosures and rebuilding, each beside the bare thing below it in the same run.
+//!
+//! *In scope*: figures on the machine it runs on, with one `nats-server` that flushes before it acknowledges, every role and
+//! every client in one process. *Out of scope*: clusters, and figures of other systems (`tests/peers`).
+//!
+//! Prints a table, and writes `summary.json` into the folder given as the argument. `EGIDE_BENCH_PERCENT` makes everything
+//! smaller (100 when absent).
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark stops at the first surprise, and its output is a table"
+)]
+
+mod appends;
+mod disclosures;
+mod figures;
+mod jetstream;
+mod rebuild;
+
+use std::path::{Path, PathBuf};
+
+use egide_tests::world::ONE_OF_EACH;
+use egide_tests::{Plan, World};
+use tracing::level_filters::LevelFilter;
+
+use crate::figures::Figures;
+
+/// Each figure is the median of so many runs.
+const RUNS: usize = 3;
+/// Clients that append at the same time.
+const CLIENTS: [usize; 3] = [1, 8, 64];
+
+/// How large everything is, in percent.
+fn percent() -> usize {
+    std::env::var("EGIDE_BENCH_PERCENT")
+        .map_or(100, |text| text.parse().expect("EGIDE_BENCH_PERCENT is a whole number of percent"))
+}
+
+/// So many, or as many as the percentage leaves, and never none.
+fn scaled(count: usize) -> usize {
+    (count * percent() / 100).max(1)
+}
+
+fn main() {
+    let folder = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("target/bench"), PathBuf::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let figures = runtime.block_on(measure());
+    println!("{}", figures.table());
+    write(&folder, &figures.json());
+}
+
+async fn measure() -> Figures {
+    let plan = Plan { roles: &ONE_OF_EACH, level: LevelFilter::WARN, ..Plan::default() };
+    let world = World::with(plan).await;
+    let mut figures = Figures::default();
+    for run in 1..=RUNS {
+        for clients in CLIENTS {
+            say(&format!("run {run} of {RUNS}: appends, {clients} at a time"));
+            appends::measure(&world, clients, &mut figures).await;
+        }
+        say(&format!("run {run} of {RUNS}: disclosures"));
+        disclosures::measure(&world, &mut figures).await;
+    }
+    for run in 1..=RUNS {
+        say(&format!("run {run} of {RUNS}: rebuilding"));
+        rebuild::measure(&world, &mut figures).await;
+    }
+    world.stop(|_| {}).await;
+    figures
+}
+
+/// What is under way, on standard error: standard output is the table's.
+fn say(what: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "  {what}").ok();
+}
+
+fn write(folder: &Path, json: &str) {
+    std::fs::create_dir_all(folder).expect("a folder for the summary");
+    let path = folder.join("summary.json");
+    std::fs::write(&path, json).expect("room for the summary");
+    println!("written to {}", path.display());
+}
