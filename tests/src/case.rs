@@ -10,7 +10,7 @@ use egide_wire::proto::egide::case::v1::{
     AgeBand, CaseEvent, Channel, ConsentGiven, Jurisdiction, Outcome, PersonRole, Purpose, RecipientKind, TriageLevel,
 };
 use egide_wire::proto::egide::directory::v1::{
-    AgreementRecorded, OrganizationRegistered, RecordAgreementRequest, RecipientSuspended, RegisterOrganizationRequest,
+    AgreementRecorded, OrganizationRegistered, RecipientSuspended, RecordAgreementRequest, RegisterOrganizationRequest,
     RegisterUnitRequest, SuspendRecipientRequest, SuspensionReason, UnitRegistered,
 };
 use egide_wire::proto::egide::disclosure::v1::{
@@ -284,10 +284,8 @@ impl Case<'_> {
             reason: AccessReason::WorkingTheCase.into(),
             ..ReadCaseRequest::default()
         };
-        patiently(|| async {
-            self.world.ledger(who).read_case(request.clone()).await.map(tonic::Response::into_inner)
-        })
-        .await
+        patiently(|| async { self.world.ledger(who).read_case(request.clone()).await.map(tonic::Response::into_inner) })
+            .await
     }
 }
 

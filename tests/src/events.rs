@@ -63,10 +63,8 @@ pub fn age(subject_id: &str, band: AgeBand) -> Payload {
 /// A telephone number, and that no voice mail is safe.
 #[must_use]
 pub fn contact(subject_id: &str, phone: &str) -> Payload {
-    let safe_contact = SafeContact {
-        permission: ContactPermission::UnderRules.into(),
-        rules: vec![ApproachRule::NoVoiceMail.into()],
-    };
+    let safe_contact =
+        SafeContact { permission: ContactPermission::UnderRules.into(), rules: vec![ApproachRule::NoVoiceMail.into()] };
     Payload::ContactRecorded(ContactRecorded {
         subject_id: subject_id.to_owned(),
         phones: vec![phone.to_owned()],

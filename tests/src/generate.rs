@@ -177,10 +177,13 @@ impl Generator<'_> {
 
     fn text(&mut self, field: &FieldDescriptor) -> String {
         let name = field.name();
-        let is_id = name.ends_with("_id") || name.ends_with("_ids") || matches!(name, "supersedes" | "supplementary_to");
+        let is_id =
+            name.ends_with("_id") || name.ends_with("_ids") || matches!(name, "supersedes" | "supplementary_to");
         let of_its_own = name == "command_id" || name == "event_id" || self.known.ids.is_empty();
-        if is_id && self.dice.percent(85) {
-            return if of_its_own { self.fresh_id() } else { self.dice.pick(&self.known.ids).clone() };
+        if is_id && self.dice.percent(90) {
+            // Something that is there, or might have been.
+            let known = !of_its_own && self.dice.percent(70);
+            return if known { self.dice.pick(&self.known.ids).clone() } else { self.fresh_id() };
         }
         match self.dice.below(12) {
             0 => String::new(),

@@ -24,7 +24,6 @@
 //! A `World` runs its services on a runtime of its own, so that their log lines and panics are told from the test's.
 //! Everything here panics when it cannot do its work.
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::string_slice,

@@ -14,6 +14,7 @@ use prost::Message as _;
 const BATCH: usize = 256;
 
 /// The facts of an event.
+#[expect(clippy::large_enum_variant, reason = "tests hold a few thousand of them, and match on them everywhere")]
 #[derive(Clone, PartialEq)]
 pub enum Facts {
     /// Of a case.

@@ -193,7 +193,8 @@ impl Markers {
         let tag = u8::try_from(field.number() << 3 | 2).expect("a small field number");
         let wire = codes.iter().flat_map(|code| [&[tag, 2], code.as_bytes()].concat()).collect();
         let quoted: Vec<String> = codes.iter().map(|code| format!("\"{code}\"")).collect();
-        let texts = vec![wire, quoted.join(",").into_bytes(), quoted.join(", ").into_bytes(), codes.concat().into_bytes()];
+        let texts =
+            vec![wire, quoted.join(",").into_bytes(), quoted.join(", ").into_bytes(), codes.concat().into_bytes()];
         self.keep_of(field, subject_id, texts);
         message.set_field(field, Value::List(codes.into_iter().map(Value::String).collect()));
     }
@@ -214,7 +215,14 @@ impl Markers {
         self.keep(field.full_name(), subject_id, class.category(), class.match_only, texts);
     }
 
-    fn keep(&mut self, field: &str, subject_id: Option<&str>, category: DataCategory, match_only: bool, texts: Vec<Vec<u8>>) {
+    fn keep(
+        &mut self,
+        field: &str,
+        subject_id: Option<&str>,
+        category: DataCategory,
+        match_only: bool,
+        texts: Vec<Vec<u8>>,
+    ) {
         let name = format!("{field}#{}", self.all.len());
         let (field, subject_id) = (field.to_owned(), subject_id.map(str::to_owned));
         self.all.push(Marker { name, field, subject_id, category, match_only, texts });
@@ -237,7 +245,8 @@ fn letters() -> String {
 pub fn identifying_text_fields() -> BTreeSet<String> {
     let umbrella = egide_wire::descriptors::of::<CaseEvent>();
     let (mut fields, mut seen) = (BTreeSet::new(), BTreeSet::new());
-    let mut open: Vec<MessageDescriptor> = umbrella.fields().filter_map(|field| field.kind().as_message().cloned()).collect();
+    let mut open: Vec<MessageDescriptor> =
+        umbrella.fields().filter_map(|field| field.kind().as_message().cloned()).collect();
     while let Some(message) = open.pop() {
         if !message.package_name().starts_with("egide.") || !seen.insert(message.full_name().to_owned()) {
             continue;

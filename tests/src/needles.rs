@@ -147,7 +147,8 @@ fn place(window: &[u8]) -> usize {
 }
 
 fn spellings(marker: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
-    let swapped = |byte: u8| if byte.is_ascii_lowercase() { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
+    let swapped =
+        |byte: u8| if byte.is_ascii_lowercase() { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
     let cases: [(&'static str, Vec<u8>); 4] = [
         ("as it is", marker.to_vec()),
         ("in lower case", marker.to_ascii_lowercase()),

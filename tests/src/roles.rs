@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::random::random_bytes;
@@ -11,9 +12,13 @@ use egide_domain::policy::Policy;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::serve::{Running, ServeConfig};
-use egide_testkit::TestWorld;
+use egide_testkit::{PATIENCE, TestWorld};
+use tokio::time::{Instant, sleep};
 
 use crate::world::Plan;
+
+/// Why a role did not start; each has an error of its own.
+type NotStarted = Box<dyn std::error::Error + Send + Sync>;
 
 /// Room for the log: more than any test fills.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
@@ -98,8 +103,28 @@ impl Roles {
         EventLog::open(connection, log_config(false), self.ring.clone()).await.expect("the log")
     }
 
-    /// Starts one role; all but the ledgers need the URL of one.
+    /// Starts one role; all but the ledgers need the URL of one. One that stopped just now may hold its projection for a
+    /// moment longer, which is waited for.
     pub(crate) async fn start(&self, kit: &TestWorld, role: Role, listen: SocketAddr, ledger: &str) -> Running {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.try_start(kit, role, listen, ledger).await {
+                Ok(running) => return running,
+                Err(error) if error.to_string().contains("are in use") && Instant::now() < end => {
+                    sleep(Duration::from_millis(5)).await;
+                }
+                Err(error) => panic!("{} does not start: {error}", role.name()),
+            }
+        }
+    }
+
+    async fn try_start(
+        &self,
+        kit: &TestWorld,
+        role: Role,
+        listen: SocketAddr,
+        ledger: &str,
+    ) -> Result<Running, NotStarted> {
         match role {
             Role::Ledger => self.ledger(kit, 0, listen).await,
             Role::SecondLedger => self.ledger(kit, 1, listen).await,
@@ -109,7 +134,7 @@ impl Roles {
         }
     }
 
-    async fn ledger(&self, kit: &TestWorld, number: usize, listen: SocketAddr) -> Running {
+    async fn ledger(&self, kit: &TestWorld, number: usize, listen: SocketAddr) -> Result<Running, NotStarted> {
         let role = if number == 0 { Role::Ledger } else { Role::SecondLedger };
         let epoch = "test".parse().expect("the name of an epoch");
         let key_encryption_key = KeyEncryptionKey::parse(epoch, &self.key_encryption_key).expect("a key");
@@ -126,10 +151,10 @@ impl Roles {
             policy: Arc::clone(&self.policy),
             clock: self.plan.clock,
         };
-        egide_ledger::start(config, kit.shutdown()).await.expect("the ledger starts")
+        Ok(egide_ledger::start(config, kit.shutdown()).await?)
     }
 
-    async fn directory(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Running {
+    async fn directory(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Result<Running, NotStarted> {
         let config = egide_directory::Config {
             listen,
             verifier: kit.identity().verifier(),
@@ -137,10 +162,10 @@ impl Roles {
             projection: kit.projection(Role::Directory.name()),
             ledger: upstream(kit, "directory", ledger),
         };
-        egide_directory::start(config, kit.shutdown()).await.expect("the directory starts")
+        Ok(egide_directory::start(config, kit.shutdown()).await?)
     }
 
-    async fn disclosure(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Running {
+    async fn disclosure(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Result<Running, NotStarted> {
         let config = egide_disclosure::Config {
             serve: ServeConfig::new(Role::Disclosure.name(), listen),
             nats: nats(kit),
@@ -154,10 +179,10 @@ impl Roles {
             refuse_after: self.plan.refuse_after,
             clock: self.plan.clock,
         };
-        egide_disclosure::start(config, kit.shutdown()).await.expect("the disclosure service starts")
+        Ok(egide_disclosure::start(config, kit.shutdown()).await?)
     }
 
-    async fn audit(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Running {
+    async fn audit(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Result<Running, NotStarted> {
         let config = egide_audit::Config {
             listen,
             projection: kit.projection(Role::Audit.name()),
@@ -166,7 +191,7 @@ impl Roles {
             ledger: upstream(kit, "audit", ledger),
             verifier: kit.identity().verifier(),
         };
-        egide_audit::start(config, kit.shutdown()).await.expect("the audit service starts")
+        Ok(egide_audit::start(config, kit.shutdown()).await?)
     }
 }
 

@@ -29,7 +29,7 @@ struct Sink {
 
 impl Lines {
     /// From here on into this file, with everything written before.
-    pub(crate) fn into_file(&self, path: &Path) {
+    pub(crate) fn write_to(&self, path: &Path) {
         let mut sink = self.sink();
         let mut file = OpenOptions::new().create(true).append(true).open(path).expect("a file for log lines");
         file.write_all(&sink.early).expect("room for log lines");

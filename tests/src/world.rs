@@ -67,8 +67,7 @@ impl Default for Plan {
 /// Every role, one ledger.
 pub const ONE_OF_EACH: [Role; 4] = [Role::Ledger, Role::Directory, Role::Disclosure, Role::Audit];
 /// Every role, two ledgers on one log.
-pub const TWO_LEDGERS: [Role; 5] =
-    [Role::Ledger, Role::SecondLedger, Role::Directory, Role::Disclosure, Role::Audit];
+pub const TWO_LEDGERS: [Role; 5] = [Role::Ledger, Role::SecondLedger, Role::Directory, Role::Disclosure, Role::Audit];
 
 /// What lives on the services' own runtime.
 struct Inside {
@@ -114,7 +113,7 @@ impl World {
             let kit = TestWorld::start().await;
             let logs = kit.data().join("logs");
             fs::create_dir_all(&logs).expect("a folder for logs");
-            lines.into_file(&logs.join("egide.jsonl"));
+            lines.write_to(&logs.join("egide.jsonl"));
             let mut inside = Inside { running: Vec::new(), kit, roles: Roles::new(plan) };
             let mut urls: BTreeMap<Role, String> = BTreeMap::new();
             for role in plan.roles {
@@ -293,9 +292,9 @@ impl World {
     fn caller(&self, role: Role, who: &Who) -> Authenticated {
         let key = (self.url(role), format!("{who:?}"));
         let mut callers = lock(&self.callers);
-        let upstream = callers.entry(key).or_insert_with_key(|(url, _)| {
-            Upstream::new("url", url, self.credentials(who)).expect("a url")
-        });
+        let upstream = callers
+            .entry(key)
+            .or_insert_with_key(|(url, _)| Upstream::new("url", url, self.credentials(who)).expect("a url"));
         upstream.as_service()
     }
 

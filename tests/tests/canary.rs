@@ -5,7 +5,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a test stops at the first surprise"
 )]
 
@@ -28,10 +27,10 @@ use egide_wire::proto::egide::audit::v1::{
 };
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
-    AgeAssessed, AgeBand, AgeMethod, CaseClosed, CaseClosure, CaseEvent, CaseOpened, CaseReopened, Channel, ConsentGiven, DeliveryChannel,
-    DisclosedOutsideSystem, ExceptionAsserted, ExceptionGround, ExceptionKind, ExceptionLifted, Instrument,
-    InstrumentKind, Jurisdiction, LiftReason, Outcome, PersonRole, Purpose, RecallReason, RecipientKind,
-    ReferralRecalled, ReviewOutcome, TriageLevel,
+    AgeAssessed, AgeBand, AgeMethod, CaseClosed, CaseClosure, CaseEvent, CaseOpened, CaseReopened, Channel,
+    ConsentGiven, DeliveryChannel, DisclosedOutsideSystem, ExceptionAsserted, ExceptionGround, ExceptionKind,
+    ExceptionLifted, Instrument, InstrumentKind, Jurisdiction, LiftReason, Outcome, PersonRole, Purpose, RecallReason,
+    RecipientKind, ReferralRecalled, ReviewOutcome, TriageLevel,
 };
 use egide_wire::proto::egide::directory::v1::{DirectoryEvent, GetOrganizationRequest, ListOrganizationsRequest};
 use egide_wire::proto::egide::disclosure::v1::{
@@ -43,7 +42,7 @@ use egide_wire::proto::egide::ledger::v1::{
     AppendRequest, OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
 };
 use prost::{Message, Name};
-use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
+use prost_reflect::{DynamicMessage, Value};
 use tonic::Code;
 use tonic::metadata::MetadataMap;
 
@@ -290,7 +289,8 @@ impl Run {
     async fn look(&self, decision_id: &str, organization_id: &str) {
         let reason = AccessReason::WorkingTheCase.into();
         let (case_id, decision_id) = (self.case.clone(), decision_id.to_owned());
-        let read_case = ReadCaseRequest { case_id: case_id.clone(), page_size: 500, reason, ..ReadCaseRequest::default() };
+        let read_case =
+            ReadCaseRequest { case_id: case_id.clone(), page_size: 500, reason, ..ReadCaseRequest::default() };
         let sealed = self.ask(LEDGER, "ReadCase", &who::supervisor(), &read_case).await;
         assert_eq!(sealed.code, Code::Ok);
         let watch = WatchCaseRequest { case_id: case_id.clone(), from_revision: 1 };
@@ -503,13 +503,15 @@ impl Run {
     fn check_answers(&self, permitted: &[Permitted]) {
         let markers = self.markers.lock().unwrap();
         let (needles, heard) = (markers.needles(), self.heard.lock().unwrap());
-        let by_name: BTreeMap<&str, &Marker> = markers.all().iter().map(|marker| (marker.name.as_str(), marker)).collect();
+        let by_name: BTreeMap<&str, &Marker> =
+            markers.all().iter().map(|marker| (marker.name.as_str(), marker)).collect();
         for answer in heard.iter() {
             let found = needles.names(&answer.bytes);
             match &answer.may {
                 May::Nothing => assert!(found.is_empty(), "{} answers {found:?}", answer.method),
                 May::Everything => {
-                    let shown: BTreeSet<&str> = found.iter().map(|name| by_name[name.as_str()].field.as_str()).collect();
+                    let shown: BTreeSet<&str> =
+                        found.iter().map(|name| by_name[name.as_str()].field.as_str()).collect();
                     let missing: Vec<_> =
                         all_markable().into_iter().filter(|field| !shown.contains(field.as_str())).collect();
                     assert!(missing.is_empty(), "entitled staff do not see {missing:?}: were they recorded at all?");
@@ -517,13 +519,14 @@ impl Run {
                 May::Referral(unit) => {
                     let rule = permitted.iter().find(|permitted| permitted.unit == *unit).expect("a rule");
                     let made_here = |name: &&String| name.starts_with("report of");
-                    let beyond: Vec<_> = found
-                        .iter()
-                        .filter(|name| !made_here(name) && !rule.covers(by_name[name.as_str()]))
-                        .collect();
+                    let beyond: Vec<_> =
+                        found.iter().filter(|name| !made_here(name) && !rule.covers(by_name[name.as_str()])).collect();
                     assert!(beyond.is_empty(), "{} carries off {beyond:?}", answer.method);
-                    let categories: BTreeSet<i32> =
-                        found.iter().filter(|name| !made_here(name)).map(|name| by_name[name.as_str()].category as i32).collect();
+                    let categories: BTreeSet<i32> = found
+                        .iter()
+                        .filter(|name| !made_here(name))
+                        .map(|name| by_name[name.as_str()].category as i32)
+                        .collect();
                     assert!(!categories.is_empty(), "{} holds nothing that was consented to", answer.method);
                 }
             }
@@ -582,8 +585,12 @@ async fn no_identifying_text_is_anywhere_but_with_those_entitled_to_it() {
     let run = Run::start().await;
     let police = run.world.police().register().await;
     let shelter = run.world.shelter().register().await;
-    let unverified =
-        run.world.recipient(RecipientKind::InvestigatingAgency, &[Purpose::Investigation]).unverified().register().await;
+    let unverified = run
+        .world
+        .recipient(RecipientKind::InvestigatingAgency, &[Purpose::Investigation])
+        .unverified()
+        .register()
+        .await;
     run.open_the_case().await;
     let (consent, for_police) = run.consent(&police, &[Situation, Whereabouts, Suspects]).await;
     let (_, for_shelter) = run.consent(&shelter, &[Identity, Contact, Health, Immigration]).await;

@@ -3,7 +3,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
     clippy::panic,
     reason = "a test stops at the first surprise"
 )]
@@ -35,10 +36,10 @@ use egide_wire::proto::egide::disclosure::v1::{
 use egide_wire::proto::egide::ledger::v1::{
     OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
 };
-use prost_reflect::prost::Message as _;
-use prost_reflect::{DynamicMessage, MethodDescriptor};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use prost_reflect::prost::Message as _;
+use prost_reflect::{DynamicMessage, MethodDescriptor};
 use tokio::runtime::Runtime;
 use tonic::Code;
 use tonic::metadata::MetadataMap;
@@ -234,7 +235,8 @@ async fn methods(world: &World, examples: &BTreeMap<&str, Vec<DynamicMessage>>, 
         let mut method = Method { descriptor, role, documented, entitled: Vec::new(), examples };
         for who in everybody {
             let metadata = world.metadata(who);
-            let answer = world.call(role, &method.path(), &metadata, Bytes::from_static(&[0xff]), ANSWERED_WITHIN).await;
+            let answer =
+                world.call(role, &method.path(), &metadata, Bytes::from_static(&[0xff]), ANSWERED_WITHIN).await;
             match answer.code {
                 // Not for this service, or not without a person.
                 Code::PermissionDenied | Code::Unauthenticated => {}
@@ -343,10 +345,7 @@ fn examples<'m>(
         ("GetDisclosure", vec![dynamic(&GetDisclosureRequest { disclosure_id: decision_id.to_owned(), reason })]),
         ("AccountForPerson", vec![dynamic(&account)]),
         ("ReinstateRecipient", vec![dynamic(&reinstate)]),
-        (
-            "GetOrganization",
-            vec![dynamic(&GetOrganizationRequest { organization_id: police.organization_id.clone() })],
-        ),
+        ("GetOrganization", vec![dynamic(&GetOrganizationRequest { organization_id: police.organization_id.clone() })]),
     ])
 }
 
@@ -357,7 +356,8 @@ fn dynamic<M: prost::Message + prost::Name>(message: &M) -> DynamicMessage {
 /// As many cases as the environment asks for, within a bound.
 fn runner() -> TestRunner {
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { CASES };
-    let config = Config { cases: cases.min(CASES_MAX), failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+    let config =
+        Config { cases: cases.min(CASES_MAX), failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
     TestRunner::new(config)
 }
 

@@ -1,5 +1,10 @@
 //! The house keeps its order: who may depend on whom.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -27,8 +32,7 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 const PURE: [&str; 3] = ["egide-domain", "egide-redaction", "egide-report"];
-const ADAPTERS: [&str; 5] =
-    ["egide-eventlog", "egide-vault", "egide-projection", "egide-servicekit", "egide-testkit"];
+const ADAPTERS: [&str; 5] = ["egide-eventlog", "egide-vault", "egide-projection", "egide-servicekit", "egide-testkit"];
 const SERVICES: [&str; 4] = ["egide-ledger", "egide-disclosure", "egide-audit", "egide-directory"];
 
 #[test]

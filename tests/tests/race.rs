@@ -6,12 +6,13 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::wildcard_enum_match_arm,
     reason = "a test stops at the first surprise"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use egide_crypto::digest::sha256;
@@ -49,12 +50,27 @@ fn rounds() -> usize {
 /// What matters of one event, in the order of the log.
 #[derive(Debug, Clone)]
 enum Step {
-    Given { consent: String, person: String },
+    Given {
+        consent: String,
+        person: String,
+    },
     /// No consent: all of the person's. No categories: all of them.
-    Withdrawn { consent: Option<String>, person: String, categories: BTreeSet<i32> },
-    Permitted { decision: String, rests: Vec<Rest> },
-    Released { referral: String, decision: String },
-    Delivered { referral: String },
+    Withdrawn {
+        consent: Option<String>,
+        person: String,
+        categories: BTreeSet<i32>,
+    },
+    Permitted {
+        decision: String,
+        rests: Vec<Rest>,
+    },
+    Released {
+        referral: String,
+        decision: String,
+    },
+    Delivered {
+        referral: String,
+    },
 }
 
 /// One category of one person in a mask, and the consents that let it through.

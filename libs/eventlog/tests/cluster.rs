@@ -1,13 +1,13 @@
 //! The log on a cluster of three: the same promises when the leader dies in the middle.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Child;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_eventlog::{
@@ -57,15 +57,27 @@ impl Cluster {
         Connection::open(&ConnectionConfig::new(self.url())).await.expect("connecting to the cluster")
     }
 
-    /// The log on three replicas, as soon as the cluster has agreed on a leader.
+    /// What `open` opens on three replicas, as soon as the cluster has agreed on a leader.
+    async fn once_ready<T, E: std::fmt::Display>(&self, open: impl AsyncFn(Connection) -> Result<T, E>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match open(self.connect().await).await {
+                Ok(opened) => return opened,
+                Err(error) => assert!(Instant::now() < deadline, "not ready: {error}\n{}", self.logs()),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     async fn log(&self, keys: KeyRing) -> EventLog {
         let config = LogConfig { create: true, max_bytes: 1 << 30, replicas: 3 };
-        loop {
-            match EventLog::open(self.connect().await, config.clone(), keys.clone()).await {
-                Ok(log) => return log,
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
-        }
+        self.once_ready(async |connection| EventLog::open(connection, config.clone(), keys.clone()).await).await
+    }
+
+    /// What the servers say.
+    fn logs(&self) -> String {
+        let logs = self.directories.iter().map(|directory| fs::read_to_string(directory.path().join("nats.log")));
+        logs.map(Result::unwrap_or_default).collect::<Vec<_>>().join("\n")
     }
 
     async fn leader(&self) -> usize {
@@ -123,7 +135,7 @@ async fn two_appenders_and_a_dying_leader_make_one_order_without_gaps_or_doubles
     let mut cluster = Cluster::start();
     let (one, other) = (signing_key(), signing_key());
     let keys = ring(&[&one, &other]);
-    let log = tokio::time::timeout(PATIENCE, cluster.log(keys.clone())).await.expect("a leader");
+    let log = cluster.log(keys.clone()).await;
     let first = tokio::spawn(write(cluster.log(keys.clone()).await, one));
     let second = tokio::spawn(write(cluster.log(keys.clone()).await, other));
 
@@ -158,15 +170,7 @@ async fn two_appenders_and_a_dying_leader_make_one_order_without_gaps_or_doubles
 async fn a_key_has_one_winner_on_three_replicas_too() {
     let cluster = Cluster::start();
     let config = BucketConfig { create: true, replicas: 3 };
-    let bucket = tokio::time::timeout(PATIENCE, async {
-        loop {
-            match KeyBucket::open(cluster.connect().await, &config).await {
-                Ok(bucket) => return bucket,
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
-        }
-    });
-    let bucket = bucket.await.expect("a leader");
+    let bucket = cluster.once_ready(async |connection| KeyBucket::open(connection, &config).await).await;
     for round in 0..10 {
         let key = format!("case.{round}");
         let mut racers = Vec::new();

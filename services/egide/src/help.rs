@@ -110,7 +110,7 @@ const MISTAKES: [(ErrorKind, &str); 11] = [
     (ErrorKind::TooManyValues, "usage.too_many"),
     (ErrorKind::TooFewValues, "usage.too_few"),
     (ErrorKind::WrongNumberOfValues, "usage.too_few"),
-    (ErrorKind::InvalidUtf8, "usage.not_utf_8"),
+    (ErrorKind::InvalidUtf8, "usage.not_unicode"),
 ];
 
 /// What is wrong with a command line, and how it is used, in `lang`.
@@ -154,6 +154,8 @@ fn shown(value: &ContextValue) -> String {
         ContextValue::Strings(words) => words.join(", "),
         ContextValue::StyledStr(text) => text.to_string(),
         ContextValue::StyledStrs(texts) => texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-        other => other.to_string(),
+        ContextValue::None | ContextValue::Bool(_) | ContextValue::String(_) | ContextValue::Number(_) | _ => {
+            value.to_string()
+        }
     }
 }

@@ -244,6 +244,36 @@ pub(crate) fn to_json<M: Message + Name>(message: &M) -> Result<serde_json::Valu
 }
 
 #[cfg(test)]
+impl Output {
+    /// Results into memory, messages nowhere.
+    pub(crate) fn into_memory(lang: Lang, columns: usize) -> (Self, std::sync::Arc<std::sync::Mutex<Vec<u8>>>) {
+        #[derive(Clone)]
+        struct Memory(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+        impl Write for Memory {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let memory = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let output = Self {
+            lang,
+            json: false,
+            quiet: false,
+            columns,
+            margin: 0,
+            closed: false,
+            results: Box::new(Memory(std::sync::Arc::clone(&memory))),
+            messages: Box::new(io::sink()),
+            shows_progress: false,
+        };
+        (output, memory)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -29,6 +29,9 @@ use crate::verify::PublishedKeys;
 /// Password of the NATS user.
 const NATS_PASSWORD: &str = "EGIDE_NATS_PASSWORD";
 
+/// The development issuer's key in the data directory.
+const DEVELOPMENT_ISSUER: &str = "keys/issuer.key";
+
 /// `egide serve ROLE…`.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Args {
@@ -186,7 +189,16 @@ fn nats(args: &Args) -> Result<ConnectionConfig, Failure> {
 
 /// Tokens of this process: from the environment where an issuer is named, otherwise from the development issuer.
 fn identities(args: &Args, global: &Global) -> Result<Identities, Failure> {
-    if args.issuer.is_some() { Ok(Identities::of_environment()) } else { Identities::of_development(&global.data()) }
+    if args.issuer.is_some() {
+        return Ok(Identities::of_environment());
+    }
+    let data = global.data();
+    let key = data.join(DEVELOPMENT_ISSUER);
+    // Opening the issuer makes its key; here keys are never made.
+    if !key.exists() {
+        return Err(Failure::new(Exit::Unreadable, "fail.key_missing").with("path", key.display()));
+    }
+    Identities::of_development(&data)
 }
 
 /// Whose tokens count here.

@@ -97,7 +97,7 @@ impl Lang {
 
     /// The text of a key; the key itself where there is none, which a test rules out for every key in the code.
     #[must_use]
-    pub fn text<'a>(self, key: &'a str) -> &'a str {
+    pub fn text(self, key: &str) -> &str {
         self.find(key).unwrap_or(key)
     }
 
@@ -195,6 +195,18 @@ mod tests {
         assert!(keys.len() > 50, "only {} keys were found in the code", keys.len());
         for key in keys {
             assert!(Lang::English.find(&key).is_some(), "`{key}` has no text");
+        }
+    }
+
+    #[test]
+    fn every_message_is_said_somewhere() {
+        let mut keys = BTreeSet::new();
+        collect_keys(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut keys);
+        let messages = SOURCES.iter().find(|source| source.name == "messages").unwrap();
+        for key in read(messages, Lang::English).unwrap().into_keys() {
+            // What to do next stands beside what happened.
+            let said = key.replacen("next.", "fail.", 1);
+            assert!(keys.contains(&said), "`{key}` is said nowhere");
         }
     }
 

@@ -45,7 +45,7 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, 
         if session.out.is_json() {
             session.out.message(&page)?;
         } else {
-            page.entries.iter().try_for_each(|entry| show(&mut session.out, entry))?;
+            page.entries.iter().try_for_each(|entry| show(session.out, entry))?;
         }
         page_token = page.next_page_token;
         if page_token.is_empty() {

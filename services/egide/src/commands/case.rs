@@ -90,7 +90,7 @@ async fn show(session: &mut Session<'_>, args: &Show) -> Result<Exit, Failure> {
         if session.out.is_json() {
             session.out.message(&page)?;
         } else {
-            page.events.iter().try_for_each(|event| show_event(&mut session.out, event))?;
+            page.events.iter().try_for_each(|event| show_event(session.out, event))?;
         }
         if page.next_revision == 0 {
             return Ok(Exit::Ok);
@@ -114,7 +114,7 @@ async fn decisions(session: &mut Session<'_>, args: &Decisions) -> Result<Exit, 
             session.out.message(&page)?;
         } else {
             for decision in &page.decisions {
-                decision::show(&mut session.out, decision)?;
+                decision::show(session.out, decision)?;
                 session.out.line("")?;
             }
         }
@@ -135,7 +135,7 @@ async fn watch(session: &mut Session<'_>, args: &Watch) -> Result<Exit, Failure>
         if session.out.is_json() {
             session.out.message(&answer)?;
         } else if let Some(event) = &answer.event {
-            show_event(&mut session.out, event)?;
+            show_event(session.out, event)?;
         }
     }
     Ok(Exit::Ok)
@@ -215,13 +215,16 @@ fn collect(lang: Lang, path: &str, message: &DynamicMessage, shown: &mut Vec<(St
 
 /// What people call a field: as in reports, where it stands in them; a field without a word keeps the contract's name.
 fn field_word(lang: Lang, field: &FieldDescriptor) -> String {
-    let message = snake(field.parent_message().name());
-    let in_reports = reports(lang).label(&format!("field.{message}.{}", field.name())).ok();
-    let word = in_reports.or_else(|| lang.find(&format!("field.{}", field.name())));
-    let word = word.unwrap_or_else(|| field.name());
+    let word = word_of(lang, field).unwrap_or_else(|| field.name());
     let mut letters = word.chars();
     // In reports a label begins a line; here it stands within one.
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn word_of(lang: Lang, field: &FieldDescriptor) -> Option<&'static str> {
+    let message = snake(field.parent_message().name());
+    let in_reports = reports(lang).label(&format!("field.{message}.{}", field.name())).ok();
+    in_reports.or_else(|| lang.find(&format!("field.{}", field.name())))
 }
 
 const fn reports(lang: Lang) -> Language {
@@ -289,10 +292,7 @@ mod tests {
                 visit(inner, seen);
             }
             for lang in Lang::ALL {
-                let word = field_word(lang, &field);
-                let is_word = message.name() == "CaseEvent"
-                    || word != field.name()
-                    || lang.find(&format!("field.{word}")).is_some();
+                let is_word = message.name() == "CaseEvent" || word_of(lang, &field).is_some();
                 assert!(is_word, "`{}` has no word in {}", field.full_name(), lang.code());
                 for value in field.kind().as_enum().into_iter().flat_map(|list| list.values().collect::<Vec<_>>()) {
                     let shown = plain(lang, &field, &Value::EnumNumber(value.number())).unwrap();

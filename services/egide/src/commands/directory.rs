@@ -332,7 +332,7 @@ async fn show(session: &mut Session<'_>, organization: Uuid) -> Result<Exit, Fai
     if session.out.is_json() {
         session.out.message(&response)?;
     } else if let Some(entry) = &response.entry {
-        show_entry(&mut session.out, entry)?;
+        show_entry(session.out, entry)?;
     }
     Ok(Exit::Ok)
 }

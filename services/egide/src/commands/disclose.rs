@@ -61,7 +61,7 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, 
         session.out.message(&response)?;
         return Ok(exit);
     }
-    decision::show(&mut session.out, decision)?;
+    decision::show(session.out, decision)?;
     let lang = session.out.lang;
     if permit {
         session.out.field("head.referral", &decision.referral_id)?;

@@ -129,7 +129,7 @@ fn row(lang: Lang, disclosure: &Disclosure) -> [String; 4] {
 }
 
 /// What a step in the life of a disclosure is called.
-fn step_word<'a>(lang: Lang, kind: &'a str) -> &'a str {
+fn step_word(lang: Lang, kind: &str) -> &str {
     lang.find(&format!("word.{kind}")).unwrap_or(kind)
 }
 
@@ -144,7 +144,7 @@ async fn one(session: &mut Session<'_>, args: &Args, disclosure: Uuid) -> Result
     let Some(disclosure) = response.disclosure else {
         return Err(Failure::new(Exit::Unexpected, "fail.contract"));
     };
-    show(&mut session.out, &disclosure)?;
+    show(session.out, &disclosure)?;
     Ok(Exit::Ok)
 }
 

@@ -188,3 +188,72 @@ fn outcome_json(outcome: &Outcome) -> serde_json::Value {
         "differences": differences.collect::<Vec<_>>(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use egide_wire::proto::egide::case::v1::{Basis, BasisKind, MaskEntry};
+
+    use super::super::checks::Difference;
+    use super::super::format::Titles;
+    use super::*;
+
+    fn outcome(differences: Vec<Difference>) -> Outcome {
+        let unit = "Service de police de la région de Val-Clair, Escouade de lutte contre la traite";
+        let row = Row {
+            what: "disclose",
+            about: Some(Titles { en: unit.to_owned(), fr: unit.to_owned() }),
+            expected: Answer::Permit,
+            actual: if differences.is_empty() { Answer::Permit } else { Answer::Deny },
+            bases: vec![Basis { kind: i32::from(BasisKind::ReportConsent), ..Basis::default() }],
+            mask: (1..=8).map(|category| MaskEntry { category, ..MaskEntry::default() }).collect(),
+            is_as_expected: differences.is_empty(),
+        };
+        Outcome {
+            name: "07-title".to_owned(),
+            title: Titles { en: "A title".to_owned(), fr: "Un titre".to_owned() },
+            rows: vec![row],
+            checks: 3,
+            differences,
+            case_id: String::new(),
+            referrals: Vec::new(),
+        }
+    }
+
+    fn shown(lang: Lang, columns: usize, outcome: Outcome) -> (Exit, String) {
+        let (mut out, memory) = Output::into_memory(lang, columns);
+        let exit = show(&mut out, &[outcome]).unwrap();
+        let text = String::from_utf8(memory.lock().unwrap().clone()).unwrap();
+        (exit, text)
+    }
+
+    #[test]
+    fn the_summary_fits_and_says_that_all_is_as_expected() {
+        for lang in Lang::ALL {
+            for columns in [80, 120, 150] {
+                let (exit, text) = shown(lang, columns, outcome(Vec::new()));
+                assert_eq!(exit, Exit::Ok);
+                // A name stands whole in a line of its own, however long.
+                let too_long =
+                    text.lines().filter(|line| !line.starts_with('✓')).find(|line| line.chars().count() > columns);
+                assert_eq!(too_long, None, "{text}");
+                let last = text.lines().last().unwrap();
+                assert_eq!(last, lang.fill("say.sample_fits", &[("scenarios", &1), ("checks", &3)]));
+            }
+        }
+    }
+
+    #[test]
+    fn what_differs_is_told_with_its_line_and_decides_the_exit_code() {
+        let difference = Difference {
+            line: 9,
+            what: "outcome".to_owned(),
+            expected: "permit".to_owned(),
+            actual: "deny".to_owned(),
+        };
+        let (exit, text) = shown(Lang::English, 80, outcome(vec![difference]));
+        assert_eq!(exit, Exit::Differs);
+        assert!(text.contains("sample/07-title.jsonl:9  outcome"), "{text}");
+        assert!(text.contains("Expected: permit") && text.contains("Actual: deny"), "{text}");
+        assert!(text.lines().last().unwrap().contains("1 NOT as expected"), "{text}");
+    }
+}

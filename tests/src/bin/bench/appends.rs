@@ -10,10 +10,9 @@ use egide_tests::who::{self, Who};
 use egide_wire::proto::egide::case::v1::Jurisdiction;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::ledger::v1::AppendRequest;
-use prost::Message as _;
 
 use crate::figures::{Figures, quantile, sorted};
-use crate::{jetstream, scaled};
+use crate::{jetstream, say, scaled};
 
 /// Events of one case, so that histories stay as long as those of real cases.
 const EVENTS_PER_CASE: usize = 50;
@@ -40,6 +39,7 @@ pub(crate) async fn measure(world: &World, clients: usize, figures: &mut Figures
     let seconds = began.elapsed().as_secs_f64();
 
     let bytes = block_bytes(world).await;
+    say(&format!("a block with one event has {bytes} bytes"));
     let (bare_seconds, bare) = jetstream::publish(world, clients, share * clients, bytes).await;
     let per_second = |took: &[f64], seconds: f64| events_per_second(took.len(), seconds);
     let at_a_time = if clients == 1 { "1 client".to_owned() } else { format!("{clients} clients") };
@@ -47,7 +47,7 @@ pub(crate) async fn measure(world: &World, clients: usize, figures: &mut Figures
         &format!("durable appends, {at_a_time}"),
         "1/s",
         per_second(&took, seconds),
-        &format!("bare publishes of {bytes} bytes, {at_a_time}"),
+        &format!("bare publishes of the same size, {at_a_time}"),
         per_second(&bare, bare_seconds),
     );
     let (took, bare) = (sorted(&took), sorted(&bare));
@@ -106,6 +106,5 @@ async fn block_bytes(world: &World) -> usize {
     let answer = world.append(&who::responder(), request).await.expect("it is appended");
     let number = answer.acknowledgement.expect("an acknowledgement").block_number;
     let block = world.event_log().read(number).await.expect("the log answers").expect("the block is there");
-    assert!(block.bytes.len() > event(&case.victim).encoded_len(), "a block holds its event");
     block.bytes.len()
 }

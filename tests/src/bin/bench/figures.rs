@@ -81,8 +81,7 @@ impl Figures {
             let ratio = format!("{:.2}", summary.ratio);
             [summary.name, median, min, max, summary.unit, summary.baseline_name, baseline, ratio]
         };
-        let rows: Vec<[String; 8]> =
-            std::iter::once(heading).chain(self.summaries().into_iter().map(row)).collect();
+        let rows: Vec<[String; 8]> = std::iter::once(heading).chain(self.summaries().into_iter().map(row)).collect();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
         let widths: Vec<usize> = (0..8).map(width).collect();
         let line = |row: &[String; 8]| {

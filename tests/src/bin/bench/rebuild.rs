@@ -2,7 +2,7 @@
 //! writing the same rows into sled and reading nothing.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use egide_tests::{Role, World};
 
@@ -12,6 +12,8 @@ use crate::jetstream;
 
 /// Blocks whose rows the projection writes as one batch while it catches up.
 const BLOCKS_PER_BATCH: usize = 64;
+/// How long a role that has stopped may hold its projection.
+const LEFT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Measures one run.
 pub(crate) async fn measure(world: &World, figures: &mut Figures) {
@@ -33,8 +35,7 @@ pub(crate) async fn measure(world: &World, figures: &mut Figures) {
     let per_batch = (rows.len() * BLOCKS_PER_BATCH / blocks.max(1)).max(1);
     let writing = write(rows, per_batch, world.data());
     let name = "ledger's projection rebuilt";
-    let [rebuilt, read, written] =
-        [rebuilding, reading, writing].map(|seconds| events_per_second(events, seconds));
+    let [rebuilt, read, written] = [rebuilding, reading, writing].map(|seconds| events_per_second(events, seconds));
     figures.add(name, "events/s", rebuilt, "bare consumer of the same log", read);
     figures.add(name, "events/s", rebuilt, "bare sled batches of the same rows", written);
 }
@@ -43,7 +44,7 @@ type Row = (Vec<u8>, Vec<u8>);
 
 /// Every row of a projection that nobody has open.
 fn rows(folder: &Path) -> Vec<Row> {
-    let store = sled::open(folder).expect("the projection opens");
+    let store = open_when_left(folder);
     let mut rows = Vec::new();
     for name in store.tree_names() {
         let tree = store.open_tree(name).expect("a tree");
@@ -51,6 +52,18 @@ fn rows(folder: &Path) -> Vec<Row> {
     }
     assert!(!rows.is_empty(), "the projection holds rows");
     rows
+}
+
+/// Opens the store of a role that has stopped: its last connection may hold it for a moment longer.
+fn open_when_left(folder: &Path) -> sled::Db {
+    let end = Instant::now() + LEFT_WITHIN;
+    loop {
+        match sled::open(folder) {
+            Ok(store) => return store,
+            Err(error) => assert!(Instant::now() < end, "the projection does not open: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Writes rows into a store of their own, batch by batch. Seconds.

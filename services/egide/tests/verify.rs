@@ -1,0 +1,135 @@
+//! Checking a referral offline: the golden file of this version, and everything that can be done to it.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::path::{Path, PathBuf};
+
+use egide::exit::Exit;
+use egide::verify::{PublishedKeys, REPORT_CONTEXT, read_referral, verify};
+use egide_crypto::digest::sha256;
+use egide_crypto::sign::{KeyRing, SigningKey};
+use egide_wire::proto::egide::disclosure::v1::Referral;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn golden() -> (Referral, KeyRing) {
+    let referral = read_referral(&fixture("referral.json")).unwrap();
+    (referral, PublishedKeys::read(&fixture("verification-keys.json")).unwrap().report)
+}
+
+fn exit_and_cause(referral: &Referral, keys: &KeyRing) -> (Exit, String) {
+    let failure = verify(referral, keys).unwrap_err();
+    (failure.exit(), failure.to_string())
+}
+
+/// The report with one text replaced, and the digest that fits.
+fn changed(referral: &Referral, from: &str, to: &str) -> Referral {
+    let text = String::from_utf8(referral.report.clone()).unwrap();
+    assert!(text.contains(from), "the fixture holds no `{from}`");
+    let report = text.replacen(from, to, 1).into_bytes();
+    Referral { report_digest: sha256(&report).as_bytes().to_vec(), report, ..referral.clone() }
+}
+
+#[test]
+fn the_golden_referral_is_genuine() {
+    let (referral, keys) = golden();
+    let verified = verify(&referral, &keys).unwrap();
+    assert_eq!(verified.referral_id, referral.referral_id);
+    assert_eq!(verified.report.form(), "investigating-agency/1");
+}
+
+#[test]
+fn a_flipped_byte_is_not_genuine() {
+    let (mut referral, keys) = golden();
+    let byte = referral.report.last_mut().unwrap();
+    *byte ^= 1;
+    let (exit, told) = exit_and_cause(&referral, &keys);
+    assert_eq!(exit, Exit::NotVerified);
+    assert!(told.contains("does not have the digest"), "{told}");
+}
+
+#[test]
+fn another_spelling_of_the_same_report_is_not_genuine() {
+    let (referral, keys) = golden();
+    let (exit, told) = exit_and_cause(&changed(&referral, "{\"", "{ \""), &keys);
+    assert_eq!(exit, Exit::NotVerified);
+    assert!(told.contains("canonical"), "{told}");
+}
+
+#[test]
+fn another_content_with_its_own_digest_is_not_genuine() {
+    let (referral, keys) = golden();
+    let (exit, told) = exit_and_cause(&changed(&referral, "Tidewrack Motel", "Tidewreck Motel"), &keys);
+    assert_eq!(exit, Exit::NotVerified);
+    assert!(told.contains("signature"), "{told}");
+    assert!(!told.contains("Tidewr"), "what stands in the report is not repeated: {told}");
+}
+
+#[test]
+fn a_report_in_the_envelope_of_another_referral_is_not_genuine() {
+    let (mut referral, keys) = golden();
+    referral.referral_id = "6f6c1d3c-9d0c-4f2e-8f6b-0d9a6f2b1c11".to_owned();
+    let (exit, told) = exit_and_cause(&referral, &keys);
+    assert_eq!(exit, Exit::NotVerified);
+    assert!(told.contains("another referral"), "{told}");
+}
+
+#[test]
+fn a_signature_of_somebody_elses_key_is_not_genuine() {
+    let (referral, keys) = golden();
+    let (stranger, _) = SigningKey::generate().unwrap();
+    let signature = stranger.sign(REPORT_CONTEXT, &referral.report).as_bytes().to_vec();
+    let forged = Referral { signature: signature.clone(), ..referral.clone() };
+    assert_eq!(exit_and_cause(&forged, &keys).0, Exit::NotVerified);
+    let named = Referral { key_id: stranger.key_id().to_string(), signature, ..referral };
+    assert_eq!(exit_and_cause(&named, &keys).0, Exit::NotVerified);
+}
+
+#[test]
+fn a_key_that_is_not_published_or_revoked_proves_nothing() {
+    let (referral, mut keys) = golden();
+    let (exit, told) = exit_and_cause(&referral, &KeyRing::new());
+    assert_eq!(exit, Exit::NotVerified);
+    assert!(told.contains(&referral.key_id), "{told}");
+    keys.revoke_after(referral.key_id.parse().unwrap(), 1).unwrap();
+    let (exit, told) = exit_and_cause(&referral, &keys);
+    assert_eq!(exit, Exit::NotVerified);
+    assert!(told.contains("revoked"), "{told}");
+}
+
+#[test]
+fn a_file_that_holds_no_referral_or_no_keys_is_unreadable_rather_than_false() {
+    assert_eq!(read_referral(&fixture("verification-keys.json")).unwrap_err().exit(), Exit::Unreadable);
+    assert_eq!(read_referral(&fixture("nothing.json")).unwrap_err().exit(), Exit::Unreadable);
+    assert_eq!(PublishedKeys::read(&fixture("referral.json")).unwrap_err().exit(), Exit::Unreadable);
+}
+
+#[test]
+fn the_program_tells_false_from_unreadable_by_its_exit_code() {
+    let egide = |file: &Path, lang: &str| {
+        let keys = fixture("verification-keys.json");
+        let program = env!("CARGO_BIN_EXE_egide");
+        std::process::Command::new(program)
+            .args(["verify", "--lang", lang, "--keys"])
+            .arg(keys)
+            .arg(file)
+            .output()
+            .unwrap()
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(fixture("referral.json")).unwrap();
+    let tampered = directory.path().join("tampered.json");
+    let referral_id = &golden().0.referral_id;
+    std::fs::write(&tampered, text.replace(referral_id.as_str(), "6f6c1d3c-9d0c-4f2e-8f6b-0d9a6f2b1c11")).unwrap();
+    let torn = directory.path().join("torn.json");
+    std::fs::write(&torn, text.get(..text.len() / 2).unwrap()).unwrap();
+
+    let genuine = egide(&fixture("referral.json"), "fr");
+    assert_eq!(genuine.status.code(), Some(0));
+    assert!(String::from_utf8(genuine.stdout).unwrap().contains("AUTHENTIQUE"));
+    assert_eq!(egide(&tampered, "en").status.code(), Some(8));
+    let torn = egide(&torn, "en");
+    assert_eq!(torn.status.code(), Some(10));
+    assert!(torn.stdout.is_empty());
+}
