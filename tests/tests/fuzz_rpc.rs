@@ -28,8 +28,11 @@ use egide_wire::descriptors::{pool, to_dynamic};
 use egide_wire::proto::egide::audit::v1::{
     AccessReason, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
 };
-use egide_wire::proto::egide::case::v1::{Channel, ExceptionGround, ExceptionKind, Purpose};
-use egide_wire::proto::egide::directory::v1::{GetOrganizationRequest, RecipientReinstated, ReinstateRecipientRequest};
+use egide_wire::proto::egide::case::v1::{Channel, ExceptionGround, ExceptionKind, Purpose, RecipientKind};
+use egide_wire::proto::egide::directory::v1::{
+    GetOrganizationRequest, OrganizationRegistered, RecipientReinstated, RegisterOrganizationRequest,
+    ReinstateRecipientRequest,
+};
 use egide_wire::proto::egide::disclosure::v1::{
     AcknowledgeReferralRequest, DeliverReferralRequest, FetchReferralRequest, GetDecisionRequest, ListDecisionsRequest,
 };
@@ -447,4 +450,30 @@ fn the_contract_documents_a_status_for_every_method() {
             assert!(!codes.contains(&(never as i32)), "{} documents {never:?}", method.full_name());
         }
     }
+}
+
+// ---- what random requests found, kept as plain tests ----------------------------------------------------------------
+
+#[tokio::test]
+async fn a_decision_that_is_not_there_is_not_found() {
+    let world = World::start().await;
+    let request = GetDecisionRequest { decision_id: fresh_id(), reason: AccessReason::WorkingTheCase.into() };
+    let answer = world.disclosure(&who::supervisor()).get_decision(request).await;
+    assert_eq!(answer.map(drop).unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn an_organisation_cannot_take_the_id_of_a_case_and_is_told_so_at_once() {
+    let world = World::start().await;
+    let case = world.case().victim().open().await;
+    let organization = OrganizationRegistered {
+        organization_id: case.id.clone(),
+        name_en: "Coast City Services".to_owned(),
+        kind: RecipientKind::SupportService.into(),
+        ..OrganizationRegistered::default()
+    };
+    let request = RegisterOrganizationRequest { command_id: fresh_id(), organization: Some(organization) };
+    let mut directory = world.directory(&who::specialist());
+    let answer = tokio::time::timeout(Duration::from_secs(10), directory.register_organization(request)).await;
+    assert_eq!(answer.expect("an answer at once").map(drop).unwrap_err().code(), Code::FailedPrecondition);
 }

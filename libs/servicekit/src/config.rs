@@ -1,5 +1,4 @@
-//! What can be wrong with a configuration: a setting, and a sentence that says what to do. Ends a process with
-//! [`crate::exit::Exit::Config`].
+//! What can be wrong with a configuration: a setting, and a sentence that says what to do.
 
 use std::net::SocketAddr;
 

@@ -1,7 +1,7 @@
 //! The one shape of a process: read the configuration, know who calls, serve gRPC within limits, report, and end in order
 //! when asked.
 //!
-//! *In scope*: the clock, exit codes and configuration errors, key files, who calls and how that is proved ([`identity`]),
+//! *In scope*: the clock, configuration errors, key files, who calls and how that is proved ([`identity`]),
 //! who may call what ([`access`]), the gRPC server with its limits ([`serve`]), calls to other services ([`channel`]), logs
 //! and metrics without content ([`telemetry`]), signals and the timed drain ([`shutdown`]), the embedded `nats-server`
 //! ([`nats`]).
@@ -13,7 +13,6 @@ pub mod access;
 pub mod channel;
 pub mod clock;
 pub mod config;
-pub mod exit;
 pub mod identity;
 pub mod key_file;
 pub mod nats;

@@ -60,12 +60,12 @@ pub(crate) struct Give {
     onward_sharing: bool,
     #[arg(long, default_value = "spoken", value_parser = value_of::<ConsentMethod>())]
     method: ConsentMethod,
-    #[arg(long, value_name = "VERSION", default_value = "")]
+    #[arg(long, value_name = "VERSION")]
     wording: String,
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     wording_file: Option<PathBuf>,
     #[arg(long, value_name = "LANGUAGE", value_parser = value_of::<Language>())]
-    language: Option<Language>,
+    language: Language,
     #[arg(long, value_name = "TEXT")]
     interpreter: Option<String>,
     #[arg(long, value_name = "ACCOUNT", default_value = "")]
@@ -202,7 +202,7 @@ fn given(args: &Give) -> Result<ConsentGiven, Failure> {
         method: i32::from(args.method),
         wording_version: args.wording.clone(),
         wording_digest,
-        language: args.language.map(i32::from).unwrap_or_default(),
+        language: args.language.into(),
         interpreter_present: interpreter.is_some(),
         interpreter: interpreter.unwrap_or_default(),
         witness: args.witness.clone(),

@@ -20,7 +20,7 @@ use crate::text::Lang;
 use crate::times::{minute, second};
 
 /// The column of the table that may wrap.
-const ANSWER: usize = 2;
+const ANSWER: usize = 1;
 
 /// `egide history [DISCLOSURE]`.
 #[derive(Clone, clap::Args)]
@@ -64,7 +64,7 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, 
 
 async fn list(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
     let mut client = session.audit()?;
-    let columns = ["head.disclosure", "head.recorded_at", "head.answer", "head.state"];
+    let columns = ["head.recorded_at", "head.disclosure"];
     let mut table = session.out.table(&columns, ANSWER);
     let mut page_token = args.page_token.clone();
     loop {
@@ -111,7 +111,8 @@ fn filter(args: &Args) -> DisclosureFilter {
     }
 }
 
-fn row(lang: Lang, disclosure: &Disclosure) -> [String; 4] {
+/// When, and below what became of it its id, which alone would take half of a narrow terminal.
+fn row(lang: Lang, disclosure: &Disclosure) -> [String; 2] {
     let answer = match &disclosure.decided {
         Some(decided) if decided.bases.is_empty() => lang.word_of::<Outcome>(decided.outcome).to_owned(),
         Some(decided) => {
@@ -120,12 +121,8 @@ fn row(lang: Lang, disclosure: &Disclosure) -> [String; 4] {
         }
         None => lang.text("word.outside").to_owned(),
     };
-    [
-        disclosure.disclosure_id.clone(),
-        minute(disclosure.recorded_at.as_ref()).get(5..).unwrap_or_default().to_owned(),
-        answer,
-        disclosure.steps.last().map_or("–", |step| step_word(lang, &step.kind)).to_owned(),
-    ]
+    let state = disclosure.steps.last().map(|step| format!(" – {}", step_word(lang, &step.kind))).unwrap_or_default();
+    [minute(disclosure.recorded_at.as_ref()), format!("{answer}{state}\n{}", disclosure.disclosure_id)]
 }
 
 /// What a step in the life of a disclosure is called.

@@ -1,0 +1,188 @@
+//! The binary as people use it: `egide up` with its sample, then the commands of each job against it, in both languages.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_egide");
+const STARTED_WITHIN: Duration = Duration::from_secs(120);
+
+fn egide(data: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(BINARY);
+    command.arg("--data").arg(data).args(arguments).env("LC_ALL", "en_CA.UTF-8").stdin(Stdio::null());
+    command.output().expect("the binary runs")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn told(output: &Output) -> String {
+    format!("exit {:?}\n{}\n{}", output.status.code(), out(output), String::from_utf8_lossy(&output.stderr))
+}
+
+/// `egide up` in a process of its own; ended in order when dropped.
+struct Up(Child);
+
+impl Up {
+    fn start(data: &Path) -> Self {
+        let mut command = Command::new(BINARY);
+        command.arg("--data").arg(data).arg("up").stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+        let mut up = Self(command.spawn().expect("the binary runs"));
+        let begun = Instant::now();
+        // The directory answers last: once it does, everything is there.
+        while egide(data, &["directory", "list"]).status.code() != Some(0) {
+            assert!(begun.elapsed() < STARTED_WITHIN, "`egide up` does not come up");
+            assert!(up.0.try_wait().unwrap().is_none(), "`egide up` ended");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        up
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let pid = self.0.id().to_string();
+        drop(Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn the_sample_goes_as_expected_twice_on_the_same_data_and_leaves_nothing_running() {
+    let data = TempDir::new().unwrap();
+    for language in ["en", "fr"] {
+        let output = egide(data.path(), &["up", "--sample", "--once", "--json", "--lang", language]);
+        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        let outcomes: Vec<Value> = out(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(outcomes.len() >= 25, "{} scenarios were played", outcomes.len());
+        let pid = std::fs::read_to_string(data.path().join("nats/server.pid")).unwrap_or_default();
+        assert!(
+            pid.trim().is_empty() || !Path::new("/proc").join(pid.trim()).exists(),
+            "the nats-server is still there"
+        );
+    }
+}
+
+#[test]
+fn every_job_has_a_command_that_works() {
+    let data = TempDir::new().unwrap();
+    let (case, person) = ("018f3a5e-0000-7000-8000-000000000001", "018f3a5e-0000-7000-8000-000000000002");
+    let (organization, unit) = ("018f3a5e-0000-7000-8000-000000000003", "018f3a5e-0000-7000-8000-000000000004");
+    let up = Up::start(data.path());
+    let done = |arguments: &[&str]| {
+        let output = egide(data.path(), arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", told(&output));
+        out(&output)
+    };
+
+    let organization_arguments = [
+        "directory",
+        "organization",
+        organization,
+        "--name-en",
+        "Coast City Police",
+        "--name-fr",
+        "Police de Coast City",
+        "--kind",
+        "investigating-agency",
+        "--verified",
+        "--jurisdiction",
+        "bc",
+    ];
+    done(&organization_arguments);
+    let unit_arguments = [
+        "directory",
+        "unit",
+        organization,
+        unit,
+        "--name-en",
+        "Trafficking",
+        "--name-fr",
+        "Traite",
+        "--kind",
+        "investigating-agency",
+        "--purpose",
+        "investigation",
+        "--jurisdiction",
+        "bc",
+    ];
+    done(&unit_arguments);
+    let agreement = [
+        "directory",
+        "agreement",
+        organization,
+        "--purpose",
+        "investigation",
+        "--category",
+        "situation",
+        "--category",
+        "identity",
+    ];
+    done(&agreement);
+
+    let opening = format!(
+        r#"{{"command_id":"018f3a5e-0000-7000-8000-000000000005","events":[{{"stream_id":"{case}","case_event":{{"case_opened":{{"channel":"CHANNEL_PHONE","language":"LANGUAGE_FRENCH","jurisdiction":"JURISDICTION_BC"}}}}}},{{"stream_id":"{case}","case_event":{{"person_identified":{{"subject_id":"{person}","roles":["PERSON_ROLE_POTENTIAL_VICTIM","PERSON_ROLE_CALLER"],"family_name":"Quillfeather"}}}}}},{{"stream_id":"{case}","case_event":{{"situation_recorded":{{"subject_id":"{person}","exploitation":["TYPE_OF_EXPLOITATION_SERVITUDE"]}}}}}},{{"stream_id":"{case}","case_event":{{"triage_assessed":{{"level":"TRIAGE_LEVEL_NOT_URGENT"}}}}}}]}}"#
+    );
+    let file = data.path().join("case.jsonl");
+    std::fs::write(&file, opening).unwrap();
+    done(&["--as", "responder:amelie.roy", "emit", file.to_str().unwrap()]);
+
+    let asked = ["disclose", case, "--to", unit, "--purpose", "investigation", "--category", "situation"];
+    let refused = egide(data.path(), &asked);
+    assert_eq!(refused.status.code(), Some(3), "a refusal has an exit code of its own: {}", told(&refused));
+    assert!(out(&refused).contains("No consent covers it"), "{}", told(&refused));
+
+    let consent = [
+        "consent",
+        "give",
+        case,
+        person,
+        "--to",
+        &format!("unit:{unit}"),
+        "--purpose",
+        "investigation",
+        "--permit",
+        "situation",
+        "--standing",
+        "--speaking-freely",
+        "yes",
+        "--understood",
+        "yes",
+        "--language",
+        "english",
+        "--wording",
+        "spoken-en/3",
+        "--json",
+    ];
+    let consent = done(&consent);
+    assert!(consent.contains("signature"), "the ledger's acknowledgement: {consent}");
+
+    let permitted: Value = serde_json::from_str(&done(&[&asked[..], &["--json"]].concat())).unwrap();
+    let referral = permitted.pointer("/decision/referralId").and_then(Value::as_str).expect("a referral").to_owned();
+    let listed = done(&["referrals", "list", "--unit", unit]);
+    assert!(listed.contains(&referral), "{listed}");
+    let saved = data.path().join("referral.json");
+    done(&["referrals", "fetch", &referral, "--unit", unit, "--output", saved.to_str().unwrap()]);
+    done(&["referrals", "ack", &referral, "--unit", unit]);
+    let genuine = done(&["verify", saved.to_str().unwrap(), "--lang", "fr"]);
+    assert!(genuine.starts_with("AUTHENTIQUE"), "{genuine}");
+    let text = std::fs::read_to_string(&saved).unwrap();
+    assert!(!text.contains("Quillfeather"));
+
+    assert!(done(&["history"]).contains("permit"));
+    assert!(done(&["account", case, person]).contains(&unit[..8]), "the account names the unit");
+    assert!(done(&["case", "show", case, "--reason", "working-the-case", "--open"]).contains("Quillfeather"));
+
+    // The same data, started again: everything is still there.
+    drop(up);
+    let up = Up::start(data.path());
+    assert!(done(&["referrals", "list", "--unit", unit]).contains(&referral));
+    drop(up);
+    let nobody = egide(data.path(), &["history", "--lang", "fr"]);
+    assert_eq!(nobody.status.code(), Some(7), "{}", told(&nobody));
+}
