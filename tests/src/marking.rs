@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use egide_wire::classification::{DataCategory, field_class, is_sealed};
+use egide_wire::classification::{DataCategory, Identifies, field_class};
 use egide_wire::descriptors::to_dynamic;
 use egide_wire::proto::egide::case::v1::CaseEvent;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, Value};
@@ -106,8 +106,8 @@ impl Markers {
         let fields: Vec<FieldDescriptor> = message.descriptor().fields().collect();
         for field in fields {
             match field.kind() {
-                Kind::String if is_sealed(&field) => self.mark_text(message, &field, subject_id),
-                Kind::Bytes if is_sealed(&field) => {
+                Kind::String if identifies(&field) => self.mark_text(message, &field, subject_id),
+                Kind::Bytes if identifies(&field) => {
                     let bytes = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
                     self.keep_of(&field, subject_id, vec![bytes.clone()]);
                     message.set_field(&field, Value::Bytes(bytes.into()));
@@ -128,7 +128,7 @@ impl Markers {
         inner: &MessageDescriptor,
         subject_id: Option<&str>,
     ) {
-        if field.is_list() && is_sealed(field) {
+        if field.is_list() && identifies(field) {
             let members = (0..2).map(|_| {
                 let mut member = DynamicMessage::new(inner.clone());
                 self.mark_message(&mut member, subject_id);
@@ -229,6 +229,18 @@ impl Markers {
     }
 }
 
+/// Whether a field must be sealed, from the words of the classification alone: it can point at somebody, and nobody gave a
+/// reason why it is coarse enough to stand as a fact. What seals is not asked, for it is what is under test.
+#[must_use]
+pub fn identifies(field: &FieldDescriptor) -> bool {
+    let Some(class) = field_class(field) else { return true };
+    match class.identifies() {
+        Identifies::None => false,
+        Identifies::Quasi => class.coarse_because.is_empty(),
+        Identifies::Direct | Identifies::Unspecified => true,
+    }
+}
+
 /// Twenty-four letters at random.
 fn letters() -> String {
     let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
@@ -253,7 +265,7 @@ pub fn identifying_text_fields() -> BTreeSet<String> {
         }
         for field in message.fields() {
             match field.kind() {
-                Kind::String | Kind::Bytes if is_sealed(&field) => drop(fields.insert(field.full_name().to_owned())),
+                Kind::String | Kind::Bytes if identifies(&field) => drop(fields.insert(field.full_name().to_owned())),
                 Kind::Message(inner) => open.push(inner),
                 _ => {}
             }

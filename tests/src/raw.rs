@@ -100,17 +100,26 @@ impl Answer {
     }
 }
 
-/// Calls `path` (`/package.Service/Method`) with `body` as the message. A stream of answers is listened to for `bound` and
-/// then left; its answer so far counts as `OK`. Anything else has `bound` to answer, and is `CANCELLED` after it.
+/// Calls `path` (`/package.Service/Method`) with `body` as the message. A stream of answers is listened to until `enough`
+/// messages came, or for `bound`, and then left; its answer so far counts as `OK`. Anything else has `bound` to answer, and is
+/// `CANCELLED` after it.
 ///
 /// # Panics
 /// When `path` is none.
-pub async fn call(channel: Channel, path: &str, metadata: &MetadataMap, body: Bytes, bound: Duration) -> Answer {
+pub async fn call(
+    channel: Channel,
+    path: &str,
+    metadata: &MetadataMap,
+    body: Bytes,
+    bound: Duration,
+    enough: usize,
+) -> Answer {
     let path: PathAndQuery = path.parse().expect("a path");
     let mut request = Request::new(body);
     *request.metadata_mut() = metadata.clone();
     let mut answer = Answer::new();
-    let outcome = tokio::time::timeout(bound, exchange(Grpc::new(channel), request, path, &mut answer)).await;
+    let exchange = exchange(Grpc::new(channel), request, path, &mut answer, enough);
+    let outcome = tokio::time::timeout(bound, exchange).await;
     match outcome {
         Ok(Ok(())) => {}
         Ok(Err(status)) => answer.keep_status(&status),
@@ -127,6 +136,7 @@ async fn exchange(
     request: Request<Bytes>,
     path: PathAndQuery,
     answer: &mut Answer,
+    enough: usize,
 ) -> Result<(), Status> {
     client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
     let response = client.server_streaming(request, path, BytesCodec).await?;
@@ -135,6 +145,9 @@ async fn exchange(
     let mut messages = response.into_inner();
     while let Some(message) = messages.next().await {
         answer.keep_message(message?);
+        if answer.messages.len() >= enough {
+            return Ok(());
+        }
     }
     if let Some(trailers) = messages.trailers().await? {
         answer.keep_metadata(&trailers);

@@ -339,12 +339,29 @@ impl World {
     /// # Panics
     /// When `path` is none.
     pub async fn call(&self, role: Role, path: &str, metadata: &MetadataMap, body: Bytes, bound: Duration) -> Answer {
-        let channel = {
-            let mut channels = lock(&self.channels);
-            let connect = |url: &String| Endpoint::from_shared(url.clone()).expect("a url").connect_lazy();
-            channels.entry(self.url(role)).or_insert_with_key(connect).clone()
-        };
-        raw::call(channel, path, metadata, body, bound).await
+        raw::call(self.channel(role), path, metadata, body, bound, usize::MAX).await
+    }
+
+    /// The same, for a stream that is left after `enough` messages.
+    ///
+    /// # Panics
+    /// When `path` is none.
+    pub async fn listen(
+        &self,
+        role: Role,
+        path: &str,
+        metadata: &MetadataMap,
+        body: Bytes,
+        bound: Duration,
+        enough: usize,
+    ) -> Answer {
+        raw::call(self.channel(role), path, metadata, body, bound, enough).await
+    }
+
+    /// One connection for all calls below the generated clients.
+    fn channel(&self, role: Role) -> Channel {
+        let connect = |url: &String| Endpoint::from_shared(url.clone()).expect("a url").connect_lazy();
+        lock(&self.channels).entry(self.url(role)).or_insert_with_key(connect).clone()
     }
 
     /// Appends a command, again with the same id where told to.

@@ -1,9 +1,9 @@
 //! The twelve promises, each end to end on real NATS. Each test says which line keeps it: with that line removed it was
 //! seen to fail.
 //!
-//! For later: erasure by command, the two states *closed* and *erased* (10), and *erased* among the classes of refusals
-//! (8); checkpoints and outside witnesses (9); replay by command and of the report's bytes (7); statistical timing of
-//! refusals (8); fault injection at every append (11).
+//! For later: erasure by command and the two states *closed* and *erased* (10); checkpoints and outside witnesses (9);
+//! replay by command and of the report's bytes (7); statistical timing of refusals (8); fault injection at every append
+//! (11).
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -409,6 +409,11 @@ async fn p08_refusals_tell_no_cause() {
     let brief = events::consent(&case.victim, &police.id, police.purpose, SITUATION);
     case.give(ConsentGiven { expiry: Some(Expiry::ExpiresAt(in_half_an_hour)), ..brief }).await;
     let expired = case.release(&police, SITUATION).await;
+    let (erased_case, _) = consented(&world, &police).await;
+    let erased = erased_case.release(&police, SITUATION).await;
+    destroy_keys(&world, &erased_case.id).await;
+    world.stop_role(Role::Ledger).await;
+    world.start_role(Role::Ledger).await;
     HOURS_AHEAD.store(1, Ordering::Relaxed);
     let refused = case.request(&police, &[DataCategory::Health]).await.unwrap().decision.unwrap().decided.unwrap();
 
@@ -418,6 +423,7 @@ async fn p08_refusals_tell_no_cause() {
         ("withdrawn", &police, withdrawn),
         ("recalled", &police, recalled),
         ("expired", &police, expired),
+        ("erased", &police, erased),
         ("suspended", &suspended, stopped),
         ("not-yours", &others, theirs),
     ];

@@ -40,7 +40,8 @@ pub enum AppendOutcome {
     Conflict,
 }
 
-/// A block was not appended, and never will be: nothing of it can turn up later.
+/// A block was not appended, and nothing of it can turn up later. [`AppendError::Shorter`], [`AppendError::Hole`] and
+/// [`AppendError::Closed`] say more: the log itself is damaged or gone, so whoever writes to it stops.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// The block would break the chain; readers would halt at it for ever.
@@ -128,16 +129,16 @@ impl Appender {
         &self.log
     }
 
-    /// Appends one block of `commits` right after `after`, recorded at `recorded_at_ms` (milliseconds since 1970; raised to
-    /// the head's when the clock went back). `&mut`, because one block is in flight at a time and never more.
+    /// Appends one block of `commits` right after `after`, recorded at `recorded_at_ms` (milliseconds since 1970;
+    /// raised to the head's when the clock went back). `&mut`, because one block is in flight at a time and never more.
     ///
-    /// Returns only when the outcome is certain: after a lost answer the identical bytes are published again under the same
-    /// fence until the place is occupied, and then read from the leader. While NATS is away this waits without end; callers
-    /// who cannot wait answer "outcome unknown". A call that is dropped leaves the outcome unknown: whoever drops it reads
-    /// the log before saying anything about these commits.
+    /// Returns only when the outcome is certain: after a lost answer the identical bytes are published again under the
+    /// same fence until the place is occupied, and then read from the leader. While NATS is away this waits without
+    /// end; callers who cannot wait answer "outcome unknown". A call that is dropped leaves the outcome unknown:
+    /// whoever drops it reads the log before saying anything about these commits.
     ///
     /// # Errors
-    /// [`AppendError`]: then the block stands nowhere and never will.
+    /// [`AppendError`]: then the block is not in the log.
     pub async fn append(
         &mut self,
         after: &Head,

@@ -46,8 +46,8 @@ pub struct SealedBlock {
 }
 
 impl SealedBlock {
-    /// The block that follows `after`, signed. `recorded_at_ms` (milliseconds since 1970) is raised to the head's when the
-    /// clock went back, so that recorded-at never does. Nothing is checked here; a [`crate::ChainVerifier`] does.
+    /// The block that follows `after`, signed. `recorded_at_ms` (milliseconds since 1970) is raised to the head's when
+    /// the clock went back, so that recorded-at never does. Nothing is checked here; a [`crate::ChainVerifier`] does.
     #[must_use]
     pub fn seal(
         after: &Head,

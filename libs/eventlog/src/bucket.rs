@@ -143,7 +143,8 @@ struct Deletion {
 }
 
 impl KeyBucket {
-    /// Opens the bucket: compares its configuration field by field, or creates it if there is none and `config` says so.
+    /// Opens the bucket: compares its configuration field by field, or creates it if there is none and `config` says
+    /// so.
     ///
     /// # Errors
     /// [`BucketError`]; of a configuration that differs, the first field.
@@ -163,8 +164,8 @@ impl KeyBucket {
         Ok(Self { connection })
     }
 
-    /// Creates `key` with `bytes` unless it exists; of several at once one wins, and everybody learns what stands there.
-    /// Durable before this returns.
+    /// Creates `key` with `bytes` unless it exists; of several at once one wins, and everybody learns what stands
+    /// there. Durable before this returns.
     ///
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::TooLarge`], [`BucketError::Unavailable`], [`BucketError::Refused`].
@@ -199,8 +200,8 @@ impl KeyBucket {
         })
     }
 
-    /// Erases `key`: its bytes are overwritten where they are stored, and a mark without content keeps it from ever being
-    /// created again. Whether it existed until now; repeating it is harmless.
+    /// Erases `key`: its bytes are overwritten where they are stored, and a mark without content keeps it from ever
+    /// being created again. Whether it existed until now; repeating it is harmless.
     ///
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].

@@ -1,7 +1,7 @@
 //! Following the log: history in batches, then every block as it is stored, verified one by one.
 //!
-//! Blocks are read by sequence, so a reader needs no consumer. What the server says on [`STORED_SUBJECT`] only wakes the
-//! follower up; whoever forges it gains nothing but a question to the server.
+//! Blocks are read by sequence, so a reader needs no consumer. What the server says on [`STORED_SUBJECT`] only wakes
+//! the follower up; whoever forges it gains nothing but a question to the server.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -165,7 +165,8 @@ impl Follower {
         }
     }
 
-    /// At least one block and at most `max_blocks` (at least 1 is taken): those that are at hand. Dropping the call loses nothing.
+    /// At least one block and at most `max_blocks` (at least 1 is taken): those that are at hand. Dropping the call
+    /// loses nothing.
     ///
     /// # Errors
     /// As [`Follower::next`]; blocks before the trouble are handed out first.
@@ -385,7 +386,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Everything seemed to be read, and the log goes on: an announcement was lost, a replica is behind, or a block is gone.
+    /// Everything seemed to be read, and the log goes on: an announcement was lost, a replica is behind, or a block is
+    /// gone.
     async fn find_out_what_is_missing(&mut self, number: u64, last: u64) -> Result<(), Halted> {
         match self.log.read(number).await {
             Ok(None) => return Err(Halted::Hole { last, number }),

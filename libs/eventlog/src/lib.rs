@@ -6,8 +6,8 @@
 //! ([`Follower`]); the bucket of wrapped keys ([`KeyBucket`]).
 //!
 //! *Out of scope*: what events mean, who may write them, idempotency and revisions (the ledger); sealing of identifying
-//! data (the vault); read models (`egide-projection`); starting and configuring servers. Whether a server flushes before
-//! it acknowledges (`sync_interval: always`) cannot be seen from here: whoever runs it checks.
+//! data (the vault); read models (`egide-projection`); starting and configuring servers. Whether a server flushes
+//! before it acknowledges (`sync_interval: always`) cannot be seen from here: whoever runs it checks.
 
 mod append;
 mod block;

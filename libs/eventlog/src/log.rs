@@ -18,8 +18,8 @@ use crate::stream::{Drift, Scope, StreamInfo, Wish};
 pub(crate) const STREAM: &str = "CASES";
 /// Subject that blocks are published to.
 pub(crate) const SUBJECT: &str = "cases.blocks";
-/// Subject on which the server says, after a block is stored, which sequence it has. Headers only; it wakes followers up
-/// and is never believed.
+/// Subject on which the server says, after a block is stored, which sequence it has. Headers only; it wakes followers
+/// up and is never believed.
 pub(crate) const STORED_SUBJECT: &str = "cases.stored";
 
 /// How long the server remembers the ids of messages. An optimisation only: the fence decides.

@@ -48,8 +48,8 @@ impl StreamInfo {
     }
 }
 
-/// How a stream must be configured: fields as JetStream's API names them. A field that is not named must be empty, off or
-/// unlimited on the server, so that a feature which a later server adds is noticed when somebody turns it on.
+/// How a stream must be configured: fields as JetStream's API names them. A field that is not named must be empty, off
+/// or unlimited on the server, so that a feature which a later server adds is noticed when somebody turns it on.
 #[derive(Clone)]
 pub(crate) struct Wish {
     name: &'static str,

@@ -358,7 +358,8 @@ impl<'a> ChainVerifierAt<'a> {
     }
 }
 
-/// A log of five blocks of which one lost a bit on the server's disk while the server was down, and a writer that knows it.
+/// A log of five blocks of which one lost a bit on the server's disk while the server was down, and a writer that knows
+/// it.
 async fn with_a_flipped_bit(number: u64, stop: fn(&mut Server)) -> (Server, EventLog, Writer) {
     let mut server = Server::start();
     let (key, document) = SigningKey::generate().unwrap();

@@ -1,4 +1,5 @@
-//! Answers that are lost, and publications that land late: the outcome is found out, and a block stands once or not at all.
+//! Answers that are lost, and publications that land late: the outcome is found out, and a block stands once or not at
+//! all.
 
 #![expect(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 

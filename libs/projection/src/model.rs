@@ -7,7 +7,8 @@ use crate::store::StoreError;
 
 /// Turns blocks into rows. Blocks come in their order, each exactly once as far as rows are concerned.
 ///
-/// Rows follow from blocks and rows alone: no clock, no randomness, no other source, so that a rebuild gives the same rows.
+/// Rows follow from blocks and rows alone: no clock, no randomness, no other source, so that a rebuild gives the same
+/// rows.
 pub trait ReadModel: Send + Sync + 'static {
     /// Name of the model; another name at the same path is rebuilt.
     const NAME: &'static str;

@@ -124,7 +124,8 @@ struct Inner<M> {
 
 impl<M: ReadModel> Projection<M> {
     /// Opens the projection in the directory `path`, for the log of `incarnation`. Rows of another name or version, a
-    /// broken cursor or damaged files are thrown away: the projection is built again from the first block.
+    /// broken cursor or damaged files are thrown away: the projection is built again from the first block. Blocks the
+    /// thread for reading files, and up to two seconds for a lock that somebody else is just giving up.
     ///
     /// # Errors
     /// [`ProjectionError::Store`]; [`ProjectionError::OtherIncarnation`], for a log that was replaced is not to be

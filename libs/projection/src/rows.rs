@@ -5,8 +5,8 @@ use std::ops::Bound;
 
 use crate::store::{AFTER_ROWS, ROW, Store, StoreError};
 
-/// Rows as they are with everything applied so far, this block included. What is written here becomes visible to readers
-/// together with the cursor, or not at all.
+/// Rows as they are with everything applied so far, this block included. What is written here becomes visible to
+/// readers together with the cursor, or not at all.
 pub struct Rows<'a> {
     store: &'a Store,
     /// Keys with the first byte of rows; removed rows are kept as none.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use egide_crypto::digest::{Digest, sha256_parts};
 use egide_eventlog::Head;
@@ -19,6 +20,10 @@ const CURSOR_CONTEXT: &str = "egide/projection-cursor/v1";
 const FLUSH_EVERY_MS: u64 = 500;
 /// Memory for sled's page cache.
 const CACHE_BYTES: u64 = 32 * 1_024 * 1_024;
+/// How long the lock on the files is waited for.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// How often it is tried.
+const LOCK_POLL: Duration = Duration::from_millis(10);
 /// What sled keeps in its directory.
 const SLED_ENTRIES: [&str; 3] = ["db", "conf", "blobs"];
 /// Beginning of the names of sled's snapshots.
@@ -142,7 +147,19 @@ impl Store {
     }
 }
 
+/// Opens the files, waiting a moment for their lock: sled's own threads give it up only some time after its last handle
+/// is dropped.
 fn open_sled(path: &Path) -> Result<sled::Db, StoreError> {
+    let deadline = Instant::now() + LOCK_WAIT;
+    loop {
+        match try_open_sled(path) {
+            Err(StoreError::InUse) if Instant::now() < deadline => std::thread::sleep(LOCK_POLL),
+            opened => return opened,
+        }
+    }
+}
+
+fn try_open_sled(path: &Path) -> Result<sled::Db, StoreError> {
     Ok(sled::Config::new().path(path).flush_every_ms(Some(FLUSH_EVERY_MS)).cache_capacity(CACHE_BYTES).open()?)
 }
 

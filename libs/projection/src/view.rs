@@ -8,8 +8,9 @@ use egide_eventlog::Head;
 use crate::rows::{row_key, rows_end};
 use crate::store::{Store, StoreError};
 
-/// What readers see at one moment: every row follows from the log up to [`View::head`], and nothing moves while the view
-/// is held. Applying blocks waits for it, so it is held briefly; it cannot be held across an `await` of a spawned task.
+/// What readers see at one moment: every row follows from the log up to [`View::head`], and nothing moves while the
+/// view is held. Applying blocks waits for it, so it is held briefly; it cannot be held across an `await` of a spawned
+/// task.
 pub struct View<'a> {
     pub(crate) store: &'a Store,
     pub(crate) head: RwLockReadGuard<'a, Head>,

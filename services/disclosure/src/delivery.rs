@@ -181,6 +181,7 @@ impl Gate {
                 Ok(Some((event.position, sent_at)))
             }
             Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted) => Ok(None),
+            Err(NotAppended::Erased) => Err(Undelivered::Refused),
             Err(NotAppended::Failed(status)) => Err(status.into()),
         }
     }

@@ -49,6 +49,8 @@ pub(crate) enum NotAppended {
     Used,
     /// The state does not admit it: decide again.
     NotAdmitted,
+    /// Somebody's key is gone, and with it the report that was to be delivered.
+    Erased,
     /// The answer for the caller.
     Failed(Status),
 }
@@ -278,6 +280,8 @@ fn not_appended(status: &Status) -> NotAppended {
         NotAppended::Moved
     } else if code == Code::AlreadyExists {
         NotAppended::Used
+    } else if has_rule(status, DATA_ERASED) {
+        NotAppended::Erased
     } else if code == Code::FailedPrecondition {
         NotAppended::NotAdmitted
     } else {
@@ -285,17 +289,21 @@ fn not_appended(status: &Status) -> NotAppended {
     }
 }
 
+/// Whether the ledger refuses by this rule.
+fn has_rule(status: &Status, name: &str) -> bool {
+    let failure = status.get_details_precondition_failure();
+    status.code() == Code::FailedPrecondition
+        && failure.is_some_and(|failure| failure.violations.iter().any(|violation| violation.r#type == name))
+}
+
 fn not_opened(status: &Status) -> NotOpened {
     let code = status.code();
-    let rule = |name: &str| {
-        let failure = status.get_details_precondition_failure();
-        failure.is_some_and(|failure| failure.violations.iter().any(|violation| violation.r#type == name))
-    };
-    if code == Code::FailedPrecondition && rule(DATA_ERASED) {
+    let rule = |name: &str| has_rule(status, name);
+    if rule(DATA_ERASED) {
         NotOpened::Erased
-    } else if code == Code::FailedPrecondition && rule(TOO_MUCH_TO_OPEN) {
+    } else if rule(TOO_MUCH_TO_OPEN) {
         NotOpened::TooMuch
-    } else if code == Code::FailedPrecondition && rule(OTHER_REPORT) {
+    } else if rule(OTHER_REPORT) {
         NotOpened::Failed(onward_status(Code::Internal))
     } else if code == Code::FailedPrecondition {
         NotOpened::TooLate

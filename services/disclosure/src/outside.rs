@@ -69,7 +69,7 @@ impl Gate {
             Ok(acknowledged) if acknowledged.verifies() => Ok(()),
             Ok(_) => Err(crate::ledger::unproved()),
             Err(NotAppended::Failed(status)) => Err(status),
-            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted) => {
+            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Erased) => {
                 Err(Status::unavailable("the access could not be recorded; try again"))
             }
         }

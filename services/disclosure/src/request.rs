@@ -147,7 +147,9 @@ impl Gate {
         );
         let acknowledged = match self.ledger.append(&asked.onward, request).await {
             Ok(acknowledged) => acknowledged,
-            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted) => return Ok(None),
+            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Erased) => {
+                return Ok(None);
+            }
             Err(NotAppended::Failed(status)) => return Err(status),
         };
         if !decision.is_permit() {

@@ -61,6 +61,7 @@ impl Ledger {
         let committed = match self.repeated(request, caller, &fingerprint)? {
             Some(committed) => committed,
             None => {
+                self.refuse_erased(request).await?;
                 let described: Vec<_> = described.into_iter().flatten().collect();
                 let command = workshop.prepare(request, &described, &roles, caller, fingerprint, now).await;
                 self.commit(command.map_err(|error| refuse::not_ready(&error))?, deadline).await?

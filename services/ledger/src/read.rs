@@ -11,12 +11,13 @@ use egide_domain::ids::ReferralId;
 use egide_domain::vocabulary::Outcome;
 use egide_domain::{CaseEvent, supersedes};
 use egide_projection::Lagging;
-use egide_wire::convert::{recorded_case_event, to_timestamp};
+use egide_vault::KeyName;
+use egide_wire::convert::{self, recorded_case_event, to_timestamp};
 use egide_wire::proto::egide::case::v1::ReferralReleased;
 use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
 use egide_wire::proto::egide::ledger::v1::{
-    Area, OpenForDeliveryResponse, OpenForPermitResponse, OpenState, ReadCaseRequest, ReadCaseResponse, RecordedEvent,
-    WatchCaseResponse, recorded_event,
+    AppendRequest, Area, OpenForDeliveryResponse, OpenForPermitResponse, OpenState, ReadCaseRequest, ReadCaseResponse,
+    RecordedEvent, WatchCaseResponse, new_event, recorded_event,
 };
 use egide_wire::refusal::{Violation, precondition};
 use egide_wire::split::join;
@@ -209,6 +210,28 @@ impl Ledger {
         Ok(OpenForDeliveryResponse { report, signature, key_id })
     }
 
+    /// Refuses a delivery whose report nobody can open any more, before it is committed: the history must not tell of a
+    /// delivery that cannot happen. No key is used; that it is there is all that is asked.
+    pub(crate) async fn refuse_erased(&self, request: &AppendRequest) -> Result<(), Status> {
+        for event in &request.events {
+            let Some(new_event::Payload::CaseEvent(payload)) = &event.payload else { continue };
+            let CaseEvent::ReferralDelivered(delivered) = convert::case_event(payload) else { continue };
+            // A case or a referral that is not known is refused for that.
+            let Some(stream) = StreamId::parse(&event.stream_id) else { continue };
+            let case = self.events_in(stream)?;
+            let release = case.iter().rev().find(|stored| is_release_of(stored, delivered.referral_id));
+            let keys = release.into_iter().flat_map(|stored| &stored.event.sealed).flat_map(|part| &part.key_ids);
+            for key in keys {
+                let name: KeyName = key.parse().map_err(|_| halted_at_event())?;
+                let existing = self.vault.existing(name).await.map_err(envelope::Error::from);
+                if existing.map_err(|error| refuse::not_sealed(&error))?.is_none() {
+                    return Err(refused("data_erased", "somebody's data was erased; the report is gone"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn stored_at(&self, position: u64) -> Result<Option<StoredEvent>, Status> {
         let stored = model::event_at(&self.projection.view(), position);
         Ok(stored.map_err(|error| refuse::unreadable(&error))?.filter(|stored| stored.event.area() == Area::Case))
@@ -216,7 +239,10 @@ impl Ledger {
 
     /// All events of the case to which an event belongs.
     fn events_of(&self, stored: &StoredEvent) -> Result<Vec<StoredEvent>, Status> {
-        let stream = StreamId::parse(&stored.event.stream_id).ok_or_else(not_found)?;
+        self.events_in(StreamId::parse(&stored.event.stream_id).ok_or_else(not_found)?)
+    }
+
+    fn events_in(&self, stream: StreamId) -> Result<Vec<StoredEvent>, Status> {
         let mut events = Vec::new();
         let read = model::events(&self.projection.view(), stream, 1, |stored| {
             events.push(stored);

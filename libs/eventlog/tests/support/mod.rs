@@ -135,8 +135,8 @@ fn answers(port: u16) -> bool {
     stream.read_exact(&mut greeting).is_ok() && &greeting == b"INFO"
 }
 
-/// A port that nobody listens on, below those that systems hand out by themselves: between this look and the server's own,
-/// no connection of somebody else's gets it.
+/// A port that nobody listens on, below those that systems hand out by themselves: between this look and the server's
+/// own, no connection of somebody else's gets it.
 pub fn free_port() -> u16 {
     loop {
         let (high, low, ..) = Uuid::new_v4().as_fields();

@@ -11,7 +11,7 @@ use egide_domain::time::Timestamp;
 use egide_eventlog::{BLOCK_OVERHEAD_BYTES, Head};
 use egide_projection::{ModelError, View};
 use egide_wire::convert::{timestamp, to_timestamp};
-use egide_wire::proto::egide::ledger::v1::{Commit, Event, StreamExtent};
+use egide_wire::proto::egide::ledger::v1::{Area, Commit, Event, StreamExtent};
 use tonic::Status;
 
 use super::state::{NotAdmitted, StreamState};
@@ -135,6 +135,16 @@ impl Drafting<'_> {
 
     /// The commit and the states of its streams after it, or why there is none.
     fn commit(&mut self, command: &Command) -> Judged<(Commit, HashMap<StreamId, StreamState>)> {
+        // Said before the revision is compared: no revision would ever do.
+        for (index, CommandEvent { event, .. }) in command.events.iter().enumerate() {
+            let area = match StreamId::parse(&event.stream_id) {
+                Some(stream) => self.area(stream)?,
+                None => None,
+            };
+            if area.is_some_and(|area| area != event.area()) {
+                return Ok(Err(refuse::other_area(index)));
+            }
+        }
         for expected in &command.expected {
             let actual = self.revision(expected.stream)?;
             if actual != expected.revision {
@@ -216,6 +226,14 @@ impl Drafting<'_> {
         match self.states.get(&stream) {
             Some(state) => Ok(state.revision()),
             None => Ok(model::head_of(self.view, stream)?.map_or(0, |head| head.revision)),
+        }
+    }
+
+    fn area(&self, stream: StreamId) -> Result<Option<Area>, ModelError> {
+        match self.states.get(&stream) {
+            Some(StreamState::Case(_)) => Ok(Some(Area::Case)),
+            Some(StreamState::Directory(_)) => Ok(Some(Area::Directory)),
+            None => Ok(model::head_of(self.view, stream)?.map(|head| head.area)),
         }
     }
 
