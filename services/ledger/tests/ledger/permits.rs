@@ -283,13 +283,17 @@ async fn a_report_is_gone_with_the_key_of_any_person_in_it() {
     position(&mut disclosure, &story.case, Payload::DisclosureDecided(decided.clone())).await;
     let released = story.release(&decided.decision_id, b"{}");
     position(&mut disclosure, &story.case, Payload::ReferralReleased(released.clone())).await;
+    let before = Payload::ReferralDelivered(story.delivery(&released, 8));
+    let delivery = position(&mut disclosure, &story.case, before).await;
     house.stop_ledger().await;
     assert!(house.bucket().await.delete(&format!("subject.{}.{}", story.case, story.victim)).await.unwrap());
     let url = house.start("ledger", clock::now).await;
     let mut disclosure = house.service(&url, "disclosure");
-    let delivered = Payload::ReferralDelivered(story.delivery(&released, 8));
-    let delivery = position(&mut disclosure, &story.case, delivered).await;
     let status = disclosure.open_for_delivery(OpenForDeliveryRequest { position: delivery }).await.unwrap_err();
+    assert_eq!(rules(&status), ["data_erased"]);
+    // Nor does the history tell of a delivery that cannot happen.
+    let after = Payload::ReferralDelivered(story.delivery(&released, 9));
+    let status = append(&mut disclosure, &command(vec![new_event(&story.case, after)])).await.unwrap_err();
     assert_eq!(rules(&status), ["data_erased"]);
     house.world.stop().await;
 }
