@@ -161,6 +161,8 @@ impl Generator<'_> {
             Kind::String => Value::String(self.text(field)),
             Kind::Bytes => Value::Bytes(self.blob().into()),
             Kind::Uint32 => Value::U32(u32::try_from(self.number() & u64::from(u32::MAX)).expect("masked")),
+            // What is waited for is mostly there: each wait for what is not takes seconds.
+            Kind::Uint64 if field.name() == "min_position" && self.dice.percent(97) => Value::U64(self.dice.roll() % 3),
             Kind::Uint64 => Value::U64(self.number()),
             Kind::Int32 => Value::I32(i32::from_le_bytes(self.dice.bytes(4).try_into().expect("four"))),
             Kind::Int64 => Value::I64(i64::from_le_bytes(self.dice.bytes(8).try_into().expect("eight"))),

@@ -9,7 +9,7 @@ use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 /// Bytes as they are.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,13 +60,11 @@ pub struct Answer {
     pub messages: Vec<Bytes>,
     /// Every byte: headers, messages, status, details, trailers.
     pub bytes: Vec<u8>,
-    /// Whether anything but a status came.
-    began: bool,
 }
 
 impl Answer {
     fn new() -> Self {
-        Self { code: Code::Ok, message: String::new(), messages: Vec::new(), bytes: Vec::new(), began: false }
+        Self { code: Code::Ok, message: String::new(), messages: Vec::new(), bytes: Vec::new() }
     }
 
     fn keep_metadata(&mut self, metadata: &MetadataMap) {
@@ -100,9 +98,17 @@ impl Answer {
     }
 }
 
-/// Calls `path` (`/package.Service/Method`) with `body` as the message. A stream of answers is listened to until `enough`
-/// messages came, or for `bound`, and then left; its answer so far counts as `OK`. Anything else has `bound` to answer, and is
-/// `CANCELLED` after it.
+/// When a stream of answers is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listening {
+    /// After so many messages,
+    pub messages: usize,
+    /// or so long after it began.
+    pub at_most: Duration,
+}
+
+/// Calls `path` (`/package.Service/Method`) with `body` as the message. The answer, or the beginning of a stream of answers,
+/// has `bound` to come, and is `CANCELLED` after it. A stream is then listened to, and what it answered so far is `OK`.
 ///
 /// # Panics
 /// When `path` is none.
@@ -112,37 +118,50 @@ pub async fn call(
     metadata: &MetadataMap,
     body: Bytes,
     bound: Duration,
-    enough: usize,
+    listening: Option<Listening>,
 ) -> Answer {
     let path: PathAndQuery = path.parse().expect("a path");
     let mut request = Request::new(body);
     *request.metadata_mut() = metadata.clone();
     let mut answer = Answer::new();
-    let exchange = exchange(Grpc::new(channel), request, path, &mut answer, enough);
-    let outcome = tokio::time::timeout(bound, exchange).await;
-    match outcome {
+    let in_time = tokio::time::timeout(bound, begin(Grpc::new(channel), request, path));
+    let messages = match in_time.await.unwrap_or_else(|_| Err(late())) {
+        Ok(response) => {
+            answer.keep_metadata(response.metadata());
+            response.into_inner()
+        }
+        Err(status) => {
+            answer.keep_status(&status);
+            return answer;
+        }
+    };
+    let enough = listening.map_or(usize::MAX, |listening| listening.messages);
+    let bound = listening.map_or(bound, |listening| listening.at_most);
+    match tokio::time::timeout(bound, receive(messages, &mut answer, enough)).await {
         Ok(Ok(())) => {}
         Ok(Err(status)) => answer.keep_status(&status),
         // A stream that goes on is one that answers.
-        Err(_) if answer.began => {}
-        Err(_) => answer.keep_status(&Status::cancelled("no answer in time")),
+        Err(_) if listening.is_some() => {}
+        Err(_) => answer.keep_status(&late()),
     }
     answer
 }
 
+fn late() -> Status {
+    Status::cancelled("no answer in time")
+}
+
 /// As a stream of answers, of which one is a special case.
-async fn exchange(
+async fn begin(
     mut client: Grpc<Channel>,
     request: Request<Bytes>,
     path: PathAndQuery,
-    answer: &mut Answer,
-    enough: usize,
-) -> Result<(), Status> {
+) -> Result<Response<Streaming<Bytes>>, Status> {
     client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-    let response = client.server_streaming(request, path, BytesCodec).await?;
-    answer.began = true;
-    answer.keep_metadata(response.metadata());
-    let mut messages = response.into_inner();
+    client.server_streaming(request, path, BytesCodec).await
+}
+
+async fn receive(mut messages: Streaming<Bytes>, answer: &mut Answer, enough: usize) -> Result<(), Status> {
     while let Some(message) = messages.next().await {
         answer.keep_message(message?);
         if answer.messages.len() >= enough {

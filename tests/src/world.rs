@@ -32,7 +32,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::case::{CaseBuilder, RecipientBuilder, patiently};
 use crate::log::{self, Entry};
-use crate::raw::{self, Answer};
+use crate::raw::{self, Answer, Listening};
 use crate::roles::{Role, Roles};
 use crate::watch::{self, Lines, THREADS};
 use crate::who::Who;
@@ -339,10 +339,10 @@ impl World {
     /// # Panics
     /// When `path` is none.
     pub async fn call(&self, role: Role, path: &str, metadata: &MetadataMap, body: Bytes, bound: Duration) -> Answer {
-        raw::call(self.channel(role), path, metadata, body, bound, usize::MAX).await
+        raw::call(self.channel(role), path, metadata, body, bound, None).await
     }
 
-    /// The same, for a stream that is left after `enough` messages.
+    /// The same, for a stream of answers.
     ///
     /// # Panics
     /// When `path` is none.
@@ -353,9 +353,9 @@ impl World {
         metadata: &MetadataMap,
         body: Bytes,
         bound: Duration,
-        enough: usize,
+        listening: Listening,
     ) -> Answer {
-        raw::call(self.channel(role), path, metadata, body, bound, enough).await
+        raw::call(self.channel(role), path, metadata, body, bound, Some(listening)).await
     }
 
     /// One connection for all calls below the generated clients.

@@ -17,7 +17,7 @@ use egide_testkit::fresh_id;
 use egide_tests::case::{Unit, command};
 use egide_tests::log::{Entry, Facts};
 use egide_tests::marking::{Marker, Markers, identifies, identifying_text_fields};
-use egide_tests::raw::Answer;
+use egide_tests::raw::{Answer, Listening};
 use egide_tests::who::{self, Who};
 use egide_tests::{Role, World, events, watch};
 use egide_wire::classification::{DataCategory, SealUnder, events as kinds};
@@ -137,12 +137,14 @@ impl Run {
         let path = format!("/{service}/{method}");
         let role = Self::role(service);
         // A stream goes on without end: so many messages stand there already.
-        let enough = match method {
-            "WatchCase" => 24,
-            "WatchReferrals" => 1,
-            _ => usize::MAX,
+        let at_most = ANSWERED_WITHIN;
+        let answer = match method {
+            "WatchCase" | "WatchReferrals" => {
+                let listening = Listening { messages: if method == "WatchCase" { 24 } else { 1 }, at_most };
+                self.world.listen(role, &path, headers, body, ANSWERED_WITHIN, listening).await
+            }
+            _ => self.world.call(role, &path, headers, body, ANSWERED_WITHIN).await,
         };
-        let answer = self.world.listen(role, &path, headers, body, ANSWERED_WITHIN, enough).await;
         assert!(!matches!(answer.code, Code::Internal | Code::Unknown | Code::Cancelled), "{path}: {}", answer.message);
         self.heard.lock().unwrap().push(Heard { method: method.to_owned(), may, bytes: answer.bytes.clone() });
         answer

@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::string_slice,
     clippy::wildcard_enum_match_arm,
     clippy::panic,
@@ -20,7 +21,7 @@ use egide_servicekit::identity::{DevIssuer, PERSON_HEADER, SERVICE_HEADER};
 use egide_testkit::fresh_id;
 use egide_tests::case::{Case, EVERYTHING, Unit, command};
 use egide_tests::generate::{Dice, Generator, Known};
-use egide_tests::raw::Answer;
+use egide_tests::raw::{Answer, Listening};
 use egide_tests::who::{self, Who};
 use egide_tests::{Plan, Role, World, events, watch};
 use egide_wire::classification::DataCategory;
@@ -28,7 +29,9 @@ use egide_wire::descriptors::{pool, to_dynamic};
 use egide_wire::proto::egide::audit::v1::{
     AccessReason, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
 };
-use egide_wire::proto::egide::case::v1::{Channel, ExceptionGround, ExceptionKind, Purpose, RecipientKind};
+use egide_wire::proto::egide::case::v1::{
+    Channel, DeliveryChannel, ExceptionGround, ExceptionKind, Purpose, RecipientKind,
+};
 use egide_wire::proto::egide::directory::v1::{
     GetOrganizationRequest, OrganizationRegistered, RecipientReinstated, RegisterOrganizationRequest,
     ReinstateRecipientRequest,
@@ -50,9 +53,11 @@ use tonic::metadata::MetadataMap;
 /// Cases when nothing else is asked for, and at most: each speaks to every method several times.
 const CASES: u32 = 12;
 const CASES_MAX: u32 = 400;
-/// A call must be answered in this time, on the slowest machine; a stream is left after the shorter one.
+/// Messages to each method in each case.
+const MESSAGES: usize = 24;
+/// A call must be answered in this time, on the slowest machine; a stream is left soon after it began.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
-const LISTEN_FOR: Duration = Duration::from_millis(100);
+const LISTENING: Listening = Listening { messages: 3, at_most: Duration::from_millis(20) };
 /// Nobody measures refusals here, and there are many.
 const REFUSE_AFTER: Duration = Duration::from_millis(10);
 /// May be answered by any method, whatever its comment says.
@@ -193,18 +198,28 @@ impl Target {
     }
 
     async fn call(&self, method: &Method, metadata: &MetadataMap, body: Vec<u8>) -> Answer {
-        let bound = if method.descriptor.is_server_streaming() { LISTEN_FOR } else { ANSWERED_WITHIN };
-        self.world.call(method.role, &method.path(), metadata, Bytes::from(body), bound).await
+        let (path, body) = (method.path(), Bytes::from(body));
+        if method.descriptor.is_server_streaming() {
+            self.world.listen(method.role, &path, metadata, body, ANSWERED_WITHIN, LISTENING).await
+        } else {
+            self.world.call(method.role, &path, metadata, body, ANSWERED_WITHIN).await
+        }
     }
 
-    /// Sends one body to one method, by everybody who may and by two who may not.
+    /// Sends one body to one method, by somebody who may.
     async fn send(&self, method: &Method, body: &[u8], dice: &mut Dice) -> Result<(), TestCaseError> {
-        for who in &method.entitled {
-            let answer = self.call(method, &self.world.metadata(who), body.to_vec()).await;
-            self.check(method, &answer, who, body)?;
+        let mut who = dice.pick(&method.entitled).clone();
+        // Looks are limited for each person; there are many of them.
+        if let Some((account, _, _)) = &mut who.person {
+            *account = format!("{account}.{}", dice.below(200));
         }
-        let stranger = dice.pick(&self.strangers);
-        let answer = self.call(method, stranger, body.to_vec()).await;
+        let answer = self.call(method, &self.world.metadata(&who), body.to_vec()).await;
+        self.check(method, &answer, &who, body)
+    }
+
+    /// Sends it as nobody who is known here.
+    async fn send_as_stranger(&self, method: &Method, body: &[u8], dice: &mut Dice) -> Result<(), TestCaseError> {
+        let answer = self.call(method, dice.pick(&self.strangers), body.to_vec()).await;
         prop_assert_eq!(answer.code, Code::Unauthenticated, "{} let a stranger in", method.path());
         prop_assert!(answer.messages.is_empty());
         Ok(())
@@ -313,7 +328,7 @@ fn examples<'m>(
     let deliver = DeliverReferralRequest {
         command_id: fresh_id(),
         referral_id: referral_id.to_owned(),
-        channel: egide_wire::proto::egide::case::v1::DeliveryChannel::Voice.into(),
+        channel: DeliveryChannel::Voice.into(),
         received_by: "desk 4".to_owned(),
         spoken: Vec::new(),
     };
@@ -399,6 +414,7 @@ fn random_bytes_to_every_method_get_a_clear_status() {
         runtime.block_on(async {
             for method in &target.methods {
                 target.send(method, &body, &mut dice).await?;
+                target.send_as_stranger(method, &body, &mut dice).await?;
             }
             Ok(())
         })
@@ -406,6 +422,25 @@ fn random_bytes_to_every_method_get_a_clear_status() {
     target.assert_documented();
     assert!(outcome.is_ok(), "{outcome:?}");
     runtime.block_on(assert_healthy(&target.world));
+}
+
+/// From nothing, or from something that is right.
+fn message(method: &Method, generator: &mut Generator<'_>) -> DynamicMessage {
+    if method.examples.is_empty() || generator.dice.percent(50) {
+        return generator.message(&method.descriptor.input());
+    }
+    let mut message = generator.dice.pick(&method.examples).clone();
+    generator.change(&mut message);
+    message
+}
+
+/// With one byte changed.
+fn damaged(mut body: Vec<u8>, dice: &mut Dice) -> Vec<u8> {
+    if !body.is_empty() {
+        let place = dice.below(body.len());
+        body[place] = body[place].wrapping_add(1);
+    }
+    body
 }
 
 #[test]
@@ -416,21 +451,13 @@ fn random_messages_that_look_valid_to_every_method_get_a_clear_status() {
         let mut generator = Generator { dice: Dice::new(seed), known: &target.known };
         runtime.block_on(async {
             for method in &target.methods {
-                let scratch = generator.message(&method.descriptor.input());
-                let mut broken = scratch.encode_to_vec();
-                if !broken.is_empty() {
-                    let place = generator.dice.below(broken.len());
-                    broken[place] = broken[place].wrapping_add(1);
-                }
-                let mut bodies = vec![scratch.encode_to_vec(), broken];
-                for example in &method.examples {
-                    let mut changed = example.clone();
-                    generator.change(&mut changed);
-                    bodies.push(changed.encode_to_vec());
-                }
-                for body in bodies {
+                for _ in 0..MESSAGES {
+                    let body = message(method, &mut generator).encode_to_vec();
                     target.send(method, &body, &mut generator.dice).await?;
                 }
+                let body = damaged(message(method, &mut generator).encode_to_vec(), &mut generator.dice);
+                target.send(method, &body, &mut generator.dice).await?;
+                target.send_as_stranger(method, &body, &mut generator.dice).await?;
             }
             Ok(())
         })
@@ -478,4 +505,22 @@ async fn an_organisation_cannot_take_the_id_of_a_case_and_is_told_so_at_once() {
     let mut directory = world.directory(&who::specialist());
     let answer = tokio::time::timeout(Duration::from_secs(10), directory.register_organization(request)).await;
     assert_eq!(answer.expect("an answer at once").map(drop).unwrap_err().code(), Code::FailedPrecondition);
+}
+
+#[tokio::test]
+async fn nobody_is_told_about_the_record_itself() {
+    let world = World::start().await;
+    let police = world.police().register().await;
+    let case = world.case().victim().triaged().open().await;
+    case.consent(&police, &[DataCategory::Situation]).await;
+    let referral_id = case.release(&police, &[DataCategory::Situation]).await;
+    let request = DeliverReferralRequest {
+        command_id: fresh_id(),
+        referral_id,
+        channel: DeliveryChannel::Voice.into(),
+        received_by: "desk 4".to_owned(),
+        spoken: vec![DataCategory::RecordKeeping.into()],
+    };
+    let answer = world.disclosure(&who::supervisor()).deliver_referral(request).await;
+    assert_eq!(answer.map(drop).unwrap_err().code(), Code::InvalidArgument);
 }

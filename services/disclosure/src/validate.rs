@@ -3,7 +3,7 @@
 
 use egide_domain::decision::Basis;
 use egide_domain::ids::{CommandId, ReferralId, SubjectId, UnitId};
-use egide_domain::vocabulary::{DeliveryChannel, Purpose, ReferralMode};
+use egide_domain::vocabulary::{DataCategory, DeliveryChannel, Purpose, ReferralMode};
 use egide_domain::{Categories, ids::CaseId, ids::DecisionId};
 use egide_wire::convert::{Listed, bases};
 use egide_wire::proto::egide::audit::v1::AccessReason;
@@ -208,6 +208,9 @@ pub(crate) fn telling(request: &proto::DeliverReferralRequest) -> Result<Telling
         check.refuse::<()>("received_by", "must have no control characters");
     }
     let spoken = check.categories("spoken", &request.spoken);
+    if request.spoken.contains(&DataCategory::RecordKeeping.number()) {
+        check.refuse::<()>("spoken", "must not name record keeping: nobody is told about the record itself");
+    }
     if !request.spoken.is_empty() && channel.is_some_and(|channel| channel != DeliveryChannel::Voice) {
         check.refuse::<()>("spoken", "belongs to a delivery by voice only");
     }
