@@ -61,15 +61,21 @@ impl Context {
     }
 }
 
-/// The people an event is about, by how it is sealed.
-fn about(payload: &DynamicMessage) -> Result<About, Unreadable> {
-    let seal_under = event_class(&payload.descriptor()).map_or(SealUnder::Unspecified, |class| class.seal_under());
+/// The people a payload is about, by how it is sealed. Of nobody, nothing of it ever leaves.
+///
+/// # Errors
+/// [`Unreadable`] when it names people in a way that cannot be read.
+pub fn about(payload: &DynamicMessage) -> Result<About, Unreadable> {
     if let Some(several) = payload.get_field_by_name("subject_ids") {
         let people = several.as_list().unwrap_or_default().iter().map(|item| subject(item, "subject_ids"));
         return people.collect::<Result<_, _>>().map(About::Several);
     }
+    let seal_under = event_class(&payload.descriptor()).map_or(SealUnder::Unspecified, |class| class.seal_under());
     let one = payload.get_field_by_name("subject_id").filter(|_| seal_under == SealUnder::Subject);
-    one.map_or(Ok(About::Nobody), |one| subject(&one, "subject_id").map(About::One))
+    match one {
+        Some(one) if one.as_str() != Some("") => subject(&one, "subject_id").map(About::One),
+        Some(_) | None => Ok(About::Nobody),
+    }
 }
 
 fn subject(value: &Reflected, field: &'static str) -> Result<SubjectId, Unreadable> {

@@ -22,6 +22,7 @@ mod opaque_debug {
 }
 
 pub mod classification;
+pub mod context;
 pub mod convert;
 pub mod descriptors;
 pub mod flatten;

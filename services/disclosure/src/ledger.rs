@@ -10,6 +10,7 @@ use egide_domain::ids::{CommandId, Position, Revision};
 use egide_domain::time::Timestamp;
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Onward;
+use egide_wire::context;
 use egide_wire::convert::{timestamp, to_timestamp};
 use egide_wire::proto::egide::audit::v1::{AccessEvent, access_event};
 use egide_wire::proto::egide::case::v1::{CaseEvent, case_event};
@@ -28,10 +29,6 @@ use tonic_types::StatusExt as _;
 const TRIES_MAX: u32 = 4;
 /// First pause between two tries; doubled each time.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
-/// Context of an acknowledgement's signature (`ledger_service.proto`).
-const ACKNOWLEDGEMENT: &str = "egide/acknowledgement/v1";
-/// Context of the digest of facts (`ledger_service.proto`).
-const FACTS: &str = "egide/facts/v1";
 
 /// The ledger.
 pub(crate) struct Ledger {
@@ -88,7 +85,7 @@ pub(crate) fn facts_of(event: &CaseEvent) -> Result<Vec<u8>, Status> {
 impl Proposed {
     pub(crate) fn new(payload: case_event::Payload) -> Result<Self, Status> {
         let event = CaseEvent { payload: Some(payload) };
-        let facts_digest = sha256_parts(FACTS, &[&facts_of(&event)?]);
+        let facts_digest = sha256_parts(context::FACTS, &[&facts_of(&event)?]);
         Ok(Self { event, facts_digest })
     }
 }
@@ -150,7 +147,8 @@ impl Acknowledged {
             return false;
         };
         let unsigned = Acknowledgement { signature: Vec::new(), ..self.acknowledgement.clone() };
-        let signed = self.keys.verify_at(position, key_id, ACKNOWLEDGEMENT, &unsigned.encode_to_vec(), &signature);
+        let signed =
+            self.keys.verify_at(position, key_id, context::ACKNOWLEDGEMENT, &unsigned.encode_to_vec(), &signature);
         signed.is_ok() && **incarnation == *self.incarnation && *command_id == self.command_id
     }
 
@@ -366,7 +364,7 @@ mod tests {
             ..Acknowledgement::default()
         };
         before(&mut acknowledgement);
-        let signature = key.sign(ACKNOWLEDGEMENT, &acknowledgement.encode_to_vec());
+        let signature = key.sign(context::ACKNOWLEDGEMENT, &acknowledgement.encode_to_vec());
         acknowledgement.signature = signature.as_bytes().to_vec();
         after(&mut acknowledgement);
         Acknowledged { acknowledgement, keys: Arc::new(keys), incarnation: LOG.into(), command_id: "c".into() }

@@ -2,14 +2,12 @@
 
 use egide_crypto::sign::SigningKey;
 use egide_domain::time::Timestamp;
+use egide_wire::context;
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::ledger::v1::Acknowledgement;
 use prost::Message as _;
 
 use crate::model::CommandRow;
-
-/// Context of the signature (`ledger_service.proto`, `Acknowledgement.signature`).
-const CONTEXT: &str = "egide/acknowledgement/v1";
 
 /// Signs the result of a command. Ed25519 signs alike: the same key and result give the same bytes.
 pub(crate) fn acknowledge(command_id: &str, row: CommandRow, incarnation: &str, key: &SigningKey) -> Acknowledgement {
@@ -22,7 +20,7 @@ pub(crate) fn acknowledge(command_id: &str, row: CommandRow, incarnation: &str, 
         key_id: key.key_id().to_string(),
         signature: Vec::new(),
     };
-    let signature = key.sign(CONTEXT, &acknowledgement.encode_to_vec());
+    let signature = key.sign(context::ACKNOWLEDGEMENT, &acknowledgement.encode_to_vec());
     acknowledgement.signature = signature.as_bytes().to_vec();
     acknowledgement
 }
@@ -39,8 +37,8 @@ mod tests {
         let mut signed = acknowledge("c", row.clone(), "i", &key);
         assert_eq!(signed, acknowledge("c", row, "i", &key));
         let signature = Signature::try_from(std::mem::take(&mut signed.signature).as_slice()).unwrap();
-        assert!(key.public_key().verify(CONTEXT, &signed.encode_to_vec(), &signature).is_ok());
+        assert!(key.public_key().verify(context::ACKNOWLEDGEMENT, &signed.encode_to_vec(), &signature).is_ok());
         signed.block_number = 8;
-        assert!(key.public_key().verify(CONTEXT, &signed.encode_to_vec(), &signature).is_err());
+        assert!(key.public_key().verify(context::ACKNOWLEDGEMENT, &signed.encode_to_vec(), &signature).is_err());
     }
 }

@@ -23,14 +23,13 @@ use egide_crypto::seal::{DataKey, JoinError, OpenError, SealError, SealedRecord,
 use egide_domain::ids::CaseId;
 use egide_vault::{KeyName, Vault};
 use egide_wire::classification::SealUnder;
+use egide_wire::context;
 use egide_wire::proto::egide::ledger::v1::{Event, KeyScope, SealedPart};
 use prost_reflect::DynamicMessage;
 use zeroize::Zeroizing;
 
 /// First part of all associated data.
 const AAD_DOMAIN: &str = "egide/aad/v1";
-/// Context of the digest of an event's facts (`ledger_service.proto`, `AppendedEvent.facts_digest`).
-const FACTS_CONTEXT: &str = "egide/facts/v1";
 
 /// An event could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +77,7 @@ pub(crate) enum Opened {
 
 /// SHA-256 of an event's facts as they stand in the log.
 pub(crate) fn facts_digest(facts: &[u8]) -> Digest {
-    sha256_parts(FACTS_CONTEXT, &[facts])
+    sha256_parts(context::FACTS, &[facts])
 }
 
 /// Seals `identifying` into `event`, whose other fields but its revision and times are final. When this returns, every

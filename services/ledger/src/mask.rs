@@ -9,10 +9,10 @@ use egide_domain::ids::{ExceptionId, SubjectId};
 use egide_domain::vocabulary::{DataCategory, MaskLevel};
 use egide_domain::{Basis, MaskEntry};
 use egide_redaction::{About, Class, Generalisation, Whose};
-use egide_wire::classification::{SealUnder, event_class, is_sealed};
+use egide_wire::classification::is_sealed;
 use egide_wire::convert::Unreadable;
 use egide_wire::descriptors::of;
-use egide_wire::flatten::class;
+use egide_wire::flatten::{about, class};
 use egide_wire::proto::egide::case::v1::CaseEvent;
 use egide_wire::split::retain;
 use prost::Message as _;
@@ -139,22 +139,6 @@ impl Covered<'_> {
                 Whose::Subject | Whose::Bringer | Whose::Several | Whose::Case | Whose::Staff | Whose::Record,
             ) => None,
         }
-    }
-}
-
-/// The people an event is about, by how it is sealed; as `egide_wire::flatten` tells it.
-fn about(payload: &DynamicMessage) -> Result<About, Unreadable> {
-    let subject = |value: &prost_reflect::Value| {
-        value.as_str().and_then(|text| text.parse().ok()).ok_or(Unreadable { field: "subject_id" })
-    };
-    if let Some(several) = payload.get_field_by_name("subject_ids") {
-        return several.as_list().unwrap_or_default().iter().map(subject).collect::<Result<_, _>>().map(About::Several);
-    }
-    let sealed_for_one =
-        event_class(&payload.descriptor()).is_some_and(|class| class.seal_under() == SealUnder::Subject);
-    match payload.get_field_by_name("subject_id").filter(|_| sealed_for_one) {
-        Some(one) if one.as_str() != Some("") => subject(&one).map(About::One),
-        Some(_) | None => Ok(About::Nobody),
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use egide_wire::refusal::code_name;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -188,7 +189,7 @@ impl Call {
     /// Counts it and writes its log line.
     pub(crate) fn end(self, code: Code) {
         let took = self.began.elapsed();
-        let code = name_of(code);
+        let code = code_name(code);
         let labels = || [("role", self.role.into()), ("method", self.method()), ("code", code.into())];
         metrics::counter!(CALLS, &labels()).increment(1);
         metrics::histogram!(SECONDS, &labels()).record(took);
@@ -210,28 +211,5 @@ impl Call {
 
     fn method(&self) -> metrics::SharedString {
         metrics::SharedString::from_shared(Arc::clone(&self.method))
-    }
-}
-
-/// As the gRPC specification writes it.
-const fn name_of(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }

@@ -6,7 +6,8 @@ use egide_wire::proto::egide::case::v1::{
     Basis, BasisKind, DisclosureDecided, ExceptionKind, MaskEntry, MaskLevel, ReasonCode,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
-use tonic::{Code, Status};
+use egide_wire::refusal::code_name;
+use tonic::Status;
 use tonic_types::StatusExt as _;
 
 use super::format::{ExpectDecision, ExpectError, ExpectReason, Titles};
@@ -177,29 +178,6 @@ impl Checks {
             }
         }
         self.check(line, "released", mask.len() == wanted, format!("{wanted} categories"), mask_shown(mask));
-    }
-}
-
-/// The name of a gRPC code, as in `FORMAT.md`.
-pub(crate) fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
 
