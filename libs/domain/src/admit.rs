@@ -100,6 +100,8 @@ vocabulary! {
         UnitUnknown = "unit_unknown",
         /// It would end before it begins.
         EndsBeforeItBegins = "ends_before_it_begins",
+        /// The case has a number.
+        AlreadyNumbered = "already_numbered",
     }
 }
 
@@ -149,6 +151,7 @@ impl ViolationReason {
             Self::OtherOrganization => "the stream belongs to another organisation",
             Self::UnitUnknown => "the unit is not registered; register it first",
             Self::EndsBeforeItBegins => "the end lies before the beginning",
+            Self::AlreadyNumbered => "the case has a number already; ask for that one",
         }
     }
 }
@@ -223,6 +226,8 @@ const fn happens_in_closed_case(event: &CaseEvent) -> bool {
         | CaseEvent::ReferralReleased(_)
         | CaseEvent::ReferralDelivered(_)
         | CaseEvent::CaseClosed(_)
+        | CaseEvent::NumberAssigned(_)
+        | CaseEvent::PhraseChosen(_)
         | CaseEvent::Unreadable => false,
     }
 }
@@ -308,6 +313,11 @@ impl Admission<'_> {
                 let known = self.facts.disclosures_outside.contains(&outside.disclosure_id);
                 self.refuse_if(known, "disclosure_id", ViolationReason::DuplicateId);
             }
+            CaseEvent::NumberAssigned(assigned) => {
+                self.refuse_if(self.facts.numbered, "number", ViolationReason::AlreadyNumbered);
+                self.check_subjects("subject_id", assigned.subject_id.as_slice());
+            }
+            CaseEvent::PhraseChosen(chosen) => self.check_subjects("subject_id", chosen.subject_id.as_slice()),
             CaseEvent::Unreadable => self.refuse("", ViolationReason::Unreadable),
             // Taking back needs nothing.
             CaseEvent::ConsentWithdrawn(_)

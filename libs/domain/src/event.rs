@@ -119,6 +119,10 @@ pub enum CaseEvent {
     CaseClosed(CaseClosed),
     /// The case was reopened.
     CaseReopened(CaseReopened),
+    /// A number was given to the case.
+    NumberAssigned(NumberAssigned),
+    /// A caller chose a phrase.
+    PhraseChosen(PhraseChosen),
     /// An event that cannot be read: its kind or a value in it is unknown here. It narrows: the case is refused.
     Unreadable,
 }
@@ -474,3 +478,17 @@ pub struct CaseClosed {
 /// The case was reopened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseReopened {}
+
+/// A number was given to the case. It is sealed and does not reach the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumberAssigned {
+    /// The caller's person, where recorded as one.
+    pub subject_id: Option<SubjectId>,
+}
+
+/// A caller chose a phrase. What was stretched from it is sealed and does not reach the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhraseChosen {
+    /// The caller's person, where recorded as one.
+    pub subject_id: Option<SubjectId>,
+}

@@ -218,6 +218,8 @@ pub struct CaseFacts {
     pub decisions: Vec<DecisionFacts>,
     /// The referrals, in the order of the log.
     pub referrals: Vec<ReferralFacts>,
+    /// Whether the case has a number: it gets one, once.
+    pub numbered: bool,
     /// Whether a subpoena of the defence holds the case: nothing of it may be shredded.
     pub legal_hold: bool,
     /// The revision of the last event that makes open permits be decided again; see [`supersedes`].
@@ -324,7 +326,10 @@ impl CaseFacts {
             CaseEvent::DisclosedOutsideSystem(outside) => self.disclosures_outside.push(outside.disclosure_id),
             CaseEvent::CaseClosed(_) => self.closed = true,
             CaseEvent::CaseReopened(_) => self.closed = false,
+            CaseEvent::NumberAssigned(_) => self.numbered = true,
             CaseEvent::Unreadable => self.unreadable = self.unreadable.or(Some(recorded.revision)),
+            // How a caller is recognised has no weight for whether anything may leave.
+            CaseEvent::PhraseChosen(_) => {}
             // Recorded about a person and of no weight for whether it may leave: the mask names categories, not events.
             CaseEvent::SituationRecorded(_)
             | CaseEvent::ImmigrationRecorded(_)

@@ -108,7 +108,9 @@ impl Place<'_> {
                 | Payload::ReferralRecalled(_)
                 | Payload::DisclosedOutsideSystem(_)
                 | Payload::CaseClosed(_)
-                | Payload::CaseReopened(_),
+                | Payload::CaseReopened(_)
+                | Payload::NumberAssigned(_)
+                | Payload::PhraseChosen(_),
             )
             | None => {}
         }

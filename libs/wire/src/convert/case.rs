@@ -141,6 +141,12 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
             CaseEvent::CaseClosed(domain::CaseClosed { closure: list::CaseClosure::read(event.closure)? })
         }
         Payload::CaseReopened(proto::CaseReopened {}) => CaseEvent::CaseReopened(domain::CaseReopened {}),
+        Payload::NumberAssigned(event) => CaseEvent::NumberAssigned(domain::NumberAssigned {
+            subject_id: optional_id(&event.subject_id, "subject_id")?,
+        }),
+        Payload::PhraseChosen(event) => {
+            CaseEvent::PhraseChosen(domain::PhraseChosen { subject_id: optional_id(&event.subject_id, "subject_id")? })
+        }
     })
 }
 

@@ -6,7 +6,7 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::consent_given::Expiry;
 use egide_wire::proto::egide::case::v1::recipient_scope::Scope;
 use egide_wire::proto::egide::case::v1::{
-    AgeAssessed, AgeBand, ConsentGiven, ConsentKind, ConsentRefused, ContactPermission, ContactRecorded,
+    AgeAssessed, AgeBand, CallerGave, ConsentGiven, ConsentKind, ConsentRefused, ContactPermission, ContactRecorded,
     ExceptionAsserted, ExceptionGround, ExceptionKind, GrantorKind, Instrument, InstrumentKind, RecipientScope,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
@@ -23,7 +23,11 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         Payload::ContactRecorded(event) => contact_recorded(event, path, check),
         Payload::ConsentGiven(event) => consent_given(event, path, check),
         Payload::ConsentRefused(event) => consent_refused(event, path, check),
-        Payload::ConsentWithdrawn(event) => categories(&event.categories, &format!("{path}.categories"), check),
+        Payload::ConsentWithdrawn(event) => {
+            categories(&event.categories, &format!("{path}.categories"), check);
+            let found_here = event.caller_gave() == CallerGave::Unspecified;
+            check.require(found_here, format!("{path}.caller_gave"), "is said by the ledger only");
+        }
         Payload::ExceptionAsserted(event) => exception_asserted(event, path, check),
         Payload::DisclosureDecided(event) => disclosure::decided(event, path, check),
         Payload::ReferralReleased(event) => disclosure::released(event, path, check),
@@ -46,7 +50,9 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         | Payload::ReferralAcknowledged(_)
         | Payload::ReferralRecalled(_)
         | Payload::CaseClosed(_)
-        | Payload::CaseReopened(_) => {}
+        | Payload::CaseReopened(_)
+        | Payload::NumberAssigned(_)
+        | Payload::PhraseChosen(_) => {}
     }
 }
 
