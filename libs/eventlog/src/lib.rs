@@ -3,7 +3,8 @@
 //! *In scope*: the stream's configuration, created and verified ([`EventLog`]); sealing, hashing and signing blocks and
 //! checking that they form a chain ([`SealedBlock`], [`ChainVerifier`]); appending one block at a time behind a fence,
 //! with unknown outcomes resolved ([`Appender`]); reading and following without ever going on over a hole
-//! ([`Follower`]); the bucket of wrapped keys ([`KeyBucket`]).
+//! ([`Follower`]); the buckets of wrapped keys and of blind indexes
+//! ([`Bucket`]).
 //!
 //! *Out of scope*: what events mean, who may write them, idempotency and revisions (the ledger); sealing of identifying
 //! data (the vault); read models (`egide-projection`); starting and configuring servers. Whether a server flushes
@@ -24,7 +25,7 @@ pub use append::{AppendError, AppendOutcome, Appender};
 pub use block::{
     BLOCK_OVERHEAD_BYTES, FORMAT, HASH_CONTEXT, SIGNATURE_CONTEXT, SealedBlock, VerifiedBlock, block_hash, commit_bytes,
 };
-pub use bucket::{BucketConfig, BucketError, Creation, KeyBucket};
+pub use bucket::{Bucket, BucketConfig, BucketError, Creation, KeyBucket, Listing};
 pub use chain::{ChainBroken, ChainVerifier, RawBlock};
 pub use connection::{Connection, ConnectionConfig, ConnectionError};
 pub use follow::{Follower, Halted};
