@@ -26,9 +26,10 @@ pub(super) async fn start(data: &Path, count: usize, password: &str, links: &mut
     let routes: Vec<SocketAddr> = (0..count).map(|_| free_address()).collect();
     let mut nodes = Vec::new();
     for (index, route) in routes.iter().enumerate() {
-        // Each connects to those before it, so that one proxy carries all that two of them say to each other.
+        // Each must name all others, or they do not know how many they are. Of two connections the servers keep one, so a
+        // fault between two of them is set on both ways.
         let mut others = Vec::new();
-        for (other, server) in routes.iter().enumerate().take(index) {
+        for (other, server) in routes.iter().enumerate().filter(|(other, _)| *other != index) {
             let proxy = links.add(Party::Nats(index), Party::Nats(other), *server).await;
             others.push(format!("\"nats-route://{proxy}\""));
         }

@@ -1,7 +1,8 @@
 //! What the suites share: a seed, a system under load, rounds, and the look at everything afterwards.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use egide_servicekit::clock;
 use egide_tests::generate::Dice;
 use egide_tests::history::{self, Found};
 use egide_tests::processes::{Installation, Plan};
@@ -29,10 +30,7 @@ pub(crate) fn rounds(by_day: usize, by_night: usize) -> usize {
 fn seed() -> u64 {
     match std::env::var("EGIDE_FAULTS_SEED") {
         Ok(text) => text.parse().expect("EGIDE_FAULTS_SEED is a number"),
-        Err(_) if nightly() => {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-            since.as_secs()
-        }
+        Err(_) if nightly() => u64::try_from(clock::now_s()).unwrap(),
         Err(_) => SEED_BY_DAY,
     }
 }
@@ -91,13 +89,11 @@ impl Suite {
         let log = installation.walk().await;
         let found = history::check(&log, &memory).unwrap_or_else(|error| panic!("{name}: {error}\n{told}"));
         for process in installation.processes() {
-            let panicked: Vec<&str> = Vec::new();
             let log = process.log();
-            let panicked = log.lines().filter(|line| line.contains("panicked")).fold(panicked, |mut all, line| {
-                all.push(line);
-                all
-            });
+            let panicked: Vec<&str> = log.lines().filter(|line| line.contains("panic")).collect();
             assert!(panicked.is_empty(), "{name}: {} panicked: {panicked:#?}", process.name());
+            let unordered = process.exits().iter().filter(|exit| !exit.ordered).count();
+            println!("{name}: {} started {} times, {unordered} ends by itself", process.name(), process.starts());
         }
         println!("{name}: {found:?}, whole again after {slowest:?} at most\n{tally:?}");
         installation.stop().await;
