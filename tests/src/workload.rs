@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 
 pub use calls::{Calls, DEADLINE, GIVEN_UP_AFTER, Gone};
 pub use client::Client;
-pub use probe::{Probe, WHOLE_WITHIN};
+pub use probe::{Case, Probe, WHOLE_WITHIN};
 
 use crate::case::{EVERYTHING, command};
 use crate::events;

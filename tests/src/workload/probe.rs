@@ -54,6 +54,34 @@ impl Probe {
     }
 }
 
+/// A case that no client touches, with a referral that was released and not fetched.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The case (UUID).
+    pub case_id: String,
+    /// Its potential victim (UUID).
+    pub victim: String,
+    /// The referral (UUID).
+    pub referral_id: String,
+    /// Who may fetch it.
+    pub liaison: Who,
+}
+
+impl Case {
+    /// Opens it, consents, asks.
+    ///
+    /// # Panics
+    /// When that cannot be done.
+    pub async fn with_referral(shared: &Shared) -> Self {
+        let case = open_case(shared, Role::Ledger).await.expect("a case opens");
+        let asking = Asking { shared, case: &case, number: 0 };
+        asking.append(Role::Ledger).await.expect("a consent is recorded");
+        let (_, referral_id) = asking.request().await.expect("it is decided");
+        let liaison = who::liaison(&shared.recipient.unit_id);
+        Self { case_id: case.case_id, victim: case.victim, referral_id, liaison }
+    }
+}
+
 struct Asking<'a> {
     shared: &'a Shared,
     case: &'a Arena,

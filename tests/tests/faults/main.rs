@@ -13,4 +13,7 @@
 )]
 
 mod crash;
+mod partition;
+mod pauses;
+mod storm;
 mod suite;

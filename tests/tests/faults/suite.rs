@@ -92,8 +92,10 @@ impl Suite {
             let log = process.log();
             let panicked: Vec<&str> = log.lines().filter(|line| line.contains("panic")).collect();
             assert!(panicked.is_empty(), "{name}: {} panicked: {panicked:#?}", process.name());
-            let unordered = process.exits().iter().filter(|exit| !exit.ordered).count();
-            println!("{name}: {} started {} times, {unordered} ends by itself", process.name(), process.starts());
+            for exit in process.exits().into_iter().filter(|exit| !exit.ordered) {
+                let errors: Vec<&str> = log.lines().filter(|line| line.starts_with("error")).collect();
+                println!("{name}: {} ended by itself ({exit:?}): {errors:#?}", process.name());
+            }
         }
         println!("{name}: {found:?}, whole again after {slowest:?} at most\n{tally:?}");
         installation.stop().await;
