@@ -6,8 +6,9 @@ use std::time::Duration;
 use egide_crypto::digest::{Digest, Fingerprinter};
 use egide_crypto::sign::SigningKey;
 use egide_domain::time::Timestamp;
+use egide_domain::vocabulary::Role;
 use egide_eventlog::{BLOCK_OVERHEAD_BYTES, EventLog};
-use egide_projection::Projection;
+use egide_projection::{Projection, View};
 use egide_servicekit::identity::Caller;
 use egide_vault::Vault;
 use egide_wire::proto::egide::audit::v1::AccessRecorded;
@@ -21,7 +22,7 @@ use crate::command::{Command, Urgency, Workshop, fingerprint};
 use crate::emitters::Emitters;
 use crate::limit::AccessLimit;
 use crate::model::{self, LedgerModel};
-use crate::payload::describe;
+use crate::payload::{Described, describe};
 use crate::refuse;
 use crate::validate::{self, EVENTS_MAX};
 use crate::writer::queue::{Committed, Queue};
@@ -58,13 +59,19 @@ impl Ledger {
         let roles = roles.map_err(|refused| Status::permission_denied(refused.to_string()))?;
         validate::append(request, &described, now).map_err(invalid)?;
         let fingerprint = fingerprint(request, caller, &self.fingerprinter);
-        let committed = match self.repeated(request, caller, &fingerprint)? {
+        let repeated = self.repeated(request, caller, &fingerprint, &self.projection.view_behind())?;
+        let committed = match repeated {
             Some(committed) => committed,
             None => {
-                self.refuse_erased(request).await?;
                 let described: Vec<_> = described.into_iter().flatten().collect();
-                let command = workshop.prepare(request, &described, &roles, caller, fingerprint, now).await;
-                self.commit(command.map_err(|error| refuse::not_ready(&error))?, deadline).await?
+                match self.prepared(request, &described, &roles, caller, fingerprint, now).await {
+                    Ok(command) => self.commit(command, deadline).await?,
+                    // What was committed a moment ago and is not among the rows yet has its result all the same.
+                    Err(status) => {
+                        let repeated = self.repeated(request, caller, &fingerprint, &self.projection.view())?;
+                        repeated.ok_or(status)?
+                    }
+                }
             }
         };
         let Committed { row, repeated } = committed;
@@ -79,14 +86,30 @@ impl Ledger {
         request: &AppendRequest,
         caller: &Caller,
         fingerprint: &Digest,
+        view: &View<'_>,
     ) -> Result<Option<Committed>, Status> {
         let Ok(command) = request.command_id.parse() else { return Ok(None) };
-        let row = model::command(&self.projection.view(), caller.service.as_str(), command);
+        let row = model::command(view, caller.service.as_str(), command);
         match row.map_err(|error| refuse::unreadable(&error))? {
             Some(row) if row.has_fingerprint(fingerprint) => Ok(Some(Committed { row, repeated: true })),
             Some(_) => Err(refuse::other_content()),
             None => Ok(None),
         }
+    }
+
+    /// The command, sealed.
+    async fn prepared(
+        &self,
+        request: &AppendRequest,
+        described: &[Described],
+        roles: &[Option<Role>],
+        caller: &Caller,
+        fingerprint: Digest,
+        now: Timestamp,
+    ) -> Result<Command, Status> {
+        self.refuse_erased(request).await?;
+        let command = self.workshop().prepare(request, described, roles, caller, fingerprint, now).await;
+        command.map_err(|error| refuse::not_ready(&error))
     }
 
     /// Records that the caller's person looks at something; when this returns it is durable.
