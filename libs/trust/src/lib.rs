@@ -17,6 +17,6 @@ mod trust;
 pub use current::{CurrentTrust, Older, REFRESH_INTERVAL, ReadError};
 pub use document::{CertifiedKey, Lost, Restore, Use};
 pub use draft::{Draft, DraftError};
-pub use lineage::{Lineage, LineageError};
+pub use lineage::{Kept, Lineage, LineageError};
 pub use root::{ParseRootKeyError, RootKey};
 pub use trust::{ParseTrustError, SIGNATURE_CONTEXT, Trust};

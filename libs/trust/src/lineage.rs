@@ -31,6 +31,17 @@ struct Segment {
     after: Digest,
 }
 
+/// The last block that a restore kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Its number.
+    pub block: u64,
+    /// Its hash.
+    pub hash: Digest,
+    /// The position after its last event.
+    pub next_position: u64,
+}
+
 /// Restores that do not follow from one another.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineageError {
@@ -143,10 +154,15 @@ impl Lineage {
         begins.map(|segment| segment.after)
     }
 
-    /// The last block before the current incarnation and its hash; none in the first.
+    /// The block after which the current incarnation begins; none if that is the first block.
     #[must_use]
-    pub fn restored_after(&self) -> Option<(u64, Digest)> {
-        self.later.last().map(|segment| (segment.block.saturating_sub(1), segment.after))
+    pub fn kept(&self) -> Option<Kept> {
+        let kept = |segment: &Segment| Kept {
+            block: segment.block.saturating_sub(1),
+            hash: segment.after,
+            next_position: segment.position,
+        };
+        self.later.last().map(kept)
     }
 
     /// Whether the log has or had this incarnation.
@@ -164,6 +180,12 @@ impl Lineage {
 
     fn segment(&self, begun: impl Fn(&Segment) -> bool) -> &Segment {
         self.later.iter().rev().find(|segment| begun(segment)).unwrap_or(&self.first)
+    }
+}
+
+impl From<&Self> for Lineage {
+    fn from(lineage: &Self) -> Self {
+        lineage.clone()
     }
 }
 
