@@ -35,7 +35,7 @@ struct World {
     ahead: Ahead,
     policy: Policy,
     signing_key: SigningKey,
-    keys: Arc<KeyRing>,
+    keys: KeyRing,
     directory: TempDir,
 }
 
@@ -47,7 +47,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let projection = Projection::open(directory.path().join("p"), LedgerModel, INCARNATION).unwrap();
         let (cache, policy) = (StateCache::new(16), Policy::embedded().unwrap());
-        Self { projection, cache, ahead: Ahead::default(), policy, signing_key, keys: Arc::new(keys), directory }
+        Self { projection, cache, ahead: Ahead::default(), policy, signing_key, keys, directory }
     }
 
     fn draft_in(&mut self, commands: &[Command], now: Timestamp, room: usize) -> Draft {
@@ -82,7 +82,7 @@ impl World {
         let Draft { head, recorded_at, commits, states, .. } = draft;
         let sealed = SealedBlock::seal(&head, recorded_at.0, "an instance", commits, &self.signing_key);
         let raw = RawBlock { sequence: sealed.number(), foreign_header: None, bytes: sealed.bytes().clone() };
-        (ChainVerifier::new(head, Arc::clone(&self.keys)).verify(&raw).unwrap(), states)
+        (ChainVerifier::new(head, self.keys.clone()).verify(&raw).unwrap(), states)
     }
 
     /// What becomes of each command, in a word; what is to be appended is.
@@ -380,7 +380,7 @@ fn a_block_whose_revisions_do_not_follow_stops_the_projection() {
     second.head = block.head_after().clone();
     let sealed = SealedBlock::seal(&second.head, NOW.0, "an instance", second.commits, &world.signing_key);
     let raw = RawBlock { sequence: sealed.number(), foreign_header: None, bytes: sealed.bytes().clone() };
-    let forged = ChainVerifier::new(second.head, Arc::clone(&world.keys)).verify(&raw).unwrap();
+    let forged = ChainVerifier::new(second.head, world.keys.clone()).verify(&raw).unwrap();
     assert!(matches!(world.projection.applied(&forged), Err(ProjectionError::Model { .. })));
     assert_eq!(world.revision(CASE), 1);
 }
