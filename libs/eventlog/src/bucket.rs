@@ -34,6 +34,45 @@ const IN_FLIGHT: u64 = 10_164;
 const NO_MESSAGE_TO_DELETE: u64 = 10_057;
 const SEQUENCE_NOT_FOUND: u64 = 10_043;
 
+/// The buckets there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketName {
+    /// Wrapped keys.
+    Keys,
+    /// How a case is found again.
+    Find,
+}
+
+impl BucketName {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Keys, Self::Find];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keys => "KEYS",
+            Self::Find => "FIND",
+        }
+    }
+
+    /// The stream behind it, as NATS names those of key-value buckets.
+    #[must_use]
+    pub const fn stream(self) -> &'static str {
+        match self {
+            Self::Keys => STREAM,
+            Self::Find => "KV_FIND",
+        }
+    }
+
+    pub(crate) const fn missing(self) -> BucketError {
+        match self {
+            Self::Keys => BucketError::Missing,
+            Self::Find => BucketError::OtherMissing("FIND"),
+        }
+    }
+}
+
 /// How the bucket is laid out.
 #[derive(Debug, Clone)]
 pub struct BucketConfig {
@@ -69,8 +108,15 @@ impl std::fmt::Debug for Creation {
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
     /// There is no bucket.
-    #[error("bucket `KEYS` does not exist; a ledger creates it when told to, and never instead of a lost one")]
+    #[error(
+        "bucket `KEYS` does not exist; `egide provision log --create` makes it at installation, never instead of a lost one"
+    )]
     Missing,
+    /// There is no other bucket of this name.
+    #[error(
+        "bucket `{0}` does not exist; `egide provision log --create` makes it at installation, never instead of a lost one"
+    )]
+    OtherMissing(&'static str),
     /// The bucket is not configured as it must be.
     #[error(transparent)]
     Drift(#[from] Drift),
@@ -149,7 +195,7 @@ impl KeyBucket {
     /// # Errors
     /// [`BucketError`]; of a configuration that differs, the first field.
     pub async fn open(connection: Connection, config: &BucketConfig) -> Result<Self, BucketError> {
-        let wish = wish(config);
+        let wish = BucketName::Keys.wish(config.replicas);
         let info = match wish.info(&connection).await? {
             Some(info) => info,
             None if config.create => {
@@ -274,26 +320,29 @@ fn subject(key: &str) -> Result<String, BucketError> {
     if whole { Ok(format!("{SUBJECT_PREFIX}{key}")) } else { Err(BucketError::Key) }
 }
 
-fn wish(config: &BucketConfig) -> Wish {
-    let fields: Value = json!({
-        "subjects": [format!("{SUBJECT_PREFIX}>")],
-        "storage": "file",
-        "retention": "limits",
-        "discard": "new",
-        "max_bytes": -1,
-        "max_msgs": -1,
-        // History 1: what is replaced is gone.
-        "max_msgs_per_subject": 1,
-        "max_msg_size": ENTRY_MAX_BYTES + HEADER_ROOM_BYTES,
-        "max_age": 0,
-        "max_consumers": -1,
-        "num_replicas": config.replicas,
-        "duplicate_window": DUPLICATE_WINDOW_NS,
-        "deny_delete": false,
-        "deny_purge": false,
-        "allow_direct": true,
-        // A roll-up would let one message erase every key.
-        "allow_rollup_hdrs": false,
-    });
-    Wish::new(STREAM, &fields)
+impl BucketName {
+    /// How its stream must be.
+    pub(crate) fn wish(self, replicas: u32) -> Wish {
+        let fields: Value = json!({
+            "subjects": [format!("$KV.{}.>", self.name())],
+            "storage": "file",
+            "retention": "limits",
+            "discard": "new",
+            "max_bytes": -1,
+            "max_msgs": -1,
+            // History 1: what is replaced is gone.
+            "max_msgs_per_subject": 1,
+            "max_msg_size": ENTRY_MAX_BYTES + HEADER_ROOM_BYTES,
+            "max_age": 0,
+            "max_consumers": -1,
+            "num_replicas": replicas,
+            "duplicate_window": DUPLICATE_WINDOW_NS,
+            "deny_delete": false,
+            "deny_purge": false,
+            "allow_direct": true,
+            // A roll-up would let one message erase every key.
+            "allow_rollup_hdrs": false,
+        });
+        Wish::new(self.stream(), &fields)
+    }
 }
