@@ -80,7 +80,10 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
             | Payload::ExceptionConfirmed(_)
             | Payload::ExceptionLifted(_)
             | Payload::CaseClosed(_)
-            | Payload::CaseReopened(_),
+            | Payload::CaseReopened(_)
+            | Payload::KeyShredded(_)
+            | Payload::LegalHoldPlaced(_)
+            | Payload::LegalHoldLifted(_),
         )
         | None => Ok(()),
     }

@@ -32,10 +32,11 @@ const EXTENTS_BYTES: usize = 160;
 const REVISION_BYTES: usize = 11;
 
 /// What only narrows, or brings the end of something nearer, finds room when the queue is full.
-const NARROWING: [&str; 5] = [
+const NARROWING: [&str; 6] = [
     "case.consent_withdrawn",
     "case.consent_refused",
     "case.exception_lifted",
+    "case.key_shredded",
     "disclosure.recalled",
     "directory.recipient_suspended",
 ];
