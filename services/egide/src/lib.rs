@@ -16,6 +16,7 @@ pub mod failure;
 pub mod help;
 mod keys;
 pub mod listed;
+mod nats;
 mod output;
 mod retry;
 mod roles;
@@ -73,6 +74,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Token(args) => return commands::token::run(out, &global, args),
         Command::Up(args) => return up::run(out, &global, args).await,
         Command::Serve(args) => return serve::run(out, &global, args).await,
+        Command::Provision(command) => return commands::provision::run(out, &global, command).await,
         Command::Emit(_)
         | Command::Case(_)
         | Command::Consent(_)
@@ -98,9 +100,12 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::History(args) => commands::history::run(&mut session, args).await,
         Command::Account(args) => commands::account::run(&mut session, args).await,
         Command::Directory(args) => commands::directory::run(&mut session, args).await,
-        Command::Completions(_) | Command::Verify(_) | Command::Token(_) | Command::Up(_) | Command::Serve(_) => {
-            Ok(Exit::Ok)
-        }
+        Command::Completions(_)
+        | Command::Verify(_)
+        | Command::Token(_)
+        | Command::Up(_)
+        | Command::Serve(_)
+        | Command::Provision(_) => Ok(Exit::Ok),
     }
 }
 

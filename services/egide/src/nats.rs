@@ -21,14 +21,20 @@ pub(crate) enum Access {
 impl Access {
     /// How a role connects.
     pub(crate) fn of(&self, role: Service) -> Result<ConnectionConfig, Failure> {
+        let name = role.name();
+        let unknown = || Failure::new(Exit::Unexpected, "fail.nats_identity").with("name", name);
+        Ok(self.identity(Identity::named(name).ok_or_else(unknown)?))
+    }
+
+    /// How the administrative identity connects.
+    pub(crate) fn administrator(&self) -> ConnectionConfig {
+        self.identity(Identity::ADMINISTRATOR)
+    }
+
+    fn identity(&self, identity: Identity) -> ConnectionConfig {
         match self {
-            Self::User(config) => Ok(config.clone()),
-            Self::Seeds { url, folder, tls } => {
-                let name = role.name();
-                let unknown = || Failure::new(Exit::Unexpected, "fail.nats_identity").with("name", name);
-                let identity = Identity::named(name).ok_or_else(unknown)?;
-                Ok(connection(identity, url, &identity.seed_path(folder), tls.clone()))
-            }
+            Self::User(config) => config.clone(),
+            Self::Seeds { url, folder, tls } => connection(identity, url, &identity.seed_path(folder), tls.clone()),
         }
     }
 }
@@ -78,7 +84,8 @@ pub(crate) async fn provision(
     administrator: &ConnectionConfig,
     config: &LogConfig,
 ) -> Result<Vec<(&'static str, Provisioned)>, Failure> {
-    let refused = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "fail.provision").with("error", error);
+    let refused =
+        |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "fail.provision").with("error", error);
     let connection = Connection::open(administrator).await.map_err(|error| refused(&error))?;
     let administration = Administration::new(connection);
     let log = administration.provision_log(config).await.map_err(|error| refused(&error))?;

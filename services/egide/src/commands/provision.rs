@@ -148,18 +148,13 @@ fn keys(out: &mut Output, global: &Global, args: &Keys) -> Result<Exit, Failure>
         out.line(format!("{:<14} {} {}", identity.name(), identities.of(identity), seed.display()))?;
     }
     for path in &files {
-        out.line(path.display())?;
+        out.line(path.display().to_string())?;
     }
     out.note(out.lang.text("say.provision_keys"))?;
     Ok(Exit::Ok)
 }
 
-fn configuration(
-    args: &Keys,
-    server: &ServerName,
-    identities: &PublicKeys,
-    seeds: &Path,
-) -> Result<String, Failure> {
+fn configuration(args: &Keys, server: &ServerName, identities: &PublicKeys, seeds: &Path) -> Result<String, Failure> {
     let tls = (!args.insecure_nats).then(|| NatsTls {
         certificate: args.certificates.join("certificate.pem"),
         key: args.certificates.join("key.pem"),
