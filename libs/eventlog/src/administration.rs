@@ -4,7 +4,7 @@ use egide_crypto::random::random_bytes;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::bucket::{BucketError, BucketName};
+use crate::bucket::{BucketConfig, BucketError, BucketName};
 use crate::connection::Connection;
 use crate::log::{INCARNATION, LogConfig, LogError, check_complete, log_wish};
 use crate::stream::{Scope, StreamInfo, Wish};
@@ -73,15 +73,15 @@ impl Administration {
         create: bool,
         replicas: u32,
     ) -> Result<Provisioned, BucketError> {
-        let wish = bucket.wish(replicas);
+        let wish = bucket.wish(&BucketConfig { create, replicas });
         let (info, provisioned) = match wish.info(&self.connection).await? {
             Some(info) => (info, Provisioned::AsItMustBe),
             None if create => {
                 wish.create(&self.connection, json!({})).await?;
-                let made = wish.info(&self.connection).await?.ok_or_else(|| bucket.missing())?;
+                let made = wish.info(&self.connection).await?.ok_or(BucketError::Missing)?;
                 (made, Provisioned::Created)
             }
-            None => return Err(bucket.missing()),
+            None => return Err(BucketError::Missing),
         };
         wish.compare(&info.config, Scope::Whole)?;
         Ok(provisioned)

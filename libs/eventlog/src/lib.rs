@@ -4,7 +4,8 @@
 //! signing blocks and checking that they form a chain ([`SealedBlock`], [`ChainVerifier`]); appending one block at a time
 //! behind a fence, with unknown outcomes resolved ([`Appender`]); whether servers flush before they acknowledge; reading
 //! and following without ever going on over a hole ([`Follower`]); holding the log against what the root certified and what
-//! this instance saw of it ([`Anchor`], [`MarkFile`]); the bucket of wrapped keys ([`KeyBucket`]).
+//! this instance saw of it ([`Anchor`], [`MarkFile`]); the buckets of wrapped keys
+//! and of blind indexes ([`Bucket`]).
 //!
 //! *Out of scope*: what events mean, who may write them, idempotency and revisions (the ledger); sealing of identifying
 //! data (the vault); read models (`egide-projection`); starting and configuring servers, and who may do what there.
@@ -31,7 +32,7 @@ pub use append::{AppendError, AppendOutcome, Appender};
 pub use block::{
     BLOCK_OVERHEAD_BYTES, FORMAT, HASH_CONTEXT, SIGNATURE_CONTEXT, SealedBlock, VerifiedBlock, block_hash, commit_bytes,
 };
-pub use bucket::{BucketConfig, BucketError, BucketName, Creation, KeyBucket};
+pub use bucket::{Bucket, BucketConfig, BucketError, BucketName, Creation, KeyBucket, Listing};
 pub use chain::{ChainBroken, ChainVerifier, RawBlock};
 pub use connection::{Connection, ConnectionConfig, ConnectionError, ConnectionTls};
 pub use durability::DurabilityError;
