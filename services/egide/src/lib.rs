@@ -25,6 +25,7 @@ mod serve;
 mod session;
 pub mod text;
 mod times;
+mod trust_file;
 mod up;
 pub mod verify;
 
@@ -72,6 +73,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Completions(args) => return commands::completions::run(args, out.lang),
         Command::Verify(args) => return commands::verify_file::run(out, &global, args),
         Command::Token(args) => return commands::token::run(out, &global, args),
+        Command::Trust(command) => return commands::trust::run(out, &global, command),
         Command::Up(args) => return up::run(out, &global, args).await,
         Command::Serve(args) => return serve::run(out, &global, args).await,
         Command::Provision(command) => return commands::provision::run(out, &global, command).await,
@@ -103,6 +105,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Completions(_)
         | Command::Verify(_)
         | Command::Token(_)
+        | Command::Trust(_)
         | Command::Up(_)
         | Command::Serve(_)
         | Command::Provision(_) => Ok(Exit::Ok),
