@@ -314,7 +314,8 @@ impl Bucket {
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
     pub async fn list(&self, pattern: &str) -> Result<Listing, BucketError> {
-        if !is_key(pattern, |byte| byte == b'*') || pattern.split('.').any(|part| part.len() > 1 && part.contains('*')) {
+        if !is_key(pattern, |byte| byte == b'*') || pattern.split('.').any(|part| part.len() > 1 && part.contains('*'))
+        {
             return Err(BucketError::Key);
         }
         let body = json!({ "subjects_filter": format!("{}{pattern}", self.name.prefix) }).to_string();
@@ -350,7 +351,9 @@ impl Bucket {
 
     async fn entry(&self, subject: &str) -> Result<Entry, BucketError> {
         let query = json!({ "last_by_subj": subject }).to_string();
-        let Some(message) = get_from_leader(&self.connection, self.name.stream, query).await? else { return Ok(Entry::Absent) };
+        let Some(message) = get_from_leader(&self.connection, self.name.stream, query).await? else {
+            return Ok(Entry::Absent);
+        };
         if message.header(OPERATION).is_some() {
             return Ok(Entry::Erased);
         }

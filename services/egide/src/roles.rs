@@ -204,7 +204,9 @@ fn upstream(role: Service, ledger: &str, ground: &Ground<'_>) -> Result<Upstream
 
 async fn open_log(role: Service, ground: &Ground<'_>) -> Result<EventLog, Failure> {
     let connection = Connection::open(&ground.nats.of(role)?).await.map_err(|error| not_started(role, error))?;
-    EventLog::open(connection, ground.log.clone(), anchor(role, ground)?).await.map_err(|error| not_started(role, error))
+    EventLog::open(connection, ground.log.clone(), anchor(role, ground)?)
+        .await
+        .map_err(|error| not_started(role, error))
 }
 
 async fn start_ledger(listen: SocketAddr, ground: &Ground<'_>, shutdown: Shutdown) -> Result<Running, Failure> {

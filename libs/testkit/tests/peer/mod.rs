@@ -18,7 +18,7 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the server said to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Nothing against it.
     Taken,
     /// A permission is missing.
@@ -26,7 +26,7 @@ pub enum Verdict {
 }
 
 /// A connected client.
-pub struct Peer {
+pub(crate) struct Peer {
     stream: BufStream<TcpStream>,
     inbox: String,
     next: u64,
@@ -35,8 +35,10 @@ pub struct Peer {
 
 impl Peer {
     /// Connects with the seed in a file.
-    pub async fn connect(server: SocketAddr, seed: &Path, inbox_prefix: &str) -> Self {
-        let stream = BufStream::new(TcpStream::connect(server).await.unwrap());
+    pub(crate) async fn connect(server: SocketAddr, seed: &Path, inbox_prefix: &str) -> Self {
+        let stream = TcpStream::connect(server).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let stream = BufStream::new(stream);
         let mut peer = Self { stream, inbox: inbox_prefix.to_owned(), next: 0, messages: Vec::new() };
         let greeting = peer.line().await;
         let info: Value = serde_json::from_str(greeting.strip_prefix("INFO ").unwrap()).unwrap();
@@ -53,7 +55,7 @@ impl Peer {
     }
 
     /// Publishes, and waits until the server has dealt with it.
-    pub async fn publish(
+    pub(crate) async fn publish(
         &mut self,
         subject: &str,
         reply: Option<&str>,
@@ -75,7 +77,7 @@ impl Peer {
     }
 
     /// Subscribes, and waits until the server has dealt with it.
-    pub async fn subscribe(&mut self, subject: &str, queue: Option<&str>) -> Verdict {
+    pub(crate) async fn subscribe(&mut self, subject: &str, queue: Option<&str>) -> Verdict {
         self.next += 1;
         let queue = queue.map(|queue| format!("{queue} ")).unwrap_or_default();
         self.send(format!("SUB {subject} {queue}{}\r\n", self.next).as_bytes()).await;
@@ -83,7 +85,7 @@ impl Peer {
     }
 
     /// Asks, and gives the first answer; none when there is none.
-    pub async fn request(&mut self, subject: &str, payload: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) async fn request(&mut self, subject: &str, payload: &[u8]) -> Option<Vec<u8>> {
         let reply = format!("{}.{}", self.inbox, self.next);
         assert_eq!(self.subscribe(&reply, None).await, Verdict::Taken);
         self.messages.clear();
@@ -100,12 +102,12 @@ impl Peer {
     }
 
     /// How many messages came that nobody took.
-    pub fn received(&self) -> usize {
+    pub(crate) fn received(&self) -> usize {
         self.messages.len()
     }
 
     /// Waits until the server has dealt with everything sent so far; whether it refused any of it.
-    pub async fn flush(&mut self) -> Verdict {
+    pub(crate) async fn flush(&mut self) -> Verdict {
         self.send(b"PING\r\n").await;
         let mut verdict = Verdict::Taken;
         loop {
