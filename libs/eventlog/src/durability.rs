@@ -40,7 +40,7 @@ pub enum DurabilityError {
         /// On how many.
         replicas: usize,
     },
-    /// Servers that keep the log and are there did not say how they flush.
+    /// Too few of the servers that keep the log said how they flush.
     #[error("nats-server `{servers}` does not say whether it flushes; may this user ask `$SYS.REQ.SERVER.PING.VARZ`?")]
     Silent {
         /// Their names.
@@ -86,8 +86,8 @@ struct JetStreamConfig {
 
 impl EventLog {
     /// Asks every server that keeps the log whether it flushes before it acknowledges, and a cluster whether it keeps the
-    /// log on three servers at least. A server that is down is not waited for: it is asked again when it is back
-    /// ([`EventLog::watch_durability`]).
+    /// log on three servers at least. Of a cluster a majority must say so; one that is down keeps nobody from starting, and
+    /// is asked again when it is back ([`EventLog::watch_durability`]).
     ///
     /// # Errors
     /// [`DurabilityError`].
@@ -98,8 +98,9 @@ impl EventLog {
         if self.connection().cluster().is_some() && replicas < REPLICAS_MIN {
             return Err(DurabilityError::TooFewReplicas { replicas });
         }
-        let present = cluster.replicas.into_iter().filter(|peer| !peer.offline).map(|peer| peer.name);
-        let mut due: BTreeSet<String> = cluster.leader.into_iter().chain(present).collect();
+        let peers = cluster.replicas.into_iter().map(|peer| peer.name);
+        let mut due: BTreeSet<String> = cluster.leader.into_iter().chain(peers).collect();
+        let (all, mut sure) = (due.len(), 0_usize);
         let client = self.connection().client();
         let inbox = client.new_inbox();
         let unavailable = || DurabilityError::Log(LogError::Unavailable);
@@ -113,11 +114,17 @@ impl EventLog {
             if (keeps || server.jetstream) && !data.jetstream.config.sync_always {
                 return Err(DurabilityError::FlushesLate { server: server.name });
             }
+            sure = sure.saturating_add(usize::from(keeps));
             if due.is_empty() {
                 return Ok(());
             }
         }
-        Err(DurabilityError::Silent { servers: due.into_iter().collect::<Vec<_>>().join(",") })
+        let servers = due.into_iter().collect::<Vec<_>>().join(",");
+        if sure > all / 2 {
+            tracing::warn!(servers, "nats-servers that keep the log do not say whether they flush");
+            return Ok(());
+        }
+        Err(DurabilityError::Silent { servers })
     }
 
     /// Asks again and again, and returns only when a server is found that must not be relied on. Servers that do not answer

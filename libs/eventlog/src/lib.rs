@@ -4,8 +4,8 @@
 //! signing blocks and checking that they form a chain ([`SealedBlock`], [`ChainVerifier`]); appending one block at a time
 //! behind a fence, with unknown outcomes resolved ([`Appender`]); whether servers flush before they acknowledge; reading
 //! and following without ever going on over a hole ([`Follower`]); holding the log against what the root certified and what
-//! this instance saw of it ([`Anchor`], [`MarkFile`]); the buckets of wrapped keys
-//! and of blind indexes ([`Bucket`]).
+//! this instance saw of it ([`Anchor`], [`MarkFile`]); the buckets of wrapped keys and of
+//! blind indexes ([`Bucket`]).
 //!
 //! *Out of scope*: what events mean, who may write them, idempotency and revisions (the ledger); sealing of identifying
 //! data (the vault); read models (`egide-projection`); starting and configuring servers, and who may do what there.

@@ -91,6 +91,7 @@ impl TestCluster {
                     listen: route.clone(),
                     routes: routes.clone(),
                     password: master.password.clone(),
+                    advertise: None,
                 }),
                 files: None,
                 master: Some(master.clone()),

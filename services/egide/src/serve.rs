@@ -45,6 +45,8 @@ pub(crate) struct Args {
     nats_seeds: Option<PathBuf>,
     #[command(flatten)]
     nats_tls: TlsArgs,
+    #[arg(long)]
+    insecure_durability: bool,
     #[arg(long, value_name = "USER", env = "EGIDE_NATS_USER", conflicts_with = "nats_seeds")]
     nats_user: Option<String>,
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -155,7 +157,10 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
 async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Failure> {
     let data = global.data();
     if args.nats_tls.insecure_nats {
-        tracing::warn!("insecure: no TLS to nats is demanded, and servers are not asked whether they flush");
+        tracing::warn!("insecure: connections to nats can be read and changed by anybody on the way");
+    }
+    if args.insecure_durability {
+        tracing::warn!("insecure: nobody asks whether nats-servers flush before they acknowledge");
     }
     let identities = identities(args, global)?;
     let verifier = verifier(args, &identities)?;
@@ -164,7 +169,7 @@ async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Fa
     let folder = args.keys.clone().unwrap_or_else(|| data.join("keys"));
     let ground = Ground {
         nats: nats(args, &data)?,
-        durability_checked: !args.nats_tls.insecure_nats,
+        durability_checked: !args.insecure_durability,
         log: LogConfig { create: false, max_bytes: args.log_max_bytes, replicas: args.replicas },
         trust: trust_file::follow(&published, root)?,
         marks: args.marks.clone().unwrap_or_else(|| data.join("marks")),

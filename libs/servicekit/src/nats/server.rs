@@ -37,6 +37,8 @@ pub struct NatsCluster {
     pub listen: String,
     /// All servers of the cluster, this one among them: `host:port` of each.
     pub routes: Vec<String>,
+    /// Where the others are told to connect to, if not where it listens; a proxy's address, in tests.
+    pub advertise: Option<String>,
     /// What servers show each other besides their certificates: a role's certificate must not make a server.
     pub password: String,
 }
@@ -136,9 +138,13 @@ impl NatsServer {
             Some(tls) => format!("  tls {{ {}, verify_cert_and_check_known_urls: true }}\n", tls_fields_bare(tls)?),
             None => String::new(),
         };
+        let advertise = match &cluster.advertise {
+            Some(advertise) => format!("  advertise: \"{}\"\n", address(advertise)?),
+            None => String::new(),
+        };
         Ok(format!(
             "cluster {{\n  name: \"{}\"\n  listen: \"{}\"\n  no_advertise: true\n  \
-             authorization {{ user: route, password: \"{password}\", timeout: {TLS_TIMEOUT_S} }}\n{tls}  routes: [\n{}\n  ]\n}}",
+             authorization {{ user: route, password: \"{password}\", timeout: {TLS_TIMEOUT_S} }}\n{advertise}{tls}  routes: [\n{}\n  ]\n}}",
             plain(&cluster.name)?,
             address(&cluster.listen)?,
             routes.join("\n"),

@@ -165,7 +165,13 @@ fn configuration(args: &Keys, server: &ServerName, identities: &PublicKeys, seed
     } else {
         let routes = args.servers.iter().map(|server| format!("{}:{ROUTE_PORT}", server.host)).collect();
         let password = route_password(seeds)?.to_string();
-        Some(NatsCluster { name: args.cluster.clone(), listen: format!("0.0.0.0:{ROUTE_PORT}"), routes, password })
+        Some(NatsCluster {
+            name: args.cluster.clone(),
+            listen: format!("0.0.0.0:{ROUTE_PORT}"),
+            routes,
+            advertise: None,
+            password,
+        })
     };
     let server = NatsServer {
         name: server.name.clone(),
