@@ -38,6 +38,38 @@ const IN_FLIGHT: u64 = 10_164;
 const NO_MESSAGE_TO_DELETE: u64 = 10_057;
 const SEQUENCE_NOT_FOUND: u64 = 10_043;
 
+/// The buckets there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketName {
+    /// Wrapped keys.
+    Keys,
+    /// Blind indexes.
+    Find,
+}
+
+impl BucketName {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Keys, Self::Find];
+
+    const fn name(self) -> Name {
+        match self {
+            Self::Keys => KEYS,
+            Self::Find => FIND,
+        }
+    }
+
+    /// The stream behind it.
+    #[must_use]
+    pub const fn stream(self) -> &'static str {
+        self.name().stream
+    }
+
+    /// How its stream must be.
+    pub(crate) fn wish(self, config: &BucketConfig) -> Wish {
+        wish(self.name(), config)
+    }
+}
+
 /// How a bucket is called.
 #[derive(Clone, Copy)]
 struct Name {
@@ -81,7 +113,10 @@ impl std::fmt::Debug for Creation {
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
     /// There is no bucket.
-    #[error("bucket `KEYS` or `FIND` does not exist; a ledger creates it when told to, and never instead of a lost one")]
+    #[error(
+        "bucket `KEYS` or `FIND` does not exist; `egide provision log --create` makes them at installation, never instead \
+         of lost ones"
+    )]
     Missing,
     /// The bucket is not configured as it must be.
     #[error(transparent)]
@@ -279,7 +314,8 @@ impl Bucket {
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
     pub async fn list(&self, pattern: &str) -> Result<Listing, BucketError> {
-        if !is_key(pattern, |byte| byte == b'*') || pattern.split('.').any(|part| part.len() > 1 && part.contains('*')) {
+        if !is_key(pattern, |byte| byte == b'*') || pattern.split('.').any(|part| part.len() > 1 && part.contains('*'))
+        {
             return Err(BucketError::Key);
         }
         let body = json!({ "subjects_filter": format!("{}{pattern}", self.name.prefix) }).to_string();
@@ -315,7 +351,9 @@ impl Bucket {
 
     async fn entry(&self, subject: &str) -> Result<Entry, BucketError> {
         let query = json!({ "last_by_subj": subject }).to_string();
-        let Some(message) = get_from_leader(&self.connection, self.name.stream, query).await? else { return Ok(Entry::Absent) };
+        let Some(message) = get_from_leader(&self.connection, self.name.stream, query).await? else {
+            return Ok(Entry::Absent);
+        };
         if message.header(OPERATION).is_some() {
             return Ok(Entry::Erased);
         }
