@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::connection::{ApiError, Connection, REQUEST_TIMEOUT};
-use crate::stored::{EXPECTED_STREAM, get_from_leader};
+use crate::stored::{EXPECTED_STREAM, StoredMessage, get_from_leader};
 use crate::stream::{Drift, Scope, Wish};
 
 /// The stream behind the bucket `KEYS`, as NATS names those of key-value buckets.
@@ -63,6 +63,32 @@ impl std::fmt::Debug for Creation {
             Self::Erased => "Erased",
         })
     }
+}
+
+/// An entry as it stands in the bucket.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BucketEntry {
+    /// Its key.
+    pub key: String,
+    /// Where it stands: every change moves it to the end.
+    pub sequence: u64,
+    /// Its bytes; none where only the mark of an erased entry is left.
+    pub bytes: Option<Bytes>,
+}
+
+impl std::fmt::Debug for BucketEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BucketEntry").field("key", &self.key).field("sequence", &self.sequence).finish_non_exhaustive()
+    }
+}
+
+/// What became of an entry that was to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Update {
+    /// It has the new bytes.
+    Updated,
+    /// It does not stand where it stood: somebody else replaced or erased it. Nothing was written.
+    Moved,
 }
 
 /// An operation on the bucket failed. Keys are not repeated.
@@ -142,6 +168,16 @@ struct Deletion {
     success: bool,
 }
 
+#[derive(Deserialize)]
+struct Info {
+    state: State,
+}
+
+#[derive(Deserialize)]
+struct State {
+    last_seq: u64,
+}
+
 impl KeyBucket {
     /// Opens the bucket: compares its configuration field by field, or creates it if there is none and `config` says
     /// so.
@@ -200,6 +236,60 @@ impl KeyBucket {
         })
     }
 
+    /// The entry at `key` with its place, as the leader holds it; none if it never existed.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn entry_of(&self, key: &str) -> Result<Option<BucketEntry>, BucketError> {
+        let subject = subject(key)?;
+        let message = get_from_leader(&self.connection, STREAM, json!({ "last_by_subj": subject }).to_string()).await?;
+        Ok(message.and_then(read))
+    }
+
+    /// The first entry at or after the place `from_sequence` whose key matches `pattern` (as NATS subjects do: `*` for one
+    /// part, `>` for the rest), as the leader holds it. To go through all of them: from 1 on, then from one past the
+    /// last, up to where [`KeyBucket::last_sequence`] was at the beginning.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn next(&self, pattern: &str, from_sequence: u64) -> Result<Option<BucketEntry>, BucketError> {
+        let query = json!({ "seq": from_sequence.max(1), "next_by_subj": format!("{SUBJECT_PREFIX}{pattern}") });
+        Ok(get_from_leader(&self.connection, STREAM, query.to_string()).await?.and_then(read))
+    }
+
+    /// The place of the newest change.
+    ///
+    /// # Errors
+    /// [`BucketError::Missing`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn last_sequence(&self) -> Result<u64, BucketError> {
+        let info: Info = self.connection.api(&format!("STREAM.INFO.{STREAM}"), String::new()).await?;
+        Ok(info.state.last_seq)
+    }
+
+    /// Replaces the bytes at `key` if the entry still stands at `sequence`: an entry that was erased since never comes
+    /// back. Durable before this returns.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::TooLarge`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn update(&self, key: &str, bytes: Bytes, sequence: u64) -> Result<Update, BucketError> {
+        let subject = subject(key)?;
+        if bytes.len() > ENTRY_MAX_BYTES {
+            return Err(BucketError::TooLarge(bytes.len()));
+        }
+        for _ in 0..ATTEMPTS {
+            if let Write::Done = self.write(&subject, sequence, None, bytes.clone()).await? {
+                return Ok(Update::Updated);
+            }
+            match self.entry(&subject).await? {
+                // An attempt whose answer was lost.
+                Entry::Present { bytes: found, .. } if found == bytes => return Ok(Update::Updated),
+                Entry::Present { sequence: found, .. } if found == sequence => tokio::time::sleep(PAUSE).await,
+                Entry::Present { .. } | Entry::Absent | Entry::Erased => return Ok(Update::Moved),
+            }
+        }
+        Err(BucketError::Unavailable)
+    }
+
     /// Erases `key`: its bytes are overwritten where they are stored, and a mark without content keeps it from ever
     /// being created again. Whether it existed until now; repeating it is harmless.
     ///
@@ -228,9 +318,20 @@ impl KeyBucket {
 
     /// Writes the first message ever on a subject, or the first since the last was deleted.
     async fn write_first(&self, subject: &str, operation: Option<&str>, bytes: Bytes) -> Result<Write, BucketError> {
+        self.write(subject, 0, operation, bytes).await
+    }
+
+    /// Writes a message if the last one on its subject stands at `after`; 0: if there is none.
+    async fn write(
+        &self,
+        subject: &str,
+        after: u64,
+        operation: Option<&str>,
+        bytes: Bytes,
+    ) -> Result<Write, BucketError> {
         let mut headers = HeaderMap::new();
         headers.insert(EXPECTED_STREAM, STREAM);
-        headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+        headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, after.to_string());
         if let Some(operation) = operation {
             headers.insert(OPERATION, operation);
         }
@@ -266,6 +367,12 @@ impl KeyBucket {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn read(message: StoredMessage) -> Option<BucketEntry> {
+    let erased = message.header(OPERATION).is_some();
+    let key = message.subject.strip_prefix(SUBJECT_PREFIX)?.to_owned();
+    Some(BucketEntry { key, sequence: message.sequence, bytes: (!erased).then_some(message.payload) })
 }
 
 fn subject(key: &str) -> Result<String, BucketError> {

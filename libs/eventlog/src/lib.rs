@@ -24,7 +24,7 @@ pub use append::{AppendError, AppendOutcome, Appender};
 pub use block::{
     BLOCK_OVERHEAD_BYTES, FORMAT, HASH_CONTEXT, SIGNATURE_CONTEXT, SealedBlock, VerifiedBlock, block_hash, commit_bytes,
 };
-pub use bucket::{BucketConfig, BucketError, Creation, KeyBucket};
+pub use bucket::{BucketConfig, BucketEntry, BucketError, Creation, KeyBucket, Update};
 pub use chain::{ChainBroken, ChainVerifier, RawBlock};
 pub use connection::{Connection, ConnectionConfig, ConnectionError};
 pub use follow::{Follower, Halted};

@@ -9,7 +9,6 @@ use std::time::Duration;
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::random::RandomUnavailable;
 use egide_crypto::sign::{KeyId, KeyRing, ParseSigningKeyError, SigningKey};
-use egide_crypto::wrap::KeyEncryptionKey;
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{
@@ -20,12 +19,14 @@ use egide_projection::{Projection, ProjectionError};
 use egide_servicekit::identity::Verifier;
 use egide_servicekit::serve::{self, Api, Running, ServeConfig};
 use egide_servicekit::shutdown::Shutdown;
-use egide_vault::{KeyName, Vault};
+use egide_vault::{KeyEncryptionKeys, KeyName, Vault};
 use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerServiceServer;
 use zeroize::Zeroizing;
 
 use crate::command::uuid_v7;
 use crate::emitters::{self, Emitters};
+use crate::eraser::{self, Eraser};
+use crate::keyring::Keyring;
 use crate::ledger::Ledger;
 use crate::limit::AccessLimit;
 use crate::model::LedgerModel;
@@ -50,8 +51,11 @@ pub struct Config {
     pub keys: BucketConfig,
     /// The directory of the ledger's projection; its own, also beside another ledger.
     pub projection: PathBuf,
-    /// The key that wraps data keys; the same for every ledger of one log.
-    pub key_encryption_key: KeyEncryptionKey,
+    /// The keys that wrap data keys; the same for every ledger of one log, but while a new epoch begins.
+    pub key_encryption_keys: KeyEncryptionKeys,
+    /// Whether the current one of them lies on the disk on which the log is stored: development mode, in which nothing
+    /// that is shredded ever counts as erased.
+    pub key_on_store_disk: bool,
     /// The PKCS#8 document (DER) of the key that signs blocks and acknowledgements.
     pub signing_key: Zeroizing<Vec<u8>>,
     /// The keys whose blocks count; the signing key's public half is one of them.
@@ -100,6 +104,9 @@ pub enum Error {
     /// The projection cannot be used.
     #[error(transparent)]
     Projection(#[from] ProjectionError),
+    /// Entries of shredded keys could not be deleted.
+    #[error(transparent)]
+    Eraser(#[from] EraserError),
     /// The end was asked for before the ledger had caught up with the log.
     #[error("the end was asked for before the ledger had caught up with the log")]
     Stopped,
@@ -110,6 +117,11 @@ pub enum Error {
     #[error(transparent)]
     Serve(#[from] serve::Error),
 }
+
+/// Entries of shredded keys could not be deleted.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct EraserError(#[from] eraser::Error);
 
 /// The table of emitters that was built in cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +141,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
     let emitters = Emitters::load().map_err(EmittersError)?;
     let connection = Connection::open(&config.nats).await?;
     let log = EventLog::open(connection.clone(), config.log, config.key_ring).await?;
-    let vault = Vault::new(KeyBucket::open(connection, &config.keys).await?, config.key_encryption_key);
+    let vault = Arc::new(Vault::new(KeyBucket::open(connection, &config.keys).await?, config.key_encryption_keys));
+    vault.register_current((config.clock)(), config.key_on_store_disk).await?;
     let fingerprinter = Fingerprinter::from_data_key(&*vault.key_for(KeyName::Fingerprints).await?, FINGERPRINTS);
     let projection = Projection::open(&config.projection, LedgerModel, log.incarnation())?;
     let mut following = Box::pin({
@@ -142,6 +155,13 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         caught_up = catch_up(&log, &projection) => caught_up?,
         () = shutdown.requested() => return Err(Error::Stopped),
     }
+    // Before anything is served: a key that came back with a restored bucket goes again.
+    let eraser = Eraser::new(Arc::clone(&vault), projection.clone());
+    tokio::select! {
+        ended = &mut following => { ended?; return Err(Error::Stopped) }
+        erased = eraser.everything() => erased.map_err(EraserError)?,
+        () = shutdown.requested() => return Err(Error::Stopped),
+    }
     let queue = Arc::new(Queue::default());
     let writer = Writer {
         queue: Arc::clone(&queue),
@@ -152,8 +172,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
     };
     let ledger = Arc::new(Ledger {
         log,
+        keyring: Keyring::new(Arc::clone(&vault), projection.clone()),
         projection,
-        vault,
         fingerprinter,
         emitters,
         queue,
@@ -168,6 +188,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         tokio::select! {
             written = writer.run() => written.map_err(Box::<dyn std::error::Error + Send + Sync>::from),
             followed = following => followed.map_err(Box::from),
+            Err(stopped) = eraser.run() => Err(Box::from(stopped)),
         }
     }))
 }
