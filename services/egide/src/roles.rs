@@ -169,16 +169,22 @@ async fn open_log(role: Service, ground: &Ground<'_>) -> Result<EventLog, Failur
     EventLog::open(connection, config, ground.ledger_keys.clone()).await.map_err(|error| not_started(role, error))
 }
 
+/// Whether the log is stored on this machine, as far as can be told: what else it keeps is then on the same disk.
+fn store_is_here(nats: &ConnectionConfig) -> bool {
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|here| nats.url.contains(here))
+}
+
 async fn start_ledger(listen: SocketAddr, ground: &Ground<'_>, shutdown: Shutdown) -> Result<Running, Failure> {
     let policy = Policy::embedded().map_err(|error| not_started(Service::Ledger, error))?;
-    let (key_encryption_key, _) = ground.keys.key_encryption()?;
+    let (key_encryption_keys, in_file) = ground.keys.key_encryption()?;
     let config = egide_ledger::Config {
         listen,
         nats: ground.nats.clone(),
         log: ground.log.clone(),
         keys: BucketConfig { create: ground.log.create, replicas: ground.log.replicas },
         projection: projection(ground, Service::Ledger),
-        key_encryption_key,
+        key_encryption_keys,
+        key_on_store_disk: in_file && store_is_here(&ground.nats),
         signing_key: ground.keys.ledger_signing()?,
         key_ring: ground.ledger_keys.clone(),
         verifier: Arc::clone(&ground.verifier),

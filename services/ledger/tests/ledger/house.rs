@@ -74,7 +74,7 @@ impl House {
             key_encryption_keys: KeyEncryptionKey::parse("test".parse().unwrap(), KEY_ENCRYPTION_KEY).unwrap().into(),
             key_on_store_disk: false,
             signing_key: self.document.clone(),
-            key_ring: self.key_ring.clone(),
+            anchor: self.key_ring.clone().into(),
             verifier: self.world.identity().verifier(),
             policy: Arc::new(Policy::embedded().unwrap()),
             clock: now,
