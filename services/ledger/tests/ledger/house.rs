@@ -1,6 +1,6 @@
 //! A house with one `nats-server` and as many ledgers as a test wants, and the events of a small case.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egide_crypto::sign::{KeyRing, SigningKey};
@@ -71,7 +71,7 @@ impl House {
             log: LOG,
             keys: STORE,
             projection: self.projection(name),
-            key_encryption_keys: KeyEncryptionKey::parse("test".parse().unwrap(), KEY_ENCRYPTION_KEY).unwrap().into(),
+            key_encryption_keys: Self::key_encryption_key().into(),
             key_on_store_disk: false,
             signing_key: self.document.clone(),
             anchor: self.key_ring.clone().into(),
@@ -122,6 +122,42 @@ impl House {
 
     pub(crate) fn service(&self, url: &str, name: &str) -> Client {
         self.client(url, self.world.identity().service(name))
+    }
+
+    pub(crate) fn key_encryption_key() -> KeyEncryptionKey {
+        KeyEncryptionKey::parse("test".parse().unwrap(), KEY_ENCRYPTION_KEY).unwrap()
+    }
+
+    /// A copy of the files of the keys' bucket, made while the server is down.
+    pub(crate) async fn copy_of_bucket(&mut self) -> BucketCopy {
+        self.world.nats_mut().stop().await;
+        let copy = BucketCopy(tempfile::tempdir().unwrap());
+        copy_files(&self.bucket_files(), copy.0.path());
+        self.world.nats_mut().restart().await;
+        copy
+    }
+
+    /// Puts the files of a copy in the place of the bucket's.
+    pub(crate) async fn put_back(&mut self, copy: BucketCopy) {
+        self.world.nats_mut().stop().await;
+        let files = self.bucket_files();
+        std::fs::remove_dir_all(&files).unwrap();
+        copy_files(copy.0.path(), &files);
+        self.world.nats_mut().restart().await;
+    }
+
+    fn bucket_files(&self) -> PathBuf {
+        let mut open = vec![self.world.nats().files()];
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() && path.ends_with("KV_KEYS") {
+                    return path;
+                }
+                open.extend(path.is_dir().then_some(path));
+            }
+        }
+        panic!("the server stores no bucket of keys")
     }
 
     pub(crate) async fn bucket(&self) -> KeyBucket {
@@ -246,4 +282,20 @@ pub(crate) fn rules(status: &Status) -> Vec<String> {
 
 pub(crate) fn at(timestamp: Timestamp) -> Option<prost_types::Timestamp> {
     Some(to_timestamp(timestamp))
+}
+
+/// See [`House::copy_of_bucket`].
+pub(crate) struct BucketCopy(tempfile::TempDir);
+
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_files(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
 }
