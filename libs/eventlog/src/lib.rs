@@ -4,7 +4,7 @@
 //! checking that they form a chain ([`SealedBlock`], [`ChainVerifier`]); appending one block at a time behind a fence,
 //! with unknown outcomes resolved ([`Appender`]); reading and following without ever going on over a hole
 //! ([`Follower`]); holding the log against what the root certified and what this instance saw of it ([`Anchor`],
-//! [`MarkFile`]); the bucket of wrapped keys ([`KeyBucket`]).
+//! [`MarkFile`]); the buckets of wrapped keys and of blind indexes ([`Bucket`]).
 //!
 //! *Out of scope*: what events mean, who may write them, idempotency and revisions (the ledger); sealing of identifying
 //! data (the vault); read models (`egide-projection`); starting and configuring servers. Whether a server flushes
@@ -28,7 +28,7 @@ pub use append::{AppendError, AppendOutcome, Appender};
 pub use block::{
     BLOCK_OVERHEAD_BYTES, FORMAT, HASH_CONTEXT, SIGNATURE_CONTEXT, SealedBlock, VerifiedBlock, block_hash, commit_bytes,
 };
-pub use bucket::{BucketConfig, BucketEntry, BucketError, Creation, KeyBucket, Update};
+pub use bucket::{Bucket, BucketConfig, BucketEntry, BucketError, Creation, KeyBucket, Listing, Update};
 pub use chain::{ChainBroken, ChainVerifier, RawBlock};
 pub use connection::{Connection, ConnectionConfig, ConnectionError};
 pub use follow::{Follower, Halted};

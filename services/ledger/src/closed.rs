@@ -137,11 +137,21 @@ pub(crate) fn shreds_from(view: &View<'_>, position: u64, rows_max: usize) -> Re
     .collect()
 }
 
+/// How many shreds stand at and after a position.
+pub(crate) fn count_from(view: &View<'_>, position: u64) -> Result<u64, ModelError> {
+    let mut count = 0_u64;
+    for row in view.range(shred_key(position)..=shred_key(u64::MAX)) {
+        row?;
+        count = count.saturating_add(1);
+    }
+    Ok(count)
+}
+
 /// The case to which a key belongs.
 pub(crate) const fn case_of(name: KeyName) -> Option<CaseId> {
     match name {
         KeyName::Subject { case, .. } | KeyName::Narrative { case, .. } | KeyName::Case { case } => Some(case),
-        KeyName::Fingerprints => None,
+        KeyName::Fingerprints | KeyName::Index => None,
     }
 }
 

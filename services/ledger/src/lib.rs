@@ -14,6 +14,7 @@ mod emitters;
 mod envelope;
 mod eraser;
 mod keyring;
+mod keys;
 mod ledger;
 mod limit;
 mod mask;

@@ -21,6 +21,7 @@ use egide_servicekit::serve::{self, Api, Running, ServeConfig};
 use egide_servicekit::shutdown::Shutdown;
 use egide_trust::CurrentTrust;
 use egide_vault::{KeyEncryptionKeys, KeyName, Vault};
+use egide_wire::proto::egide::ledger::v1::key_service_server::KeyServiceServer;
 use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerServiceServer;
 use zeroize::Zeroizing;
 
@@ -28,6 +29,7 @@ use crate::command::uuid_v7;
 use crate::emitters::{self, Emitters};
 use crate::eraser::{self, Eraser};
 use crate::keyring::Keyring;
+use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::limit::AccessLimit;
 use crate::model::LedgerModel;
@@ -185,6 +187,14 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         policy: config.policy,
         clock: config.clock,
     };
+    let keys = Keys {
+        vault: Arc::clone(&vault),
+        projection: projection.clone(),
+        erased: eraser.erased(),
+        development: config.key_on_store_disk,
+        rotating: Arc::default(),
+        clock: config.clock,
+    };
     let ledger = Arc::new(Ledger {
         log,
         keyring: Keyring::new(Arc::clone(&vault), projection.clone()),
@@ -196,7 +206,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         access_limit: AccessLimit::new(),
         clock: config.clock,
     });
-    let api = Api::new().with(LedgerServiceServer::new(Service(ledger)));
+    let api = Api::new().with(LedgerServiceServer::new(Service(ledger))).with(KeyServiceServer::new(keys));
     let running = serve::serve(ServeConfig::new("ledger", config.listen), api, config.verifier, shutdown).await?;
     // The writer has no end of its own: it writes until the server has answered everybody.
     Ok(running.beside(async move {

@@ -136,6 +136,6 @@ fn is_open(facts: &CaseFacts, name: KeyName) -> bool {
             !facts.erased && facts.narrative(narrative).is_none_or(|known| !known.erased)
         }
         KeyName::Case { .. } => !facts.erased,
-        KeyName::Fingerprints => false,
+        KeyName::Fingerprints | KeyName::Index => false,
     }
 }

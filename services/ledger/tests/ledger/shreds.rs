@@ -1,14 +1,20 @@
 //! Shredding: from the event on nothing is sealed or opened, at any instance; then the entries go, and stay away.
 
 use egide_crypto::wrap::KeyEncryptionKey;
+use egide_domain::time::Timestamp;
 use egide_eventlog::KeyBucket;
 use egide_ledger::Config;
+use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
-use egide_testkit::{fresh_id, wait_until};
+use egide_testkit::{fresh_id, wait_until, within};
 use egide_vault::KeyEncryptionKeys;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
-use egide_wire::proto::egide::ledger::v1::{NewEvent, OpenState, ReadCaseRequest, RecordedEvent};
+use egide_wire::proto::egide::ledger::v1::key_service_client::KeyServiceClient;
+use egide_wire::proto::egide::ledger::v1::{
+    GetKeysRequest, GetKeysResponse, NewEvent, OpenState, ReadCaseRequest, RecordedEvent, RetireEpochRequest,
+    RotateKeysRequest, RotateKeysResponse,
+};
 use std::time::Duration;
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -211,12 +217,11 @@ async fn what_another_instance_sealed_a_moment_before_loses_the_race_and_the_ret
 #[tokio::test]
 async fn a_key_that_comes_back_with_an_older_bucket_is_deleted_before_anything_is_served() {
     let (mut house, url) = House::with_ledger().await;
-    let (mut desk, mut supervisor) = (house.responder(&url), house.supervisor(&url));
-    let case = Case::tell(&mut desk).await;
+    let case = Case::tell(&mut house.responder(&url)).await;
     house.stop_ledger().await;
     let copy = house.copy_of_bucket().await;
     let url = house.start("ledger", clock::now).await;
-    (desk, supervisor) = (house.responder(&url), house.supervisor(&url));
+    let mut supervisor = house.supervisor(&url);
     acknowledged(&mut supervisor, vec![shredded(&case.id, ShredScope::Person, &case.people[0])]).await;
     let bucket = house.bucket().await;
     case.entries_become(&bucket, [true, false, true, false, true]).await;
@@ -227,7 +232,6 @@ async fn a_key_that_comes_back_with_an_older_bucket_is_deleted_before_anything_i
     let url = house.start("ledger", clock::now).await;
     assert_eq!(case.entries(&bucket).await, [true, false, true, false, true]);
     assert_eq!(case.opens(&mut house.responder(&url)).await, [true, false, true, false, true]);
-    drop((desk, supervisor));
     house.world.stop().await;
 }
 
@@ -264,5 +268,125 @@ async fn a_ledger_of_a_new_epoch_opens_what_the_old_one_wrapped() {
     let keys = KeyEncryptionKeys::new(new, vec![House::key_encryption_key()]).unwrap();
     let url = house.start_with(Config { key_encryption_keys: keys, ..config }).await;
     assert_eq!(case.opens(&mut house.responder(&url)).await, [true; 5]);
+    house.world.stop().await;
+}
+
+type Operator = KeyServiceClient<Authenticated>;
+
+fn operator(house: &House, url: &str) -> Operator {
+    let credentials = house.world.identity().person("cli", "olu.adeyemi", &["operator"], None);
+    KeyServiceClient::new(house.world.upstream(url, credentials).as_service())
+}
+
+async fn keys(operator: &mut Operator) -> GetKeysResponse {
+    operator.get_keys(GetKeysRequest { count: true }).await.unwrap().into_inner()
+}
+
+/// Rotates to the end; the last report.
+async fn rotate(operator: &mut Operator) -> RotateKeysResponse {
+    let mut reports = operator.rotate_keys(RotateKeysRequest {}).await.unwrap().into_inner();
+    loop {
+        let report =
+            within("a report", reports.message()).await.unwrap().expect("the last report says that it is done");
+        if report.done {
+            return report;
+        }
+    }
+}
+
+fn retiring(epoch: &str, backups_until_ms: i64) -> RetireEpochRequest {
+    RetireEpochRequest {
+        epoch: epoch.to_owned(),
+        destroyed_at: at(clock::now()),
+        backups_until: at(Timestamp(clock::now().0 + backups_until_ms)),
+    }
+}
+
+#[tokio::test]
+async fn what_was_shredded_is_erased_when_the_epoch_that_wrapped_it_is_retired_and_its_backups_are_gone() {
+    let (mut house, url) = House::with_ledger().await;
+    let (mut supervisor, mut old) = (house.supervisor(&url), operator(&house, &url));
+    let case = Case::tell(&mut house.responder(&url)).await;
+    acknowledged(&mut supervisor, vec![shredded(&case.id, ShredScope::Person, &case.people[0])]).await;
+    let bucket = house.bucket().await;
+    case.entries_become(&bucket, [true, false, true, false, true]).await;
+    let before = keys(&mut old).await;
+    assert_eq!((before.current_epoch.as_str(), before.shreds, before.erased_before), ("test", 1, None));
+    house.stop_ledger().await;
+
+    let next = || KeyEncryptionKey::parse("next".parse().unwrap(), &"ab".repeat(31).replacen("ab", "0102", 1)).unwrap();
+    let both = KeyEncryptionKeys::new(next(), vec![House::key_encryption_key()]).unwrap();
+    let config = house.config("ledger", clock::now);
+    let url = house.start_with(Config { key_encryption_keys: both, ..config }).await;
+    let mut both = operator(&house, &url);
+    let refused = both.retire_epoch(retiring("test", 0)).await.unwrap_err();
+    assert_eq!(rules(&refused), ["epoch_still_given"]);
+    let last = rotate(&mut both).await;
+    assert_eq!(last.epochs.iter().map(|epoch| epoch.epoch.as_str()).collect::<Vec<_>>(), ["next"]);
+    assert!(last.rewrapped >= 3, "{last:?}");
+    assert_eq!(case.opens(&mut house.responder(&url)).await, [true, false, true, false, true]);
+    house.stop_ledger().await;
+
+    let config = house.config("ledger", clock::now);
+    let url = house.start_with(Config { key_encryption_keys: next().into(), ..config }).await;
+    let mut new = operator(&house, &url);
+    assert_eq!(case.opens(&mut house.responder(&url)).await, [true, false, true, false, true]);
+    let later = clock::now().0 + 3_600_000;
+    let future = RetireEpochRequest { destroyed_at: at(Timestamp(later)), ..retiring("test", 7_200_000) };
+    assert_eq!(fields(&new.retire_epoch(future).await.unwrap_err()), ["destroyed_at"]);
+    assert_eq!(rules(&new.retire_epoch(retiring("none", 0)).await.unwrap_err()), ["epoch_unknown"]);
+    new.retire_epoch(retiring("test", 0)).await.unwrap();
+    let after = keys(&mut new).await;
+    let (shred, erased_before) = (before.shreds, after.erased_before.expect("something is erased"));
+    assert_eq!((shred, after.shreds_pending), (1, 0));
+    let used = after.epochs.iter().find(|epoch| epoch.epoch == "next").unwrap().first_used_at.unwrap();
+    assert_eq!(erased_before, used, "what was shredded before the new epoch began");
+    assert!(after.epochs.iter().any(|epoch| epoch.epoch == "test" && epoch.destroyed_at.is_some() && !epoch.given));
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn with_the_key_on_the_stores_own_disk_nothing_is_ever_erased() {
+    let mut house = House::new().await;
+    let config = house.config("ledger", clock::now);
+    let url = house.start_with(Config { key_on_store_disk: true, ..config }).await;
+    assert!(keys(&mut operator(&house, &url)).await.development);
+    house.stop_ledger().await;
+    let next = || KeyEncryptionKey::parse("next".parse().unwrap(), &"cd".repeat(31).replacen("cd", "0102", 1)).unwrap();
+    let both = KeyEncryptionKeys::new(next(), vec![House::key_encryption_key()]).unwrap();
+    let config = house.config("ledger", clock::now);
+    let url = house.start_with(Config { key_encryption_keys: both, ..config }).await;
+    rotate(&mut operator(&house, &url)).await;
+    house.stop_ledger().await;
+    let config = house.config("ledger", clock::now);
+    let url = house.start_with(Config { key_encryption_keys: next().into(), ..config }).await;
+    let mut new = operator(&house, &url);
+    new.retire_epoch(retiring("test", 0)).await.unwrap();
+    let after = keys(&mut new).await;
+    assert_eq!((after.development, after.erased_before), (false, None));
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_rotation_that_lacks_the_old_key_says_so_and_staff_have_no_word_in_it() {
+    let (mut house, url) = House::with_ledger().await;
+    Case::tell(&mut house.responder(&url)).await;
+    let staff = house.world.identity().person("cli", "amelie.roy", &["responder", "supervisor"], None);
+    let mut staff = KeyServiceClient::new(house.world.upstream(&url, staff).as_service());
+    assert_eq!(staff.rotate_keys(RotateKeysRequest {}).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(staff.retire_epoch(retiring("test", 0)).await.unwrap_err().code(), Code::PermissionDenied);
+    let bucket = house.bucket().await;
+    let stranger = KeyEncryptionKey::generate("elsewhere".parse().unwrap()).unwrap();
+    let stranger = egide_vault::Vault::new(bucket, stranger);
+    stranger.key_for(egide_vault::KeyName::Case { case: egide_domain::ids::CaseId([9; 16]) }).await.unwrap();
+    let mut reports = operator(&house, &url).rotate_keys(RotateKeysRequest {}).await.unwrap().into_inner();
+    let refused = loop {
+        match within("the end", reports.message()).await {
+            Ok(report) => assert!(!report.expect("an end with an error").done),
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(rules(&refused), ["epoch_key_missing"]);
+    house.stop_ledger().await;
     house.world.stop().await;
 }
