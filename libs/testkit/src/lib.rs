@@ -24,7 +24,7 @@ mod world;
 pub use identity::TestIdentity;
 pub use ids::{fresh_id, numbered_id};
 pub use marker::{Found, Markers};
-pub use nats::TestNats;
+pub use nats::{StreamCopy, TestNats};
 pub use proxy::{Fault, FaultProxy};
 pub use wait::{PATIENCE, wait_until, within};
 pub use world::TestWorld;

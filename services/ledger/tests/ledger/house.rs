@@ -1,6 +1,6 @@
 //! A house with one `nats-server` and as many ledgers as a test wants, and the events of a small case.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use egide_crypto::sign::{KeyRing, SigningKey};
@@ -12,7 +12,7 @@ use egide_ledger::Config;
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::identity::Credentials;
-use egide_testkit::{TestWorld, fresh_id, within};
+use egide_testkit::{StreamCopy, TestWorld, fresh_id, within};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -128,36 +128,13 @@ impl House {
         KeyEncryptionKey::parse("test".parse().unwrap(), KEY_ENCRYPTION_KEY).unwrap()
     }
 
-    /// A copy of the files of the keys' bucket, made while the server is down.
-    pub(crate) async fn copy_of_bucket(&mut self) -> BucketCopy {
-        self.world.nats_mut().stop().await;
-        let copy = BucketCopy(tempfile::tempdir().unwrap());
-        copy_files(&self.bucket_files(), copy.0.path());
-        self.world.nats_mut().restart().await;
-        copy
+    /// A copy of the keys' bucket, as a backup holds it.
+    pub(crate) async fn copy_of_bucket(&mut self) -> StreamCopy {
+        self.world.nats_mut().copy_of("KV_KEYS").await
     }
 
-    /// Puts the files of a copy in the place of the bucket's.
-    pub(crate) async fn put_back(&mut self, copy: BucketCopy) {
-        self.world.nats_mut().stop().await;
-        let files = self.bucket_files();
-        std::fs::remove_dir_all(&files).unwrap();
-        copy_files(copy.0.path(), &files);
-        self.world.nats_mut().restart().await;
-    }
-
-    fn bucket_files(&self) -> PathBuf {
-        let mut open = vec![self.world.nats().files()];
-        while let Some(folder) = open.pop() {
-            for entry in std::fs::read_dir(&folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() && path.ends_with("KV_KEYS") {
-                    return path;
-                }
-                open.extend(path.is_dir().then_some(path));
-            }
-        }
-        panic!("the server stores no bucket of keys")
+    pub(crate) async fn put_back(&mut self, copy: &StreamCopy) {
+        self.world.nats_mut().put_back(copy).await;
     }
 
     pub(crate) async fn bucket(&self) -> KeyBucket {
@@ -282,20 +259,4 @@ pub(crate) fn rules(status: &Status) -> Vec<String> {
 
 pub(crate) fn at(timestamp: Timestamp) -> Option<prost_types::Timestamp> {
     Some(to_timestamp(timestamp))
-}
-
-/// See [`House::copy_of_bucket`].
-pub(crate) struct BucketCopy(tempfile::TempDir);
-
-fn copy_files(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_files(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }

@@ -226,7 +226,7 @@ async fn a_key_that_comes_back_with_an_older_bucket_is_deleted_before_anything_i
     let bucket = house.bucket().await;
     case.entries_become(&bucket, [true, false, true, false, true]).await;
     house.stop_ledger().await;
-    house.put_back(copy).await;
+    house.put_back(&copy).await;
     let bucket = house.bucket().await;
     assert_eq!(case.entries(&bucket).await, [true; 5], "the copy holds them all");
     let url = house.start("ledger", clock::now).await;
@@ -244,7 +244,7 @@ async fn a_key_that_comes_back_under_a_running_ledger_opens_nothing() {
     acknowledged(&mut supervisor, vec![shredded(&case.id, ShredScope::Person, &case.people[0])]).await;
     let bucket = house.bucket().await;
     case.entries_become(&bucket, [true, false, true, false, true]).await;
-    house.put_back(copy).await;
+    house.put_back(&copy).await;
     let bucket = house.bucket().await;
     assert_eq!(case.entries(&bucket).await, [true; 5], "the copy holds them all");
     // The ledger finds its way back to the restarted server by itself.
