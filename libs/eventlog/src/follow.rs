@@ -293,8 +293,8 @@ impl Follower {
         let request = self.requests;
         let body = format!("{{\"seq\":{from},\"batch\":{BATCH_BLOCKS},\"max_bytes\":{BATCH_BYTES}}}");
         let reply = format!("{}.{request}", subscriptions.reply_prefix);
-        let client = self.log.connection().client();
-        let sent = client.publish_with_reply(format!("$JS.API.DIRECT.GET.{STREAM}"), reply, body.into()).await;
+        let subject = self.log.connection().api_subject(&format!("DIRECT.GET.{STREAM}"));
+        let sent = self.log.connection().client().publish_with_reply(subject, reply, body.into()).await;
         match sent {
             Ok(()) => self.phase = Phase::Receive(request),
             Err(_) => self.pause().await,

@@ -6,9 +6,9 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::consent_given::Expiry;
 use egide_wire::proto::egide::case::v1::recipient_scope::Scope;
 use egide_wire::proto::egide::case::v1::{
-    AgeAssessed, AgeBand, Answer, CallerGave, ConsentGiven, ConsentKind, ConsentRefused, ContactPermission, ContactRecorded,
-    ExceptionAsserted, ExceptionGround, ExceptionKind, GrantorKind, IdentityProof, Instrument, InstrumentKind,
-    KeyShredded, RecipientScope, ShredGround, ShredScope,
+    AgeAssessed, AgeBand, Answer, CallerGave, ConsentGiven, ConsentKind, ConsentRefused, ContactPermission,
+    ContactRecorded, ExceptionAsserted, ExceptionGround, ExceptionKind, GrantorKind, IdentityProof, Instrument,
+    InstrumentKind, KeyShredded, RecipientScope, ShredGround, ShredScope,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 

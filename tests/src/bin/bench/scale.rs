@@ -14,7 +14,7 @@ use egide_eventlog::{AppendOutcome, Appender, Head};
 use egide_testkit::{fresh_id, wait_until};
 use egide_tests::Role;
 use egide_tests::events;
-use egide_tests::processes::{Installation, Plan};
+use egide_tests::processes::{Installation, Plan, Process};
 use egide_wire::proto::egide::case::v1::{Actor, CaseEvent, Jurisdiction};
 use egide_wire::proto::egide::ledger::v1::{Area, Commit, Event, StreamExtent};
 use prost::Message as _;
@@ -28,6 +28,13 @@ const CASES: &str = "10000,100000,1000000";
 const CASES_PER_BLOCK: usize = 500;
 /// How long a role may take to read everything.
 const BUILT_WITHIN: Duration = Duration::from_secs(600);
+/// By when a role's store is on disk, whatever was last written to it.
+const FLUSHED_WITHIN: Duration = Duration::from_secs(2);
+/// For how long a process does nothing that has nothing more to read, how often that is looked at, and what it may do
+/// meanwhile all the same, in hundredths of a second.
+const STILL: Duration = Duration::from_secs(2);
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(200);
+const IDLE_TICKS: u64 = 3;
 /// What a role says when it takes calls.
 const LISTENING: &str = "listening";
 /// When everything was recorded: 2026-11-22T00:00:00Z, and a millisecond later with every block.
@@ -38,9 +45,9 @@ const FROM_MS: i64 = 1_795_305_600_000;
 struct Figure {
     role: &'static str,
     cases: usize,
-    /// Seconds from the start of the process until it takes calls, without a projection.
+    /// Seconds from the start of the process until it has read everything, without a projection.
     build_s: f64,
-    /// The same with the projection it left behind.
+    /// Seconds from the start of the process until it takes calls, with the projection it left behind.
     start_s: f64,
     /// Resident memory after building, and after the start, in MiB.
     built_mib: f64,
@@ -76,27 +83,67 @@ pub(crate) async fn measure() -> String {
 async fn role_of(installation: &Installation, role: Role, cases: usize) -> Figure {
     let folder = installation.projections(role);
     fs::remove_dir_all(&folder).ok();
-    let (build_s, built_mib) = start(installation, role, cases).await;
-    installation.role(role).end_and_keep_down().await;
-    let (start_s, started_mib) = start(installation, role, cases).await;
+    let process = installation.role(role);
+    start(process).await;
+    let pid = process.pid().expect("it runs");
+    let build_s = read_everything(pid).await;
+    let built_mib = mib(memory(pid));
+    // Killed, when its store has been flushed: what a crash costs is not what is measured here.
+    tokio::time::sleep(FLUSHED_WITHIN).await;
+    process.keep_down().await;
+    let start_s = start(process).await;
+    let started_mib = mib(memory(process.pid().expect("it runs")));
     let projection_mib = mib(size(&folder));
     Figure { role: role.name(), cases, build_s, start_s, built_mib, started_mib, projection_mib }
 }
 
-/// Starts a role that is down. Seconds until it takes calls, and its memory then.
-async fn start(installation: &Installation, role: Role, cases: usize) -> (f64, f64) {
-    let process = installation.role(role);
+/// Starts a role that is down. Seconds until it takes calls.
+async fn start(process: &Process) -> f64 {
     let said = || process.log().matches(LISTENING).count();
     let before = said();
     process.let_up();
-    let what = format!("{} starts", role.name());
+    let what = format!("{} starts", process.name());
     wait_until(&what, BUILT_WITHIN, async || process.pid().is_some()).await;
     let began = Instant::now();
-    // It listens when it has read the log; where it does so before, its metrics would have to be asked.
     wait_until(&what, BUILT_WITHIN, async || said() > before).await;
-    let seconds = began.elapsed().as_secs_f64();
-    assert!(cases > 0, "there is something to read");
-    (seconds, mib(memory(process.pid().expect("it runs"))))
+    began.elapsed().as_secs_f64()
+}
+
+/// Waits until a process that was just started has read everything: some roles take calls before. Nothing is written
+/// meanwhile, so it has when its processor time stands still. Seconds from its start.
+async fn read_everything(pid: u32) -> f64 {
+    let end = Instant::now() + BUILT_WITHIN;
+    let (mut busy, mut ticks) = (Instant::now(), cpu_ticks(pid));
+    while busy.elapsed() < STILL {
+        tokio::time::sleep(LOOKED_AT_EVERY).await;
+        let now = cpu_ticks(pid);
+        if now > ticks + IDLE_TICKS {
+            busy = Instant::now();
+        }
+        ticks = now;
+        assert!(Instant::now() < end, "a role reads the log without end");
+    }
+    age_s(pid) - busy.elapsed().as_secs_f64()
+}
+
+/// Ticks (hundredths of a second) of processor time.
+fn cpu_ticks(pid: u32) -> u64 {
+    stat(pid).get(11..13).into_iter().flatten().sum()
+}
+
+/// Seconds since a process was started.
+#[expect(clippy::cast_precision_loss, reason = "ticks of one machine")]
+fn age_s(pid: u32) -> f64 {
+    let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let uptime: f64 = uptime.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or_default();
+    uptime - stat(pid).get(19).copied().unwrap_or_default() as f64 / 100.0
+}
+
+/// The fields of `/proc/<pid>/stat` after the name; what is no number counts as 0.
+fn stat(pid: u32) -> Vec<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after = stat.rsplit_once(')').map(|(_, after)| after.to_owned()).unwrap_or_default();
+    after.split_whitespace().map(|field| field.parse().unwrap_or_default()).collect()
 }
 
 /// Bytes of memory of a process.
@@ -126,9 +173,9 @@ struct Log {
 
 impl Log {
     async fn new(installation: &Installation) -> Self {
-        let key = fs::read(installation.signing_key(Role::Ledger)).expect("the ledger's key");
+        let key = fs::read(installation.data().join("keys-1/ledger-signing.key")).expect("the ledger's key");
         let key = SigningKey::from_pkcs8(&key).expect("a signing key");
-        let log = installation.event_log_to_append().await;
+        let log = installation.event_log().clone();
         let head = log.genesis();
         assert_eq!(log.last_number().await.expect("the log answers"), 0, "nothing stands in the log yet");
         Self { appender: Appender::new(log, key, fresh_id()), head, cases: 0 }
