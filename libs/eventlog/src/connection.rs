@@ -136,6 +136,11 @@ impl Connection {
         }
     }
 
+    /// The subject of an operation of JetStream's API.
+    pub(crate) fn api_subject(&self, operation: &str) -> String {
+        format!("$JS.API.{operation}")
+    }
+
     /// Asks JetStream's API; `operation` follows `$JS.API.`.
     pub(crate) async fn api<T: DeserializeOwned>(&self, operation: &str, body: String) -> Result<T, ApiError> {
         let request = Request::new().payload(body.into()).timeout(Some(REQUEST_TIMEOUT));

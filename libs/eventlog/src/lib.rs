@@ -3,7 +3,8 @@
 //! *In scope*: the stream's configuration, created and verified ([`EventLog`]); sealing, hashing and signing blocks and
 //! checking that they form a chain ([`SealedBlock`], [`ChainVerifier`]); appending one block at a time behind a fence,
 //! with unknown outcomes resolved ([`Appender`]); reading and following without ever going on over a hole
-//! ([`Follower`]); holding the log against what the root certified and what this instance saw of it ([`Anchor`],
+//! ([`Follower`]); walking it from end to end ([`verify_log`]); going
+//! on after a restore ([`begin_incarnation`]); holding the log against what the root certified and what this instance saw of it ([`Anchor`],
 //! [`MarkFile`]); the bucket of wrapped keys ([`KeyBucket`]).
 //!
 //! *Out of scope*: what events mean, who may write them, idempotency and revisions (the ledger); sealing of identifying
@@ -20,8 +21,10 @@ mod follow;
 mod head;
 mod log;
 mod mark;
+mod restore;
 mod stored;
 mod stream;
+mod verify;
 
 pub use anchor::{Anchor, Contradiction};
 pub use append::{AppendError, AppendOutcome, Appender};
@@ -35,4 +38,6 @@ pub use follow::{Follower, Halted};
 pub use head::{Head, ParseHeadError};
 pub use log::{EventLog, LogConfig, LogError, LogState};
 pub use mark::{FirstStart, MARK_INTERVAL, Mark, MarkError, MarkFile};
+pub use restore::{Begun, begin_incarnation, plan_restore};
 pub use stream::Drift;
+pub use verify::{FINDINGS_MAX, Finding, NamedMark, SealedFault, Verification, VerifyError, Walked, verify_log};

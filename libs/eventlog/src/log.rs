@@ -27,7 +27,7 @@ pub(crate) const STORED_SUBJECT: &str = "cases.stored";
 /// How long the server remembers the ids of messages. An optimisation only: the fence decides.
 const DUPLICATE_WINDOW_NS: u64 = 120_000_000_000;
 /// Metadata that holds the incarnation.
-const INCARNATION: &str = "egide.incarnation";
+pub(crate) const INCARNATION: &str = "egide.incarnation";
 /// Room for the headers of a block's message.
 const HEADER_ROOM_BYTES: usize = 1_024;
 /// Largest block whatever the server allows: what a reader buffers must stay bounded.
@@ -275,7 +275,7 @@ async fn create(wish: &Wish, connection: &Connection) -> Result<StreamInfo, LogE
 }
 
 /// The incarnations of a stream that names `incarnation`.
-fn lineage_of(incarnation: &str, trust: &Trust) -> Result<Lineage, Contradiction> {
+pub(crate) fn lineage_of(incarnation: &str, trust: &Trust) -> Result<Lineage, Contradiction> {
     match trust.lineage() {
         None => Ok(Lineage::single(incarnation)),
         Some(lineage) if **lineage.current() == *incarnation => Ok(lineage.clone()),
@@ -288,6 +288,11 @@ fn lineage_of(incarnation: &str, trust: &Trust) -> Result<Lineage, Contradiction
 fn check_complete(info: &StreamInfo) -> Result<(), LogError> {
     let (messages, last) = (info.state.messages, info.state.last_seq);
     if messages == last { Ok(()) } else { Err(LogError::Lost { messages, last }) }
+}
+
+/// A wish that says nothing about capacity: what an administrator may set as they like.
+pub(crate) fn wish_without_capacity() -> Wish {
+    wish(&LogConfig { create: false, max_bytes: 0, replicas: 0 })
 }
 
 fn wish(config: &LogConfig) -> Wish {
