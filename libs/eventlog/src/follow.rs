@@ -263,8 +263,8 @@ impl Follower {
         let request = self.requests;
         let body = format!("{{\"seq\":{from},\"batch\":{BATCH_BLOCKS},\"max_bytes\":{BATCH_BYTES}}}");
         let reply = format!("{}.{request}", subscriptions.reply_prefix);
-        let client = self.log.connection().client();
-        let sent = client.publish_with_reply(format!("$JS.API.DIRECT.GET.{STREAM}"), reply, body.into()).await;
+        let subject = self.log.connection().api_subject(&format!("DIRECT.GET.{STREAM}"));
+        let sent = self.log.connection().client().publish_with_reply(subject, reply, body.into()).await;
         match sent {
             Ok(()) => self.phase = Phase::Receive(request),
             Err(_) => self.pause().await,
@@ -399,6 +399,10 @@ impl Follower {
         }
         if last < head {
             return Err(Halted::Shorter { last, head });
+        }
+        if !self.anchored && self.received.is_empty() {
+            // No replica has the block at which the reader stands: its leader says whether it is there at all.
+            return self.find_out_what_is_missing(head, last).await;
         }
         if last > head && self.phase == Phase::Wait {
             self.find_out_what_is_missing(head.saturating_add(1), last).await?;

@@ -31,6 +31,26 @@ pub struct Drift {
 pub(crate) struct StreamInfo {
     pub(crate) config: Map<String, Value>,
     pub(crate) state: StreamState,
+    #[serde(default)]
+    pub(crate) cluster: Option<ClusterInfo>,
+}
+
+/// Which servers keep a stream.
+#[derive(Default, Deserialize)]
+pub(crate) struct ClusterInfo {
+    pub(crate) leader: Option<String>,
+    #[serde(default)]
+    pub(crate) replicas: Vec<PeerInfo>,
+}
+
+/// A server that follows a stream's leader.
+#[derive(Deserialize)]
+pub(crate) struct PeerInfo {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) current: bool,
+    #[serde(default)]
+    pub(crate) offline: bool,
 }
 
 /// What a stream holds.

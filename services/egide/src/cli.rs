@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, recall, referrals,
-    token, trust, verify_file,
+    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, provision, recall,
+    referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::serve;
@@ -36,6 +36,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Up(up::Args),
     Serve(serve::Args),
+    #[command(subcommand)]
+    Provision(provision::Command),
     Emit(emit::Args),
     #[command(subcommand)]
     Case(case::Command),

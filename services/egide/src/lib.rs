@@ -16,6 +16,7 @@ pub mod failure;
 pub mod help;
 mod keys;
 pub mod listed;
+mod nats;
 mod output;
 mod retry;
 mod roles;
@@ -75,6 +76,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Trust(command) => return commands::trust::run(out, &global, command),
         Command::Up(args) => return up::run(out, &global, args).await,
         Command::Serve(args) => return serve::run(out, &global, args).await,
+        Command::Provision(command) => return commands::provision::run(out, &global, command).await,
         Command::Emit(_)
         | Command::Case(_)
         | Command::Consent(_)
@@ -105,7 +107,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Token(_)
         | Command::Trust(_)
         | Command::Up(_)
-        | Command::Serve(_) => Ok(Exit::Ok),
+        | Command::Serve(_)
+        | Command::Provision(_) => Ok(Exit::Ok),
     }
 }
 
