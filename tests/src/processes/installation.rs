@@ -302,10 +302,7 @@ impl Launch<'_> {
     fn spec(&self) -> Spec {
         let name = self.role.name();
         // The role's name on the command line; a second ledger is another process of the same role.
-        let (role, place) = match self.role {
-            Role::SecondLedger => ("ledger", 1),
-            Role::Ledger | Role::Directory | Role::Disclosure | Role::Audit => (name, 0),
-        };
+        let (role, place) = (self.role.role(), usize::from(self.role.is_second()));
         let path = |path: &Path| path.display().to_string();
         let mut arguments: Vec<String> = ["--data", &path(self.data), "serve", role].map(str::to_owned).to_vec();
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
