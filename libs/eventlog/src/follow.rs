@@ -400,6 +400,10 @@ impl Follower {
         if last < head {
             return Err(Halted::Shorter { last, head });
         }
+        if !self.anchored && self.received.is_empty() {
+            // No replica has the block at which the reader stands: its leader says whether it is there at all.
+            return self.find_out_what_is_missing(head, last).await;
+        }
         if last > head && self.phase == Phase::Wait {
             self.find_out_what_is_missing(head.saturating_add(1), last).await?;
         }
