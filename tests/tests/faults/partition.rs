@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use egide_testkit::Fault;
 use egide_tests::Role;
-use egide_tests::processes::{Party, Plan};
+use egide_tests::processes::{Installation, Party, Plan};
+use egide_tests::who;
+use egide_tests::workload::{Case, Workload};
+use egide_wire::proto::egide::audit::v1::AccessReason;
+use egide_wire::proto::egide::disclosure::v1::GetDecisionRequest;
 use tokio::time::sleep;
+use tonic::{Code, Request};
 
-use crate::suite::{Suite, nightly};
+use crate::suite::{Suite, nightly, rounds};
 
 /// In the order in which pairs meet them by day; by night every pair meets every one.
 fn faults(number: u64) -> [Fault; 9] {
@@ -74,18 +79,57 @@ async fn any_two_may_lose_each_other_on_three_nodes() {
     partition("partition on three nodes", Plan { nodes: 3, ledgers: 2 }).await;
 }
 
-/// A gRPC answer that breaks off anywhere is an unknown outcome, for disclosure as for anybody else: never an error that
-/// says something failed.
+/// Alone with its clients, the old leader goes on saying for a while that it leads, and how long the log was when it did,
+/// while the other two elect another and go on. Who hears both must not take the log for shortened.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_of_the_ledger_that_breaks_off_anywhere_is_an_unknown_outcome() {
-    let mut suite = Suite::start("answers that break off", Plan { nodes: 1, ledgers: 1 }).await;
-    let cuts = if nightly() { 200 } else { 25 };
-    for cut in 0..cuts {
-        for role in [Role::Disclosure, Role::Directory, Role::Audit] {
-            let bytes = cut * 13 + u64::try_from(suite.dice.below(13)).unwrap();
-            suite.system().links().between(role, Role::Ledger).set(Fault::CutAfterReplied(bytes));
+async fn a_leader_that_has_lost_its_followers_misleads_nobody() {
+    let mut suite = Suite::start("a leader alone", Plan { nodes: 3, ledgers: 2 }).await;
+    for round in 0..rounds(1, 12) {
+        suite.some_time(100, 500).await;
+        let system = suite.system();
+        let Some(leader) = system.leader().await else { continue };
+        system.links().around_routes_of(leader, Fault::Hold);
+        // Time for the others to elect one.
+        sleep(Duration::from_secs(10)).await;
+        // And for those who wait at the old one to look for another, and for others to come to it.
+        for role in system.plan().roles() {
+            for node in 0..system.plan().nodes {
+                system.links().between(role, Party::Nats(node)).cut();
+            }
         }
-        suite.some_time(50, 150).await;
+        sleep(Duration::from_secs(3)).await;
+        system.links().heal();
+        suite.must_be_whole(&format!("round {round}: the leader was alone")).await;
     }
     suite.finish().await;
+}
+
+/// An answer of the ledger that breaks off anywhere is an unknown outcome for whoever called it, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_of_the_ledger_that_breaks_off_anywhere_is_an_unknown_outcome() {
+    let load = Workload::start(Installation::start(Plan { nodes: 1, ledgers: 1 }).await, 1, 0).await;
+    let case = Case::with_referral(load.shared()).await;
+    let system = load.installation();
+    let to_ledger = system.links().between(Role::Disclosure, Role::Ledger);
+    let mut cut_off = 0;
+    for cut in (0..480).step_by(if nightly() { 1 } else { 16 }) {
+        // From the next call on this connection; those made after it are cut at the same place.
+        to_ledger.set(Fault::CutAfterReplied(cut));
+        let who = who::staff("case-desk", &format!("noor.{cut}"), &["supervisor"]);
+        let asked =
+            GetDecisionRequest { decision_id: case.decision_id.clone(), reason: AccessReason::Supervision.into() };
+        let mut request = Request::new(asked.clone());
+        request.set_timeout(Duration::from_secs(5));
+        match system.disclosure(&who).get_decision(request).await {
+            Ok(_) => {}
+            Err(status) if status.code() == Code::Unavailable => cut_off += 1,
+            Err(status) => panic!("cut at byte {cut}: {status:?}"),
+        }
+        to_ledger.set(Fault::None);
+        let again = system.disclosure(&who).get_decision(asked).await;
+        assert!(again.is_ok(), "after a cut at byte {cut}: {:?}", again.err());
+    }
+    assert!(cut_off > 0, "nothing was cut off");
+    let (installation, ..) = load.stop().await;
+    installation.stop().await;
 }
