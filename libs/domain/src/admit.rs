@@ -117,6 +117,8 @@ vocabulary! {
         CaseUnreadable = "case_unreadable",
         /// The data was erased.
         DataErased = "data_erased",
+        /// The case has a number.
+        AlreadyNumbered = "already_numbered",
     }
 }
 
@@ -174,6 +176,7 @@ impl ViolationReason {
             Self::CaseStillOpen => "the case is open; close it first",
             Self::CaseUnreadable => "something in the case cannot be read here and may be a hold; use a newer egide",
             Self::DataErased => "the data was erased, for good; what is new is recorded under a new id",
+            Self::AlreadyNumbered => "the case has a number already; ask for that one",
         }
     }
 }
@@ -251,6 +254,8 @@ const fn happens_in_closed_case(event: &CaseEvent) -> bool {
         | CaseEvent::ReferralReleased(_)
         | CaseEvent::ReferralDelivered(_)
         | CaseEvent::CaseClosed(_)
+        | CaseEvent::NumberAssigned(_)
+        | CaseEvent::PhraseChosen(_)
         | CaseEvent::Unreadable => false,
     }
 }
@@ -346,6 +351,11 @@ impl Admission<'_> {
             CaseEvent::KeyShredded(shredded) => self.check_shred(shredded),
             CaseEvent::LegalHoldPlaced(placed) => self.check_hold(placed),
             CaseEvent::LegalHoldLifted(lifted) => self.check_lift(lifted.hold_id),
+            CaseEvent::NumberAssigned(assigned) => {
+                self.refuse_if(self.facts.numbered, "number", ViolationReason::AlreadyNumbered);
+                self.check_subjects("subject_id", assigned.subject_id.as_slice());
+            }
+            CaseEvent::PhraseChosen(chosen) => self.check_subjects("subject_id", chosen.subject_id.as_slice()),
             CaseEvent::Unreadable => self.refuse("", ViolationReason::Unreadable),
             // Taking back needs nothing.
             CaseEvent::ConsentWithdrawn(_)

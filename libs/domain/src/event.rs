@@ -125,6 +125,10 @@ pub enum CaseEvent {
     LegalHoldPlaced(LegalHoldPlaced),
     /// A legal hold was lifted.
     LegalHoldLifted(LegalHoldLifted),
+    /// A number was given to the case.
+    NumberAssigned(NumberAssigned),
+    /// A caller chose a phrase.
+    PhraseChosen(PhraseChosen),
     /// An event that cannot be read: its kind or a value in it is unknown here. It narrows: the case is refused.
     Unreadable,
 }
@@ -517,4 +521,18 @@ pub struct LegalHoldLifted {
     pub hold_id: HoldId,
     /// Why.
     pub reason: Option<HoldLiftReason>,
+}
+
+/// A number was given to the case. It is sealed and does not reach the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumberAssigned {
+    /// The caller's person, where recorded as one.
+    pub subject_id: Option<SubjectId>,
+}
+
+/// A caller chose a phrase. What was stretched from it is sealed and does not reach the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhraseChosen {
+    /// The caller's person, where recorded as one.
+    pub subject_id: Option<SubjectId>,
 }

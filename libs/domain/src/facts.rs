@@ -250,6 +250,8 @@ pub struct CaseFacts {
     pub erased: bool,
     /// Who closed it, while it is closed.
     pub closed_by: Option<Actor>,
+    /// Whether the case has a number: it gets one, once.
+    pub numbered: bool,
     /// The revision of the last event that makes open permits be decided again; see [`supersedes`].
     pub superseding: Revision,
     /// The narratives, in the order of the log.
@@ -367,7 +369,10 @@ impl CaseFacts {
             CaseEvent::KeyShredded(shredded) => self.apply_shred(shredded.whose),
             CaseEvent::LegalHoldPlaced(placed) => self.hold(placed.hold_id, placed.ground, &recorded.actor),
             CaseEvent::LegalHoldLifted(lifted) => self.apply_lift(lifted.hold_id, &recorded.actor),
+            CaseEvent::NumberAssigned(_) => self.numbered = true,
             CaseEvent::Unreadable => self.unreadable = self.unreadable.or(Some(recorded.revision)),
+            // How a caller is recognised has no weight for whether anything may leave.
+            CaseEvent::PhraseChosen(_) => {}
             // Recorded about a person and of no weight for whether it may leave: the mask names categories, not events.
             CaseEvent::SituationRecorded(_)
             | CaseEvent::ImmigrationRecorded(_)

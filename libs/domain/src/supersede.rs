@@ -15,6 +15,8 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         | CaseEvent::FinancesRecorded(_)
         | CaseEvent::SuspectDescribed(_)
         | CaseEvent::NarrativeRecorded(_) => false,
+        // How a caller is recognised says nothing about whether anything may leave.
+        CaseEvent::NumberAssigned(_) | CaseEvent::PhraseChosen(_) => false,
         // Another decision is an answer, not a fact: nothing in it enters a later one until something is released.
         CaseEvent::DisclosureDecided(_) => false,
         // The release before it already used up what a delivery uses up.

@@ -1,5 +1,6 @@
-//! The bucket of wrapped keys: the only place where anything is ever erased.
+//! Buckets: the only places where anything is ever erased. `KEYS` holds wrapped keys, `FIND` entries of blind indexes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Request};
@@ -11,9 +12,10 @@ use crate::connection::{ApiError, Connection, REQUEST_TIMEOUT};
 use crate::stored::{EXPECTED_STREAM, get_from_leader};
 use crate::stream::{Drift, Scope, Wish};
 
-/// The stream behind the bucket `KEYS`, as NATS names those of key-value buckets.
-const STREAM: &str = "KV_KEYS";
-const SUBJECT_PREFIX: &str = "$KV.KEYS.";
+/// The bucket of wrapped keys; its stream is named as NATS names those of key-value buckets.
+const KEYS: Name = Name { bucket: "KEYS", stream: "KV_KEYS", prefix: "$KV.KEYS." };
+/// The bucket of blind indexes.
+const FIND: Name = Name { bucket: "FIND", stream: "KV_FIND", prefix: "$KV.FIND." };
 const DUPLICATE_WINDOW_NS: u64 = 120_000_000_000;
 /// Largest entry: a wrapped key has about a hundred bytes.
 const ENTRY_MAX_BYTES: usize = 4_096;
@@ -21,6 +23,8 @@ const ENTRY_MAX_BYTES: usize = 4_096;
 const HEADER_ROOM_BYTES: usize = 1_024;
 /// Longest key.
 const KEY_MAX_BYTES: usize = 200;
+/// Most keys that one listing looks at; a server lists no more than a hundred thousand at once.
+const LISTED_MAX: usize = 4_096;
 /// How often an operation is tried while its outcome is unknown or another instance is in its way.
 const ATTEMPTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -34,7 +38,15 @@ const IN_FLIGHT: u64 = 10_164;
 const NO_MESSAGE_TO_DELETE: u64 = 10_057;
 const SEQUENCE_NOT_FOUND: u64 = 10_043;
 
-/// How the bucket is laid out.
+/// How a bucket is called.
+#[derive(Clone, Copy)]
+struct Name {
+    bucket: &'static str,
+    stream: &'static str,
+    prefix: &'static str,
+}
+
+/// How a bucket is laid out.
 #[derive(Debug, Clone)]
 pub struct BucketConfig {
     /// Whether to create the bucket when there is none: at installation only.
@@ -69,7 +81,7 @@ impl std::fmt::Debug for Creation {
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
     /// There is no bucket.
-    #[error("bucket `KEYS` does not exist; a ledger creates it when told to, and never instead of a lost one")]
+    #[error("bucket `KEYS` or `FIND` does not exist; a ledger creates it when told to, and never instead of a lost one")]
     Missing,
     /// The bucket is not configured as it must be.
     #[error(transparent)]
@@ -105,16 +117,40 @@ impl From<ApiError> for BucketError {
     }
 }
 
-/// The bucket `KEYS`; clones share it. Only the ledger may reach it.
+/// A bucket; clones share it. Only the ledger may reach it.
 #[derive(Clone)]
-pub struct KeyBucket {
+pub struct Bucket {
     connection: Connection,
+    name: Name,
 }
 
-impl std::fmt::Debug for KeyBucket {
+/// The bucket of wrapped keys.
+pub type KeyBucket = Bucket;
+
+impl std::fmt::Debug for Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyBucket").finish_non_exhaustive()
+        f.debug_tuple("Bucket").field(&self.name.bucket).finish()
     }
+}
+
+/// Keys that fit a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The keys, in their order.
+    pub keys: Vec<String>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    state: Subjects,
+}
+
+#[derive(Deserialize)]
+struct Subjects {
+    #[serde(default)]
+    subjects: Option<BTreeMap<String, u64>>,
 }
 
 /// What stands at a key.
@@ -142,26 +178,38 @@ struct Deletion {
     success: bool,
 }
 
-impl KeyBucket {
-    /// Opens the bucket: compares its configuration field by field, or creates it if there is none and `config` says
-    /// so.
+impl Bucket {
+    /// Opens the bucket of wrapped keys: compares its configuration field by field, or creates it if there is none and
+    /// `config` says so.
     ///
     /// # Errors
     /// [`BucketError`]; of a configuration that differs, the first field.
     pub async fn open(connection: Connection, config: &BucketConfig) -> Result<Self, BucketError> {
-        let wish = wish(config);
+        Self::open_named(KEYS, connection, config).await
+    }
+
+    /// Opens the bucket of blind indexes, likewise.
+    ///
+    /// # Errors
+    /// [`BucketError`]; of a configuration that differs, the first field.
+    pub async fn open_find(connection: Connection, config: &BucketConfig) -> Result<Self, BucketError> {
+        Self::open_named(FIND, connection, config).await
+    }
+
+    async fn open_named(name: Name, connection: Connection, config: &BucketConfig) -> Result<Self, BucketError> {
+        let wish = wish(name, config);
         let info = match wish.info(&connection).await? {
             Some(info) => info,
             None if config.create => {
                 if wish.create(&connection, json!({})).await? {
-                    tracing::info!("created the bucket of keys");
+                    tracing::info!(bucket = name.bucket, "created a bucket");
                 }
                 wish.info(&connection).await?.ok_or(BucketError::Missing)?
             }
             None => return Err(BucketError::Missing),
         };
         wish.compare(&info.config, Scope::Whole)?;
-        Ok(Self { connection })
+        Ok(Self { connection, name })
     }
 
     /// Creates `key` with `bytes` unless it exists; of several at once one wins, and everybody learns what stands
@@ -170,7 +218,7 @@ impl KeyBucket {
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::TooLarge`], [`BucketError::Unavailable`], [`BucketError::Refused`].
     pub async fn create_if_absent(&self, key: &str, bytes: Bytes) -> Result<Creation, BucketError> {
-        let subject = subject(key)?;
+        let subject = self.subject(key)?;
         if bytes.len() > ENTRY_MAX_BYTES {
             return Err(BucketError::TooLarge(bytes.len()));
         }
@@ -194,7 +242,7 @@ impl KeyBucket {
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
-        Ok(match self.entry(&subject(key)?).await? {
+        Ok(match self.entry(&self.subject(key)?).await? {
             Entry::Present { bytes, .. } => Some(bytes),
             Entry::Absent | Entry::Erased => None,
         })
@@ -206,7 +254,7 @@ impl KeyBucket {
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
     pub async fn delete(&self, key: &str) -> Result<bool, BucketError> {
-        let subject = subject(key)?;
+        let subject = self.subject(key)?;
         let mut existed = false;
         for _ in 0..ATTEMPTS {
             match self.entry(&subject).await? {
@@ -226,17 +274,38 @@ impl KeyBucket {
         Err(BucketError::Unavailable)
     }
 
+    /// The keys that fit `pattern`, in which a part between dots may be `*`: erased ones too, for their marks stay.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn list(&self, pattern: &str) -> Result<Listing, BucketError> {
+        if !is_key(pattern, |byte| byte == b'*') || pattern.split('.').any(|part| part.len() > 1 && part.contains('*')) {
+            return Err(BucketError::Key);
+        }
+        let body = json!({ "subjects_filter": format!("{}{pattern}", self.name.prefix) }).to_string();
+        let info: Info = self.connection.api(&format!("STREAM.INFO.{}", self.name.stream), body).await?;
+        let subjects = info.state.subjects.unwrap_or_default();
+        let more = subjects.len() > LISTED_MAX;
+        let keys = subjects.into_keys().take(LISTED_MAX);
+        let keys = keys.filter_map(|subject| subject.strip_prefix(self.name.prefix).map(str::to_owned)).collect();
+        Ok(Listing { keys, more })
+    }
+
+    fn subject(&self, key: &str) -> Result<String, BucketError> {
+        if is_key(key, |_| false) { Ok(format!("{}{key}", self.name.prefix)) } else { Err(BucketError::Key) }
+    }
+
     /// Writes the first message ever on a subject, or the first since the last was deleted.
     async fn write_first(&self, subject: &str, operation: Option<&str>, bytes: Bytes) -> Result<Write, BucketError> {
         let mut headers = HeaderMap::new();
-        headers.insert(EXPECTED_STREAM, STREAM);
+        headers.insert(EXPECTED_STREAM, self.name.stream);
         headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
         if let Some(operation) = operation {
             headers.insert(OPERATION, operation);
         }
         let request = Request::new().headers(headers).payload(bytes).timeout(Some(REQUEST_TIMEOUT));
         match self.connection.ask::<Acknowledgement>(subject.to_owned(), request).await {
-            Ok(acknowledgement) if acknowledgement.stream == STREAM => Ok(Write::Done),
+            Ok(acknowledgement) if acknowledgement.stream == self.name.stream => Ok(Write::Done),
             Ok(_) => Ok(Write::Unknown),
             Err(ApiError::Rejected { code: WRONG_LAST_SEQUENCE | IN_FLIGHT, .. }) => Ok(Write::Conflict),
             Err(ApiError::NobodyAnswers | ApiError::NoAnswer | ApiError::Unreadable) => Ok(Write::Unknown),
@@ -246,7 +315,7 @@ impl KeyBucket {
 
     async fn entry(&self, subject: &str) -> Result<Entry, BucketError> {
         let query = json!({ "last_by_subj": subject }).to_string();
-        let Some(message) = get_from_leader(&self.connection, STREAM, query).await? else { return Ok(Entry::Absent) };
+        let Some(message) = get_from_leader(&self.connection, self.name.stream, query).await? else { return Ok(Entry::Absent) };
         if message.header(OPERATION).is_some() {
             return Ok(Entry::Erased);
         }
@@ -256,7 +325,7 @@ impl KeyBucket {
     /// Deletes a message and overwrites its bytes on disk.
     async fn overwrite(&self, sequence: u64) -> Result<(), BucketError> {
         let body = json!({ "seq": sequence, "no_erase": false }).to_string();
-        match self.connection.api::<Deletion>(&format!("STREAM.MSG.DELETE.{STREAM}"), body).await {
+        match self.connection.api::<Deletion>(&format!("STREAM.MSG.DELETE.{}", self.name.stream), body).await {
             Ok(Deletion { success: true }) => Ok(()),
             Ok(Deletion { success: false }) => Err(BucketError::Unavailable),
             // Gone already: another instance erases the same key. The next look decides.
@@ -268,15 +337,15 @@ impl KeyBucket {
     }
 }
 
-fn subject(key: &str) -> Result<String, BucketError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=' | b'/' | b'.');
-    let whole = key.len() <= KEY_MAX_BYTES && key.bytes().all(allowed) && key.split('.').all(|part| !part.is_empty());
-    if whole { Ok(format!("{SUBJECT_PREFIX}{key}")) } else { Err(BucketError::Key) }
+fn is_key(key: &str, allowed: impl Fn(u8) -> bool) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=' | b'/' | b'.');
+    let characters = key.bytes().all(|byte| plain(byte) || allowed(byte));
+    key.len() <= KEY_MAX_BYTES && characters && key.split('.').all(|part| !part.is_empty())
 }
 
-fn wish(config: &BucketConfig) -> Wish {
+fn wish(name: Name, config: &BucketConfig) -> Wish {
     let fields: Value = json!({
-        "subjects": [format!("{SUBJECT_PREFIX}>")],
+        "subjects": [format!("{}>", name.prefix)],
         "storage": "file",
         "retention": "limits",
         "discard": "new",
@@ -295,5 +364,5 @@ fn wish(config: &BucketConfig) -> Wish {
         // A roll-up would let one message erase every key.
         "allow_rollup_hdrs": false,
     });
-    Wish::new(STREAM, &fields)
+    Wish::new(name.stream, &fields)
 }

@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use bytes::Bytes;
-use egide_eventlog::{BucketConfig, BucketError, Creation, KeyBucket};
+use egide_eventlog::{Bucket, BucketConfig, BucketError, Creation, KeyBucket};
 use support::{Server, within};
 
 async fn bucket(server: &Server) -> KeyBucket {
@@ -132,4 +132,27 @@ async fn names_and_entries_that_do_not_fit_are_refused_without_being_repeated() 
     let refused = keys.create_if_absent("a", vec![0; 4_097].into()).await;
     assert!(matches!(refused, Err(BucketError::TooLarge(4_097))), "{refused:?}");
     assert_eq!(keys.create_if_absent("a", vec![0; 4_096].into()).await.unwrap(), Creation::Created);
+}
+
+#[tokio::test]
+async fn keys_are_listed_by_their_parts_and_the_two_buckets_know_nothing_of_each_other() {
+    let server = Server::start();
+    let keys = bucket(&server).await;
+    let config = BucketConfig { create: true, replicas: 1 };
+    let find = Bucket::open_find(server.connect().await, &config).await.unwrap();
+    for key in ["aa.one.x", "aa.two.x", "bb.one.x", "bb.one.y", "number.aa"] {
+        find.create_if_absent(key, wrapped(1)).await.unwrap();
+    }
+    let listed = async |pattern: &str| find.list(pattern).await.unwrap().keys;
+    assert_eq!(listed("aa.*.*").await, ["aa.one.x", "aa.two.x"]);
+    assert_eq!(listed("*.one.*").await, ["aa.one.x", "bb.one.x", "bb.one.y"]);
+    assert_eq!(listed("*.one.y").await, ["bb.one.y"]);
+    assert_eq!(listed("cc.*.*").await, Vec::<String>::new());
+    assert!(find.delete("bb.one.x").await.unwrap());
+    assert_eq!(find.get("bb.one.x").await.unwrap(), None);
+    assert_eq!(listed("bb.one.*").await, ["bb.one.x", "bb.one.y"], "its mark stays");
+    assert_eq!(keys.list("*.*.*").await.unwrap().keys, Vec::<String>::new());
+    for pattern in ["a*.one", "aa.>", "", "aa..x"] {
+        assert!(matches!(find.list(pattern).await, Err(BucketError::Key)), "{pattern}");
+    }
 }

@@ -83,7 +83,9 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
             | Payload::CaseReopened(_)
             | Payload::KeyShredded(_)
             | Payload::LegalHoldPlaced(_)
-            | Payload::LegalHoldLifted(_),
+            | Payload::LegalHoldLifted(_)
+            | Payload::NumberAssigned(_)
+            | Payload::PhraseChosen(_),
         )
         | None => Ok(()),
     }

@@ -111,7 +111,9 @@ impl Place<'_> {
                 | Payload::CaseReopened(_)
                 | Payload::KeyShredded(_)
                 | Payload::LegalHoldPlaced(_)
-                | Payload::LegalHoldLifted(_),
+                | Payload::LegalHoldLifted(_)
+                | Payload::NumberAssigned(_)
+                | Payload::PhraseChosen(_),
             )
             | None => {}
         }

@@ -153,6 +153,12 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
             hold_id: id(&event.hold_id, "hold_id")?,
             reason: list::HoldLiftReason::read(event.reason)?,
         }),
+        Payload::NumberAssigned(event) => CaseEvent::NumberAssigned(domain::NumberAssigned {
+            subject_id: optional_id(&event.subject_id, "subject_id")?,
+        }),
+        Payload::PhraseChosen(event) => {
+            CaseEvent::PhraseChosen(domain::PhraseChosen { subject_id: optional_id(&event.subject_id, "subject_id")? })
+        }
     })
 }
 

@@ -6,7 +6,7 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::consent_given::Expiry;
 use egide_wire::proto::egide::case::v1::recipient_scope::Scope;
 use egide_wire::proto::egide::case::v1::{
-    AgeAssessed, AgeBand, Answer, ConsentGiven, ConsentKind, ConsentRefused, ContactPermission, ContactRecorded,
+    AgeAssessed, AgeBand, Answer, CallerGave, ConsentGiven, ConsentKind, ConsentRefused, ContactPermission, ContactRecorded,
     ExceptionAsserted, ExceptionGround, ExceptionKind, GrantorKind, IdentityProof, Instrument, InstrumentKind,
     KeyShredded, RecipientScope, ShredGround, ShredScope,
 };
@@ -24,7 +24,11 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         Payload::ContactRecorded(event) => contact_recorded(event, path, check),
         Payload::ConsentGiven(event) => consent_given(event, path, check),
         Payload::ConsentRefused(event) => consent_refused(event, path, check),
-        Payload::ConsentWithdrawn(event) => categories(&event.categories, &format!("{path}.categories"), check),
+        Payload::ConsentWithdrawn(event) => {
+            categories(&event.categories, &format!("{path}.categories"), check);
+            let found_here = event.caller_gave() == CallerGave::Unspecified;
+            check.require(found_here, format!("{path}.caller_gave"), "is said by the ledger only");
+        }
         Payload::ExceptionAsserted(event) => exception_asserted(event, path, check),
         Payload::DisclosureDecided(event) => disclosure::decided(event, path, check),
         Payload::ReferralReleased(event) => disclosure::released(event, path, check),
@@ -50,7 +54,9 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         | Payload::CaseClosed(_)
         | Payload::CaseReopened(_)
         | Payload::LegalHoldPlaced(_)
-        | Payload::LegalHoldLifted(_) => {}
+        | Payload::LegalHoldLifted(_)
+        | Payload::NumberAssigned(_)
+        | Payload::PhraseChosen(_) => {}
     }
 }
 
