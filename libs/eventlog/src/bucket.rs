@@ -81,7 +81,9 @@ impl std::fmt::Debug for Creation {
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
     /// There is no bucket.
-    #[error("bucket `KEYS` or `FIND` does not exist; a ledger creates it when told to, and never instead of a lost one")]
+    #[error(
+        "bucket `KEYS` or `FIND` does not exist; a ledger creates it when told to, and never instead of a lost one"
+    )]
     Missing,
     /// The bucket is not configured as it must be.
     #[error(transparent)]
@@ -279,7 +281,8 @@ impl Bucket {
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
     pub async fn list(&self, pattern: &str) -> Result<Listing, BucketError> {
-        if !is_key(pattern, |byte| byte == b'*') || pattern.split('.').any(|part| part.len() > 1 && part.contains('*')) {
+        if !is_key(pattern, |byte| byte == b'*') || pattern.split('.').any(|part| part.len() > 1 && part.contains('*'))
+        {
             return Err(BucketError::Key);
         }
         let body = json!({ "subjects_filter": format!("{}{pattern}", self.name.prefix) }).to_string();
@@ -315,7 +318,9 @@ impl Bucket {
 
     async fn entry(&self, subject: &str) -> Result<Entry, BucketError> {
         let query = json!({ "last_by_subj": subject }).to_string();
-        let Some(message) = get_from_leader(&self.connection, self.name.stream, query).await? else { return Ok(Entry::Absent) };
+        let Some(message) = get_from_leader(&self.connection, self.name.stream, query).await? else {
+            return Ok(Entry::Absent);
+        };
         if message.header(OPERATION).is_some() {
             return Ok(Entry::Erased);
         }

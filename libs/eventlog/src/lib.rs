@@ -22,6 +22,7 @@ mod log;
 mod mark;
 mod stored;
 mod stream;
+mod suspicion;
 
 pub use anchor::{Anchor, Contradiction};
 pub use append::{AppendError, AppendOutcome, Appender};

@@ -12,7 +12,7 @@ use egide_wire::proto::egide::disclosure::v1::GetDecisionRequest;
 use tokio::time::sleep;
 use tonic::{Code, Request};
 
-use crate::suite::{Suite, nightly, rounds};
+use crate::suite::{Suite, nightly};
 
 /// In the order in which pairs meet them by day; by night every pair meets every one.
 fn faults(number: u64) -> [Fault; 9] {
@@ -77,31 +77,6 @@ async fn any_two_may_lose_each_other_on_one_node() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_two_may_lose_each_other_on_three_nodes() {
     partition("partition on three nodes", Plan { nodes: 3, ledgers: 2 }).await;
-}
-
-/// Alone with its clients, the old leader goes on saying for a while that it leads, and how long the log was when it did,
-/// while the other two elect another and go on. Who hears both must not take the log for shortened.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_has_lost_its_followers_misleads_nobody() {
-    let mut suite = Suite::start("a leader alone", Plan { nodes: 3, ledgers: 2 }).await;
-    for round in 0..rounds(1, 12) {
-        suite.some_time(100, 500).await;
-        let system = suite.system();
-        let Some(leader) = system.leader().await else { continue };
-        system.links().around_routes_of(leader, Fault::Hold);
-        // Time for the others to elect one.
-        sleep(Duration::from_secs(10)).await;
-        // And for those who wait at the old one to look for another, and for others to come to it.
-        for role in system.plan().roles() {
-            for node in 0..system.plan().nodes {
-                system.links().between(role, Party::Nats(node)).cut();
-            }
-        }
-        sleep(Duration::from_secs(3)).await;
-        system.links().heal();
-        suite.must_be_whole(&format!("round {round}: the leader was alone")).await;
-    }
-    suite.finish().await;
 }
 
 /// An answer of the ledger that breaks off anywhere is an unknown outcome for whoever called it, and nothing else.
