@@ -27,6 +27,7 @@ mod patrol;
 mod restore;
 mod stored;
 mod stream;
+mod suspicion;
 mod verify;
 
 pub use administration::{Administration, Placement, Provisioned};
