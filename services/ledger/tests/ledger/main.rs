@@ -15,3 +15,4 @@ mod permits;
 mod read;
 mod refusals;
 mod restored;
+mod shreds;
