@@ -39,6 +39,17 @@ pub enum Role {
 }
 
 impl Role {
+    /// The service it is, as its certificate says: both ledgers are one service.
+    #[must_use]
+    pub const fn service(self) -> &'static str {
+        match self {
+            Self::Ledger | Self::SecondLedger => "ledger",
+            Self::Directory => "directory",
+            Self::Disclosure => "disclosure",
+            Self::Audit => "audit",
+        }
+    }
+
     /// Under which it keeps its projection.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -147,7 +158,7 @@ impl Roles {
             key_encryption_key,
             signing_key: self.ledgers[number].0.clone().into(),
             key_ring: self.ring.clone(),
-            verifier: kit.identity().verifier(),
+            verifier: kit.identity().verifier_of("ledger"),
             policy: Arc::clone(&self.policy),
             clock: self.plan.clock,
         };
@@ -157,7 +168,7 @@ impl Roles {
     async fn directory(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Result<Running, NotStarted> {
         let config = egide_directory::Config {
             listen,
-            verifier: kit.identity().verifier(),
+            verifier: kit.identity().verifier_of("directory"),
             log: self.log(kit).await,
             projection: kit.projection(Role::Directory.name()),
             ledger: upstream(kit, "directory", ledger),
@@ -173,7 +184,7 @@ impl Roles {
             ledger_keys: self.ring.clone(),
             projection: kit.projection(Role::Disclosure.name()),
             ledger: upstream(kit, "disclosure", ledger),
-            verifier: kit.identity().verifier(),
+            verifier: kit.identity().verifier_of("disclosure"),
             report_key: self.reports.key(),
             secret: Fingerprinter::new(&self.secret),
             refuse_after: self.plan.refuse_after,
@@ -189,7 +200,7 @@ impl Roles {
             rebuild: false,
             log: self.log(kit).await,
             ledger: upstream(kit, "audit", ledger),
-            verifier: kit.identity().verifier(),
+            verifier: kit.identity().verifier_of("audit"),
         };
         Ok(egide_audit::start(config, kit.shutdown()).await?)
     }
@@ -204,5 +215,5 @@ const fn log_config(create: bool) -> LogConfig {
 }
 
 fn upstream(kit: &TestWorld, service: &str, url: &str) -> Upstream {
-    kit.upstream(url, kit.identity().service(service))
+    kit.secure_upstream("ledger", url, service)
 }

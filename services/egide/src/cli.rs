@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, recall, referrals,
-    token, verify_file,
+    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, pki, recall,
+    referrals, token, verify_file,
 };
 use crate::endpoints::Endpoints;
+use crate::proofs::TlsArgs;
 use crate::serve;
 use crate::text::Lang;
 use crate::up;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Directory(directory::Command),
     Verify(verify_file::Args),
     Token(token::Args),
+    #[command(subcommand)]
+    Pki(pki::Command),
     Completions(completions::Args),
 }
 
@@ -64,6 +67,8 @@ pub(crate) struct Global {
     data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) urls: Urls,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
     #[arg(long = "as", id = "as", global = true, value_name = "ROLE[:ACCOUNT]")]
     pub(crate) acting: Option<Acting>,
     #[arg(long, global = true, value_name = "UNIT")]

@@ -17,6 +17,7 @@ pub mod help;
 mod keys;
 pub mod listed;
 mod output;
+mod proofs;
 mod retry;
 mod roles;
 pub mod sample;
@@ -71,6 +72,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Completions(args) => return commands::completions::run(args, out.lang),
         Command::Verify(args) => return commands::verify_file::run(out, &global, args),
         Command::Token(args) => return commands::token::run(out, &global, args),
+        Command::Pki(command) => return commands::pki::run(out, &global, command),
         Command::Up(args) => return up::run(out, &global, args).await,
         Command::Serve(args) => return serve::run(out, &global, args).await,
         Command::Emit(_)
@@ -98,9 +100,12 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::History(args) => commands::history::run(&mut session, args).await,
         Command::Account(args) => commands::account::run(&mut session, args).await,
         Command::Directory(args) => commands::directory::run(&mut session, args).await,
-        Command::Completions(_) | Command::Verify(_) | Command::Token(_) | Command::Up(_) | Command::Serve(_) => {
-            Ok(Exit::Ok)
-        }
+        Command::Completions(_)
+        | Command::Verify(_)
+        | Command::Token(_)
+        | Command::Pki(_)
+        | Command::Up(_)
+        | Command::Serve(_) => Ok(Exit::Ok),
     }
 }
 

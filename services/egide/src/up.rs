@@ -25,6 +25,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing, publish};
 use crate::output::Output;
+use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::sample::{self, Outcome, Player};
 use crate::verify::PublishedKeys;
@@ -54,7 +55,7 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     let (trigger, shutdown) = shutdown::channel();
     shutdown::on_signal(trigger)?;
     let mut everything = tokio::select! {
-        started = out.waiting("say.starting", Everything::start(&installation, args)) => started?,
+        started = out.waiting("say.starting", Everything::start(&installation, global, args)) => started?,
         () = shutdown.requested() => return Err(Failure::new(Exit::Unexpected, "fail.interrupted")),
     };
     let outcome = everything.work(out, global, args, &shutdown).await;
@@ -137,17 +138,18 @@ impl Nats {
 }
 
 impl Everything {
-    async fn start(installation: &Installation, args: &Args) -> Result<Self, Failure> {
+    async fn start(installation: &Installation, global: &Global, args: &Args) -> Result<Self, Failure> {
         let data = installation.data();
         let folder = data.join("keys");
         let keys = KeyFolder { folder: &folder, missing: Missing::Make };
-        let identities = Identities::of_development(data)?;
+        let proofs = Arc::new(Proofs::make(&global.tls, data, args.listen.to_string())?);
+        proofs.issue_usual()?;
+        let identities = Identities::of_development(data, Arc::clone(&proofs))?;
         let (_, key_is_on_disk) = keys.key_encryption()?;
         let ledger_key = SigningKey::from_pkcs8(&keys.ledger_signing()?)
             .map_err(|error| Failure::new(Exit::Unreadable, "fail.key").with("error", error))?;
         let published = publish(data, ledger_key.public_key(), keys.report_signing()?.public_key())?;
         let (nats, connection) = Nats::start(data, args.nats_server.clone()).await?;
-        let verifier = identities.verifier().ok_or_else(|| Failure::new(Exit::Unexpected, "fail.nobody"))?;
         let ground = Ground {
             nats: connection,
             // A log that was there once and is gone is a loss, and never made anew in silence.
@@ -155,7 +157,6 @@ impl Everything {
             ledger_keys: published.ledger.clone(),
             keys,
             projections: data.join("projections"),
-            verifier: Arc::new(verifier),
             identities: &identities,
         };
         let listen = SocketAddr::new(args.listen, 0);
@@ -167,6 +168,7 @@ impl Everything {
         }
         drop(ground);
         let (metrics_end, metrics_shutdown) = shutdown::channel();
+        tokio::spawn(proofs.keep_renewed(metrics_shutdown.clone()));
         let metrics =
             Metrics::install().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -185,7 +187,7 @@ impl Everything {
         args: &Args,
         shutdown: &Shutdown,
     ) -> Result<Exit, Failure> {
-        told::development_mode(out, self.key_is_on_disk, args.listen)?;
+        told::development_mode(out, self.key_is_on_disk, args.listen, global.tls.insecure())?;
         let mut outcomes = Vec::new();
         let mut exit = Exit::Ok;
         if args.sample || args.once {

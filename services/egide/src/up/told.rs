@@ -12,9 +12,17 @@ use crate::sample::Outcome;
 /// The scenario whose ids the commands to try are made of.
 const SHOWN: &str = "01-";
 
-pub(crate) fn development_mode(out: &mut Output, key_is_on_disk: bool, listen: IpAddr) -> Result<(), Failure> {
+pub(crate) fn development_mode(
+    out: &mut Output,
+    key_is_on_disk: bool,
+    listen: IpAddr,
+    insecure: bool,
+) -> Result<(), Failure> {
     let lang = out.lang;
     out.note(lang.text("say.development"))?;
+    if insecure {
+        out.note(lang.text("say.insecure"))?;
+    }
     if key_is_on_disk {
         out.note(lang.text("say.key_on_disk"))?;
     }
