@@ -119,8 +119,7 @@ impl Stretched {
             return Err(StretchError::TooLong);
         }
         let parameters = Params::new(self.memory_kib, self.passes, self.lanes, Some(OUTPUT_BYTES));
-        let argon2 =
-            Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.map_err(|_| StretchError::Refused)?);
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.map_err(|_| StretchError::Refused)?);
         let mut output = Zeroizing::new([0; OUTPUT_BYTES]);
         argon2.hash_password_into(phrase, &self.salt, &mut *output).map_err(|_| StretchError::Refused)?;
         Ok(output)

@@ -81,7 +81,9 @@ impl std::fmt::Debug for Creation {
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
     /// There is no bucket.
-    #[error("bucket `KEYS` or `FIND` does not exist; a ledger creates it when told to, and never instead of a lost one")]
+    #[error(
+        "bucket `KEYS` or `FIND` does not exist; a ledger creates it when told to, and never instead of a lost one"
+    )]
     Missing,
     /// The bucket is not configured as it must be.
     #[error(transparent)]
@@ -279,7 +281,8 @@ impl Bucket {
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
     pub async fn list(&self, pattern: &str) -> Result<Listing, BucketError> {
-        if !is_key(pattern, |byte| byte == b'*') || pattern.split('.').any(|part| part.len() > 1 && part.contains('*')) {
+        if !is_key(pattern, |byte| byte == b'*') || pattern.split('.').any(|part| part.len() > 1 && part.contains('*'))
+        {
             return Err(BucketError::Key);
         }
         let body = json!({ "subjects_filter": format!("{}{pattern}", self.name.prefix) }).to_string();
@@ -293,6 +296,25 @@ impl Bucket {
 
     fn subject(&self, key: &str) -> Result<String, BucketError> {
         if is_key(key, |_| false) { Ok(format!("{}{key}", self.name.prefix)) } else { Err(BucketError::Key) }
+    }
+
+    /// Removes `key` and its bytes, key included, from where they are stored, and leaves no mark: for keys which say
+    /// something themselves, and may be created again. Whether it existed until now.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn remove(&self, key: &str) -> Result<bool, BucketError> {
+        let subject = self.subject(key)?;
+        let query = json!({ "last_by_subj": subject }).to_string();
+        let mut existed = false;
+        for _ in 0..ATTEMPTS {
+            let Some(message) = get_from_leader(&self.connection, self.name.stream, query.clone()).await? else {
+                return Ok(existed);
+            };
+            self.overwrite(message.sequence).await?;
+            existed = true;
+        }
+        Err(BucketError::Unavailable)
     }
 
     /// Writes the first message ever on a subject, or the first since the last was deleted.
@@ -315,7 +337,9 @@ impl Bucket {
 
     async fn entry(&self, subject: &str) -> Result<Entry, BucketError> {
         let query = json!({ "last_by_subj": subject }).to_string();
-        let Some(message) = get_from_leader(&self.connection, self.name.stream, query).await? else { return Ok(Entry::Absent) };
+        let Some(message) = get_from_leader(&self.connection, self.name.stream, query).await? else {
+            return Ok(Entry::Absent);
+        };
         if message.header(OPERATION).is_some() {
             return Ok(Entry::Erased);
         }

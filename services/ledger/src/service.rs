@@ -83,7 +83,7 @@ impl LedgerService for Service {
     }
 }
 
-fn deadline<T>(request: &Request<T>) -> Instant {
+pub(crate) fn deadline<T>(request: &Request<T>) -> Instant {
     request.extensions().get::<Deadline>().map_or_else(|| Instant::now() + DEADLINE_DEFAULT, |deadline| deadline.0)
 }
 

@@ -13,19 +13,21 @@ use egide_crypto::wrap::KeyEncryptionKey;
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{
-    Appender, BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, EventLog, KeyBucket, LogConfig,
-    LogError,
+    Appender, Bucket, BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, EventLog, KeyBucket,
+    LogConfig, LogError,
 };
 use egide_projection::{Projection, ProjectionError};
 use egide_servicekit::identity::Verifier;
 use egide_servicekit::serve::{self, Api, Running, ServeConfig};
 use egide_servicekit::shutdown::Shutdown;
 use egide_vault::{KeyName, Vault};
+use egide_wire::proto::egide::ledger::v1::caller_service_server::CallerServiceServer;
 use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerServiceServer;
 use zeroize::Zeroizing;
 
 use crate::command::uuid_v7;
 use crate::emitters::{self, Emitters};
+use crate::find::{CallerApi, Index, Stretching};
 use crate::ledger::Ledger;
 use crate::limit::AccessLimit;
 use crate::model::LedgerModel;
@@ -35,6 +37,8 @@ use crate::writer::queue::Queue;
 
 /// For which purpose the fingerprints' key is derived.
 const FINGERPRINTS: &str = "egide/command/v1";
+/// For which purpose the key of blind indexes is derived.
+const INDEX: &str = "egide/find/v1";
 /// How long catching up goes on before it is reported again.
 const CATCH_UP_REPORT: Duration = Duration::from_secs(10);
 
@@ -46,7 +50,7 @@ pub struct Config {
     pub nats: ConnectionConfig,
     /// How the log is laid out, and whether it is created if there is none.
     pub log: LogConfig,
-    /// The same for the bucket of wrapped keys.
+    /// The same for the buckets of wrapped keys and of blind indexes.
     pub keys: BucketConfig,
     /// The directory of the ledger's projection; its own, also beside another ledger.
     pub projection: PathBuf,
@@ -129,7 +133,9 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
     let emitters = Emitters::load().map_err(EmittersError)?;
     let connection = Connection::open(&config.nats).await?;
     let log = EventLog::open(connection.clone(), config.log, config.key_ring).await?;
-    let vault = Vault::new(KeyBucket::open(connection, &config.keys).await?, config.key_encryption_key);
+    let vault = Vault::new(KeyBucket::open(connection.clone(), &config.keys).await?, config.key_encryption_key);
+    let find = Bucket::open_find(connection, &config.keys).await?;
+    let index = Index::new(find, Fingerprinter::from_data_key(&*vault.key_for(KeyName::Index).await?, INDEX));
     let fingerprinter = Fingerprinter::from_data_key(&*vault.key_for(KeyName::Fingerprints).await?, FINGERPRINTS);
     let projection = Projection::open(&config.projection, LedgerModel, log.incarnation())?;
     let mut following = Box::pin({
@@ -159,9 +165,13 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         queue,
         signing_key,
         access_limit: AccessLimit::new(),
+        index,
+        stretching: Stretching::new(),
         clock: config.clock,
     });
-    let api = Api::new().with(LedgerServiceServer::new(Service(ledger)));
+    let api = Api::new()
+        .with(LedgerServiceServer::new(Service(Arc::clone(&ledger))))
+        .with(CallerServiceServer::new(CallerApi(ledger)));
     let running = serve::serve(ServeConfig::new("ledger", config.listen), api, config.verifier, shutdown).await?;
     // The writer has no end of its own: it writes until the server has answered everybody.
     Ok(running.beside(async move {

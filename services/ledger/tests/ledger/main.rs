@@ -8,6 +8,7 @@
 )]
 
 mod append;
+mod callers;
 mod faults;
 mod house;
 mod instances;
