@@ -285,7 +285,7 @@ impl House {
         let withdrawn = ConsentWithdrawn {
             consent_id: consent_id.to_owned(),
             subject_id: case.victim.clone(),
-            categories: Vec::new(),
+            ..ConsentWithdrawn::default()
         };
         self.emit(&case.case, vec![Payload::ConsentWithdrawn(withdrawn)]).await;
     }

@@ -15,6 +15,7 @@ pub(crate) const PER_PERSON_MAX: usize = 60;
 const WINDOW_MS: i64 = 3_600_000;
 /// Attempts remembered for one case or person; more than any bound.
 const REMEMBERED_MAX: usize = 64;
+const _: () = assert!(PER_CASE_MAX < REMEMBERED_MAX && PER_PERSON_MAX < REMEMBERED_MAX);
 
 /// The newest attempts on one case, or by one person.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -60,6 +61,5 @@ mod tests {
         let row = (0..100).fold(AttemptsRow::default(), |row, at| row.and(at * 1_000));
         assert_eq!(row.recorded_at_ms.len(), REMEMBERED_MAX);
         assert_eq!(row.since(90_000), 10);
-        assert!(PER_CASE_MAX < REMEMBERED_MAX && PER_PERSON_MAX < REMEMBERED_MAX);
     }
 }
