@@ -40,6 +40,10 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         // was told outside may have used up the same wish.
         CaseEvent::ReferralReleased(_) | CaseEvent::ReferralRecalled(_) | CaseEvent::DisclosedOutsideSystem(_) => true,
         CaseEvent::CaseOpened(_) | CaseEvent::CaseClosed(_) | CaseEvent::CaseReopened(_) => true,
+        // Somebody's data is gone.
+        CaseEvent::KeyShredded(_) => true,
+        // A hold keeps data from being destroyed; it neither lets go nor holds back what may be disclosed.
+        CaseEvent::LegalHoldPlaced(_) | CaseEvent::LegalHoldLifted(_) => false,
         // What cannot be read may be any of these.
         CaseEvent::Unreadable => true,
     }

@@ -145,18 +145,23 @@ impl Appender {
         recorded_at_ms: i64,
         commits: Vec<Commit>,
     ) -> Result<AppendOutcome, AppendError> {
-        if after.incarnation() != self.log.incarnation() {
+        let incarnation = self.log.incarnation();
+        if !self.log.is_ahead_of(after) {
             return Err(AppendError::OtherIncarnation);
         }
-        let sealed = SealedBlock::seal(after, recorded_at_ms, &self.instance_id, commits, &self.signing_key);
+        let (id, key) = (&self.instance_id, &self.signing_key);
+        let sealed = SealedBlock::seal_in(incarnation, after, recorded_at_ms, id, commits, key);
         let (bytes, max) = (sealed.bytes().len(), self.log.block_max_bytes());
         if bytes > max {
             return Err(AppendError::TooLarge { bytes, max });
         }
         // The log cannot be rewritten: what readers would refuse must never get there.
         let raw = RawBlock { sequence: sealed.number(), foreign_header: None, bytes: sealed.bytes().clone() };
-        let verified = ChainVerifier::new(after.clone(), self.log.keys().clone()).verify(&raw)?;
+        let verified = ChainVerifier::new(after.clone(), self.log.trust().clone()).verify(&raw)?;
         if self.publish_until_known(after, &sealed).await? {
+            if let Some(keeper) = self.log.keeper() {
+                keeper.observe(verified.head_after()).map_err(|error| AppendError::Closed(error.into()))?;
+            }
             Ok(AppendOutcome::Accepted(Box::new(verified)))
         } else {
             tracing::debug!(number = sealed.number(), "another block stands in the place of ours");
@@ -232,6 +237,7 @@ fn unless_unavailable(error: LogError) -> Result<Option<bool>, AppendError> {
         | LogError::Drift(_)
         | LogError::NoIncarnation
         | LogError::Lost { .. }
+        | LogError::Anchor(_)
         | LogError::Random(_) => Ok(None),
     }
 }

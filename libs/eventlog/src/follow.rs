@@ -13,10 +13,12 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use prost::Message as _;
 use tokio::time::Instant;
 
+use crate::anchor::Contradiction;
 use crate::block::{VerifiedBlock, block_hash};
-use crate::chain::{ChainBroken, ChainVerifier, RawBlock};
+use crate::chain::{ChainBroken, ChainVerifier, Decoded, RawBlock};
 use crate::head::Head;
 use crate::log::{EventLog, LogError, STORED_SUBJECT, STREAM};
+use crate::mark::Keeper;
 use crate::stored::{PENDING, SEQUENCE, header_number, raw_block_of_batch};
 use crate::stream::Drift;
 
@@ -64,6 +66,9 @@ pub enum Halted {
     /// The reader's head belongs to another incarnation.
     #[error("this reader follows another incarnation of the log; after a restore, remove what it stored")]
     OtherIncarnation,
+    /// The log contradicts what this instance saw of it, or its mark cannot be kept.
+    #[error(transparent)]
+    Anchor(#[from] Contradiction),
     /// Somebody changed the stream's configuration.
     #[error(transparent)]
     Drift(#[from] Drift),
@@ -123,10 +128,10 @@ impl std::fmt::Debug for Follower {
 
 impl Follower {
     pub(crate) fn new(log: EventLog, from: Head) -> Self {
-        let other = from.incarnation() != log.incarnation();
+        let other = !log.contains_incarnation_of(&from);
         Self {
             anchored: from.number() == 0,
-            verifier: ChainVerifier::new(from, log.keys().clone()),
+            verifier: ChainVerifier::new(from, log.trust().clone()),
             log,
             subscriptions: None,
             phase: Phase::Ask,
@@ -204,7 +209,7 @@ impl Follower {
             return self.anchor(raw).await.map(|()| None);
         }
         let broken = match self.verifier.verify(raw) {
-            Ok(block) => return Ok(Some(block)),
+            Ok(block) => return self.handed_out(block).map(Some),
             Err(broken) => broken,
         };
         let due = self.head().number().saturating_add(1);
@@ -215,27 +220,35 @@ impl Follower {
                 // Later messages of this batch are asked for again, after the block that was put right.
                 self.received.truncate(1);
                 self.phase = Phase::Ask;
-                Ok(Some(block))
+                self.handed_out(block).map(Some)
             }
             Ok(None) | Err(_) => Err(broken.into()),
         }
+    }
+
+    /// What this instance saw before must be what it sees again, and what it sees now is remembered.
+    fn handed_out(&self, block: VerifiedBlock) -> Result<VerifiedBlock, Halted> {
+        if let Some(keeper) = self.log.keeper() {
+            keeper.observe(block.head_after())?;
+        }
+        Ok(block)
     }
 
     /// Finds the block that the reader's head names.
     async fn anchor(&mut self, raw: &RawBlock) -> Result<(), Halted> {
         let head = self.head();
         let (number, hash) = (head.number(), head.hash());
-        let matches = raw.sequence == number && hash_of(raw) == Some(hash);
-        if !matches {
-            let leaders = self.log.read(number).await;
-            let same = leaders.is_ok_and(|leaders| leaders.as_ref().and_then(hash_of) == Some(hash));
-            if !same {
-                return Err(Halted::OtherHistory { number });
-            }
+        let mut found = raw.clone();
+        if raw.sequence != number || hash_of(raw) != Some(hash) {
+            let leaders = self.log.read(number).await.ok().flatten();
+            found = leaders.filter(|leaders| hash_of(leaders) == Some(hash)).ok_or(Halted::OtherHistory { number })?;
             // A stale replica began elsewhere: ask again, now after the anchor.
             self.received.truncate(1);
             self.phase = Phase::Ask;
         }
+        // A key that was revoked since, back to before this block, takes what was read with it.
+        let decoded = Decoded::read(&found)?;
+        decoded.signature(&self.log.trust().get(), decoded.content()?.next_position)?;
         self.anchored = true;
         Ok(())
     }
@@ -365,6 +378,9 @@ impl Follower {
     async fn check(&mut self) -> Result<(), Halted> {
         self.log.connection().connected().await;
         let head = self.head().number();
+        // Looked up before the leader is asked: meanwhile, others of this instance may see more.
+        let seen = self.log.keeper().map_or(0, Keeper::seen_block);
+        self.log.keeper().map_or(Ok(()), Keeper::check)?;
         let state = self.log.check().await;
         self.checked = Instant::now();
         let last = match state {
@@ -372,11 +388,15 @@ impl Follower {
             Err(LogError::Missing) => return Err(Halted::Missing),
             Err(LogError::Drift(drift)) => return Err(drift.into()),
             Err(LogError::Lost { messages, last }) => return Err(Halted::Lost { messages, last }),
+            Err(LogError::Anchor(contradiction)) => return Err(contradiction.into()),
             Err(LogError::Unavailable | LogError::Refused { .. } | LogError::NoIncarnation | LogError::Random(_)) => {
                 tracing::warn!("the log's state cannot be read; trying again");
                 return Ok(());
             }
         };
+        if last < seen {
+            return Err(Contradiction::Shorter { last, mark: seen }.into());
+        }
         if last < head {
             return Err(Halted::Shorter { last, head });
         }
@@ -410,7 +430,7 @@ const END_OF_BATCH: u16 = 204;
 const NOT_FOUND: u16 = 404;
 
 /// The hash of the block in a message, if its bytes have the hash they carry.
-fn hash_of(raw: &RawBlock) -> Option<Digest> {
+pub(crate) fn hash_of(raw: &RawBlock) -> Option<Digest> {
     let signed = SignedBlock::decode(raw.bytes.clone()).ok()?;
     let hash = block_hash(&signed.block);
     (Digest::try_from(signed.hash.as_slice()) == Ok(hash)).then_some(hash)

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use egide_crypto::random::{RandomUnavailable, random_bytes};
-use egide_crypto::sign::KeyRing;
+use egide_trust::{CurrentTrust, Lineage, Trust};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::anchor::{self, Anchor, Contradiction};
 use crate::chain::RawBlock;
 use crate::connection::{ApiError, Connection};
 use crate::follow::Follower;
 use crate::head::Head;
+use crate::mark::{Keeper, MarkFile};
 use crate::stored::get_from_leader;
 use crate::stream::{Drift, Scope, StreamInfo, Wish};
 
@@ -84,6 +86,9 @@ pub enum LogError {
     /// The server does not answer, or not in a way that can be read; trying again may help.
     #[error("nats does not answer; is JetStream enabled, and may this user ask?")]
     Unavailable,
+    /// The log contradicts the trust file, or what this instance saw of it.
+    #[error(transparent)]
+    Anchor(#[from] Contradiction),
     /// No incarnation could be drawn.
     #[error(transparent)]
     Random(#[from] RandomUnavailable),
@@ -106,61 +111,93 @@ impl From<ApiError> for LogError {
 pub struct EventLog {
     connection: Connection,
     wish: Arc<Wish>,
-    incarnation: Arc<str>,
-    keys: Arc<KeyRing>,
+    lineage: Arc<Lineage>,
+    trust: CurrentTrust,
+    keeper: Option<Arc<Keeper>>,
     block_max_bytes: usize,
 }
 
 impl std::fmt::Debug for EventLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EventLog").field("incarnation", &self.incarnation).finish_non_exhaustive()
+        f.debug_struct("EventLog").field("incarnation", &self.incarnation()).finish_non_exhaustive()
     }
 }
 
 impl EventLog {
     /// Opens the log: compares the stream's configuration field by field, or creates it if there is none and `config`
-    /// says so. Blocks count if `keys` says so.
+    /// says so; then holds it against `anchor`: the incarnation against the restores that the root signed, and the blocks
+    /// against the mark of this instance. All of it takes the same time whatever the length of the log.
     ///
     /// # Errors
     /// [`LogError`]; of a configuration that differs, the first field.
-    pub async fn open(connection: Connection, config: LogConfig, keys: KeyRing) -> Result<Self, LogError> {
+    pub async fn open(connection: Connection, config: LogConfig, anchor: impl Into<Anchor>) -> Result<Self, LogError> {
+        let Anchor { trust, mark } = anchor.into();
         let wish = wish(&config);
         let info = match wish.info(&connection).await? {
             Some(info) => info,
-            None if config.create => create(&wish, &connection).await?,
+            None if config.create && !mark.as_ref().is_some_and(MarkFile::saw_a_log) => {
+                create(&wish, &connection).await?
+            }
             None => return Err(LogError::Missing),
         };
         wish.compare(&info.config, Scope::Whole)?;
         check_complete(&info)?;
         let incarnation = info.metadata(INCARNATION).filter(|text| Uuid::try_parse(text).is_ok());
-        let incarnation: Arc<str> = incarnation.ok_or(LogError::NoIncarnation)?.into();
+        let lineage = lineage_of(incarnation.ok_or(LogError::NoIncarnation)?, &trust.get())?;
         let payload_max_bytes = connection.client().max_payload().saturating_sub(HEADER_ROOM_BYTES);
         tracing::info!(blocks = info.state.last_seq, bytes = info.state.bytes, "opened the log");
-        Ok(Self {
+        let log = Self {
             connection,
             wish: Arc::new(wish),
-            incarnation,
-            keys: Arc::new(keys),
+            lineage: Arc::new(lineage),
+            trust,
+            keeper: None,
             block_max_bytes: payload_max_bytes.min(BLOCK_MAX_BYTES),
-        })
+        };
+        let keeper = anchor::check(&log, info.state.last_seq, mark).await?;
+        Ok(Self { keeper: keeper.map(Arc::new), ..log })
     }
 
-    /// The incarnation (UUID) of this log, drawn when its stream was created.
+    /// The incarnation (UUID) in which this log goes on, drawn when its stream was created or last restored.
     #[must_use]
     pub fn incarnation(&self) -> &str {
-        &self.incarnation
+        self.lineage.current()
+    }
+
+    /// The incarnations of this log, in the order of its blocks.
+    #[must_use]
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
 
     /// Head of this log before its first block.
     #[must_use]
     pub fn genesis(&self) -> Head {
-        Head::genesis(&self.incarnation)
+        Head::genesis(self.lineage.first())
     }
 
-    /// The keys whose signatures count.
+    /// Whose signatures count, now.
     #[must_use]
-    pub const fn keys(&self) -> &Arc<KeyRing> {
-        &self.keys
+    pub const fn trust(&self) -> &CurrentTrust {
+        &self.trust
+    }
+
+    pub(crate) fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.as_deref()
+    }
+
+    /// Whether `head` can be one of this log, as far as its incarnation says.
+    pub(crate) fn contains_incarnation_of(&self, head: &Head) -> bool {
+        match head.number() {
+            0 => self.lineage.knows(head.incarnation()),
+            number => **self.lineage.at_block(number) == *head.incarnation(),
+        }
+    }
+
+    /// Whether the next block after `head` is one of the incarnation in which the log goes on.
+    pub(crate) fn is_ahead_of(&self, head: &Head) -> bool {
+        let next = self.lineage.at_block(head.number().saturating_add(1));
+        self.contains_incarnation_of(head) && **next == *self.incarnation()
     }
 
     /// How many bytes a block may have, encoded with hash and signature: what the server takes, less room for headers.
@@ -207,7 +244,7 @@ impl EventLog {
     pub async fn check(&self) -> Result<LogState, LogError> {
         let info = self.info().await?;
         self.wish.compare(&info.config, Scope::WithoutCapacity)?;
-        self.wish.compare_metadata(&info, INCARNATION, &self.incarnation)?;
+        self.wish.compare_metadata(&info, INCARNATION, self.incarnation())?;
         check_complete(&info)?;
         Ok(info.log_state())
     }
@@ -235,6 +272,17 @@ async fn create(wish: &Wish, connection: &Connection) -> Result<StreamInfo, LogE
         tracing::info!(%incarnation, "created the log");
     }
     wish.info(connection).await?.ok_or(LogError::Missing)
+}
+
+/// The incarnations of a stream that names `incarnation`.
+fn lineage_of(incarnation: &str, trust: &Trust) -> Result<Lineage, Contradiction> {
+    match trust.lineage() {
+        None => Ok(Lineage::single(incarnation)),
+        Some(lineage) if **lineage.current() == *incarnation => Ok(lineage.clone()),
+        Some(lineage) => {
+            Err(Contradiction::NotRestored { found: incarnation.to_owned(), expected: lineage.current().to_string() })
+        }
+    }
 }
 
 fn check_complete(info: &StreamInfo) -> Result<(), LogError> {

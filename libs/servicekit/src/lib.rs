@@ -19,3 +19,4 @@ pub mod nats;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;
+pub mod tls;

@@ -81,6 +81,9 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
             | Payload::ExceptionLifted(_)
             | Payload::CaseClosed(_)
             | Payload::CaseReopened(_)
+            | Payload::KeyShredded(_)
+            | Payload::LegalHoldPlaced(_)
+            | Payload::LegalHoldLifted(_)
             | Payload::NumberAssigned(_)
             | Payload::PhraseChosen(_),
         )

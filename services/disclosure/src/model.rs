@@ -109,6 +109,9 @@ impl Place<'_> {
                 | Payload::DisclosedOutsideSystem(_)
                 | Payload::CaseClosed(_)
                 | Payload::CaseReopened(_)
+                | Payload::KeyShredded(_)
+                | Payload::LegalHoldPlaced(_)
+                | Payload::LegalHoldLifted(_)
                 | Payload::NumberAssigned(_)
                 | Payload::PhraseChosen(_),
             )

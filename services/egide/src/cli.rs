@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::acting::Acting;
 use crate::commands::{
     account, callers, case, completions, consent, deliver, directory, disclose, emit, exception, history, recall,
-    referrals, token, verify_file,
+    referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::serve;
@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Directory(directory::Command),
     Verify(verify_file::Args),
     Token(token::Args),
+    #[command(subcommand)]
+    Trust(trust::Command),
     Completions(completions::Args),
 }
 

@@ -16,4 +16,5 @@ pub(crate) mod history;
 pub(crate) mod recall;
 pub(crate) mod referrals;
 pub(crate) mod token;
+pub(crate) mod trust;
 pub(crate) mod verify_file;

@@ -5,15 +5,13 @@ use std::path::Path;
 
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::random::random_bytes;
-use egide_crypto::sign::{KeyRing, KeyRingError, SigningKey, VerifyingKey};
+use egide_crypto::sign::SigningKey;
 use egide_crypto::wrap::{Epoch, KeyEncryptionKey};
 use egide_servicekit::key_file;
 use zeroize::Zeroizing;
 
-use crate::endpoints::{place, verification_keys_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::verify::PublishedKeys;
 
 /// The key-encryption key, as base64 or hexadecimal digits; wins over the file.
 pub(crate) const KEK_VARIABLE: &str = "EGIDE_KEY_ENCRYPTION_KEY";
@@ -98,28 +96,6 @@ impl KeyFolder<'_> {
     }
 }
 
-/// The published keys of a data directory with these two among them; older ones stay, for what they signed.
-pub(crate) fn publish(data: &Path, ledger: VerifyingKey, report: VerifyingKey) -> Result<PublishedKeys, Failure> {
-    let path = verification_keys_path(data);
-    let mut keys = if path.exists() { PublishedKeys::read(&path)? } else { PublishedKeys::default() };
-    let before = keys.clone();
-    add(&mut keys.ledger, ledger).map_err(unusable)?;
-    add(&mut keys.report, report).map_err(unusable)?;
-    if keys != before || !path.exists() {
-        let text = serde_json::to_string_pretty(&keys).map_err(std::io::Error::from)?;
-        place(&path, text.as_bytes())?;
-    }
-    Ok(keys)
-}
-
-fn add(ring: &mut KeyRing, key: VerifyingKey) -> Result<(), KeyRingError> {
-    match ring.insert(key, None, None) {
-        // It was published by an earlier start, perhaps with an end that must stay.
-        Err(KeyRingError::Repeated(_)) => Ok(()),
-        inserted => inserted.map(drop),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,17 +120,5 @@ mod tests {
         let keys = KeyFolder { folder: directory.path(), missing: Missing::Refuse };
         assert_eq!(keys.ledger_signing().unwrap_err().exit(), Exit::Unreadable);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn older_published_keys_stay_published() {
-        let directory = tempfile::tempdir().unwrap();
-        let key = || SigningKey::generate().unwrap().0.public_key();
-        let (ledger, old, new) = (key(), key(), key());
-        publish(directory.path(), ledger, old).unwrap();
-        let published = publish(directory.path(), ledger, new).unwrap();
-        assert!(published.report.get(old.key_id()).is_some());
-        assert!(published.report.get(new.key_id()).is_some());
-        assert_eq!(PublishedKeys::read(&verification_keys_path(directory.path())).unwrap(), published);
     }
 }

@@ -24,6 +24,7 @@ mod serve;
 mod session;
 pub mod text;
 mod times;
+mod trust_file;
 mod up;
 pub mod verify;
 
@@ -71,6 +72,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Completions(args) => return commands::completions::run(args, out.lang),
         Command::Verify(args) => return commands::verify_file::run(out, &global, args),
         Command::Token(args) => return commands::token::run(out, &global, args),
+        Command::Trust(command) => return commands::trust::run(out, &global, command),
         Command::Up(args) => return up::run(out, &global, args).await,
         Command::Serve(args) => return serve::run(out, &global, args).await,
         Command::Emit(_)
@@ -102,9 +104,12 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::History(args) => commands::history::run(&mut session, args).await,
         Command::Account(args) => commands::account::run(&mut session, args).await,
         Command::Directory(args) => commands::directory::run(&mut session, args).await,
-        Command::Completions(_) | Command::Verify(_) | Command::Token(_) | Command::Up(_) | Command::Serve(_) => {
-            Ok(Exit::Ok)
-        }
+        Command::Completions(_)
+        | Command::Verify(_)
+        | Command::Token(_)
+        | Command::Trust(_)
+        | Command::Up(_)
+        | Command::Serve(_) => Ok(Exit::Ok),
     }
 }
 

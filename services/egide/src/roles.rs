@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use egide_crypto::sign::KeyRing;
 use egide_domain::Policy;
-use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
+use egide_eventlog::{Anchor, BucketConfig, Connection, ConnectionConfig, EventLog, FirstStart, LogConfig, MarkFile};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::clock;
 use egide_servicekit::identity::Verifier;
 use egide_servicekit::serve::{Running, ServeConfig, Stopped};
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
+use egide_trust::CurrentTrust;
 use tokio::task::JoinSet;
 
 use crate::acting::Identities;
@@ -24,8 +24,12 @@ use crate::keys::KeyFolder;
 pub(crate) struct Ground<'a> {
     pub(crate) nats: ConnectionConfig,
     pub(crate) log: LogConfig,
-    /// The ledger's keys.
-    pub(crate) ledger_keys: KeyRing,
+    /// What the root certifies.
+    pub(crate) trust: CurrentTrust,
+    /// The folder of the instances' marks.
+    pub(crate) marks: PathBuf,
+    /// Whether roles with a projection may begin without a mark: in a data directory of a version that kept none.
+    pub(crate) without_marks: bool,
     pub(crate) keys: KeyFolder<'a>,
     /// One folder for each role is made in it.
     pub(crate) projections: PathBuf,
@@ -156,6 +160,15 @@ fn projection(ground: &Ground<'_>, role: Service) -> PathBuf {
     ground.projections.join(role.name())
 }
 
+/// What the log is held against. An instance that has a projection was at work before, so it must have a mark.
+fn anchor(role: Service, ground: &Ground<'_>) -> Result<Anchor, Failure> {
+    let has_rows = std::fs::read_dir(projection(ground, role)).is_ok_and(|mut files| files.next().is_some());
+    let first = if has_rows && !ground.without_marks { FirstStart::Refused } else { FirstStart::Allowed };
+    let path = ground.marks.join(format!("{}.json", role.name()));
+    let mark = MarkFile::open(&path, first).map_err(|error| not_started(role, error))?;
+    Ok(Anchor::from(ground.trust.clone()).with_mark(mark))
+}
+
 fn upstream(role: Service, ledger: &str, ground: &Ground<'_>) -> Result<Upstream, Failure> {
     let service = role.name().parse().map_err(|error| not_started(role, error))?;
     let credentials = ground.identities.credentials(&service, None)?;
@@ -166,7 +179,7 @@ fn upstream(role: Service, ledger: &str, ground: &Ground<'_>) -> Result<Upstream
 async fn open_log(role: Service, ground: &Ground<'_>) -> Result<EventLog, Failure> {
     let connection = Connection::open(&ground.nats).await.map_err(|error| not_started(role, error))?;
     let config = LogConfig { create: false, ..ground.log.clone() };
-    EventLog::open(connection, config, ground.ledger_keys.clone()).await.map_err(|error| not_started(role, error))
+    EventLog::open(connection, config, anchor(role, ground)?).await.map_err(|error| not_started(role, error))
 }
 
 async fn start_ledger(listen: SocketAddr, ground: &Ground<'_>, shutdown: Shutdown) -> Result<Running, Failure> {
@@ -180,7 +193,7 @@ async fn start_ledger(listen: SocketAddr, ground: &Ground<'_>, shutdown: Shutdow
         projection: projection(ground, Service::Ledger),
         key_encryption_key,
         signing_key: ground.keys.ledger_signing()?,
-        key_ring: ground.ledger_keys.clone(),
+        anchor: anchor(Service::Ledger, ground)?,
         verifier: Arc::clone(&ground.verifier),
         policy: Arc::new(policy),
         clock: clock::now,
@@ -198,7 +211,7 @@ async fn start_disclosure(
         serve: ServeConfig::new(Service::Disclosure.name(), listen),
         nats: ground.nats.clone(),
         log: ground.log.clone(),
-        ledger_keys: ground.ledger_keys.clone(),
+        anchor: anchor(Service::Disclosure, ground)?,
         projection: projection(ground, Service::Disclosure),
         ledger,
         verifier: Arc::clone(&ground.verifier),

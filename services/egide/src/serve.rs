@@ -24,7 +24,7 @@ use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
 use crate::output::Output;
 use crate::roles::{Ground, Roles};
-use crate::verify::PublishedKeys;
+use crate::trust_file::{self, read_root, root_path};
 
 /// Password of the NATS user.
 const NATS_PASSWORD: &str = "EGIDE_NATS_PASSWORD";
@@ -51,6 +51,10 @@ pub(crate) struct Args {
     keys: Option<PathBuf>,
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     verification_keys: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    root: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    marks: Option<PathBuf>,
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     projections: Option<PathBuf>,
     #[arg(long, value_name = "NAME", requires = "issuer_keys")]
@@ -149,11 +153,14 @@ async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Fa
     let identities = identities(args, global)?;
     let verifier = verifier(args, &identities)?;
     let published = args.verification_keys.clone().unwrap_or_else(|| verification_keys_path(&data));
+    let root = read_root(&args.root.clone().unwrap_or_else(|| root_path(&data)))?;
     let folder = args.keys.clone().unwrap_or_else(|| data.join("keys"));
     let ground = Ground {
         nats: nats(args)?,
         log: LogConfig { create: args.create_log, max_bytes: args.log_max_bytes, replicas: args.replicas },
-        ledger_keys: PublishedKeys::read(&published)?.ledger,
+        trust: trust_file::follow(&published, root)?,
+        marks: args.marks.clone().unwrap_or_else(|| data.join("marks")),
+        without_marks: false,
         keys: KeyFolder { folder: &folder, missing: Missing::Refuse },
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
         verifier: Arc::new(verifier),

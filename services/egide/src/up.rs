@@ -15,6 +15,7 @@ use egide_servicekit::nats::{self, DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChi
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
 use egide_servicekit::telemetry::Logging;
 use egide_servicekit::telemetry::metrics::Metrics;
+use egide_trust::CurrentTrust;
 use tokio::task::JoinHandle;
 
 use self::installation::Installation;
@@ -23,11 +24,11 @@ use crate::cli::Global;
 use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::keys::{KeyFolder, Missing, publish};
+use crate::keys::{KeyFolder, Missing};
 use crate::output::Output;
 use crate::roles::{Ground, Roles};
 use crate::sample::{self, Outcome, Player};
-use crate::verify::PublishedKeys;
+use crate::trust_file::{self, Development};
 
 /// How many bytes the log may take: enough for a trial, and reserved on the disk.
 const LOG_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
@@ -81,8 +82,9 @@ fn start_logging() -> Result<(), Failure> {
 /// All that runs.
 struct Everything {
     data: PathBuf,
-    published: PublishedKeys,
+    trust: CurrentTrust,
     key_is_on_disk: bool,
+    root_is_here: bool,
     identities: Identities,
     roles: Roles,
     endpoints: Endpoints,
@@ -145,14 +147,18 @@ impl Everything {
         let (_, key_is_on_disk) = keys.key_encryption()?;
         let ledger_key = SigningKey::from_pkcs8(&keys.ledger_signing()?)
             .map_err(|error| Failure::new(Exit::Unreadable, "fail.key").with("error", error))?;
-        let published = publish(data, ledger_key.public_key(), keys.report_signing()?.public_key())?;
+        let report_key = keys.report_signing()?.public_key();
+        let Development { trust, root_is_here, upgraded } =
+            trust_file::of_development(data, ledger_key.public_key(), report_key)?;
         let (nats, connection) = Nats::start(data, args.nats_server.clone()).await?;
         let verifier = identities.verifier().ok_or_else(|| Failure::new(Exit::Unexpected, "fail.nobody"))?;
         let ground = Ground {
             nats: connection,
             // A log that was there once and is gone is a loss, and never made anew in silence.
             log: LogConfig { create: !installation.has_log(), max_bytes: LOG_BYTES_MAX, replicas: 1 },
-            ledger_keys: published.ledger.clone(),
+            trust: trust.clone(),
+            marks: data.join("marks"),
+            without_marks: upgraded,
             keys,
             projections: data.join("projections"),
             verifier: Arc::new(verifier),
@@ -174,7 +180,17 @@ impl Everything {
         let (address, _) = shown.map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
         let endpoints = Endpoints { metrics: Some(format!("http://{address}/metrics")), ..roles.endpoints().clone() };
         endpoints.write(data)?;
-        Ok(Self { data: data.to_owned(), published, key_is_on_disk, identities, roles, endpoints, nats, metrics_end })
+        Ok(Self {
+            data: data.to_owned(),
+            trust,
+            key_is_on_disk,
+            root_is_here,
+            identities,
+            roles,
+            endpoints,
+            nats,
+            metrics_end,
+        })
     }
 
     /// Plays what is to be played, tells where to look, and waits for the end.
@@ -185,12 +201,12 @@ impl Everything {
         args: &Args,
         shutdown: &Shutdown,
     ) -> Result<Exit, Failure> {
-        told::development_mode(out, self.key_is_on_disk, args.listen)?;
+        told::development_mode(out, self.key_is_on_disk, self.root_is_here, args.listen)?;
         let mut outcomes = Vec::new();
         let mut exit = Exit::Ok;
         if args.sample || args.once {
             outcomes = tokio::select! {
-                played = play(out, &self.data, &self.endpoints, &self.identities, &self.published) => played?,
+                played = play(out, &self.data, &self.endpoints, &self.identities, &self.trust) => played?,
                 ended = unasked(&mut self.roles, &mut self.nats) => return Err(ended),
                 () = shutdown.requested() => return Err(Failure::new(Exit::Unexpected, "fail.interrupted")),
             };
@@ -227,12 +243,12 @@ async fn play(
     data: &Path,
     endpoints: &Endpoints,
     identities: &Identities,
-    published: &PublishedKeys,
+    trust: &CurrentTrust,
 ) -> Result<Vec<Outcome>, Failure> {
     let scenarios =
         sample::scenarios().map_err(|error| Failure::new(Exit::Unexpected, "fail.sample").with("error", error))?;
     let run = uuid::Uuid::new_v4().simple().to_string();
-    let mut player = Player::new(data, endpoints, identities.clone(), published.report.clone(), &run)?;
+    let mut player = Player::new(data, endpoints, identities.clone(), trust.get().report().clone(), &run)?;
     let lang = out.lang;
     let bar = out.progress(scenarios.len());
     let outcomes = player

@@ -34,11 +34,12 @@ const EXTENTS_BYTES: usize = 160;
 const REVISION_BYTES: usize = 11;
 
 /// What only narrows, or brings the end of something nearer, finds room when the queue is full.
-const NARROWING: [&str; 6] = [
+const NARROWING: [&str; 7] = [
     "case.consent_withdrawn",
     "access.withdrawal_unmatched",
     "case.consent_refused",
     "case.exception_lifted",
+    "case.key_shredded",
     "disclosure.recalled",
     "directory.recipient_suspended",
 ];

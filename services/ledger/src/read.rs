@@ -120,8 +120,9 @@ impl Ledger {
     }
 
     async fn open_stored(&self, stored: &StoredEvent) -> Result<Opened, envelope::Error> {
-        let place =
-            Place { incarnation: self.log.incarnation(), command_id: &stored.command_id, emitter: &stored.emitter };
+        // What was sealed before a restore is bound to the incarnation it was written in.
+        let incarnation = self.log.lineage().at_position(stored.position);
+        let place = Place { incarnation, command_id: &stored.command_id, emitter: &stored.emitter };
         open_event(&stored.event, place, &self.vault).await
     }
 

@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::random::RandomUnavailable;
-use egide_crypto::sign::{KeyId, KeyRing, ParseSigningKeyError, SigningKey};
+use egide_crypto::sign::{KeyId, ParseSigningKeyError, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{
-    Appender, Bucket, BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, EventLog, KeyBucket,
-    LogConfig, LogError,
+    Anchor, Appender, Bucket, BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, EventLog,
+    KeyBucket, LogConfig, LogError,
 };
 use egide_projection::{Projection, ProjectionError};
 use egide_servicekit::identity::Verifier;
 use egide_servicekit::serve::{self, Api, Running, ServeConfig};
 use egide_servicekit::shutdown::Shutdown;
+use egide_trust::CurrentTrust;
 use egide_vault::{KeyName, Vault};
 use egide_wire::proto::egide::ledger::v1::caller_service_server::CallerServiceServer;
 use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerServiceServer;
@@ -58,8 +59,9 @@ pub struct Config {
     pub key_encryption_key: KeyEncryptionKey,
     /// The PKCS#8 document (DER) of the key that signs blocks and acknowledgements.
     pub signing_key: Zeroizing<Vec<u8>>,
-    /// The keys whose blocks count; the signing key's public half is one of them.
-    pub key_ring: KeyRing,
+    /// What the log is held against: keys that count (the signing key's public half among them), restores, this instance's
+    /// own mark.
+    pub anchor: Anchor,
     /// Who callers are.
     pub verifier: Arc<Verifier>,
     /// The policy by which events are admitted.
@@ -84,8 +86,20 @@ pub enum Error {
     #[error(transparent)]
     SigningKey(#[from] ParseSigningKeyError),
     /// Nobody would believe what this ledger signs.
-    #[error("signing key `{0}` is not in the ring of keys; add its public half before starting")]
+    #[error(
+        "signing key `{0}` is certified by no root; have its public half added with `egide trust add-key` before starting"
+    )]
     NotInRing(KeyId),
+    /// The key was revoked, or counts only later.
+    #[error(
+        "signing key `{key_id}` does not count at position `{position}`, where this ledger would write; start with another key"
+    )]
+    NotValid {
+        /// Which key.
+        key_id: KeyId,
+        /// The position of the next event.
+        position: u64,
+    },
     /// The table of emitters cannot be used.
     #[error(transparent)]
     Emitters(#[from] EmittersError),
@@ -127,17 +141,16 @@ pub struct EmittersError(#[from] emitters::Error);
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
     let signing_key = SigningKey::from_pkcs8(&config.signing_key)?;
-    if config.key_ring.get(signing_key.key_id()).is_none() {
-        return Err(Error::NotInRing(signing_key.key_id()));
-    }
+    let trust = config.anchor.trust().clone();
+    certified(&signing_key, &trust, 0)?;
     let emitters = Emitters::load().map_err(EmittersError)?;
     let connection = Connection::open(&config.nats).await?;
-    let log = EventLog::open(connection.clone(), config.log, config.key_ring).await?;
+    let log = EventLog::open(connection.clone(), config.log, config.anchor).await?;
     let vault = Vault::new(KeyBucket::open(connection.clone(), &config.keys).await?, config.key_encryption_key);
     let find = Bucket::open_find(connection, &config.keys).await?;
     let index = Index::new(find, Fingerprinter::from_data_key(&*vault.key_for(KeyName::Index).await?, INDEX));
     let fingerprinter = Fingerprinter::from_data_key(&*vault.key_for(KeyName::Fingerprints).await?, FINGERPRINTS);
-    let projection = Projection::open(&config.projection, LedgerModel, log.incarnation())?;
+    let projection = Projection::open(&config.projection, LedgerModel, log.lineage())?;
     let mut following = Box::pin({
         let (projection, log) = (projection.clone(), log.clone());
         // Ends with the server: what is not yet on disk then is applied again from the log.
@@ -148,6 +161,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         caught_up = catch_up(&log, &projection) => caught_up?,
         () = shutdown.requested() => return Err(Error::Stopped),
     }
+    certified(&signing_key, &trust, projection.head().next_position())?;
     let queue = Arc::new(Queue::default());
     let writer = Writer {
         queue: Arc::clone(&queue),
@@ -180,6 +194,18 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
             followed = following => followed.map_err(Box::from),
         }
     }))
+}
+
+/// Whether anybody would believe what this key signs at `position` and after.
+fn certified(signing_key: &SigningKey, trust: &CurrentTrust, position: u64) -> Result<(), Error> {
+    let key_id = signing_key.key_id();
+    let trust = trust.get();
+    let entry = trust.ledger().get(key_id).ok_or(Error::NotInRing(key_id))?;
+    match (entry.valid_from(), entry.revoked_after()) {
+        (_, Some(last)) if position > last => Err(Error::NotValid { key_id, position }),
+        (Some(first), _) if position > 0 && position < first => Err(Error::NotValid { key_id, position }),
+        (_, _) => Ok(()),
+    }
 }
 
 /// Waits until everything is applied that stands in the log now.

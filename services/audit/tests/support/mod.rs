@@ -337,7 +337,7 @@ fn ledger_config(world: &TestWorld, signing_key: Zeroizing<Vec<u8>>, key_ring: K
         projection: world.projection("ledger"),
         key_encryption_key: KeyEncryptionKey::generate("2026-q4".parse().unwrap()).unwrap(),
         signing_key,
-        key_ring,
+        anchor: key_ring.into(),
         verifier: world.identity().verifier(),
         policy: Arc::new(Policy::embedded().unwrap()),
         clock: clock::now,

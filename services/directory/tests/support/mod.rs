@@ -37,7 +37,7 @@ impl House {
             projection: world.projection("ledger"),
             key_encryption_key: KeyEncryptionKey::generate("test-1".parse().unwrap()).unwrap(),
             signing_key: document,
-            key_ring: keys.clone(),
+            anchor: keys.clone().into(),
             verifier: world.identity().verifier(),
             policy: Arc::new(Policy::embedded().unwrap()),
             clock: clock::now,

@@ -12,11 +12,19 @@ use crate::sample::Outcome;
 /// The scenario whose ids the commands to try are made of.
 const SHOWN: &str = "01-";
 
-pub(crate) fn development_mode(out: &mut Output, key_is_on_disk: bool, listen: IpAddr) -> Result<(), Failure> {
+pub(crate) fn development_mode(
+    out: &mut Output,
+    key_is_on_disk: bool,
+    root_is_here: bool,
+    listen: IpAddr,
+) -> Result<(), Failure> {
     let lang = out.lang;
     out.note(lang.text("say.development"))?;
     if key_is_on_disk {
         out.note(lang.text("say.key_on_disk"))?;
+    }
+    if root_is_here {
+        out.note(lang.text("say.development_root"))?;
     }
     if !listen.is_loopback() {
         out.note(lang.fill("say.not_loopback", &[("address", &listen)]))?;

@@ -195,7 +195,7 @@ impl Drafting<'_> {
             Ok(()) => {}
             Err(NotAdmitted::OtherArea) => return Ok(Err(refuse::other_area(index))),
             Err(NotAdmitted::Violations(violations)) => {
-                return Ok(Err(refuse::not_admitted(index, path, &violations)));
+                return Ok(Err(refuse::not_admitted(index, path, &violations, &state.standing_holds())));
             }
         }
         states.insert(stream, state);

@@ -2,7 +2,7 @@
 
 use egide_domain::directory::{OrganizationFacts, admit_directory};
 use egide_domain::facts::CaseFacts;
-use egide_domain::ids::{OrganizationId, ReferralId};
+use egide_domain::ids::{HoldId, OrganizationId, ReferralId};
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_domain::{Violation, admit};
@@ -88,6 +88,14 @@ impl StreamState {
             (Self::Case(_) | Self::Directory(_), Area::Case | Area::Directory | Area::Access | Area::Unspecified) => {
                 Err(NotAdmitted::OtherArea)
             }
+        }
+    }
+
+    /// The legal holds that stand.
+    pub(crate) fn standing_holds(&self) -> Vec<HoldId> {
+        match self {
+            Self::Case(facts) => facts.standing_holds().map(|hold| hold.hold_id).collect(),
+            Self::Directory(_) => Vec::new(),
         }
     }
 

@@ -75,7 +75,7 @@ impl House {
             projection: self.projection(name),
             key_encryption_key: KeyEncryptionKey::parse("test".parse().unwrap(), KEY_ENCRYPTION_KEY).unwrap(),
             signing_key: self.document.clone(),
-            key_ring: self.key_ring.clone(),
+            anchor: self.key_ring.clone().into(),
             verifier: self.world.identity().verifier(),
             policy: Arc::new(Policy::embedded().unwrap()),
             clock: now,
