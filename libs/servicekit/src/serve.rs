@@ -8,6 +8,7 @@ mod body;
 mod connections;
 mod deadline;
 mod guard;
+mod hint;
 mod running;
 #[cfg(test)]
 mod tests;

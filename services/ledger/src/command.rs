@@ -237,7 +237,7 @@ impl Workshop<'_> {
             emitter: emitter.to_owned(),
             fingerprint,
             expected: expected.collect::<Result<_, Error>>()?,
-            urgency: urgency(&events),
+            urgency: urgency(events.iter().map(|event| (event.event.area(), event.event.kind.as_str()))),
             events,
             bytes: 0,
         };
@@ -326,10 +326,11 @@ fn bytes_at_most(command: &Command) -> usize {
     commit_bytes(&command.commit()) + EXTENTS_BYTES + REVISION_BYTES * command.events.len()
 }
 
-fn urgency(events: &[CommandEvent]) -> Urgency {
-    if events.iter().all(|event| NARROWING.contains(&event.event.kind.as_str())) {
+/// Of a command with events of these areas and kinds.
+pub(crate) fn urgency<'k>(kinds: impl Iterator<Item = (Area, &'k str)> + Clone) -> Urgency {
+    if kinds.clone().all(|(_, kind)| NARROWING.contains(&kind)) {
         Urgency::Narrowing
-    } else if events.iter().all(|event| event.event.area() == Area::Access) {
+    } else if kinds.clone().all(|(area, _)| area == Area::Access) {
         Urgency::Access
     } else {
         Urgency::Ordinary

@@ -17,13 +17,14 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use crate::acknowledge::acknowledge;
-use crate::command::{self, By, Command, OwnCommand, Urgency, Workshop, fingerprint};
+use crate::command::{self, By, Command, OwnCommand, Urgency, Workshop, fingerprint, urgency};
 use crate::emitters::Emitters;
 use crate::find::{Index, Stretching, out_of_reach};
 use crate::limit::AccessLimit;
 use crate::model::{self, LedgerModel};
 use crate::payload::describe;
 use crate::refuse;
+use crate::room::Room;
 use crate::validate::{self, EVENTS_MAX};
 use crate::writer::queue::{Committed, Queue};
 
@@ -42,6 +43,7 @@ pub(crate) struct Ledger {
     pub(crate) access_limit: AccessLimit,
     pub(crate) index: Index,
     pub(crate) stretching: Stretching,
+    pub(crate) room: Room,
     pub(crate) clock: fn() -> Timestamp,
 }
 
@@ -60,6 +62,8 @@ impl Ledger {
         let roles = workshop.roles(By::caller(caller), described.iter().flatten());
         let roles = roles.map_err(|refused| Status::permission_denied(refused.to_string()))?;
         validate::append(request, &described, now).map_err(invalid)?;
+        let kinds = described.iter().flatten().map(|event| (event.area, event.class.kind.as_str()));
+        let _place = self.room.for_command(urgency(kinds))?;
         let fingerprint = fingerprint(request, caller, &self.fingerprinter);
         let committed = match self.repeated(request, caller, &fingerprint)? {
             Some(committed) => committed,

@@ -21,6 +21,7 @@ mod payload;
 mod read;
 mod recent;
 mod refuse;
+mod room;
 mod service;
 mod start;
 mod validate;

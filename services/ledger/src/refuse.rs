@@ -93,6 +93,11 @@ pub(crate) fn not_queued(reason: NotQueued) -> Status {
     }
 }
 
+/// Too much is being read or opened.
+pub(crate) fn too_many_reads() -> Status {
+    refusal::exhausted("too much is being read; try again", RETRY_AFTER)
+}
+
 /// An actor looks too often.
 pub(crate) fn looks_too_often(Wait(wait): Wait) -> Status {
     refusal::exhausted("too many accesses were recorded for this actor; wait", wait)

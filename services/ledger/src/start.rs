@@ -32,6 +32,7 @@ use crate::find::{CallerApi, Index, Stretching};
 use crate::ledger::Ledger;
 use crate::limit::AccessLimit;
 use crate::model::LedgerModel;
+use crate::room::Room;
 use crate::service::Service;
 use crate::writer::Writer;
 use crate::writer::queue::Queue;
@@ -181,12 +182,14 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         access_limit: AccessLimit::new(),
         index,
         stretching: Stretching::new(),
+        room: Room::new(),
         clock: config.clock,
     });
     let api = Api::new()
         .with(LedgerServiceServer::new(Service(Arc::clone(&ledger))))
         .with(CallerServiceServer::new(CallerApi(ledger)));
-    let running = serve::serve(ServeConfig::new("ledger", config.listen), api, config.verifier, shutdown).await?;
+    let served = ServeConfig { limits: Room::limits(), ..ServeConfig::new("ledger", config.listen) };
+    let running = serve::serve(served, api, config.verifier, shutdown).await?;
     // The writer has no end of its own: it writes until the server has answered everybody.
     Ok(running.beside(async move {
         tokio::select! {

@@ -26,7 +26,6 @@ use super::phrase::Phrase;
 use crate::command::OwnCommand;
 use crate::ledger::Ledger;
 use crate::model::{StoredEvent, StreamId};
-use crate::read::not_found;
 use crate::refuse;
 
 /// Candidates of one answer at most.
@@ -89,11 +88,9 @@ impl Ledger {
         let access = AccessRecorded { case_id: case.to_string(), ..search(AccessScope::CaseNumber, reason, &[]) };
         self.record_access(access, caller, deadline).await?;
         let own = self.own_id("AssignNumber", command_id, &case.to_string(), caller);
+        self.case_exists(&case.to_string())?;
         for _ in 0..DRAWS_MAX {
             let events = self.events_in(StreamId::from(case))?;
-            if events.is_empty() {
-                return Err(not_found());
-            }
             if events.iter().any(|stored| stored.event.kind == NUMBER_ASSIGNED) {
                 let number = self.known(&events).await?.number.ok_or_else(refuse::erased)?;
                 let before = !events.iter().any(|stored| stored.command_id == own);
@@ -137,10 +134,8 @@ impl Ledger {
             ..search(AccessScope::CallerRecognition, AccessReason::WorkingTheCase, &[SearchTerm::Phrase])
         };
         self.record_access(access, caller, deadline).await?;
+        self.case_exists(&case.to_string())?;
         let events = self.events_in(StreamId::from(case))?;
-        if events.is_empty() {
-            return Err(not_found());
-        }
         let own = self.own_id("ChoosePhrase", command_id, &case.to_string(), caller);
         let standing = self.known(&events).await?.phrase;
         if events.iter().any(|stored| stored.command_id == own) {

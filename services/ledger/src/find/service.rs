@@ -19,6 +19,7 @@ use super::index::Term;
 use super::number::CaseNumber;
 use super::phrase::{PHRASE_MAX, PHRASE_MIN, Phrase};
 use super::withdraw::Given;
+use crate::command::Urgency;
 use crate::ledger::Ledger;
 use crate::service::deadline;
 
@@ -54,6 +55,7 @@ impl CallerService for CallerApi {
         let reason = check.reason(request.reason);
         check.finish()?;
         let (Some(case), Some(reason)) = (case, reason) else { return Err(unchecked()) };
+        let _place = self.0.room.for_reading()?;
         let (number, known_before) =
             self.0.assign_number(&command_id, case, subject, reason, &caller, deadline).await?;
         Ok(Response::new(AssignNumberResponse { number: number.spoken(), known_before }))
@@ -77,6 +79,7 @@ impl CallerService for CallerApi {
         let current = check.phrase("current_phrase", &request.current_phrase);
         check.finish()?;
         let (Some(case), Some(phrase)) = (case, phrase) else { return Err(unchecked()) };
+        let _place = self.0.room.for_reading()?;
         let repeated_command =
             self.0.choose_phrase(&command_id, case, subject, (phrase, current), &caller, deadline).await?;
         Ok(Response::new(ChoosePhraseResponse { repeated_command }))
@@ -98,6 +101,7 @@ impl CallerService for CallerApi {
         let reason = check.reason(request.reason);
         check.finish()?;
         let (Some(number), Some(phrase), Some(reason)) = (number, phrase, reason) else { return Err(unchecked()) };
+        let _place = self.0.room.for_reading()?;
         let recognition = self.0.recognise(&number, phrase, reason, &caller, deadline).await?;
         tokio::time::sleep_until(began_at + ANSWER_AFTER).await;
         let matched = [SearchTerm::Number, SearchTerm::Phrase];
@@ -121,6 +125,7 @@ impl CallerService for CallerApi {
         let kinds: Vec<_> =
             phone.iter().map(|_| SearchTerm::Phone).chain(name.iter().map(|_| SearchTerm::Name)).collect();
         let terms: Vec<_> = phone.into_iter().chain(name).collect();
+        let _place = self.0.room.for_reading()?;
         Ok(Response::new(self.0.find(&terms, &kinds, reason, &caller, deadline).await?))
     }
 
@@ -148,6 +153,7 @@ impl CallerService for CallerApi {
             Some(number) => Given::Number(number, phrase),
             None => Given::Terms { phone, name },
         };
+        let _place = self.0.room.for_command(Urgency::Narrowing)?;
         let withdrawn = self.0.withdraw(&command_id, given, reason, &caller, deadline).await;
         tokio::time::sleep_until(began_at + ANSWER_AFTER).await;
         withdrawn?;

@@ -12,6 +12,7 @@ mod callers;
 mod faults;
 mod house;
 mod instances;
+mod overload;
 mod permits;
 mod read;
 mod refusals;
