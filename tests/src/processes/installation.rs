@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use egide_crypto::random::random_bytes;
-use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, KeyBucket, LogConfig};
+use egide_eventlog::{Bucket, BucketConfig, Connection, ConnectionConfig, EventLog, KeyBucket, LogConfig};
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::identity::{Credentials, DevIssuer};
 use egide_testkit::{TestIdentity, wait_until};
@@ -241,7 +241,7 @@ impl Installation {
     }
 
     /// One connection for each caller of a role, through the proxy in front of it.
-    fn caller(&self, role: Role, who: &Who) -> Authenticated {
+    pub fn caller(&self, role: Role, who: &Who) -> Authenticated {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         let upstream = callers
             .entry((role, format!("{who:?}")))
@@ -359,7 +359,9 @@ async fn try_provision(
     let connection = Connection::open(config).await?;
     let log = LogConfig { create: true, max_bytes: LOG_BYTES_MAX, replicas: plan.replicas() };
     let log = EventLog::open(connection.clone(), log, keys.ring.clone()).await?;
-    KeyBucket::open(connection, &BucketConfig { create: true, replicas: plan.replicas() }).await?;
+    let buckets = BucketConfig { create: true, replicas: plan.replicas() };
+    KeyBucket::open(connection.clone(), &buckets).await?;
+    Bucket::open_find(connection, &buckets).await?;
     Ok(log)
 }
 

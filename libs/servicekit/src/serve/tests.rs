@@ -19,7 +19,7 @@ use tonic_types::StatusExt as _;
 
 use self::fake::{Fake, MARKER};
 use super::*;
-use crate::channel::Upstream;
+use crate::channel::{CALL_TIMEOUT, Upstream};
 use crate::identity::{Credentials, DevIssuer, Person, Role};
 use crate::shutdown::{Trigger, drain};
 use egide_domain::ids::UnitId;
@@ -177,6 +177,19 @@ async fn the_callers_own_timeout_counts_when_it_is_shorter() {
     let failed = drain(BOUND, client.get_organization(request)).await.unwrap().unwrap_err();
     assert!(matches!(failed.code(), Code::DeadlineExceeded | Code::Cancelled), "{failed:?}");
     rig.fake.wait_until_the_hanging_call_is_gone().await;
+}
+
+#[tokio::test]
+async fn a_call_that_names_no_deadline_has_one_all_the_same() {
+    // Longer than anything of the client's: the server ends nothing here.
+    let limits = Limits { request_timeout: Duration::from_secs(3_600), ..Limits::default() };
+    let rig = Rig::start(limits).await;
+    rig.get("any").await.unwrap();
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let ended = tokio::time::timeout(CALL_TIMEOUT * 10, rig.get("hang")).await.expect("it ends by itself");
+    assert!(matches!(ended.unwrap_err().code(), Code::DeadlineExceeded | Code::Cancelled | Code::Unavailable));
+    assert!(began.elapsed() <= CALL_TIMEOUT + Duration::from_secs(1), "after {:?}", began.elapsed());
 }
 
 #[tokio::test]
