@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, log, pki, provision,
-    recall, referrals, token, trust, verify_file,
+    account, callers, case, completions, consent, deliver, directory, disclose, emit, exception, history, log, pki,
+    provision, recall, referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Disclose(disclose::Args),
     Deliver(deliver::Args),
     Recall(recall::Args),
+    Find(callers::Find),
+    Withdraw(callers::Withdraw),
     #[command(subcommand)]
     Referrals(referrals::Command),
     History(history::Args),

@@ -255,7 +255,7 @@ impl Installation {
     }
 
     /// One connection for each caller of a role, through the proxy in front of it.
-    fn caller(&self, role: Role, who: &Who) -> Authenticated {
+    pub fn caller(&self, role: Role, who: &Who) -> Authenticated {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         let upstream = callers.entry((role, format!("{who:?}"))).or_insert_with(|| {
             let expected = role.role().parse().expect("the name of a service");
