@@ -10,6 +10,7 @@
 //! | `c` emitter, 0, command | the command's result ([`CommandRow`]) |
 //! | `p` first position | where the commits of one block stand ([`BlockRow`]) |
 //! | `t` `c` case, or `t` `p` account | when a caller's phrase was tried ([`AttemptsRow`]) |
+//! | `x`, `y` | which data keys are closed ([`crate::closed`]) |
 //!
 //! Streams and commands are the 16 bytes of their UUIDs; numbers are 64 bits, big-endian, so that keys are in their order.
 
@@ -23,6 +24,7 @@ use egide_wire::proto::egide::audit::v1::{AccessEvent, SearchTerm};
 use egide_wire::proto::egide::ledger::v1::{AppendedEvent, Area, Commit, Event, StreamExtent};
 use prost::Message as _;
 
+use crate::closed;
 use crate::envelope::facts_digest;
 use crate::find::AttemptsRow;
 
@@ -174,6 +176,7 @@ impl ReadModel for LedgerModel {
             for extent in &commit.streams {
                 extend(block, first_position, commit, extent, rows)?;
             }
+            close_keys(first_position, commit, rows)?;
             if !commit.streams.is_empty() {
                 let count = commit.events.len() as u64;
                 places.commits.push(CommitPlace { first_position, count, streams: commit.streams.clone() });
@@ -235,6 +238,22 @@ fn extend(
         events,
     };
     rows.insert(&stream_key(stream, extent.first_revision), row.encode_to_vec());
+    Ok(())
+}
+
+/// Closes what the shreds of a commit close. They are few: each reads its whole case.
+fn close_keys(first_position: u64, commit: &Commit, rows: &mut Rows<'_>) -> Result<(), ModelError> {
+    for (position, event) in (first_position..).zip(&commit.events).filter(|(_, event)| closed::concerns(event)) {
+        let refused = |reason| ModelError::Event { position, reason };
+        let stream = StreamId::parse(&event.stream_id).ok_or(refused("its stream is no uuid"))?;
+        let case_id = event.stream_id.parse().map_err(|_| refused("its stream is no case"))?;
+        let mut case = Vec::new();
+        for (_, row) in rows.prefix(&key(b's', &[&stream.0]))? {
+            case.extend(read_row(&row)?.into_iter().take_while(|stored| stored.position <= position));
+        }
+        let shred = case.last().filter(|stored| stored.position == position).cloned();
+        closed::apply(&shred.ok_or(ModelError::Row)?, case_id, &case, rows)?;
+    }
     Ok(())
 }
 

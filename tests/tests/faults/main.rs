@@ -16,5 +16,6 @@ mod crash;
 mod drain;
 mod partition;
 mod pauses;
+mod reproductions;
 mod storm;
 mod suite;

@@ -16,3 +16,4 @@ mod overload;
 mod permits;
 mod read;
 mod refusals;
+mod shreds;
