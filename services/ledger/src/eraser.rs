@@ -136,6 +136,7 @@ async fn erase(vault: &Vault, index: &Index, shred: &ShredRow) -> Result<(), egi
         if vault.destroy(name).await? {
             tracing::info!("the entry of a shredded key was deleted");
         }
+        // With a person goes all by which they are found.
         if let KeyName::Subject { case, subject } = name {
             index.drop_entries(case, Some(subject)).await?;
         }

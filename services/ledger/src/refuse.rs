@@ -28,12 +28,6 @@ pub(crate) fn other_content() -> Status {
     Status::already_exists("this command id was used with other content; a new command takes a new id")
 }
 
-/// Whatever was asked for is erased.
-pub(crate) fn caller_erased() -> Status {
-    let violation = Violation::new("case_id", "the caller's data was erased; nothing is left to be found by");
-    refusal::precondition(vec![("data_erased".to_owned(), violation)])
-}
-
 /// There is a phrase already.
 pub(crate) fn phrase_stands() -> Status {
     let violation = Violation::new("current_phrase", "is not the phrase chosen before; a supervisor can replace it");

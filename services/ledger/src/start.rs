@@ -161,11 +161,11 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
     let emitters = Emitters::load().map_err(EmittersError)?;
     let connection = Connection::open(&config.nats).await?;
     let log = EventLog::open(connection.clone(), config.log, config.anchor).await?;
-    let vault =
-        Arc::new(Vault::new(KeyBucket::open(connection.clone(), &config.keys).await?, config.key_encryption_keys));
+    let keys = KeyBucket::open(connection.clone(), &config.keys).await?;
+    let vault = Arc::new(Vault::new(keys, config.key_encryption_keys));
     let find = Bucket::open_find(connection, &config.keys).await?;
-    let index =
-        Arc::new(Index::new(find, Fingerprinter::from_data_key(&*vault.key_for(KeyName::Index).await?, INDEX)));
+    let index = Fingerprinter::from_data_key(&*vault.key_for(KeyName::Index).await?, INDEX);
+    let index = Arc::new(Index::new(find, index));
     let fingerprinter = Fingerprinter::from_data_key(&*vault.key_for(KeyName::Fingerprints).await?, FINGERPRINTS);
     // After the first use: a key that does not fit what stands is not in use.
     vault.register_current((config.clock)(), config.key_on_store_disk).await?;

@@ -92,7 +92,7 @@ impl Ledger {
         for _ in 0..DRAWS_MAX {
             let events = self.events_in(StreamId::from(case))?;
             if events.iter().any(|stored| stored.event.kind == NUMBER_ASSIGNED) {
-                let number = self.known(&events).await?.number.ok_or_else(refuse::caller_erased)?;
+                let number = self.known(&events).await?.number.ok_or_else(|| refuse::erased("case_id".to_owned()))?;
                 let before = !events.iter().any(|stored| stored.command_id == own);
                 return Ok((number, before));
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use egide_crypto::digest::sha256;
 use egide_eventlog::{Bucket, BucketConfig, Connection};
 use egide_servicekit::clock;
-use egide_testkit::{fresh_id, within};
+use egide_testkit::{PATIENCE, fresh_id, wait_until, within};
 use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
 use egide_wire::proto::egide::audit::v1::{
     AccessEvent, AccessReason, AccessRecorded, AccessScope, SearchTerm, WithdrawalUnmatched,
@@ -129,6 +129,17 @@ async fn unmatched(house: &House) -> Vec<WithdrawalUnmatched> {
 
 async fn commits(house: &House) -> usize {
     house.log().await.iter().map(|block| block.commits().count()).sum()
+}
+
+/// Shreds a person, as a supervisor orders it.
+async fn shred(house: &House, url: &str, case: &str, person: &str) {
+    let shredded = KeyShredded {
+        scope: ShredScope::Person.into(),
+        subject_id: person.to_owned(),
+        ground: ShredGround::RecordedInError.into(),
+        ..KeyShredded::default()
+    };
+    acknowledged(&mut house.supervisor(url), vec![new_event(case, Payload::KeyShredded(shredded))]).await;
 }
 
 async fn find_bucket(house: &House) -> Bucket {
@@ -324,7 +335,7 @@ async fn told(house: &House, callers: &mut Callers, request: WithdrawByCallerReq
 
 #[tokio::test]
 async fn a_withdrawal_tells_nothing_about_whether_a_case_exists() {
-    let (mut house, url) = House::with_ledger().await;
+    let (house, url) = House::with_ledger().await;
     let mut desk = house.responder(&url);
     let (case, person) = caller_recorded(&mut desk, "Ana", "Cruz", "613-555-0100").await;
     let (gone, erased) = caller_recorded(&mut desk, "Ivy", "Singh", "613-555-0122").await;
@@ -333,10 +344,7 @@ async fn a_withdrawal_tells_nothing_about_whether_a_case_exists() {
     callers.choose_phrase(choosing(&case, &person, PHRASE)).await.unwrap();
     let gone_number = number_of(&mut callers, &gone, &erased).await;
     callers.choose_phrase(choosing(&gone, &erased, PHRASE)).await.unwrap();
-    house.stop_ledger().await;
-    assert!(house.bucket().await.delete(&format!("subject.{gone}.{erased}")).await.unwrap());
-    let url = house.start("ledger", clock::now).await;
-    let mut callers = house.on_the_phone(&url);
+    shred(&house, &url, &gone, &erased).await;
     // The one with a right check digit, and nobody's.
     let nobodys = (0..10).map(|check| format!("5724 000 00{check}"));
     let mut free = None;
@@ -467,8 +475,33 @@ fn stands_in(path: &Path, needle: &str) -> bool {
 }
 
 #[tokio::test]
-async fn what_is_erased_is_dropped_from_the_index_and_from_the_disk() {
+async fn what_a_restored_bucket_brings_back_is_dropped_again_and_believed_by_nobody() {
     let (mut house, url) = House::with_ledger().await;
+    let (case, person) = caller_recorded(&mut house.responder(&url), "Ivy", "Singh", "613-555-0122").await;
+    let bucket = find_bucket(&house).await;
+    let entries = bucket.list("*.*.*").await.unwrap().keys;
+    shred(&house, &url, &case, &person).await;
+    wait_until("the entries to be dropped", PATIENCE, async || bucket.list("*.*.*").await.unwrap().keys.is_empty())
+        .await;
+    for entry in &entries {
+        bucket.create_if_absent(entry, "1".into()).await.unwrap();
+    }
+    let mut callers = house.on_the_phone(&url);
+    assert_eq!(candidates(&mut callers, "", "ivy singh").await, Vec::<String>::new());
+    house.stop_ledger().await;
+    bucket.create_if_absent(&entries[0], "1".into()).await.unwrap();
+    house.start("ledger", clock::now).await;
+    assert_eq!(
+        bucket.list("*.*.*").await.unwrap().keys,
+        Vec::<String>::new(),
+        "at the start, before anything is served"
+    );
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_erased_is_dropped_from_the_index_and_from_the_disk() {
+    let (house, url) = House::with_ledger().await;
     let mut desk = house.responder(&url);
     let (case, person) = caller_recorded(&mut desk, "Ivy", "Singh", "613-555-0122").await;
     let (kept, _) = caller_recorded(&mut desk, "Ana", "Cruz", "613-555-0100").await;
@@ -482,14 +515,16 @@ async fn what_is_erased_is_dropped_from_the_index_and_from_the_disk() {
         assert!(entries.iter().all(|entry| !entry.contains(&unkeyed)));
     }
     assert!(stands_in(&house.world.nats().files(), &blind));
-    house.stop_ledger().await;
-    assert!(house.bucket().await.delete(&format!("subject.{case}.{person}")).await.unwrap());
-    let url = house.start("ledger", clock::now).await;
+    shred(&house, &url, &case, &person).await;
     let mut callers = house.on_the_phone(&url);
     assert_eq!(candidates(&mut callers, "613 555 0122", "").await, Vec::<String>::new());
     assert!(recognised(&mut callers, &number, PHRASE).await.is_none());
-    assert_eq!(bucket.list(&format!("*.{case}.{person}")).await.unwrap().keys, Vec::<String>::new());
-    assert_eq!(bucket.list(&format!("*.{case}.{person}.number")).await.unwrap().keys, Vec::<String>::new());
+    wait_until("the entries to be dropped", PATIENCE, async || {
+        let listed = async |pattern: String| bucket.list(&pattern).await.unwrap().keys;
+        listed(format!("*.{case}.{person}")).await.is_empty()
+            && listed(format!("*.{case}.{person}.number")).await.is_empty()
+    })
+    .await;
     assert_eq!(candidates(&mut callers, "", "ana cruz").await, [kept]);
     assert!(!stands_in(&house.world.nats().files(), &blind), "overwritten where it was stored");
     house.world.stop().await;
