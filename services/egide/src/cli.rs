@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, recall, referrals,
-    token, trust, verify_file,
+    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, hold, keys, recall,
+    referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::serve;
@@ -50,6 +50,10 @@ pub(crate) enum Command {
     Referrals(referrals::Command),
     History(history::Args),
     Account(account::Args),
+    #[command(subcommand)]
+    Keys(keys::Command),
+    #[command(subcommand)]
+    Hold(hold::Command),
     #[command(subcommand)]
     Directory(directory::Command),
     Verify(verify_file::Args),

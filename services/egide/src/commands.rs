@@ -12,6 +12,8 @@ pub(crate) mod disclose;
 pub(crate) mod emit;
 pub(crate) mod exception;
 pub(crate) mod history;
+pub(crate) mod hold;
+pub(crate) mod keys;
 pub(crate) mod recall;
 pub(crate) mod referrals;
 pub(crate) mod token;
