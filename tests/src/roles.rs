@@ -11,6 +11,7 @@ use egide_crypto::wrap::KeyEncryptionKey;
 use egide_domain::policy::Policy;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::Upstream;
+use egide_servicekit::nats::Identity;
 use egide_servicekit::serve::{Running, ServeConfig};
 use egide_testkit::{PATIENCE, TestWorld};
 use egide_vault::KeyEncryptionKeys;
@@ -36,10 +37,16 @@ pub enum Role {
     SecondLedger,
     /// The directory.
     Directory,
+    /// A second directory on the same log.
+    SecondDirectory,
     /// The gate.
     Disclosure,
+    /// A second gate on the same log.
+    SecondDisclosure,
     /// The history.
     Audit,
+    /// A second history of the same log.
+    SecondAudit,
 }
 
 impl Role {
@@ -50,8 +57,31 @@ impl Role {
             Self::Ledger => "ledger",
             Self::SecondLedger => "ledger-2",
             Self::Directory => "directory",
+            Self::SecondDirectory => "directory-2",
             Self::Disclosure => "disclosure",
+            Self::SecondDisclosure => "disclosure-2",
             Self::Audit => "audit",
+            Self::SecondAudit => "audit-2",
+        }
+    }
+
+    /// The role it is an instance of: what others and NATS know it by.
+    #[must_use]
+    pub const fn role(self) -> &'static str {
+        match self {
+            Self::Ledger | Self::SecondLedger => "ledger",
+            Self::Directory | Self::SecondDirectory => "directory",
+            Self::Disclosure | Self::SecondDisclosure => "disclosure",
+            Self::Audit | Self::SecondAudit => "audit",
+        }
+    }
+
+    /// Whether it is the second of its role.
+    #[must_use]
+    pub const fn is_second(self) -> bool {
+        match self {
+            Self::Ledger | Self::Directory | Self::Disclosure | Self::Audit => false,
+            Self::SecondLedger | Self::SecondDirectory | Self::SecondDisclosure | Self::SecondAudit => true,
         }
     }
 }
@@ -101,10 +131,20 @@ impl Roles {
         self.reports.key()
     }
 
-    /// The log, once a ledger has created it, over a connection of its own.
+    /// Makes the log and the buckets, as an operator does at installation.
+    pub(crate) async fn provision(kit: &TestWorld) {
+        kit.nats().provision(LOG_BYTES_MAX).await;
+    }
+
+    /// The log, over a connection of the test's own.
     pub(crate) async fn log(&self, kit: &TestWorld) -> EventLog {
-        let connection = Connection::open(&nats(kit)).await.expect("a connection to NATS");
-        EventLog::open(connection, log_config(false), self.ring.clone()).await.expect("the log")
+        self.log_as(kit, "reader").await
+    }
+
+    /// The log, as a role sees it.
+    async fn log_as(&self, kit: &TestWorld, role: &str) -> EventLog {
+        let connection = Connection::open(&nats(kit, role)).await.expect("a connection to NATS");
+        EventLog::open(connection, LOG_CONFIG, self.ring.clone()).await.expect("the log")
     }
 
     /// Starts one role; all but the ledgers need the URL of one. One that stopped just now may hold its projection for a
@@ -130,21 +170,20 @@ impl Roles {
         ledger: &str,
     ) -> Result<Running, NotStarted> {
         match role {
-            Role::Ledger => self.ledger(kit, 0, listen).await,
-            Role::SecondLedger => self.ledger(kit, 1, listen).await,
-            Role::Directory => self.directory(kit, listen, ledger).await,
-            Role::Disclosure => self.disclosure(kit, listen, ledger).await,
-            Role::Audit => self.audit(kit, listen, ledger).await,
+            Role::Ledger | Role::SecondLedger => self.ledger(kit, role, listen).await,
+            Role::Directory | Role::SecondDirectory => self.directory(kit, role, listen, ledger).await,
+            Role::Disclosure | Role::SecondDisclosure => self.disclosure(kit, role, listen, ledger).await,
+            Role::Audit | Role::SecondAudit => self.audit(kit, role, listen, ledger).await,
         }
     }
 
-    async fn ledger(&self, kit: &TestWorld, number: usize, listen: SocketAddr) -> Result<Running, NotStarted> {
-        let role = if number == 0 { Role::Ledger } else { Role::SecondLedger };
+    async fn ledger(&self, kit: &TestWorld, role: Role, listen: SocketAddr) -> Result<Running, NotStarted> {
+        let number = usize::from(role.is_second());
         let config = egide_ledger::Config {
             listen,
-            nats: nats(kit),
-            log: log_config(true),
-            keys: BucketConfig { create: true, replicas: 1 },
+            nats: nats(kit, role.role()),
+            log: LOG_CONFIG,
+            keys: BucketConfig { create: false, replicas: 1 },
             projection: kit.projection(role.name()),
             key_encryption_keys: self.key_encryption_keys(number),
             key_on_store_disk: false,
@@ -170,25 +209,37 @@ impl Roles {
         }
     }
 
-    async fn directory(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Result<Running, NotStarted> {
+    async fn directory(
+        &self,
+        kit: &TestWorld,
+        role: Role,
+        listen: SocketAddr,
+        ledger: &str,
+    ) -> Result<Running, NotStarted> {
         let config = egide_directory::Config {
             listen,
             verifier: kit.identity().verifier(),
-            log: self.log(kit).await,
-            projection: kit.projection(Role::Directory.name()),
-            ledger: upstream(kit, "directory", ledger),
+            log: self.log_as(kit, role.role()).await,
+            projection: kit.projection(role.name()),
+            ledger: upstream(kit, role.role(), ledger),
         };
         Ok(egide_directory::start(config, kit.shutdown()).await?)
     }
 
-    async fn disclosure(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Result<Running, NotStarted> {
+    async fn disclosure(
+        &self,
+        kit: &TestWorld,
+        role: Role,
+        listen: SocketAddr,
+        ledger: &str,
+    ) -> Result<Running, NotStarted> {
         let config = egide_disclosure::Config {
             serve: ServeConfig::new(Role::Disclosure.name(), listen),
-            nats: nats(kit),
-            log: log_config(false),
+            nats: nats(kit, role.role()),
+            log: LOG_CONFIG,
             anchor: self.ring.clone().into(),
-            projection: kit.projection(Role::Disclosure.name()),
-            ledger: upstream(kit, "disclosure", ledger),
+            projection: kit.projection(role.name()),
+            ledger: upstream(kit, role.role(), ledger),
             verifier: kit.identity().verifier(),
             report_key: self.reports.key(),
             secret: Fingerprinter::new(&self.secret),
@@ -198,26 +249,30 @@ impl Roles {
         Ok(egide_disclosure::start(config, kit.shutdown()).await?)
     }
 
-    async fn audit(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Result<Running, NotStarted> {
+    async fn audit(
+        &self,
+        kit: &TestWorld,
+        role: Role,
+        listen: SocketAddr,
+        ledger: &str,
+    ) -> Result<Running, NotStarted> {
         let config = egide_audit::Config {
             listen,
-            projection: kit.projection(Role::Audit.name()),
+            projection: kit.projection(role.name()),
             rebuild: false,
-            log: self.log(kit).await,
-            ledger: upstream(kit, "audit", ledger),
+            log: self.log_as(kit, role.role()).await,
+            ledger: upstream(kit, role.role(), ledger),
             verifier: kit.identity().verifier(),
         };
         Ok(egide_audit::start(config, kit.shutdown()).await?)
     }
 }
 
-fn nats(kit: &TestWorld) -> ConnectionConfig {
-    ConnectionConfig::new(kit.nats().url()).with_user(kit.nats().user(), kit.nats().password())
+fn nats(kit: &TestWorld, role: &str) -> ConnectionConfig {
+    kit.nats().connection(Identity::named(role).expect("a role's name"))
 }
 
-const fn log_config(create: bool) -> LogConfig {
-    LogConfig { create, max_bytes: LOG_BYTES_MAX, replicas: 1 }
-}
+const LOG_CONFIG: LogConfig = LogConfig { create: false, max_bytes: LOG_BYTES_MAX, replicas: 1 };
 
 fn upstream(kit: &TestWorld, service: &str, url: &str) -> Upstream {
     kit.upstream(url, kit.identity().service(service))

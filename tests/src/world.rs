@@ -76,6 +76,18 @@ pub const ONE_OF_EACH: [Role; 4] = [Role::Ledger, Role::Directory, Role::Disclos
 /// Every role, two ledgers on one log.
 pub const TWO_LEDGERS: [Role; 5] = [Role::Ledger, Role::SecondLedger, Role::Directory, Role::Disclosure, Role::Audit];
 
+/// Every role twice, on one log. The second instances call the second ledger.
+pub const TWO_OF_EACH: [Role; 8] = [
+    Role::Ledger,
+    Role::SecondLedger,
+    Role::Directory,
+    Role::SecondDirectory,
+    Role::Disclosure,
+    Role::SecondDisclosure,
+    Role::Audit,
+    Role::SecondAudit,
+];
+
 /// What lives on the services' own runtime.
 struct Inside {
     // In the order in which they must go when dropped.
@@ -122,9 +134,11 @@ impl World {
             fs::create_dir_all(&logs).expect("a folder for logs");
             lines.write_to(&logs.join("egide.jsonl"));
             let mut inside = Inside { running: Vec::new(), kit, roles: Roles::new(plan) };
+            Roles::provision(&inside.kit).await;
             let mut urls: BTreeMap<Role, String> = BTreeMap::new();
             for role in plan.roles {
-                let ledger = urls.get(&Role::Ledger).cloned().unwrap_or_default();
+                let second = urls.get(&Role::SecondLedger).filter(|_| role.is_second());
+                let ledger = second.or_else(|| urls.get(&Role::Ledger)).cloned().unwrap_or_default();
                 urls.insert(*role, inside.start(*role, None, &ledger).await);
             }
             let log = inside.roles.log(&inside.kit).await;
@@ -170,7 +184,8 @@ impl World {
     /// # Panics
     /// When it does not start.
     pub async fn start_role(&self, role: Role) {
-        let (address, ledger) = (self.address(role), self.url(Role::Ledger));
+        let ledger = if role.is_second() { Role::SecondLedger } else { Role::Ledger };
+        let (address, ledger) = (self.address(role), self.url(ledger));
         self.on_services(move |mut inside| async move {
             inside.start(role, Some(address), &ledger).await;
         })
@@ -216,7 +231,7 @@ impl World {
         KeyBucket::open(connection.expect("a connection"), &config).await.expect("the keys' bucket")
     }
 
-    /// URL, user and password of the `nats-server`.
+    /// URL of the `nats-server`, and user and password of somebody who may do everything in JetStream's account.
     pub async fn nats(&self) -> (String, String, String) {
         let inside = self.inside.lock().await;
         let nats = inside.kit.nats();
@@ -353,25 +368,49 @@ impl World {
     /// The gate, called by somebody.
     #[must_use]
     pub fn disclosure(&self, who: &Who) -> DisclosureServiceClient<Authenticated> {
-        DisclosureServiceClient::new(self.caller(Role::Disclosure, who))
+        self.disclosure_at(Role::Disclosure, who)
+    }
+
+    /// One of the gates, called by somebody.
+    #[must_use]
+    pub fn disclosure_at(&self, instance: Role, who: &Who) -> DisclosureServiceClient<Authenticated> {
+        DisclosureServiceClient::new(self.caller(instance, who))
     }
 
     /// Referrals, called by somebody.
     #[must_use]
     pub fn referrals(&self, who: &Who) -> ReferralServiceClient<Authenticated> {
-        ReferralServiceClient::new(self.caller(Role::Disclosure, who))
+        self.referrals_at(Role::Disclosure, who)
+    }
+
+    /// Referrals at one of the gates, called by somebody.
+    #[must_use]
+    pub fn referrals_at(&self, instance: Role, who: &Who) -> ReferralServiceClient<Authenticated> {
+        ReferralServiceClient::new(self.caller(instance, who))
     }
 
     /// The history, called by somebody.
     #[must_use]
     pub fn audit(&self, who: &Who) -> AuditServiceClient<Authenticated> {
-        AuditServiceClient::new(self.caller(Role::Audit, who))
+        self.audit_at(Role::Audit, who)
+    }
+
+    /// The history at one of its instances, called by somebody.
+    #[must_use]
+    pub fn audit_at(&self, instance: Role, who: &Who) -> AuditServiceClient<Authenticated> {
+        AuditServiceClient::new(self.caller(instance, who))
     }
 
     /// The directory, called by somebody.
     #[must_use]
     pub fn directory(&self, who: &Who) -> DirectoryServiceClient<Authenticated> {
-        DirectoryServiceClient::new(self.caller(Role::Directory, who))
+        self.directory_at(Role::Directory, who)
+    }
+
+    /// One of the directories, called by somebody.
+    #[must_use]
+    pub fn directory_at(&self, instance: Role, who: &Who) -> DirectoryServiceClient<Authenticated> {
+        DirectoryServiceClient::new(self.caller(instance, who))
     }
 
     /// Calls any method with any bytes and any headers; see [`raw::call`].

@@ -38,6 +38,38 @@ const IN_FLIGHT: u64 = 10_164;
 const NO_MESSAGE_TO_DELETE: u64 = 10_057;
 const SEQUENCE_NOT_FOUND: u64 = 10_043;
 
+/// The buckets there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketName {
+    /// Wrapped keys.
+    Keys,
+    /// Blind indexes.
+    Find,
+}
+
+impl BucketName {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Keys, Self::Find];
+
+    const fn name(self) -> Name {
+        match self {
+            Self::Keys => KEYS,
+            Self::Find => FIND,
+        }
+    }
+
+    /// The stream behind it.
+    #[must_use]
+    pub const fn stream(self) -> &'static str {
+        self.name().stream
+    }
+
+    /// How its stream must be.
+    pub(crate) fn wish(self, config: &BucketConfig) -> Wish {
+        wish(self.name(), config)
+    }
+}
+
 /// How a bucket is called.
 #[derive(Clone, Copy)]
 struct Name {
@@ -108,7 +140,8 @@ pub enum Update {
 pub enum BucketError {
     /// There is no bucket.
     #[error(
-        "bucket `KEYS` or `FIND` does not exist; a ledger creates it when told to, and never instead of a lost one"
+        "bucket `KEYS` or `FIND` does not exist; `egide provision log --create` makes them at installation, never instead \
+         of lost ones"
     )]
     Missing,
     /// The bucket is not configured as it must be.

@@ -21,6 +21,7 @@ use crate::log::{EventLog, LogError, STORED_SUBJECT, STREAM};
 use crate::mark::Keeper;
 use crate::stored::{PENDING, SEQUENCE, header_number, raw_block_of_batch};
 use crate::stream::Drift;
+use crate::suspicion::Suspicion;
 
 /// How many blocks one request asks for.
 const BATCH_BLOCKS: usize = 1_024;
@@ -117,6 +118,7 @@ pub struct Follower {
     /// When the log's end and configuration were last looked at.
     checked: Instant,
     received: VecDeque<RawBlock>,
+    suspicion: Suspicion,
     halted: Option<Halted>,
 }
 
@@ -140,6 +142,7 @@ impl Follower {
             announced: 0,
             checked: Instant::now(),
             received: VecDeque::new(),
+            suspicion: Suspicion::default(),
             halted: other.then_some(Halted::OtherIncarnation),
         }
     }
@@ -209,7 +212,10 @@ impl Follower {
             return self.anchor(raw).await.map(|()| None);
         }
         let broken = match self.verifier.verify(raw) {
-            Ok(block) => return self.handed_out(block).map(Some),
+            Ok(block) => {
+                self.suspicion.drop_it();
+                return self.handed_out(block).map(Some);
+            }
             Err(broken) => broken,
         };
         let due = self.head().number().saturating_add(1);
@@ -240,11 +246,19 @@ impl Follower {
         let (number, hash) = (head.number(), head.hash());
         let mut found = raw.clone();
         if raw.sequence != number || hash_of(raw) != Some(hash) {
-            let leaders = self.log.read(number).await.ok().flatten();
-            found = leaders.filter(|leaders| hash_of(leaders) == Some(hash)).ok_or(Halted::OtherHistory { number })?;
             // A stale replica began elsewhere: ask again, now after the anchor.
             self.received.truncate(1);
             self.phase = Phase::Ask;
+            match self.log.read(number).await {
+                Ok(Some(leaders)) if hash_of(&leaders) == Some(hash) => found = leaders,
+                Ok(Some(_)) => return Err(Halted::OtherHistory { number }),
+                Ok(None) => return self.suspect(Halted::OtherHistory { number }).await,
+                // Nobody can say.
+                Err(_) => {
+                    self.pause().await;
+                    return Ok(());
+                }
+            }
         }
         // A key that was revoked since, back to before this block, takes what was read with it.
         let decoded = Decoded::read(&found)?;
@@ -263,8 +277,8 @@ impl Follower {
         let request = self.requests;
         let body = format!("{{\"seq\":{from},\"batch\":{BATCH_BLOCKS},\"max_bytes\":{BATCH_BYTES}}}");
         let reply = format!("{}.{request}", subscriptions.reply_prefix);
-        let client = self.log.connection().client();
-        let sent = client.publish_with_reply(format!("$JS.API.DIRECT.GET.{STREAM}"), reply, body.into()).await;
+        let subject = self.log.connection().api_subject(&format!("DIRECT.GET.{STREAM}"));
+        let sent = self.log.connection().client().publish_with_reply(subject, reply, body.into()).await;
         match sent {
             Ok(()) => self.phase = Phase::Receive(request),
             Err(_) => self.pause().await,
@@ -395,10 +409,17 @@ impl Follower {
             }
         };
         if last < seen {
-            return Err(Contradiction::Shorter { last, mark: seen }.into());
+            return self.suspect(Contradiction::Shorter { last, mark: seen }.into()).await;
         }
         if last < head {
-            return Err(Halted::Shorter { last, head });
+            return self.suspect(Halted::Shorter { last, head }).await;
+        }
+        if last == head {
+            self.suspicion.drop_it();
+        }
+        if !self.anchored && self.received.is_empty() {
+            // No replica has the block at which the reader stands: its leader says whether it is there at all.
+            return self.find_out_what_is_missing(head, last).await;
         }
         if last > head && self.phase == Phase::Wait {
             self.find_out_what_is_missing(head.saturating_add(1), last).await?;
@@ -410,11 +431,18 @@ impl Follower {
     /// gone.
     async fn find_out_what_is_missing(&mut self, number: u64, last: u64) -> Result<(), Halted> {
         match self.log.read(number).await {
-            Ok(None) => return Err(Halted::Hole { last, number }),
+            Ok(None) => self.suspect(Halted::Hole { last, number }).await?,
             Ok(Some(raw)) => self.received.push_back(raw),
             Err(_) => {}
         }
         self.phase = Phase::Ask;
+        Ok(())
+    }
+
+    /// A loss that an old leader may only seem to see.
+    async fn suspect(&mut self, lost: Halted) -> Result<(), Halted> {
+        self.suspicion.hold(self.log.has_replicas(), lost)?;
+        self.pause().await;
         Ok(())
     }
 

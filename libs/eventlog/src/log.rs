@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use egide_crypto::random::{RandomUnavailable, random_bytes};
+use egide_crypto::random::RandomUnavailable;
 use egide_trust::{CurrentTrust, Lineage, Trust};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::administration::create_log;
 use crate::anchor::{self, Anchor, Contradiction};
 use crate::chain::RawBlock;
 use crate::connection::{ApiError, Connection};
@@ -27,7 +28,7 @@ pub(crate) const STORED_SUBJECT: &str = "cases.stored";
 /// How long the server remembers the ids of messages. An optimisation only: the fence decides.
 const DUPLICATE_WINDOW_NS: u64 = 120_000_000_000;
 /// Metadata that holds the incarnation.
-const INCARNATION: &str = "egide.incarnation";
+pub(crate) const INCARNATION: &str = "egide.incarnation";
 /// Room for the headers of a block's message.
 const HEADER_ROOM_BYTES: usize = 1_024;
 /// Largest block whatever the server allows: what a reader buffers must stay bounded.
@@ -36,7 +37,8 @@ const BLOCK_MAX_BYTES: usize = 8 * 1_024 * 1_024;
 /// How the log's stream is laid out.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
-    /// Whether to create the stream when there is none. Only where a missing log is no loss: at installation.
+    /// Whether to create the stream when there is none. Only where a missing log is no loss: at installation, by the
+    /// administrative identity. Roles have no right to it.
     pub create: bool,
     /// How many bytes the log may take; when they are used up, appends are refused and nothing is dropped.
     pub max_bytes: u64,
@@ -59,7 +61,9 @@ pub struct LogState {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// There is no log.
-    #[error("stream `CASES` does not exist; a ledger creates it when told to, and never instead of a lost one")]
+    #[error(
+        "stream `CASES` does not exist; `egide provision log --create` makes it at installation, never instead of a lost one"
+    )]
     Missing,
     /// The stream is not configured as it must be.
     #[error(transparent)]
@@ -132,11 +136,11 @@ impl EventLog {
     /// [`LogError`]; of a configuration that differs, the first field.
     pub async fn open(connection: Connection, config: LogConfig, anchor: impl Into<Anchor>) -> Result<Self, LogError> {
         let Anchor { trust, mark } = anchor.into();
-        let wish = wish(&config);
+        let wish = log_wish(&config);
         let info = match wish.info(&connection).await? {
             Some(info) => info,
             None if config.create && !mark.as_ref().is_some_and(MarkFile::saw_a_log) => {
-                create(&wish, &connection).await?
+                create_log(&wish, &connection).await?
             }
             None => return Err(LogError::Missing),
         };
@@ -180,6 +184,11 @@ impl EventLog {
     #[must_use]
     pub const fn trust(&self) -> &CurrentTrust {
         &self.trust
+    }
+
+    /// Whether every block is kept on several servers, one of which leads.
+    pub(crate) fn has_replicas(&self) -> bool {
+        self.wish.replicas() > 1
     }
 
     pub(crate) fn keeper(&self) -> Option<&Keeper> {
@@ -253,7 +262,7 @@ impl EventLog {
         &self.connection
     }
 
-    async fn info(&self) -> Result<StreamInfo, LogError> {
+    pub(crate) async fn info(&self) -> Result<StreamInfo, LogError> {
         self.wish.info(&self.connection).await?.ok_or(LogError::Missing)
     }
 }
@@ -265,17 +274,8 @@ impl StreamInfo {
     }
 }
 
-async fn create(wish: &Wish, connection: &Connection) -> Result<StreamInfo, LogError> {
-    let incarnation = uuid::Builder::from_random_bytes(random_bytes()?).into_uuid();
-    let created = wish.create(connection, json!({ INCARNATION: incarnation.to_string() })).await?;
-    if created {
-        tracing::info!(%incarnation, "created the log");
-    }
-    wish.info(connection).await?.ok_or(LogError::Missing)
-}
-
 /// The incarnations of a stream that names `incarnation`.
-fn lineage_of(incarnation: &str, trust: &Trust) -> Result<Lineage, Contradiction> {
+pub(crate) fn lineage_of(incarnation: &str, trust: &Trust) -> Result<Lineage, Contradiction> {
     match trust.lineage() {
         None => Ok(Lineage::single(incarnation)),
         Some(lineage) if **lineage.current() == *incarnation => Ok(lineage.clone()),
@@ -285,12 +285,17 @@ fn lineage_of(incarnation: &str, trust: &Trust) -> Result<Lineage, Contradiction
     }
 }
 
-fn check_complete(info: &StreamInfo) -> Result<(), LogError> {
+pub(crate) fn check_complete(info: &StreamInfo) -> Result<(), LogError> {
     let (messages, last) = (info.state.messages, info.state.last_seq);
     if messages == last { Ok(()) } else { Err(LogError::Lost { messages, last }) }
 }
 
-fn wish(config: &LogConfig) -> Wish {
+/// A wish that says nothing about capacity: what an administrator may set as they like.
+pub(crate) fn wish_without_capacity() -> Wish {
+    log_wish(&LogConfig { create: false, max_bytes: 0, replicas: 0 })
+}
+
+pub(crate) fn log_wish(config: &LogConfig) -> Wish {
     let fields = json!({
         "subjects": [SUBJECT],
         "storage": "file",

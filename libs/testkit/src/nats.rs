@@ -1,4 +1,4 @@
-//! A real `nats-server`.
+//! A real `nats-server`, with the accounts and rights of an installation.
 
 use std::fmt;
 use std::fs;
@@ -6,12 +6,31 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use egide_crypto::random::random_bytes;
+use egide_eventlog::{Administration, BucketName, Connection, ConnectionConfig, LogConfig};
 use egide_servicekit::nats::{
-    DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, NatsCredentials, locate_nats_server,
+    DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsChild, NatsChildConfig, NatsCredentials, PublicKeys, locate_nats_server,
 };
 use tempfile::TempDir;
 
+/// How `identity` connects to `url`, with its seed from the folder `seeds`.
+#[must_use]
+pub fn connection_of(identity: Identity, url: impl Into<String>, seeds: &Path) -> ConnectionConfig {
+    ConnectionConfig::new(url)
+        .with_seed(identity.seed_path(seeds))
+        .with_api_prefix(identity.api_prefix())
+        .with_inbox_prefix(identity.inbox_prefix())
+}
+
+/// Somebody who may do everything in JetStream's account.
+pub(crate) fn master() -> NatsCredentials {
+    let password = random_bytes::<16>().expect("random bytes").map(|byte| format!("{byte:02x}")).concat();
+    NatsCredentials { user: "egide".to_owned(), password }
+}
+
 /// A `nats-server` on a free port with a store of its own, flushing before it acknowledges. Gone when dropped.
+///
+/// It knows the identities of an installation ([`TestNats::connection`]), and a user who may do everything in
+/// JetStream's account ([`TestNats::user`]).
 pub struct TestNats {
     // Before the directory, so that the server goes first.
     child: NatsChild,
@@ -43,13 +62,16 @@ impl TestNats {
     /// # Panics
     /// As [`TestNats::start`].
     pub async fn start_in(data: &Path) -> Self {
-        let password = random_bytes::<16>().expect("random bytes").map(|byte| format!("{byte:02x}")).concat();
-        let credentials = NatsCredentials { user: "egide".to_owned(), password };
+        let credentials = master();
+        let identities = PublicKeys::of_folder(&seeds_of(data)).expect("seeds of the identities");
         let config = NatsChildConfig {
             binary: locate_nats_server().expect("a nats-server"),
             directory: data.to_owned(),
             listen: None,
-            credentials: credentials.clone(),
+            identities,
+            tls: None,
+            max_file_store_bytes: None,
+            master: Some(credentials.clone()),
             max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
         };
         let child = NatsChild::start(config).await.expect("nats-server starts");
@@ -71,7 +93,34 @@ impl TestNats {
         self.url().trim_start_matches("nats://").parse().expect("the url holds an address")
     }
 
-    /// The one user.
+    /// How `identity` connects.
+    #[must_use]
+    pub fn connection(&self, identity: Identity) -> ConnectionConfig {
+        connection_of(identity, self.url(), &self.seeds())
+    }
+
+    /// The folder of the identities' seeds.
+    #[must_use]
+    pub fn seeds(&self) -> PathBuf {
+        seeds_of(&self.data)
+    }
+
+    /// Makes the log and the buckets, as the administrative identity does at installation.
+    ///
+    /// # Panics
+    /// When they cannot be made, or are other than they must be.
+    pub async fn provision(&self, log_max_bytes: u64) {
+        let administrator = self.connection(Identity::ADMINISTRATOR);
+        let connection = Connection::open(&administrator).await.expect("the administrative identity connects");
+        let administration = Administration::new(connection);
+        let config = LogConfig { create: true, max_bytes: log_max_bytes, replicas: 1 };
+        administration.provision_log(&config).await.expect("the log is made");
+        for bucket in BucketName::ALL {
+            administration.provision_bucket(bucket, true, 1).await.expect("the bucket is made");
+        }
+    }
+
+    /// A user who may do everything in JetStream's account.
     #[must_use]
     pub fn user(&self) -> &str {
         &self.credentials.user
@@ -150,6 +199,10 @@ impl TestNats {
     pub async fn stop(&mut self) {
         self.child.stop().await.expect("nats-server stops");
     }
+}
+
+fn seeds_of(data: &Path) -> PathBuf {
+    data.join("keys/nats")
 }
 
 /// See [`TestNats::copy_of`].

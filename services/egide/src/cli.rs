@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, hold, keys, recall,
-    referrals, token, trust, verify_file,
+    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, hold, keys, log,
+    provision, recall, referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::serve;
@@ -35,7 +35,9 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Up(up::Args),
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
+    #[command(subcommand)]
+    Provision(provision::Command),
     Emit(emit::Args),
     #[command(subcommand)]
     Case(case::Command),
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Referrals(referrals::Command),
     History(history::Args),
+    #[command(subcommand)]
+    Log(log::Command),
     Account(account::Args),
     #[command(subcommand)]
     Keys(keys::Command),
@@ -113,6 +117,7 @@ impl Urls {
             audit: self.audit.clone().or(found.audit),
             directory: self.directory.clone().or(found.directory),
             metrics: found.metrics,
+            nats: found.nats,
         }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) mod exception;
 pub(crate) mod history;
 pub(crate) mod hold;
 pub(crate) mod keys;
+pub(crate) mod log;
+pub(crate) mod provision;
 pub(crate) mod recall;
 pub(crate) mod referrals;
 pub(crate) mod token;

@@ -19,10 +19,13 @@ use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::KeyFolder;
+use crate::nats;
 
 /// What every role of a process needs.
 pub(crate) struct Ground<'a> {
-    pub(crate) nats: ConnectionConfig,
+    pub(crate) nats: nats::Access,
+    /// Whether servers are asked if they flush before they acknowledge. Only an explicit flag turns it off.
+    pub(crate) durability_checked: bool,
     pub(crate) log: LogConfig,
     /// What the root certifies.
     pub(crate) trust: CurrentTrust,
@@ -61,6 +64,26 @@ impl Group {
         let url = running.url();
         self.running.spawn(async move { running.finished().await });
         url
+    }
+
+    /// Has servers asked whether they flush before they acknowledge: now, and for as long as the ledger runs. It ends when
+    /// one does not.
+    async fn watch_durability(&mut self, ground: &Ground<'_>) -> Result<(), Failure> {
+        let refused = |error: &dyn std::fmt::Display| not_started(Service::Ledger, error);
+        let nats = ground.nats.of(Service::Ledger)?;
+        let connection = Connection::open(&nats).await.map_err(|error| refused(&error))?;
+        // Without a mark: the ledger keeps its own.
+        let log = EventLog::open(connection, ground.log.clone(), ground.trust.clone()).await;
+        let log = log.map_err(|error| refused(&error))?;
+        log.check_durability().await.map_err(|error| refused(&error))?;
+        let ending = self.shutdown.clone();
+        self.running.spawn(async move {
+            tokio::select! {
+                found = log.watch_durability() => Err(Stopped::new(Service::Ledger.name(), found)),
+                () = ending.requested() => Ok(()),
+            }
+        });
+        Ok(())
     }
 
     /// The next role to end; waits for ever when none runs.
@@ -110,6 +133,9 @@ impl Roles {
     ) -> Result<(), Failure> {
         let url = match role {
             Service::Ledger => {
+                if ground.durability_checked {
+                    self.ledger.watch_durability(ground).await?;
+                }
                 let running = start_ledger(listen, ground, self.ledger.shutdown.clone()).await?;
                 self.ledger.keep(running)
             }
@@ -177,9 +203,10 @@ fn upstream(role: Service, ledger: &str, ground: &Ground<'_>) -> Result<Upstream
 }
 
 async fn open_log(role: Service, ground: &Ground<'_>) -> Result<EventLog, Failure> {
-    let connection = Connection::open(&ground.nats).await.map_err(|error| not_started(role, error))?;
-    let config = LogConfig { create: false, ..ground.log.clone() };
-    EventLog::open(connection, config, anchor(role, ground)?).await.map_err(|error| not_started(role, error))
+    let connection = Connection::open(&ground.nats.of(role)?).await.map_err(|error| not_started(role, error))?;
+    EventLog::open(connection, ground.log.clone(), anchor(role, ground)?)
+        .await
+        .map_err(|error| not_started(role, error))
 }
 
 /// Whether the log is stored on this machine, as far as can be told: what else it keeps is then on the same disk.
@@ -190,14 +217,16 @@ fn store_is_here(nats: &ConnectionConfig) -> bool {
 async fn start_ledger(listen: SocketAddr, ground: &Ground<'_>, shutdown: Shutdown) -> Result<Running, Failure> {
     let policy = Policy::embedded().map_err(|error| not_started(Service::Ledger, error))?;
     let (key_encryption_keys, in_file) = ground.keys.key_encryption()?;
+    let nats = ground.nats.of(Service::Ledger)?;
+    let key_on_store_disk = in_file && store_is_here(&nats);
     let config = egide_ledger::Config {
         listen,
-        nats: ground.nats.clone(),
+        nats,
         log: ground.log.clone(),
-        keys: BucketConfig { create: ground.log.create, replicas: ground.log.replicas },
+        keys: BucketConfig { create: false, replicas: ground.log.replicas },
         projection: projection(ground, Service::Ledger),
         key_encryption_keys,
-        key_on_store_disk: in_file && store_is_here(&ground.nats),
+        key_on_store_disk,
         signing_key: ground.keys.ledger_signing()?,
         anchor: anchor(Service::Ledger, ground)?,
         verifier: Arc::clone(&ground.verifier),
@@ -215,7 +244,7 @@ async fn start_disclosure(
 ) -> Result<Running, Failure> {
     let config = egide_disclosure::Config {
         serve: ServeConfig::new(Service::Disclosure.name(), listen),
-        nats: ground.nats.clone(),
+        nats: ground.nats.of(Service::Disclosure)?,
         log: ground.log.clone(),
         anchor: anchor(Service::Disclosure, ground)?,
         projection: projection(ground, Service::Disclosure),

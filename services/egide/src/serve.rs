@@ -1,9 +1,9 @@
-//! `egide serve`: one role or more, on a machine of their own. Keys are read, never made; the log is opened, and created only
-//! where that is asked for.
+//! `egide serve`: one role or more, on a machine of their own. Keys are read and the log is opened; neither is ever made here
+//! (`egide provision`).
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -18,10 +18,12 @@ use zeroize::Zeroizing;
 
 use crate::acting::Identities;
 use crate::cli::Global;
+use crate::commands::provision::seeds_of;
 use crate::endpoints::{Endpoints, Service, verification_keys_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
+use crate::nats::{self, TlsArgs};
 use crate::output::Output;
 use crate::roles::{Ground, Roles};
 use crate::trust_file::{self, read_root, root_path};
@@ -39,7 +41,13 @@ pub(crate) struct Args {
     role: Vec<Role>,
     #[arg(long, value_name = "URL", env = "EGIDE_NATS", required = true)]
     nats: String,
-    #[arg(long, value_name = "USER", env = "EGIDE_NATS_USER")]
+    #[arg(long, value_name = "DIR", env = "EGIDE_NATS_SEEDS", value_hint = clap::ValueHint::DirPath)]
+    nats_seeds: Option<PathBuf>,
+    #[command(flatten)]
+    nats_tls: TlsArgs,
+    #[arg(long)]
+    insecure_durability: bool,
+    #[arg(long, value_name = "USER", env = "EGIDE_NATS_USER", conflicts_with = "nats_seeds")]
     nats_user: Option<String>,
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     nats_password_file: Option<PathBuf>,
@@ -61,8 +69,6 @@ pub(crate) struct Args {
     issuer: Option<String>,
     #[arg(long, value_name = "FILE", requires = "issuer", value_hint = clap::ValueHint::FilePath)]
     issuer_keys: Option<PathBuf>,
-    #[arg(long)]
-    create_log: bool,
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024 * 1024)]
     log_max_bytes: u64,
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5))]
@@ -150,14 +156,21 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
 
 async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Failure> {
     let data = global.data();
+    if args.nats_tls.insecure_nats {
+        tracing::warn!("insecure: connections to nats can be read and changed by anybody on the way");
+    }
+    if args.insecure_durability {
+        tracing::warn!("insecure: nobody asks whether nats-servers flush before they acknowledge");
+    }
     let identities = identities(args, global)?;
     let verifier = verifier(args, &identities)?;
     let published = args.verification_keys.clone().unwrap_or_else(|| verification_keys_path(&data));
     let root = read_root(&args.root.clone().unwrap_or_else(|| root_path(&data)))?;
     let folder = args.keys.clone().unwrap_or_else(|| data.join("keys"));
     let ground = Ground {
-        nats: nats(args)?,
-        log: LogConfig { create: args.create_log, max_bytes: args.log_max_bytes, replicas: args.replicas },
+        nats: nats(args, &data)?,
+        durability_checked: !args.insecure_durability,
+        log: LogConfig { create: false, max_bytes: args.log_max_bytes, replicas: args.replicas },
         trust: trust_file::follow(&published, root)?,
         marks: args.marks.clone().unwrap_or_else(|| data.join("marks")),
         without_marks: false,
@@ -177,21 +190,26 @@ async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Fa
     Ok(())
 }
 
-fn nats(args: &Args) -> Result<ConnectionConfig, Failure> {
+/// How NATS knows us: each role by its own seed, or all by the user that is named.
+fn nats(args: &Args, data: &Path) -> Result<nats::Access, Failure> {
+    let tls = args.nats_tls.files()?;
+    let Some(user) = &args.nats_user else {
+        let folder = args.nats_seeds.clone().unwrap_or_else(|| seeds_of(data));
+        return Ok(nats::Access::Seeds { url: args.nats.clone(), folder, tls });
+    };
     let password = match &args.nats_password_file {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-            Some(Zeroizing::new(text).trim().to_owned())
+            Zeroizing::new(text).trim().to_owned()
         }
-        None => std::env::var(NATS_PASSWORD).ok().filter(|text| !text.is_empty()),
+        None => std::env::var(NATS_PASSWORD).unwrap_or_default(),
     };
     let config = ConnectionConfig {
-        url: args.nats.clone(),
-        user: args.nats_user.clone(),
-        password,
+        tls,
         inbox_prefix: args.nats_inbox.clone(),
+        ..ConnectionConfig::new(&args.nats).with_user(user, password)
     };
-    Ok(config)
+    Ok(nats::Access::User(config))
 }
 
 /// Tokens of this process: from the environment where an issuer is named, otherwise from the development issuer.
@@ -236,6 +254,7 @@ fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr
         audit: here(Role::Audit),
         directory: here(Role::Directory),
         metrics: metrics.map(|address| format!("http://{address}/metrics")),
+        nats: None,
     };
     if out.is_json() {
         return out.json(&endpoints);

@@ -195,6 +195,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         rotating: Arc::default(),
         clock: config.clock,
     };
+    let patrolled = log.clone();
     let ledger = Arc::new(Ledger {
         log,
         keyring: Keyring::new(Arc::clone(&vault), projection.clone()),
@@ -211,6 +212,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
     // The writer has no end of its own: it writes until the server has answered everybody.
     Ok(running.beside(async move {
         tokio::select! {
+            halted = patrolled.patrol() => Err(Box::<dyn std::error::Error + Send + Sync>::from(halted)),
             written = writer.run() => written.map_err(Box::<dyn std::error::Error + Send + Sync>::from),
             followed = following => followed.map_err(Box::from),
             Err(stopped) = eraser.run() => Err(Box::from(stopped)),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use egide_crypto::random::random_bytes;
-use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, KeyBucket, LogConfig};
+use egide_eventlog::{Administration, BucketName, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::identity::{Credentials, DevIssuer};
 use egide_testkit::{TestIdentity, wait_until};
@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::binary;
-use super::files::{Keys, free_address, private};
+use super::files::{Keys, free_address};
 use super::links::{Links, Party};
 use super::nats::{self, Node, USER};
 use super::process::{Process, Spec};
@@ -92,7 +92,6 @@ impl Installation {
         let identity = TestIdentity::in_directory(data);
         let keys = Keys::make(data, plan.ledgers);
         let password = random_bytes::<16>().expect("random bytes").map(|byte| format!("{byte:02x}")).concat();
-        private(&data.join("nats-password"), password.as_bytes());
         let mut links = Links::default();
         let nodes = nats::start(data, plan.nodes, &password, &mut links).await;
         let log = provision(plan, &nodes, &password, &keys).await;
@@ -303,25 +302,24 @@ impl Launch<'_> {
     fn spec(&self) -> Spec {
         let name = self.role.name();
         // The role's name on the command line; a second ledger is another process of the same role.
-        let (role, place) = match self.role {
-            Role::SecondLedger => ("ledger", 1),
-            Role::Ledger | Role::Directory | Role::Disclosure | Role::Audit => (name, 0),
-        };
+        let (role, place) = (self.role.role(), usize::from(self.role.is_second()));
         let path = |path: &Path| path.display().to_string();
         let mut arguments: Vec<String> = ["--data", &path(self.data), "serve", role].map(str::to_owned).to_vec();
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
         option("--nats", self.servers.join(","));
-        option("--nats-user", USER.to_owned());
-        option("--nats-password-file", path(&self.data.join("nats-password")));
+        option("--nats-seeds", path(&nats::seeds(self.data)));
         option("--listen", format!("{role}={}", self.listen));
         option("--keys", path(&self.keys.folders[place]));
         option("--verification-keys", path(&self.keys.published));
+        option("--root", path(&self.keys.root));
+        option("--marks", path(&self.data.join("marks").join(name)));
         option("--projections", path(&projections(self.data, self.role)));
         option("--log-max-bytes", LOG_BYTES_MAX.to_string());
         option("--replicas", self.plan.replicas().to_string());
         if let Some(ledger) = self.ledger {
             option("--ledger", format!("http://{ledger}"));
         }
+        arguments.push("--insecure-nats".to_owned());
         Spec {
             name: name.to_owned(),
             program: binary::egide().to_owned(),
@@ -359,7 +357,10 @@ async fn try_provision(
     let connection = Connection::open(config).await?;
     let log = LogConfig { create: true, max_bytes: LOG_BYTES_MAX, replicas: plan.replicas() };
     let log = EventLog::open(connection.clone(), log, keys.ring.clone()).await?;
-    KeyBucket::open(connection, &BucketConfig { create: true, replicas: plan.replicas() }).await?;
+    let buckets = Administration::new(connection);
+    for bucket in BucketName::ALL {
+        buckets.provision_bucket(bucket, true, plan.replicas()).await?;
+    }
     Ok(log)
 }
 
