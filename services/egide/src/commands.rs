@@ -15,6 +15,7 @@ pub(crate) mod history;
 pub(crate) mod hold;
 pub(crate) mod keys;
 pub(crate) mod log;
+pub(crate) mod pki;
 pub(crate) mod provision;
 pub(crate) mod recall;
 pub(crate) mod referrals;
