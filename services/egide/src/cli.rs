@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, callers, case, completions, consent, deliver, directory, disclose, emit, exception, history, log, pki,
-    provision, recall, referrals, token, trust, verify_file,
+    account, callers, case, completions, consent, deliver, directory, disclose, emit, exception, history, hold, keys,
+    log, pki, provision, recall, referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
@@ -57,6 +57,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Log(log::Command),
     Account(account::Args),
+    #[command(subcommand)]
+    Keys(keys::Command),
+    #[command(subcommand)]
+    Hold(hold::Command),
     #[command(subcommand)]
     Directory(directory::Command),
     Verify(verify_file::Args),

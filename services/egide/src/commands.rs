@@ -13,6 +13,8 @@ pub(crate) mod disclose;
 pub(crate) mod emit;
 pub(crate) mod exception;
 pub(crate) mod history;
+pub(crate) mod hold;
+pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod pki;
 pub(crate) mod provision;

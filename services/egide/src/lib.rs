@@ -92,6 +92,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Referrals(_)
         | Command::History(_)
         | Command::Account(_)
+        | Command::Keys(_)
+        | Command::Hold(_)
         | Command::Directory(_) => {}
     }
     let mut session = Session::open(global, out)?;
@@ -108,6 +110,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Referrals(args) => commands::referrals::run(&mut session, args).await,
         Command::History(args) => commands::history::run(&mut session, args).await,
         Command::Account(args) => commands::account::run(&mut session, args).await,
+        Command::Keys(args) => commands::keys::run(&mut session, args).await,
+        Command::Hold(args) => commands::hold::run(&mut session, args).await,
         Command::Directory(args) => commands::directory::run(&mut session, args).await,
         Command::Completions(_)
         | Command::Verify(_)
