@@ -21,6 +21,7 @@ use crate::log::{EventLog, LogError, STORED_SUBJECT, STREAM};
 use crate::mark::Keeper;
 use crate::stored::{PENDING, SEQUENCE, header_number, raw_block_of_batch};
 use crate::stream::Drift;
+use crate::suspicion::Suspicion;
 
 /// How many blocks one request asks for.
 const BATCH_BLOCKS: usize = 1_024;
@@ -117,6 +118,7 @@ pub struct Follower {
     /// When the log's end and configuration were last looked at.
     checked: Instant,
     received: VecDeque<RawBlock>,
+    suspicion: Suspicion,
     halted: Option<Halted>,
 }
 
@@ -140,6 +142,7 @@ impl Follower {
             announced: 0,
             checked: Instant::now(),
             received: VecDeque::new(),
+            suspicion: Suspicion::default(),
             halted: other.then_some(Halted::OtherIncarnation),
         }
     }
@@ -209,7 +212,10 @@ impl Follower {
             return self.anchor(raw).await.map(|()| None);
         }
         let broken = match self.verifier.verify(raw) {
-            Ok(block) => return self.handed_out(block).map(Some),
+            Ok(block) => {
+                self.suspicion.drop_it();
+                return self.handed_out(block).map(Some);
+            }
             Err(broken) => broken,
         };
         let due = self.head().number().saturating_add(1);
@@ -240,11 +246,19 @@ impl Follower {
         let (number, hash) = (head.number(), head.hash());
         let mut found = raw.clone();
         if raw.sequence != number || hash_of(raw) != Some(hash) {
-            let leaders = self.log.read(number).await.ok().flatten();
-            found = leaders.filter(|leaders| hash_of(leaders) == Some(hash)).ok_or(Halted::OtherHistory { number })?;
             // A stale replica began elsewhere: ask again, now after the anchor.
             self.received.truncate(1);
             self.phase = Phase::Ask;
+            match self.log.read(number).await {
+                Ok(Some(leaders)) if hash_of(&leaders) == Some(hash) => found = leaders,
+                Ok(Some(_)) => return Err(Halted::OtherHistory { number }),
+                Ok(None) => return self.suspect(Halted::OtherHistory { number }).await,
+                // Nobody can say.
+                Err(_) => {
+                    self.pause().await;
+                    return Ok(());
+                }
+            }
         }
         // A key that was revoked since, back to before this block, takes what was read with it.
         let decoded = Decoded::read(&found)?;
@@ -395,12 +409,14 @@ impl Follower {
             }
         };
         if last < seen {
-            return Err(Contradiction::Shorter { last, mark: seen }.into());
+            return self.suspect(Contradiction::Shorter { last, mark: seen }.into()).await;
         }
         if last < head {
-            return Err(Halted::Shorter { last, head });
+            return self.suspect(Halted::Shorter { last, head }).await;
         }
-        if last > head && self.phase == Phase::Wait {
+        if last == head {
+            self.suspicion.drop_it();
+        } else if self.phase == Phase::Wait {
             self.find_out_what_is_missing(head.saturating_add(1), last).await?;
         }
         Ok(())
@@ -410,11 +426,18 @@ impl Follower {
     /// gone.
     async fn find_out_what_is_missing(&mut self, number: u64, last: u64) -> Result<(), Halted> {
         match self.log.read(number).await {
-            Ok(None) => return Err(Halted::Hole { last, number }),
+            Ok(None) => self.suspect(Halted::Hole { last, number }).await?,
             Ok(Some(raw)) => self.received.push_back(raw),
             Err(_) => {}
         }
         self.phase = Phase::Ask;
+        Ok(())
+    }
+
+    /// A loss that an old leader may only seem to see.
+    async fn suspect(&mut self, lost: Halted) -> Result<(), Halted> {
+        self.suspicion.hold(self.log.has_replicas(), lost)?;
+        self.pause().await;
         Ok(())
     }
 

@@ -25,6 +25,7 @@ mod mark;
 mod nkey;
 mod stored;
 mod stream;
+mod suspicion;
 
 pub use administration::{Administration, Placement, Provisioned};
 pub use anchor::{Anchor, Contradiction};

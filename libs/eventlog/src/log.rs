@@ -186,6 +186,11 @@ impl EventLog {
         &self.trust
     }
 
+    /// Whether every block is kept on several servers, one of which leads.
+    pub(crate) fn has_replicas(&self) -> bool {
+        self.wish.replicas() > 1
+    }
+
     pub(crate) fn keeper(&self) -> Option<&Keeper> {
         self.keeper.as_deref()
     }

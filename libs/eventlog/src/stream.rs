@@ -95,6 +95,11 @@ impl Wish {
         Self { name, fields: fields.as_object().cloned().unwrap_or_default() }
     }
 
+    /// On how many servers every message is to be kept.
+    pub(crate) fn replicas(&self) -> u64 {
+        self.fields.get("num_replicas").and_then(Value::as_u64).unwrap_or(1)
+    }
+
     /// Creates the stream with `metadata`; whether it was made just now.
     pub(crate) async fn create(&self, connection: &Connection, metadata: Value) -> Result<bool, ApiError> {
         let mut config = self.fields.clone();

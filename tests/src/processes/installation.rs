@@ -311,6 +311,8 @@ impl Launch<'_> {
         option("--listen", format!("{role}={}", self.listen));
         option("--keys", path(&self.keys.folders[place]));
         option("--verification-keys", path(&self.keys.published));
+        option("--root", path(&self.keys.root));
+        option("--marks", path(&self.data.join("marks").join(name)));
         option("--projections", path(&projections(self.data, self.role)));
         option("--log-max-bytes", LOG_BYTES_MAX.to_string());
         option("--replicas", self.plan.replicas().to_string());

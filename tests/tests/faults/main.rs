@@ -15,5 +15,6 @@
 mod crash;
 mod partition;
 mod pauses;
+mod reproductions;
 mod storm;
 mod suite;
