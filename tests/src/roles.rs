@@ -14,6 +14,7 @@ use egide_servicekit::channel::Upstream;
 use egide_servicekit::nats::Identity;
 use egide_servicekit::serve::{Running, ServeConfig};
 use egide_testkit::{PATIENCE, TestWorld};
+use egide_vault::KeyEncryptionKeys;
 use tokio::time::{Instant, sleep};
 
 use crate::world::Plan;
@@ -23,6 +24,9 @@ type NotStarted = Box<dyn std::error::Error + Send + Sync>;
 
 /// Room for the log: more than any test fills.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+/// The epochs of key-encryption keys.
+const EPOCHS: [&str; 2] = ["test", "other"];
 
 /// A role, as tests name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,7 +102,7 @@ impl Document {
 
 /// The keys of one installation, and how its roles are configured.
 pub(crate) struct Roles {
-    key_encryption_key: String,
+    key_encryption_keys: [String; 2],
     ledgers: [Document; 2],
     reports: Document,
     ring: KeyRing,
@@ -109,8 +113,8 @@ pub(crate) struct Roles {
 
 impl Roles {
     pub(crate) fn new(plan: Plan) -> Self {
-        let epoch = "test".parse().expect("the name of an epoch");
-        let key_encryption_key = KeyEncryptionKey::generate(epoch).expect("a key").to_base64().to_string();
+        let generated = |epoch: &str| KeyEncryptionKey::generate(epoch.parse().expect("an epoch")).expect("a key");
+        let key_encryption_keys = EPOCHS.map(|epoch| generated(epoch).to_base64().to_string());
         let ((one, first), (two, second)) = (Document::new(), Document::new());
         let (reports, _) = Document::new();
         let mut ring = KeyRing::new();
@@ -119,7 +123,7 @@ impl Roles {
         }
         let policy = Arc::new(Policy::embedded().expect("the policy in the source"));
         let secret = random_bytes().expect("random bytes");
-        Self { key_encryption_key, ledgers: [one, two], reports, ring, secret, policy, plan }
+        Self { key_encryption_keys, ledgers: [one, two], reports, ring, secret, policy, plan }
     }
 
     /// The key that signs reports.
@@ -174,22 +178,35 @@ impl Roles {
     }
 
     async fn ledger(&self, kit: &TestWorld, role: Role, listen: SocketAddr) -> Result<Running, NotStarted> {
-        let epoch = "test".parse().expect("the name of an epoch");
-        let key_encryption_key = KeyEncryptionKey::parse(epoch, &self.key_encryption_key).expect("a key");
+        let number = usize::from(role.is_second());
         let config = egide_ledger::Config {
             listen,
             nats: nats(kit, role.role()),
             log: LOG_CONFIG,
             keys: BucketConfig { create: false, replicas: 1 },
             projection: kit.projection(role.name()),
-            key_encryption_key,
-            signing_key: self.ledgers[usize::from(role.is_second())].0.clone().into(),
+            key_encryption_keys: self.key_encryption_keys(number),
+            key_on_store_disk: false,
+            signing_key: self.ledgers[number].0.clone().into(),
             anchor: self.ring.clone().into(),
             verifier: kit.identity().verifier(),
             policy: Arc::clone(&self.policy),
             clock: self.plan.clock,
         };
         Ok(egide_ledger::start(config, kit.shutdown()).await?)
+    }
+
+    /// One key for both ledgers; apart, each its own epoch's and the other's.
+    fn key_encryption_keys(&self, number: usize) -> KeyEncryptionKeys {
+        let [first, second] = [0, 1].map(|epoch| {
+            let text = &self.key_encryption_keys[epoch];
+            KeyEncryptionKey::parse(EPOCHS[epoch].parse().expect("an epoch"), text).expect("a key")
+        });
+        match (self.plan.epochs_apart, number) {
+            (false, _) => first.into(),
+            (true, 0) => KeyEncryptionKeys::new(first, vec![second]).expect("two epochs"),
+            (true, _) => KeyEncryptionKeys::new(second, vec![first]).expect("two epochs"),
+        }
     }
 
     async fn directory(

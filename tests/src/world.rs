@@ -10,17 +10,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use egide_crypto::sign::VerifyingKey;
 use egide_domain::time::Timestamp;
-use egide_eventlog::EventLog;
+use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, KeyBucket};
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::clock;
 use egide_servicekit::identity::{Credentials, DevIssuer};
 use egide_servicekit::serve::Running;
-use egide_testkit::{TestWorld, within};
+use egide_testkit::{StreamCopy, TestWorld, within};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
 use egide_wire::proto::egide::case::v1::{Purpose, RecipientKind};
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
+use egide_wire::proto::egide::ledger::v1::key_service_client::KeyServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse};
 use tokio::runtime::Runtime;
@@ -50,6 +51,8 @@ pub struct Plan {
     pub clock: fn() -> Timestamp,
     /// How long after an outsider's call a refusal is answered.
     pub refuse_after: Duration,
+    /// Whether the two ledgers wrap data keys under epochs of their own, each knowing the other's.
+    pub epochs_apart: bool,
 }
 
 impl Default for Plan {
@@ -60,9 +63,13 @@ impl Default for Plan {
             threads: 2,
             clock: clock::now,
             refuse_after: egide_disclosure::REFUSE_AFTER,
+            epochs_apart: false,
         }
     }
 }
+
+/// The stream of the keys' bucket.
+const KEYS: &str = "KV_KEYS";
 
 /// Every role, one ledger.
 pub const ONE_OF_EACH: [Role; 4] = [Role::Ledger, Role::Directory, Role::Disclosure, Role::Audit];
@@ -197,6 +204,33 @@ impl World {
         .await;
     }
 
+    /// A copy of the keys' bucket, as a backup holds it. The `nats-server` is down while it is made.
+    ///
+    /// # Panics
+    /// When it does not start again.
+    pub async fn copy_of_keys(&self) -> StreamCopy {
+        self.on_services(|mut inside| async move { inside.kit.nats_mut().copy_of(KEYS).await }).await
+    }
+
+    /// Puts a copy in the place of the keys' bucket. The `nats-server` is down meanwhile.
+    ///
+    /// # Panics
+    /// When it does not start again.
+    pub async fn put_back_keys(&self, copy: StreamCopy) {
+        self.on_services(|mut inside| async move { inside.kit.nats_mut().put_back(&copy).await }).await;
+    }
+
+    /// The bucket of wrapped keys, over a connection of the test's own.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub async fn bucket(&self) -> KeyBucket {
+        let (url, user, password) = self.nats().await;
+        let connection = Connection::open(&ConnectionConfig::new(url).with_user(user, password)).await;
+        let config = BucketConfig { create: false, replicas: 1 };
+        KeyBucket::open(connection.expect("a connection"), &config).await.expect("the keys' bucket")
+    }
+
     /// URL of the `nats-server`, and user and password of somebody who may do everything in JetStream's account.
     pub async fn nats(&self) -> (String, String, String) {
         let inside = self.inside.lock().await;
@@ -323,6 +357,12 @@ impl World {
     #[must_use]
     pub fn second_ledger(&self, who: &Who) -> LedgerServiceClient<Authenticated> {
         LedgerServiceClient::new(self.caller(Role::SecondLedger, who))
+    }
+
+    /// The keys of one of the ledgers, called by somebody.
+    #[must_use]
+    pub fn keys(&self, role: Role, who: &Who) -> KeyServiceClient<Authenticated> {
+        KeyServiceClient::new(self.caller(role, who))
     }
 
     /// The gate, called by somebody.

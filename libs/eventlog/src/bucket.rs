@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::connection::{ApiError, Connection, REQUEST_TIMEOUT};
-use crate::stored::{EXPECTED_STREAM, get_from_leader};
+use crate::stored::{EXPECTED_STREAM, StoredMessage, get_from_leader};
 use crate::stream::{Drift, Scope, Wish};
 
 /// The bucket of wrapped keys; its stream is named as NATS names those of key-value buckets.
@@ -109,6 +109,32 @@ impl std::fmt::Debug for Creation {
     }
 }
 
+/// An entry as it stands in the bucket.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BucketEntry {
+    /// Its key.
+    pub key: String,
+    /// Where it stands: every change moves it to the end.
+    pub sequence: u64,
+    /// Its bytes; none where only the mark of an erased entry is left.
+    pub bytes: Option<Bytes>,
+}
+
+impl std::fmt::Debug for BucketEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BucketEntry").field("key", &self.key).field("sequence", &self.sequence).finish_non_exhaustive()
+    }
+}
+
+/// What became of an entry that was to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Update {
+    /// It has the new bytes.
+    Updated,
+    /// It does not stand where it stood: somebody else replaced or erased it. Nothing was written.
+    Moved,
+}
+
 /// An operation on the bucket failed. Keys are not repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
@@ -179,11 +205,12 @@ pub struct Listing {
 
 #[derive(Deserialize)]
 struct Info {
-    state: Subjects,
+    state: State,
 }
 
 #[derive(Deserialize)]
-struct Subjects {
+struct State {
+    last_seq: u64,
     #[serde(default)]
     subjects: Option<BTreeMap<String, u64>>,
 }
@@ -283,6 +310,61 @@ impl Bucket {
         })
     }
 
+    /// The entry at `key` with its place, as the leader holds it; none if it never existed.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn entry_of(&self, key: &str) -> Result<Option<BucketEntry>, BucketError> {
+        let query = json!({ "last_by_subj": self.subject(key)? }).to_string();
+        let message = get_from_leader(&self.connection, self.name.stream, query).await?;
+        Ok(message.and_then(|message| read(self.name, message)))
+    }
+
+    /// The first entry at or after the place `from_sequence` whose key matches `pattern` (as NATS subjects do: `*` for one
+    /// part, `>` for the rest), as the leader holds it. To go through all of them: from 1 on, then from one past the
+    /// last, up to where [`KeyBucket::last_sequence`] was at the beginning.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn next(&self, pattern: &str, from_sequence: u64) -> Result<Option<BucketEntry>, BucketError> {
+        let query = json!({ "seq": from_sequence.max(1), "next_by_subj": format!("{}{pattern}", self.name.prefix) });
+        let message = get_from_leader(&self.connection, self.name.stream, query.to_string()).await?;
+        Ok(message.and_then(|message| read(self.name, message)))
+    }
+
+    /// The place of the newest change.
+    ///
+    /// # Errors
+    /// [`BucketError::Missing`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn last_sequence(&self) -> Result<u64, BucketError> {
+        let info: Info = self.connection.api(&format!("STREAM.INFO.{}", self.name.stream), String::new()).await?;
+        Ok(info.state.last_seq)
+    }
+
+    /// Replaces the bytes at `key` if the entry still stands at `sequence`: an entry that was erased since never comes
+    /// back. Durable before this returns.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::TooLarge`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn update(&self, key: &str, bytes: Bytes, sequence: u64) -> Result<Update, BucketError> {
+        let subject = self.subject(key)?;
+        if bytes.len() > ENTRY_MAX_BYTES {
+            return Err(BucketError::TooLarge(bytes.len()));
+        }
+        for _ in 0..ATTEMPTS {
+            if let Write::Done = self.write(&subject, sequence, None, bytes.clone()).await? {
+                return Ok(Update::Updated);
+            }
+            match self.entry(&subject).await? {
+                // An attempt whose answer was lost.
+                Entry::Present { bytes: found, .. } if found == bytes => return Ok(Update::Updated),
+                Entry::Present { sequence: found, .. } if found == sequence => tokio::time::sleep(PAUSE).await,
+                Entry::Present { .. } | Entry::Absent | Entry::Erased => return Ok(Update::Moved),
+            }
+        }
+        Err(BucketError::Unavailable)
+    }
+
     /// Erases `key`: its bytes are overwritten where they are stored, and a mark without content keeps it from ever
     /// being created again. Whether it existed until now; repeating it is harmless.
     ///
@@ -333,9 +415,20 @@ impl Bucket {
 
     /// Writes the first message ever on a subject, or the first since the last was deleted.
     async fn write_first(&self, subject: &str, operation: Option<&str>, bytes: Bytes) -> Result<Write, BucketError> {
+        self.write(subject, 0, operation, bytes).await
+    }
+
+    /// Writes a message if the last one on its subject stands at `after`; 0: if there is none.
+    async fn write(
+        &self,
+        subject: &str,
+        after: u64,
+        operation: Option<&str>,
+        bytes: Bytes,
+    ) -> Result<Write, BucketError> {
         let mut headers = HeaderMap::new();
         headers.insert(EXPECTED_STREAM, self.name.stream);
-        headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+        headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, after.to_string());
         if let Some(operation) = operation {
             headers.insert(OPERATION, operation);
         }
@@ -373,6 +466,12 @@ impl Bucket {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn read(name: Name, message: StoredMessage) -> Option<BucketEntry> {
+    let erased = message.header(OPERATION).is_some();
+    let key = message.subject.strip_prefix(name.prefix)?.to_owned();
+    Some(BucketEntry { key, sequence: message.sequence, bytes: (!erased).then_some(message.payload) })
 }
 
 fn is_key(key: &str, allowed: impl Fn(u8) -> bool) -> bool {

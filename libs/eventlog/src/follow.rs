@@ -416,7 +416,12 @@ impl Follower {
         }
         if last == head {
             self.suspicion.drop_it();
-        } else if self.phase == Phase::Wait {
+        }
+        if !self.anchored && self.received.is_empty() {
+            // No replica has the block at which the reader stands: its leader says whether it is there at all.
+            return self.find_out_what_is_missing(head, last).await;
+        }
+        if last > head && self.phase == Phase::Wait {
             self.find_out_what_is_missing(head.saturating_add(1), last).await?;
         }
         Ok(())

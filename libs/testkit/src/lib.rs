@@ -26,7 +26,7 @@ pub use cluster::{CLUSTER_SIZE, TestCluster};
 pub use identity::TestIdentity;
 pub use ids::{fresh_id, numbered_id};
 pub use marker::{Found, Markers};
-pub use nats::{TestNats, connection_of};
+pub use nats::{StreamCopy, TestNats, connection_of};
 pub use proxy::{Fault, FaultProxy};
 pub use wait::{PATIENCE, wait_until, within};
 pub use world::TestWorld;

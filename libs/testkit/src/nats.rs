@@ -1,6 +1,7 @@
 //! A real `nats-server`, with the accounts and rights of an installation.
 
 use std::fmt;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -166,6 +167,44 @@ impl TestNats {
         self.child.restart().await.expect("nats-server starts again");
     }
 
+    /// The files of one stream as they are now, as a backup holds them. The server is down while they are copied.
+    ///
+    /// # Panics
+    /// When there is no such stream, or the server does not start again.
+    pub async fn copy_of(&mut self, stream: &str) -> StreamCopy {
+        self.stop().await;
+        let files = self.files_of(stream);
+        let copy = tempfile::tempdir().expect("a temporary directory");
+        copy_files(&files, copy.path());
+        self.restart().await;
+        StreamCopy { files, copy }
+    }
+
+    /// Puts the files of a copy in the place of the stream's. The server is down meanwhile.
+    ///
+    /// # Panics
+    /// When the files cannot be replaced, or the server does not start again.
+    pub async fn put_back(&mut self, copy: &StreamCopy) {
+        self.stop().await;
+        fs::remove_dir_all(&copy.files).expect("the stream's files can be removed");
+        copy_files(copy.copy.path(), &copy.files);
+        self.restart().await;
+    }
+
+    fn files_of(&self, stream: &str) -> PathBuf {
+        let mut open = vec![self.files()];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(&folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() && path.ends_with(stream) {
+                    return path;
+                }
+                open.extend(path.is_dir().then_some(path));
+            }
+        }
+        panic!("the server stores no stream `{stream}`")
+    }
+
     /// Ends it in order.
     ///
     /// # Panics
@@ -177,4 +216,24 @@ impl TestNats {
 
 fn seeds_of(data: &Path) -> PathBuf {
     data.join("keys/nats")
+}
+
+/// See [`TestNats::copy_of`].
+#[derive(Debug)]
+pub struct StreamCopy {
+    files: PathBuf,
+    copy: TempDir,
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy_files(&from, &to);
+        } else {
+            fs::copy(&from, &to).expect("a copy");
+        }
+    }
 }

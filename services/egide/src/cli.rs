@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, provision, recall,
-    referrals, token, trust, verify_file,
+    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, log, provision,
+    recall, referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::serve;
@@ -36,7 +36,7 @@ pub(crate) struct Cli {
 #[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub(crate) enum Command {
     Up(up::Args),
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     #[command(subcommand)]
     Provision(provision::Command),
     Emit(emit::Args),
@@ -52,6 +52,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Referrals(referrals::Command),
     History(history::Args),
+    #[command(subcommand)]
+    Log(log::Command),
     Account(account::Args),
     #[command(subcommand)]
     Directory(directory::Command),
@@ -112,6 +114,7 @@ impl Urls {
             audit: self.audit.clone().or(found.audit),
             directory: self.directory.clone().or(found.directory),
             metrics: found.metrics,
+            nats: found.nats,
         }
     }
 }

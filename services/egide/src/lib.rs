@@ -74,6 +74,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Verify(args) => return commands::verify_file::run(out, &global, args),
         Command::Token(args) => return commands::token::run(out, &global, args),
         Command::Trust(command) => return commands::trust::run(out, &global, command),
+        Command::Log(command) => return commands::log::run(out, &global, command).await,
         Command::Up(args) => return up::run(out, &global, args).await,
         Command::Serve(args) => return serve::run(out, &global, args).await,
         Command::Provision(command) => return commands::provision::run(out, &global, command).await,
@@ -106,6 +107,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Verify(_)
         | Command::Token(_)
         | Command::Trust(_)
+        | Command::Log(_)
         | Command::Up(_)
         | Command::Serve(_)
         | Command::Provision(_) => Ok(Exit::Ok),

@@ -26,6 +26,14 @@ impl Access {
         Ok(self.identity(Identity::named(name).ok_or_else(unknown)?))
     }
 
+    /// Where NATS is.
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Self::Seeds { url, .. } => url,
+            Self::User(config) => &config.url,
+        }
+    }
+
     /// How the administrative identity connects.
     pub(crate) fn administrator(&self) -> ConnectionConfig {
         self.identity(Identity::ADMINISTRATOR)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egide_domain::Policy;
-use egide_eventlog::{Anchor, BucketConfig, Connection, EventLog, FirstStart, LogConfig, MarkFile};
+use egide_eventlog::{Anchor, BucketConfig, Connection, ConnectionConfig, EventLog, FirstStart, LogConfig, MarkFile};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::clock;
 use egide_servicekit::identity::Verifier;
@@ -209,16 +209,24 @@ async fn open_log(role: Service, ground: &Ground<'_>) -> Result<EventLog, Failur
         .map_err(|error| not_started(role, error))
 }
 
+/// Whether the log is stored on this machine, as far as can be told: what else it keeps is then on the same disk.
+fn store_is_here(nats: &ConnectionConfig) -> bool {
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|here| nats.url.contains(here))
+}
+
 async fn start_ledger(listen: SocketAddr, ground: &Ground<'_>, shutdown: Shutdown) -> Result<Running, Failure> {
     let policy = Policy::embedded().map_err(|error| not_started(Service::Ledger, error))?;
-    let (key_encryption_key, _) = ground.keys.key_encryption()?;
+    let (key_encryption_keys, in_file) = ground.keys.key_encryption()?;
+    let nats = ground.nats.of(Service::Ledger)?;
+    let key_on_store_disk = in_file && store_is_here(&nats);
     let config = egide_ledger::Config {
         listen,
-        nats: ground.nats.of(Service::Ledger)?,
+        nats,
         log: ground.log.clone(),
         keys: BucketConfig { create: false, replicas: ground.log.replicas },
         projection: projection(ground, Service::Ledger),
-        key_encryption_key,
+        key_encryption_keys,
+        key_on_store_disk,
         signing_key: ground.keys.ledger_signing()?,
         anchor: anchor(Service::Ledger, ground)?,
         verifier: Arc::clone(&ground.verifier),

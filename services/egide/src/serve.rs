@@ -254,6 +254,7 @@ fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr
         audit: here(Role::Audit),
         directory: here(Role::Directory),
         metrics: metrics.map(|address| format!("http://{address}/metrics")),
+        nats: None,
     };
     if out.is_json() {
         return out.json(&endpoints);

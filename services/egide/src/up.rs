@@ -17,7 +17,7 @@ use egide_servicekit::telemetry::metrics::Metrics;
 use egide_trust::CurrentTrust;
 use tokio::task::JoinHandle;
 
-use self::installation::Installation;
+pub(crate) use self::installation::Installation;
 use crate::acting::Identities;
 use crate::cli::Global;
 use crate::commands::provision::seeds_of;
@@ -92,13 +92,13 @@ struct Everything {
 }
 
 /// The embedded server, watched over.
-struct Nats {
+pub(crate) struct Nats {
     trigger: Trigger,
     supervised: JoinHandle<Result<(), nats::Error>>,
 }
 
 impl Nats {
-    async fn start(data: &Path, binary: Option<PathBuf>) -> Result<(Self, Access), Failure> {
+    pub(crate) async fn start(data: &Path, binary: Option<PathBuf>) -> Result<(Self, Access), Failure> {
         let refused = |error: nats::Error| Failure::new(Exit::Unavailable, "fail.nats").with("error", error);
         let binary = binary.map_or_else(nats::locate_nats_server, Ok).map_err(refused)?;
         let seeds = seeds_of(data);
@@ -129,7 +129,7 @@ impl Nats {
         Failure::new(Exit::Unavailable, "fail.nats").with("error", told)
     }
 
-    async fn stop(self) -> Result<(), Failure> {
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
         self.trigger.request();
         match self.supervised.await {
             Ok(Err(error)) => Err(Failure::new(Exit::Unavailable, "fail.nats").with("error", error)),
@@ -151,6 +151,7 @@ impl Everything {
         let Development { trust, root_is_here, upgraded } =
             trust_file::of_development(data, ledger_key.public_key(), report_key)?;
         let (nats, access) = Nats::start(data, args.nats_server.clone()).await?;
+        let nats_url = access.url().to_owned();
         let verifier = identities.verifier().ok_or_else(|| Failure::new(Exit::Unexpected, "fail.nobody"))?;
         // A log that was there once and is gone is a loss, and never made anew in silence.
         let log = LogConfig { create: !installation.has_log(), max_bytes: LOG_BYTES_MAX, replicas: 1 };
@@ -180,7 +181,8 @@ impl Everything {
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let shown = metrics.serve(loopback, metrics_shutdown).await;
         let (address, _) = shown.map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
-        let endpoints = Endpoints { metrics: Some(format!("http://{address}/metrics")), ..roles.endpoints().clone() };
+        let metrics = Some(format!("http://{address}/metrics"));
+        let endpoints = Endpoints { metrics, nats: Some(nats_url), ..roles.endpoints().clone() };
         endpoints.write(data)?;
         Ok(Self {
             data: data.to_owned(),

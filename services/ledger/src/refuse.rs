@@ -106,19 +106,22 @@ pub(crate) fn not_ready(error: &command::Error) -> Status {
     }
 }
 
+/// Something is sealed, or to be sealed, under a key that is closed.
+pub(crate) fn erased(field: String) -> Status {
+    let violation = Violation::new(field, "somebody's data was erased; nothing more can be recorded about them");
+    refusal::precondition(vec![("data_erased".to_owned(), violation)])
+}
+
 /// An event could not be sealed or opened: nothing was written, and nothing is told but that.
 pub(crate) fn not_sealed(error: &envelope::Error) -> Status {
     match error {
-        envelope::Error::Vault(egide_vault::Error::Destroyed { .. }) => {
-            let violation =
-                Violation::new("events", "somebody's data was erased; nothing more can be recorded about them");
-            refusal::precondition(vec![("data_erased".to_owned(), violation)])
-        }
+        envelope::Error::Vault(egide_vault::Error::Destroyed { .. }) => erased("events".to_owned()),
         envelope::Error::Vault(egide_vault::Error::Bucket(_)) => {
             tracing::warn!(%error, "data keys are out of reach");
             Status::unavailable("data keys are out of reach; repeat the same request")
         }
         envelope::Error::Vault(_)
+        | envelope::Error::Projection(_)
         | envelope::Error::NoKeyNamed { .. }
         | envelope::Error::Seal(_)
         | envelope::Error::Join(_)

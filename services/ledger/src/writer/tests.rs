@@ -19,6 +19,9 @@ use std::ops::ControlFlow;
 use tempfile::TempDir;
 use tonic::Code;
 
+#[path = "tests_of_shreds.rs"]
+mod of_shreds;
+
 const INCARNATION: &str = "01900000-0000-7000-8000-00000000000f";
 const CASE: &str = "01900000-0000-7000-8000-000000000001";
 const OTHER_CASE: &str = "01900000-0000-7000-8000-000000000002";
