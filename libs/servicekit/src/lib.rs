@@ -3,7 +3,7 @@
 //!
 //! *In scope*: the clock, configuration errors, key files, who calls and how that is proved ([`identity`]),
 //! who may call what ([`access`]), the gRPC server with its limits ([`serve`]), calls to other services ([`channel`]), logs
-//! and metrics without content ([`telemetry`]), signals and the timed drain ([`shutdown`]), the embedded `nats-server`
+//! and metrics without content ([`telemetry`]), mutual TLS ([`tls`]) and the authority of development ([`pki`]), signals and the timed drain ([`shutdown`]), the embedded `nats-server`
 //! ([`nats`]).
 //!
 //! *Out of scope*: what any method does, the log (`egide-eventlog`), ciphers and signatures (`egide-crypto`), the contract
@@ -16,6 +16,7 @@ pub mod config;
 pub mod identity;
 pub mod key_file;
 pub mod nats;
+pub mod pki;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;

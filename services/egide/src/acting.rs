@@ -1,20 +1,23 @@
 //! In whose name a command speaks to the services.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use egide_crypto::sign::VerifyingKey;
 use egide_domain::ids::UnitId;
 use egide_servicekit::identity::{
     AccountName, Credentials, DevIssuer, Person, PersonToken, Role, ServiceName, Verifier,
 };
+use egide_servicekit::tls::Security;
 use uuid::Uuid;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::proofs::Proofs;
 
-/// Token of the calling service, where it is not minted here.
+/// Token of the calling service, where it is not minted here and no certificate proves it.
 pub(crate) const SERVICE_TOKEN: &str = "EGIDE_SERVICE_TOKEN";
 /// Token of the person, where it is not minted here.
 pub(crate) const PERSON_TOKEN: &str = "EGIDE_PERSON_TOKEN";
@@ -76,10 +79,19 @@ impl FromStr for Acting {
     }
 }
 
-/// Where credentials come from.
+/// An issuer of tokens elsewhere: its name, and its keys by their ids.
+#[derive(Debug, Clone)]
+pub(crate) struct Issuer {
+    pub(crate) name: String,
+    pub(crate) keys: BTreeMap<String, VerifyingKey>,
+}
+
+/// Where credentials come from, and whose count.
 #[derive(Debug, Clone)]
 pub(crate) struct Identities {
     issuer: Option<Arc<DevIssuer>>,
+    elsewhere: Option<Issuer>,
+    proofs: Arc<Proofs>,
 }
 
 impl Identities {
@@ -87,22 +99,38 @@ impl Identities {
     ///
     /// # Errors
     /// When its key cannot be used.
-    pub(crate) fn of_development(data: &Path) -> Result<Self, Failure> {
+    pub(crate) fn of_development(data: &Path, proofs: Arc<Proofs>) -> Result<Self, Failure> {
         let issuer = DevIssuer::open(data)
             .map_err(|error| Failure::new(Exit::NotAllowed, "fail.issuer").with("error", error))?;
-        Ok(Self { issuer: Some(Arc::new(issuer)) })
+        Ok(Self { issuer: Some(Arc::new(issuer)), elsewhere: None, proofs })
     }
 
-    /// Tokens from the environment only.
+    /// Tokens from the environment only; those of `elsewhere` count here.
     #[must_use]
-    pub(crate) const fn of_environment() -> Self {
-        Self { issuer: None }
+    pub(crate) const fn of_environment(elsewhere: Option<Issuer>, proofs: Arc<Proofs>) -> Self {
+        Self { issuer: None, elsewhere, proofs }
     }
 
-    /// Checks what the development issuer issues, if that is what is used.
-    #[must_use]
-    pub(crate) fn verifier(&self) -> Option<Verifier> {
-        self.issuer.as_ref().map(|issuer| issuer.verifier())
+    /// How `service` makes and takes connections.
+    ///
+    /// # Errors
+    /// When its certificate cannot be used.
+    pub(crate) fn security(&self, service: &ServiceName) -> Result<Security, Failure> {
+        self.proofs.security(service)
+    }
+
+    /// For the server of `service`: who is believed there.
+    ///
+    /// # Errors
+    /// When nobody would be, or its certificate cannot be used.
+    pub(crate) fn verifier(&self, service: &ServiceName) -> Result<Verifier, Failure> {
+        match (&self.issuer, &self.elsewhere, self.security(service)?) {
+            (Some(issuer), _, Security::Mutual(tls)) => Ok(issuer.verifier(tls)),
+            (Some(issuer), _, Security::Insecure) => Ok(issuer.insecure_verifier()),
+            (None, Some(issuer), Security::Mutual(tls)) => Ok(Verifier::mutual(tls, &issuer.name, &issuer.keys)),
+            (None, Some(issuer), Security::Insecure) => Ok(Verifier::insecure(&issuer.name, &issuer.keys)),
+            (None, None, _) => Err(Failure::new(Exit::Usage, "fail.nobody")),
+        }
     }
 
     /// Credentials of a service, for a person or for itself.
@@ -119,8 +147,13 @@ impl Identities {
         }
         let variable = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let unusable = |name: &'static str| Failure::new(Exit::NotAllowed, "fail.token").with("variable", name);
-        let service = variable(SERVICE_TOKEN).ok_or_else(|| unusable(SERVICE_TOKEN))?;
-        let credentials = Credentials::fixed(&service).ok_or_else(|| unusable(SERVICE_TOKEN))?;
+        let credentials = match self.security(service)? {
+            Security::Mutual(_) => Credentials::by_certificate(),
+            Security::Insecure => {
+                let token = variable(SERVICE_TOKEN).ok_or_else(|| unusable(SERVICE_TOKEN))?;
+                Credentials::fixed(&token).ok_or_else(|| unusable(SERVICE_TOKEN))?
+            }
+        };
         match variable(PERSON_TOKEN) {
             Some(token) => Ok(credentials.for_person(PersonToken::new(&token).ok_or_else(|| unusable(PERSON_TOKEN))?)),
             None => Ok(credentials),

@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, log, provision,
+    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, log, pki, provision,
     recall, referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
+use crate::proofs::TlsArgs;
 use crate::serve;
 use crate::text::Lang;
 use crate::up;
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Token(token::Args),
     #[command(subcommand)]
     Trust(trust::Command),
+    #[command(subcommand)]
+    Pki(pki::Command),
     Completions(completions::Args),
 }
 
@@ -70,6 +73,8 @@ pub(crate) struct Global {
     data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) urls: Urls,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
     #[arg(long = "as", id = "as", global = true, value_name = "ROLE[:ACCOUNT]")]
     pub(crate) acting: Option<Acting>,
     #[arg(long, global = true, value_name = "UNIT")]

@@ -13,6 +13,7 @@ pub(crate) mod emit;
 pub(crate) mod exception;
 pub(crate) mod history;
 pub(crate) mod log;
+pub(crate) mod pki;
 pub(crate) mod provision;
 pub(crate) mod recall;
 pub(crate) mod referrals;

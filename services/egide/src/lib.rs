@@ -18,6 +18,7 @@ mod keys;
 pub mod listed;
 mod nats;
 mod output;
+mod proofs;
 mod retry;
 mod roles;
 pub mod sample;
@@ -75,6 +76,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Token(args) => return commands::token::run(out, &global, args),
         Command::Trust(command) => return commands::trust::run(out, &global, command),
         Command::Log(command) => return commands::log::run(out, &global, command).await,
+        Command::Pki(command) => return commands::pki::run(out, &global, command),
         Command::Up(args) => return up::run(out, &global, args).await,
         Command::Serve(args) => return serve::run(out, &global, args).await,
         Command::Provision(command) => return commands::provision::run(out, &global, command).await,
@@ -108,6 +110,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Token(_)
         | Command::Trust(_)
         | Command::Log(_)
+        | Command::Pki(_)
         | Command::Up(_)
         | Command::Serve(_)
         | Command::Provision(_) => Ok(Exit::Ok),

@@ -10,13 +10,12 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use egide_crypto::sign::VerifyingKey;
 use egide_eventlog::{ConnectionConfig, LogConfig};
-use egide_servicekit::identity::Verifier;
 use egide_servicekit::shutdown;
 use egide_servicekit::telemetry::Logging;
 use egide_servicekit::telemetry::metrics::Metrics;
 use zeroize::Zeroizing;
 
-use crate::acting::Identities;
+use crate::acting::{Identities, Issuer};
 use crate::cli::Global;
 use crate::commands::provision::seeds_of;
 use crate::endpoints::{Endpoints, Service, verification_keys_path};
@@ -25,6 +24,7 @@ use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{self, TlsArgs};
 use crate::output::Output;
+use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::trust_file::{self, read_root, root_path};
 
@@ -139,6 +139,9 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     let worked = match started {
         Err(failure) => Err(failure),
         Ok(()) => {
+            if global.tls.insecure() {
+                out.note(out.lang.text("say.insecure"))?;
+            }
             let shown = show_metrics(args, metrics_shutdown).await?;
             tell(out, args, &roles, shown)?;
             tokio::select! {
@@ -163,7 +166,6 @@ async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Fa
         tracing::warn!("insecure: nobody asks whether nats-servers flush before they acknowledge");
     }
     let identities = identities(args, global)?;
-    let verifier = verifier(args, &identities)?;
     let published = args.verification_keys.clone().unwrap_or_else(|| verification_keys_path(&data));
     let root = read_root(&args.root.clone().unwrap_or_else(|| root_path(&data)))?;
     let folder = args.keys.clone().unwrap_or_else(|| data.join("keys"));
@@ -176,7 +178,6 @@ async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Fa
         without_marks: false,
         keys: KeyFolder { folder: &folder, missing: Missing::Refuse },
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
-        verifier: Arc::new(verifier),
         identities: &identities,
     };
     let mut wanted = args.role.clone();
@@ -214,27 +215,25 @@ fn nats(args: &Args, data: &Path) -> Result<nats::Access, Failure> {
 
 /// Tokens of this process: from the environment where an issuer is named, otherwise from the development issuer.
 fn identities(args: &Args, global: &Global) -> Result<Identities, Failure> {
-    if args.issuer.is_some() {
-        return Ok(Identities::of_environment());
-    }
     let data = global.data();
+    let proofs = Arc::new(Proofs::find(&global.tls, &data)?);
+    if let (Some(name), Some(path)) = (&args.issuer, &args.issuer_keys) {
+        return Ok(Identities::of_environment(Some(issuer(name, path)?), proofs));
+    }
     let key = data.join(DEVELOPMENT_ISSUER);
     // Opening the issuer makes its key; here keys are never made.
     if !key.exists() {
         return Err(Failure::new(Exit::Unreadable, "fail.key_missing").with("path", key.display()));
     }
-    Identities::of_development(&data)
+    Identities::of_development(&data, proofs)
 }
 
-/// Whose tokens count here.
-fn verifier(args: &Args, identities: &Identities) -> Result<Verifier, Failure> {
-    let (Some(issuer), Some(path)) = (&args.issuer, &args.issuer_keys) else {
-        return identities.verifier().ok_or_else(|| Failure::new(Exit::Usage, "fail.nobody"));
-    };
+/// An issuer whose tokens count here.
+fn issuer(name: &str, path: &Path) -> Result<Issuer, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
     let keys: BTreeMap<String, VerifyingKey> = serde_json::from_str(&text)
         .map_err(|_| Failure::new(Exit::Unreadable, "fail.no_key_file").with("path", path.display()))?;
-    Ok(Verifier::new(issuer, &keys))
+    Ok(Issuer { name: name.to_owned(), keys })
 }
 
 async fn show_metrics(args: &Args, shutdown: shutdown::Shutdown) -> Result<Option<SocketAddr>, Failure> {

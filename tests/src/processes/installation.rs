@@ -10,6 +10,8 @@ use egide_eventlog::{Connection, EventLog, LogConfig};
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::identity::{Credentials, DevIssuer};
 use egide_servicekit::nats::Identity;
+use egide_servicekit::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order, files_of};
+use egide_servicekit::tls::{Security, Tls};
 use egide_testkit::{TestIdentity, wait_until};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
@@ -73,6 +75,7 @@ pub struct Installation {
     /// In front of each role, for clients.
     urls: BTreeMap<Role, String>,
     issuer: Arc<DevIssuer>,
+    authority: Authority,
     callers: Mutex<BTreeMap<(Role, String), Upstream>>,
     log: EventLog,
     // Last, so that it goes after those who write into it.
@@ -89,6 +92,8 @@ impl Installation {
         let data = directory.path();
         std::fs::create_dir_all(data.join("logs")).expect("a folder for logs");
         let identity = TestIdentity::in_directory(data);
+        let trust_domain = DEVELOPMENT_TRUST_DOMAIN.parse().expect("a trust domain");
+        let authority = Authority::open_or_make(&data.join("pki"), &trust_domain).expect("an authority");
         let keys = Keys::make(data, plan.ledgers);
         let mut links = Links::default();
         let nats = Nats::start(data, plan.nodes, &mut links).await;
@@ -100,6 +105,7 @@ impl Installation {
             links,
             urls: BTreeMap::new(),
             issuer: Arc::clone(identity.issuer()),
+            authority,
             callers: Mutex::default(),
             log,
             directory,
@@ -135,7 +141,7 @@ impl Installation {
             None => None,
         };
         let front = self.links.add(Party::Clients, role.into(), listen).await;
-        self.urls.insert(role, format!("http://{front}"));
+        self.urls.insert(role, format!("https://{front}"));
         let launch =
             Launch { plan: self.plan, role, data: &data, listen, servers, seeds: &self.nats.seeds, ledger, keys };
         self.roles.insert(role, Process::start(launch.spec()));
@@ -229,12 +235,23 @@ impl Installation {
         }
     }
 
+    /// The certificate of a service.
+    fn security(&self, service: &str) -> Security {
+        let order = Order::new(service.parse().expect("the name of a service"));
+        self.authority.renew_if_due(&order).expect("a certificate");
+        let files = files_of(self.authority.folder(), &order.service);
+        let trust_domain = DEVELOPMENT_TRUST_DOMAIN.parse().expect("a trust domain");
+        Security::Mutual(Tls::open(files, trust_domain).expect("the files of a service"))
+    }
+
     /// One connection for each caller of a role, through the proxy in front of it.
     fn caller(&self, role: Role, who: &Who) -> Authenticated {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        let upstream = callers
-            .entry((role, format!("{who:?}")))
-            .or_insert_with(|| Upstream::new("url", &self.urls[&role], self.credentials(who)).expect("a url"));
+        let upstream = callers.entry((role, format!("{who:?}"))).or_insert_with(|| {
+            let expected = role.role().parse().expect("the name of a service");
+            let (url, security) = (&self.urls[&role], self.security(&who.service));
+            Upstream::new("url", url, expected, &security, self.credentials(who)).expect("a url")
+        });
         upstream.as_service()
     }
 
@@ -308,7 +325,7 @@ impl Launch<'_> {
         option("--log-max-bytes", LOG_BYTES_MAX.to_string());
         option("--replicas", self.plan.replicas().to_string());
         if let Some(ledger) = self.ledger {
-            option("--ledger", format!("http://{ledger}"));
+            option("--ledger", format!("https://{ledger}"));
         }
         arguments.push("--insecure-nats".to_owned());
         Spec {

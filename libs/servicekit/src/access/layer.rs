@@ -11,7 +11,7 @@ use tower::{Layer, Service};
 
 use super::{AccessTable, Refused};
 use crate::clock;
-use crate::identity::{Caller, PERSON_HEADER, PersonToken, SERVICE_HEADER, ServiceName, Verifier};
+use crate::identity::{Caller, PERSON_HEADER, Peer, PersonToken, SERVICE_HEADER, ServiceName, Verifier};
 
 /// Where the layer leaves the name of the calling service for the request's log line, which is written outside of it.
 #[derive(Debug, Clone, Default)]
@@ -32,13 +32,18 @@ impl AccessLayer {
     }
 
     /// The caller, `None` where anybody may call; and the person's token to send on.
-    fn admit(&self, path: &str, headers: &HeaderMap) -> Result<Option<(Caller, Option<PersonToken>)>, Status> {
+    fn admit(
+        &self,
+        path: &str,
+        peer: &Peer,
+        headers: &HeaderMap,
+    ) -> Result<Option<(Caller, Option<PersonToken>)>, Status> {
         let method = self.table.method(path);
         if method.is_some_and(super::table::Method::is_open) {
             return Ok(None);
         }
         // Who somebody is comes first: strangers are not told which methods there are.
-        let (caller, token) = self.verifier.caller(headers, clock::now_s())?;
+        let (caller, token) = self.verifier.caller(peer, headers, clock::now_s())?;
         method.ok_or(Refused::NoRow)?.admit(&caller)?;
         Ok(Some((caller, token)))
     }
@@ -74,7 +79,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let admitted = self.layer.admit(request.uri().path(), request.headers());
+        // A connection that does not say who is at its other side proves nothing.
+        let peer = request.extensions().get::<Peer>().unwrap_or(&Peer::Anybody);
+        let admitted = self.layer.admit(request.uri().path(), peer, request.headers());
         request.headers_mut().remove(SERVICE_HEADER);
         request.headers_mut().remove(PERSON_HEADER);
         match admitted {

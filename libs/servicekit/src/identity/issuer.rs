@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use egide_crypto::sign::{ParseSigningKeyError, SigningKey};
+use egide_crypto::sign::{ParseSigningKeyError, SigningKey, VerifyingKey};
 use egide_crypto::token::{Claims, IssueError, TokenKind, issue};
 
 use super::{
     AUDIENCE, PERSON_LIFETIME_MAX_S, Person, PersonToken, Role, SERVICE_LIFETIME_MAX_S, ServiceName, Verifier,
 };
+use crate::tls::Tls;
 use crate::{clock, key_file};
 
 const ISSUER: &str = "egide-development";
@@ -62,11 +64,20 @@ impl DevIssuer {
         Ok(Self { key })
     }
 
-    /// Checks what this issuer issues.
+    /// Checks what this issuer issues, services' tokens included: for servers without TLS.
     #[must_use]
-    pub fn verifier(&self) -> Verifier {
-        let keys = BTreeMap::from([(self.key.key_id().to_string(), self.key.public_key())]);
-        Verifier::new(ISSUER, &keys)
+    pub fn insecure_verifier(&self) -> Verifier {
+        Verifier::insecure(ISSUER, &self.keys())
+    }
+
+    /// Checks what this issuer issues for persons, and services by their certificates.
+    #[must_use]
+    pub fn verifier(&self, tls: Arc<Tls>) -> Verifier {
+        Verifier::mutual(tls, ISSUER, &self.keys())
+    }
+
+    fn keys(&self) -> BTreeMap<String, VerifyingKey> {
+        BTreeMap::from([(self.key.key_id().to_string(), self.key.public_key())])
     }
 
     /// A token for a service, good for a day.

@@ -1,7 +1,7 @@
-//! Checking who calls from the headers of a request.
+//! Checking who calls: the service by its certificate (or, insecurely, by a token), the person by a token.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use egide_crypto::digest::{Digest, sha256};
 use egide_crypto::sign::VerifyingKey;
@@ -14,6 +14,7 @@ use super::{
     AUDIENCE, Caller, PERSON_HEADER, PERSON_LIFETIME_MAX_S, Person, PersonToken, Role, SERVICE_HEADER,
     SERVICE_LIFETIME_MAX_S, ServiceName,
 };
+use crate::tls::{Security, Tls};
 
 /// How many tokens found good are remembered, so that not every request costs two signature checks.
 const REMEMBERED_MAX: usize = 4096;
@@ -21,6 +22,12 @@ const REMEMBERED_MAX: usize = 4096;
 /// A caller that could not be proved. The texts say what to do and repeat nothing of what was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unproved {
+    /// A service token came over a connection on which the certificate says who calls.
+    #[error("the certificate says which service calls: leave `{SERVICE_HEADER}` out")]
+    ServiceTwice,
+    /// No certificate, where certificates say who calls.
+    #[error("show a certificate of a service")]
+    NoCertificate,
     /// No service token.
     #[error("send the calling service's token as `authorization: Bearer <token>`")]
     NoService,
@@ -60,35 +67,76 @@ impl From<Unproved> for Status {
     }
 }
 
-/// Checks the headers of requests.
+/// Who is at the other side of a connection. In the extensions of every request, put there by the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Peer {
+    /// A service that proved itself with its certificate.
+    Service(ServiceName),
+    /// Anybody: the connection proves nothing.
+    Anybody,
+}
+
+/// How a calling service is known: what a server listens with follows from it, so that a server never asks for one proof and
+/// believes another.
+#[derive(Debug)]
+enum Services {
+    /// By its certificate.
+    ByCertificate(Arc<Tls>),
+    /// By a token: only where insecurity was asked for.
+    ByToken(TokenVerifier),
+}
+
+/// Checks who sends requests.
 #[derive(Debug)]
 pub struct Verifier {
-    services: TokenVerifier,
+    services: Services,
     persons: TokenVerifier,
     // Under the digest, not the token: what is remembered cannot be used to call.
     remembered: Mutex<HashMap<Digest, Claims>>,
 }
 
 impl Verifier {
-    /// A verifier for tokens of `issuer`, signed with one of `keys` (by key id). Without keys it refuses everybody.
+    /// A verifier for a server that proves itself with `tls` and believes certificates about services, and tokens of `issuer`,
+    /// signed with one of `keys` (by key id), about persons.
     #[must_use]
-    pub fn new(issuer: &str, keys: &BTreeMap<String, VerifyingKey>) -> Self {
-        let of = |lifetime_max_s| TokenVerifier::new(issuer, AUDIENCE, keys.clone(), lifetime_max_s);
-        Self {
-            services: of(SERVICE_LIFETIME_MAX_S),
-            persons: of(PERSON_LIFETIME_MAX_S),
-            remembered: Mutex::new(HashMap::new()),
+    pub fn mutual(tls: Arc<Tls>, issuer: &str, keys: &BTreeMap<String, VerifyingKey>) -> Self {
+        Self::with(Services::ByCertificate(tls), issuer, keys)
+    }
+
+    /// A verifier for a server without TLS, for tokens of `issuer`, signed with one of `keys` (by key id). Without keys it
+    /// refuses everybody.
+    #[must_use]
+    pub fn insecure(issuer: &str, keys: &BTreeMap<String, VerifyingKey>) -> Self {
+        let services = TokenVerifier::new(issuer, AUDIENCE, keys.clone(), SERVICE_LIFETIME_MAX_S);
+        Self::with(Services::ByToken(services), issuer, keys)
+    }
+
+    fn with(services: Services, issuer: &str, keys: &BTreeMap<String, VerifyingKey>) -> Self {
+        let persons = TokenVerifier::new(issuer, AUDIENCE, keys.clone(), PERSON_LIFETIME_MAX_S);
+        Self { services, persons, remembered: Mutex::new(HashMap::new()) }
+    }
+
+    /// How connections to a server with this verifier are made.
+    #[must_use]
+    pub fn security(&self) -> Security {
+        match &self.services {
+            Services::ByCertificate(tls) => Security::Mutual(Arc::clone(tls)),
+            Services::ByToken(_) => Security::Insecure,
         }
     }
 
-    /// Who sent these headers, at `now_s` (seconds since 1970-01-01 UTC), and the person's token to send on.
+    /// Who sent these headers over a connection with `peer`, at `now_s` (seconds since 1970-01-01 UTC), and the person's token
+    /// to send on.
     ///
     /// # Errors
     /// See [`Unproved`]. A person's token that is there and not good is an error, never passed over.
-    pub fn caller(&self, headers: &HeaderMap, now_s: i64) -> Result<(Caller, Option<PersonToken>), Unproved> {
-        let bearer = single(headers, SERVICE_HEADER)?.ok_or(Unproved::NoService)?;
-        let token = strip_bearer(bearer).ok_or(Unproved::Header { header: SERVICE_HEADER })?;
-        let service = self.service(token, now_s)?;
+    pub fn caller(
+        &self,
+        peer: &Peer,
+        headers: &HeaderMap,
+        now_s: i64,
+    ) -> Result<(Caller, Option<PersonToken>), Unproved> {
+        let service = self.service(peer, headers, now_s)?;
         let Some(token) = single(headers, PERSON_HEADER)? else {
             return Ok((Caller { service, person: None }, None));
         };
@@ -97,9 +145,25 @@ impl Verifier {
         Ok((Caller { service, person: Some(person) }, Some(token)))
     }
 
-    fn service(&self, token: &str, now_s: i64) -> Result<ServiceName, Unproved> {
+    fn service(&self, peer: &Peer, headers: &HeaderMap, now_s: i64) -> Result<ServiceName, Unproved> {
+        match (&self.services, peer) {
+            (Services::ByCertificate(_), Peer::Service(_)) if headers.contains_key(SERVICE_HEADER) => {
+                // Refused rather than ignored: whoever sends one believes to be the one it names.
+                Err(Unproved::ServiceTwice)
+            }
+            (Services::ByCertificate(_), Peer::Service(service)) => Ok(service.clone()),
+            (Services::ByCertificate(_), Peer::Anybody) => Err(Unproved::NoCertificate),
+            (Services::ByToken(tokens), Peer::Service(_) | Peer::Anybody) => {
+                let bearer = single(headers, SERVICE_HEADER)?.ok_or(Unproved::NoService)?;
+                let token = strip_bearer(bearer).ok_or(Unproved::Header { header: SERVICE_HEADER })?;
+                self.service_of_token(tokens, token, now_s)
+            }
+        }
+    }
+
+    fn service_of_token(&self, tokens: &TokenVerifier, token: &str, now_s: i64) -> Result<ServiceName, Unproved> {
         let header = SERVICE_HEADER;
-        let claims = self.claims(&self.services, header, token, now_s)?;
+        let claims = self.claims(tokens, header, token, now_s)?;
         if claims.kind != TokenKind::Service {
             return Err(Unproved::Kind { header, wanted: "service" });
         }
