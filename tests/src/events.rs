@@ -218,7 +218,11 @@ pub fn refusal(subject_id: &str, unit_id: &str, denied: &[DataCategory]) -> Cons
 /// The withdrawal of one consent, whole.
 #[must_use]
 pub fn withdrawal(subject_id: &str, consent_id: &str) -> ConsentWithdrawn {
-    ConsentWithdrawn { consent_id: consent_id.to_owned(), subject_id: subject_id.to_owned(), categories: Vec::new() }
+    ConsentWithdrawn {
+        consent_id: consent_id.to_owned(),
+        subject_id: subject_id.to_owned(),
+        ..ConsentWithdrawn::default()
+    }
 }
 
 /// An exception that reaches one person: a minor or imminent danger.

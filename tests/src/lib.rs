@@ -35,13 +35,16 @@
 pub mod case;
 pub mod events;
 pub mod generate;
+pub mod history;
 pub mod log;
 pub mod marking;
 pub mod needles;
+pub mod processes;
 pub mod raw;
 pub mod roles;
 pub mod watch;
 pub mod who;
+pub mod workload;
 pub mod world;
 
 pub use roles::Role;

@@ -32,6 +32,8 @@ pub struct Entry {
     pub position: u64,
     /// The block it stands in.
     pub block: u64,
+    /// Which commit of the block it belongs to, from 0.
+    pub commit: usize,
     /// When that was recorded, in milliseconds since 1970.
     pub recorded_at_ms: i64,
     /// The command it belongs to.
@@ -79,16 +81,20 @@ pub async fn walk(log: &EventLog) -> Vec<Entry> {
 /// The events of one block.
 #[must_use]
 pub fn entries_of(block: &VerifiedBlock) -> Vec<Entry> {
-    let entry = |(position, commit, event): (u64, &egide_wire::proto::egide::ledger::v1::Commit, &Event)| Entry {
-        position,
-        block: block.number(),
-        recorded_at_ms: block.recorded_at_ms(),
-        command_id: commit.command_id.clone(),
-        emitter: commit.emitter.clone(),
-        event: event.clone(),
-        facts: facts(event),
-    };
-    block.events().map(entry).collect()
+    let mut entries = Vec::new();
+    for (number, (first, commit)) in block.commits().enumerate() {
+        entries.extend((first..).zip(&commit.events).map(|(position, event)| Entry {
+            position,
+            block: block.number(),
+            commit: number,
+            recorded_at_ms: block.recorded_at_ms(),
+            command_id: commit.command_id.clone(),
+            emitter: commit.emitter.clone(),
+            event: event.clone(),
+            facts: facts(event),
+        }));
+    }
+    entries
 }
 
 fn facts(event: &Event) -> Facts {

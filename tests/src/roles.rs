@@ -11,8 +11,10 @@ use egide_crypto::wrap::KeyEncryptionKey;
 use egide_domain::policy::Policy;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::Upstream;
+use egide_servicekit::nats::Identity;
 use egide_servicekit::serve::{Running, ServeConfig};
 use egide_testkit::{PATIENCE, TestWorld};
+use egide_vault::KeyEncryptionKeys;
 use tokio::time::{Instant, sleep};
 
 use crate::world::Plan;
@@ -23,6 +25,9 @@ type NotStarted = Box<dyn std::error::Error + Send + Sync>;
 /// Room for the log: more than any test fills.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
+/// The epochs of key-encryption keys.
+const EPOCHS: [&str; 2] = ["test", "other"];
+
 /// A role, as tests name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
@@ -32,24 +37,19 @@ pub enum Role {
     SecondLedger,
     /// The directory.
     Directory,
+    /// A second directory on the same log.
+    SecondDirectory,
     /// The gate.
     Disclosure,
+    /// A second gate on the same log.
+    SecondDisclosure,
     /// The history.
     Audit,
+    /// A second history of the same log.
+    SecondAudit,
 }
 
 impl Role {
-    /// The service it is, as its certificate says: both ledgers are one service.
-    #[must_use]
-    pub const fn service(self) -> &'static str {
-        match self {
-            Self::Ledger | Self::SecondLedger => "ledger",
-            Self::Directory => "directory",
-            Self::Disclosure => "disclosure",
-            Self::Audit => "audit",
-        }
-    }
-
     /// Under which it keeps its projection.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -57,8 +57,31 @@ impl Role {
             Self::Ledger => "ledger",
             Self::SecondLedger => "ledger-2",
             Self::Directory => "directory",
+            Self::SecondDirectory => "directory-2",
             Self::Disclosure => "disclosure",
+            Self::SecondDisclosure => "disclosure-2",
             Self::Audit => "audit",
+            Self::SecondAudit => "audit-2",
+        }
+    }
+
+    /// The role it is an instance of: what others know it by, and what its certificate says.
+    #[must_use]
+    pub const fn role(self) -> &'static str {
+        match self {
+            Self::Ledger | Self::SecondLedger => "ledger",
+            Self::Directory | Self::SecondDirectory => "directory",
+            Self::Disclosure | Self::SecondDisclosure => "disclosure",
+            Self::Audit | Self::SecondAudit => "audit",
+        }
+    }
+
+    /// Whether it is the second of its role.
+    #[must_use]
+    pub const fn is_second(self) -> bool {
+        match self {
+            Self::Ledger | Self::Directory | Self::Disclosure | Self::Audit => false,
+            Self::SecondLedger | Self::SecondDirectory | Self::SecondDisclosure | Self::SecondAudit => true,
         }
     }
 }
@@ -79,7 +102,7 @@ impl Document {
 
 /// The keys of one installation, and how its roles are configured.
 pub(crate) struct Roles {
-    key_encryption_key: String,
+    key_encryption_keys: [String; 2],
     ledgers: [Document; 2],
     reports: Document,
     ring: KeyRing,
@@ -90,8 +113,8 @@ pub(crate) struct Roles {
 
 impl Roles {
     pub(crate) fn new(plan: Plan) -> Self {
-        let epoch = "test".parse().expect("the name of an epoch");
-        let key_encryption_key = KeyEncryptionKey::generate(epoch).expect("a key").to_base64().to_string();
+        let generated = |epoch: &str| KeyEncryptionKey::generate(epoch.parse().expect("an epoch")).expect("a key");
+        let key_encryption_keys = EPOCHS.map(|epoch| generated(epoch).to_base64().to_string());
         let ((one, first), (two, second)) = (Document::new(), Document::new());
         let (reports, _) = Document::new();
         let mut ring = KeyRing::new();
@@ -100,7 +123,7 @@ impl Roles {
         }
         let policy = Arc::new(Policy::embedded().expect("the policy in the source"));
         let secret = random_bytes().expect("random bytes");
-        Self { key_encryption_key, ledgers: [one, two], reports, ring, secret, policy, plan }
+        Self { key_encryption_keys, ledgers: [one, two], reports, ring, secret, policy, plan }
     }
 
     /// The key that signs reports.
@@ -108,10 +131,20 @@ impl Roles {
         self.reports.key()
     }
 
-    /// The log, once a ledger has created it, over a connection of its own.
+    /// Makes the log and the buckets, as an operator does at installation.
+    pub(crate) async fn provision(kit: &TestWorld) {
+        kit.nats().provision(LOG_BYTES_MAX).await;
+    }
+
+    /// The log, over a connection of the test's own.
     pub(crate) async fn log(&self, kit: &TestWorld) -> EventLog {
-        let connection = Connection::open(&nats(kit)).await.expect("a connection to NATS");
-        EventLog::open(connection, log_config(false), self.ring.clone()).await.expect("the log")
+        self.log_as(kit, "reader").await
+    }
+
+    /// The log, as a role sees it.
+    async fn log_as(&self, kit: &TestWorld, role: &str) -> EventLog {
+        let connection = Connection::open(&nats(kit, role)).await.expect("a connection to NATS");
+        EventLog::open(connection, LOG_CONFIG, self.ring.clone()).await.expect("the log")
     }
 
     /// Starts one role; all but the ledgers need the URL of one. One that stopped just now may hold its projection for a
@@ -137,54 +170,77 @@ impl Roles {
         ledger: &str,
     ) -> Result<Running, NotStarted> {
         match role {
-            Role::Ledger => self.ledger(kit, 0, listen).await,
-            Role::SecondLedger => self.ledger(kit, 1, listen).await,
-            Role::Directory => self.directory(kit, listen, ledger).await,
-            Role::Disclosure => self.disclosure(kit, listen, ledger).await,
-            Role::Audit => self.audit(kit, listen, ledger).await,
+            Role::Ledger | Role::SecondLedger => self.ledger(kit, role, listen).await,
+            Role::Directory | Role::SecondDirectory => self.directory(kit, role, listen, ledger).await,
+            Role::Disclosure | Role::SecondDisclosure => self.disclosure(kit, role, listen, ledger).await,
+            Role::Audit | Role::SecondAudit => self.audit(kit, role, listen, ledger).await,
         }
     }
 
-    async fn ledger(&self, kit: &TestWorld, number: usize, listen: SocketAddr) -> Result<Running, NotStarted> {
-        let role = if number == 0 { Role::Ledger } else { Role::SecondLedger };
-        let epoch = "test".parse().expect("the name of an epoch");
-        let key_encryption_key = KeyEncryptionKey::parse(epoch, &self.key_encryption_key).expect("a key");
+    async fn ledger(&self, kit: &TestWorld, role: Role, listen: SocketAddr) -> Result<Running, NotStarted> {
+        let number = usize::from(role.is_second());
         let config = egide_ledger::Config {
             listen,
-            nats: nats(kit),
-            log: log_config(true),
-            keys: BucketConfig { create: true, replicas: 1 },
+            nats: nats(kit, role.role()),
+            log: LOG_CONFIG,
+            keys: BucketConfig { create: false, replicas: 1 },
             projection: kit.projection(role.name()),
-            key_encryption_key,
+            key_encryption_keys: self.key_encryption_keys(number),
+            key_on_store_disk: false,
             signing_key: self.ledgers[number].0.clone().into(),
-            key_ring: self.ring.clone(),
-            verifier: kit.identity().verifier_of("ledger"),
+            anchor: self.ring.clone().into(),
+            verifier: kit.identity().verifier_of(role.role()),
             policy: Arc::clone(&self.policy),
             clock: self.plan.clock,
         };
         Ok(egide_ledger::start(config, kit.shutdown()).await?)
     }
 
-    async fn directory(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Result<Running, NotStarted> {
+    /// One key for both ledgers; apart, each its own epoch's and the other's.
+    fn key_encryption_keys(&self, number: usize) -> KeyEncryptionKeys {
+        let [first, second] = [0, 1].map(|epoch| {
+            let text = &self.key_encryption_keys[epoch];
+            KeyEncryptionKey::parse(EPOCHS[epoch].parse().expect("an epoch"), text).expect("a key")
+        });
+        match (self.plan.epochs_apart, number) {
+            (false, _) => first.into(),
+            (true, 0) => KeyEncryptionKeys::new(first, vec![second]).expect("two epochs"),
+            (true, _) => KeyEncryptionKeys::new(second, vec![first]).expect("two epochs"),
+        }
+    }
+
+    async fn directory(
+        &self,
+        kit: &TestWorld,
+        role: Role,
+        listen: SocketAddr,
+        ledger: &str,
+    ) -> Result<Running, NotStarted> {
         let config = egide_directory::Config {
             listen,
-            verifier: kit.identity().verifier_of("directory"),
-            log: self.log(kit).await,
-            projection: kit.projection(Role::Directory.name()),
-            ledger: upstream(kit, "directory", ledger),
+            verifier: kit.identity().verifier_of(role.role()),
+            log: self.log_as(kit, role.role()).await,
+            projection: kit.projection(role.name()),
+            ledger: upstream(kit, role.role(), ledger),
         };
         Ok(egide_directory::start(config, kit.shutdown()).await?)
     }
 
-    async fn disclosure(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Result<Running, NotStarted> {
+    async fn disclosure(
+        &self,
+        kit: &TestWorld,
+        role: Role,
+        listen: SocketAddr,
+        ledger: &str,
+    ) -> Result<Running, NotStarted> {
         let config = egide_disclosure::Config {
             serve: ServeConfig::new(Role::Disclosure.name(), listen),
-            nats: nats(kit),
-            log: log_config(false),
-            ledger_keys: self.ring.clone(),
-            projection: kit.projection(Role::Disclosure.name()),
-            ledger: upstream(kit, "disclosure", ledger),
-            verifier: kit.identity().verifier_of("disclosure"),
+            nats: nats(kit, role.role()),
+            log: LOG_CONFIG,
+            anchor: self.ring.clone().into(),
+            projection: kit.projection(role.name()),
+            ledger: upstream(kit, role.role(), ledger),
+            verifier: kit.identity().verifier_of(role.role()),
             report_key: self.reports.key(),
             secret: Fingerprinter::new(&self.secret),
             refuse_after: self.plan.refuse_after,
@@ -193,26 +249,30 @@ impl Roles {
         Ok(egide_disclosure::start(config, kit.shutdown()).await?)
     }
 
-    async fn audit(&self, kit: &TestWorld, listen: SocketAddr, ledger: &str) -> Result<Running, NotStarted> {
+    async fn audit(
+        &self,
+        kit: &TestWorld,
+        role: Role,
+        listen: SocketAddr,
+        ledger: &str,
+    ) -> Result<Running, NotStarted> {
         let config = egide_audit::Config {
             listen,
-            projection: kit.projection(Role::Audit.name()),
+            projection: kit.projection(role.name()),
             rebuild: false,
-            log: self.log(kit).await,
-            ledger: upstream(kit, "audit", ledger),
-            verifier: kit.identity().verifier_of("audit"),
+            log: self.log_as(kit, role.role()).await,
+            ledger: upstream(kit, role.role(), ledger),
+            verifier: kit.identity().verifier_of(role.role()),
         };
         Ok(egide_audit::start(config, kit.shutdown()).await?)
     }
 }
 
-fn nats(kit: &TestWorld) -> ConnectionConfig {
-    ConnectionConfig::new(kit.nats().url()).with_user(kit.nats().user(), kit.nats().password())
+fn nats(kit: &TestWorld, role: &str) -> ConnectionConfig {
+    kit.nats().connection(Identity::named(role).expect("a role's name"))
 }
 
-const fn log_config(create: bool) -> LogConfig {
-    LogConfig { create, max_bytes: LOG_BYTES_MAX, replicas: 1 }
-}
+const LOG_CONFIG: LogConfig = LogConfig { create: false, max_bytes: LOG_BYTES_MAX, replicas: 1 };
 
 fn upstream(kit: &TestWorld, service: &str, url: &str) -> Upstream {
     kit.secure_upstream("ledger", url, service)

@@ -10,19 +10,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use egide_crypto::sign::VerifyingKey;
 use egide_domain::time::Timestamp;
-use egide_eventlog::EventLog;
+use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, KeyBucket};
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::clock;
 use egide_servicekit::identity::{Credentials, DevIssuer, ServiceName};
 use egide_servicekit::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order, files_of};
 use egide_servicekit::serve::Running;
 use egide_servicekit::tls::{Connector, Security, Tls, TlsFiles};
-use egide_testkit::{TestWorld, within};
+use egide_testkit::{StreamCopy, TestWorld, within};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
 use egide_wire::proto::egide::case::v1::{Purpose, RecipientKind};
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
+use egide_wire::proto::egide::ledger::v1::key_service_client::KeyServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse};
 use tokio::runtime::Runtime;
@@ -52,6 +53,8 @@ pub struct Plan {
     pub clock: fn() -> Timestamp,
     /// How long after an outsider's call a refusal is answered.
     pub refuse_after: Duration,
+    /// Whether the two ledgers wrap data keys under epochs of their own, each knowing the other's.
+    pub epochs_apart: bool,
 }
 
 impl Default for Plan {
@@ -62,6 +65,7 @@ impl Default for Plan {
             threads: 2,
             clock: clock::now,
             refuse_after: egide_disclosure::REFUSE_AFTER,
+            epochs_apart: false,
         }
     }
 }
@@ -72,10 +76,25 @@ pub const CERTIFICATE_OF: &str = "x-certificate-of";
 /// A service that has a certificate, and no row in the access table.
 pub const STRANGER: &str = "stranger";
 
+/// The stream of the keys' bucket.
+const KEYS: &str = "KV_KEYS";
+
 /// Every role, one ledger.
 pub const ONE_OF_EACH: [Role; 4] = [Role::Ledger, Role::Directory, Role::Disclosure, Role::Audit];
 /// Every role, two ledgers on one log.
 pub const TWO_LEDGERS: [Role; 5] = [Role::Ledger, Role::SecondLedger, Role::Directory, Role::Disclosure, Role::Audit];
+
+/// Every role twice, on one log. The second instances call the second ledger.
+pub const TWO_OF_EACH: [Role; 8] = [
+    Role::Ledger,
+    Role::SecondLedger,
+    Role::Directory,
+    Role::SecondDirectory,
+    Role::Disclosure,
+    Role::SecondDisclosure,
+    Role::Audit,
+    Role::SecondAudit,
+];
 
 /// What lives on the services' own runtime.
 struct Inside {
@@ -124,9 +143,11 @@ impl World {
             fs::create_dir_all(&logs).expect("a folder for logs");
             lines.write_to(&logs.join("egide.jsonl"));
             let mut inside = Inside { running: Vec::new(), kit, roles: Roles::new(plan) };
+            Roles::provision(&inside.kit).await;
             let mut urls: BTreeMap<Role, String> = BTreeMap::new();
             for role in plan.roles {
-                let ledger = urls.get(&Role::Ledger).cloned().unwrap_or_default();
+                let second = urls.get(&Role::SecondLedger).filter(|_| role.is_second());
+                let ledger = second.or_else(|| urls.get(&Role::Ledger)).cloned().unwrap_or_default();
                 urls.insert(*role, inside.start(*role, None, &ledger).await);
             }
             let log = inside.roles.log(&inside.kit).await;
@@ -173,7 +194,8 @@ impl World {
     /// # Panics
     /// When it does not start.
     pub async fn start_role(&self, role: Role) {
-        let (address, ledger) = (self.address(role), self.url(Role::Ledger));
+        let ledger = if role.is_second() { Role::SecondLedger } else { Role::Ledger };
+        let (address, ledger) = (self.address(role), self.url(ledger));
         self.on_services(move |mut inside| async move {
             inside.start(role, Some(address), &ledger).await;
         })
@@ -192,7 +214,34 @@ impl World {
         .await;
     }
 
-    /// URL, user and password of the `nats-server`.
+    /// A copy of the keys' bucket, as a backup holds it. The `nats-server` is down while it is made.
+    ///
+    /// # Panics
+    /// When it does not start again.
+    pub async fn copy_of_keys(&self) -> StreamCopy {
+        self.on_services(|mut inside| async move { inside.kit.nats_mut().copy_of(KEYS).await }).await
+    }
+
+    /// Puts a copy in the place of the keys' bucket. The `nats-server` is down meanwhile.
+    ///
+    /// # Panics
+    /// When it does not start again.
+    pub async fn put_back_keys(&self, copy: StreamCopy) {
+        self.on_services(|mut inside| async move { inside.kit.nats_mut().put_back(&copy).await }).await;
+    }
+
+    /// The bucket of wrapped keys, over a connection of the test's own.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub async fn bucket(&self) -> KeyBucket {
+        let (url, user, password) = self.nats().await;
+        let connection = Connection::open(&ConnectionConfig::new(url).with_user(user, password)).await;
+        let config = BucketConfig { create: false, replicas: 1 };
+        KeyBucket::open(connection.expect("a connection"), &config).await.expect("the keys' bucket")
+    }
+
+    /// URL of the `nats-server`, and user and password of somebody who may do everything in JetStream's account.
     pub async fn nats(&self) -> (String, String, String) {
         let inside = self.inside.lock().await;
         let nats = inside.kit.nats();
@@ -327,7 +376,7 @@ impl World {
         let key = (self.url(role), format!("{who:?}"));
         let mut callers = lock(&self.callers);
         let upstream = callers.entry(key).or_insert_with_key(|(url, _)| {
-            let expected = role.service().parse().expect("the name of a service");
+            let expected = role.role().parse().expect("the name of a service");
             let security = Security::Mutual(self.tls(&who.service));
             Upstream::new("url", url, expected, &security, self.credentials(who)).expect("a url")
         });
@@ -346,28 +395,58 @@ impl World {
         LedgerServiceClient::new(self.caller(Role::SecondLedger, who))
     }
 
+    /// The keys of one of the ledgers, called by somebody.
+    #[must_use]
+    pub fn keys(&self, role: Role, who: &Who) -> KeyServiceClient<Authenticated> {
+        KeyServiceClient::new(self.caller(role, who))
+    }
+
     /// The gate, called by somebody.
     #[must_use]
     pub fn disclosure(&self, who: &Who) -> DisclosureServiceClient<Authenticated> {
-        DisclosureServiceClient::new(self.caller(Role::Disclosure, who))
+        self.disclosure_at(Role::Disclosure, who)
+    }
+
+    /// One of the gates, called by somebody.
+    #[must_use]
+    pub fn disclosure_at(&self, instance: Role, who: &Who) -> DisclosureServiceClient<Authenticated> {
+        DisclosureServiceClient::new(self.caller(instance, who))
     }
 
     /// Referrals, called by somebody.
     #[must_use]
     pub fn referrals(&self, who: &Who) -> ReferralServiceClient<Authenticated> {
-        ReferralServiceClient::new(self.caller(Role::Disclosure, who))
+        self.referrals_at(Role::Disclosure, who)
+    }
+
+    /// Referrals at one of the gates, called by somebody.
+    #[must_use]
+    pub fn referrals_at(&self, instance: Role, who: &Who) -> ReferralServiceClient<Authenticated> {
+        ReferralServiceClient::new(self.caller(instance, who))
     }
 
     /// The history, called by somebody.
     #[must_use]
     pub fn audit(&self, who: &Who) -> AuditServiceClient<Authenticated> {
-        AuditServiceClient::new(self.caller(Role::Audit, who))
+        self.audit_at(Role::Audit, who)
+    }
+
+    /// The history at one of its instances, called by somebody.
+    #[must_use]
+    pub fn audit_at(&self, instance: Role, who: &Who) -> AuditServiceClient<Authenticated> {
+        AuditServiceClient::new(self.caller(instance, who))
     }
 
     /// The directory, called by somebody.
     #[must_use]
     pub fn directory(&self, who: &Who) -> DirectoryServiceClient<Authenticated> {
-        DirectoryServiceClient::new(self.caller(Role::Directory, who))
+        self.directory_at(Role::Directory, who)
+    }
+
+    /// One of the directories, called by somebody.
+    #[must_use]
+    pub fn directory_at(&self, instance: Role, who: &Who) -> DirectoryServiceClient<Authenticated> {
+        DirectoryServiceClient::new(self.caller(instance, who))
     }
 
     /// Calls any method with any bytes and any headers; see [`raw::call`].
@@ -402,7 +481,7 @@ impl World {
         let caller = metadata.remove(CERTIFICATE_OF);
         let caller = caller.as_ref().map_or(STRANGER, |caller| caller.to_str().expect("the name of a service"));
         let connect = |(url, caller): &(String, String)| {
-            let expected: ServiceName = role.service().parse().expect("the name of a service");
+            let expected: ServiceName = role.role().parse().expect("the name of a service");
             let connector = Connector::new(self.tls(caller), expected);
             Endpoint::from_shared(url.clone()).expect("a url").connect_with_connector_lazy(connector)
         };

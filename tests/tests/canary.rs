@@ -29,8 +29,8 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
     AgeAssessed, AgeBand, AgeMethod, CaseClosed, CaseClosure, CaseEvent, CaseOpened, CaseReopened, Channel,
     ConsentGiven, DeliveryChannel, DisclosedOutsideSystem, ExceptionAsserted, ExceptionGround, ExceptionKind,
-    ExceptionLifted, Instrument, InstrumentKind, Jurisdiction, LiftReason, Outcome, PersonRole, Purpose, RecallReason,
-    RecipientKind, ReferralRecalled, ReviewOutcome, TriageLevel,
+    ExceptionLifted, HoldGround, Instrument, InstrumentKind, Jurisdiction, LegalHoldPlaced, LiftReason, Outcome,
+    PersonRole, Purpose, RecallReason, RecipientKind, ReferralRecalled, ReviewOutcome, TriageLevel,
 };
 use egide_wire::proto::egide::directory::v1::{DirectoryEvent, GetOrganizationRequest, ListOrganizationsRequest};
 use egide_wire::proto::egide::disclosure::v1::{
@@ -349,6 +349,9 @@ impl Run {
             Payload::CaseReopened(CaseReopened {}),
         ];
         self.append(&who::responder(), payloads).await;
+        let ground = HoldGround::Preservation.into();
+        let hold = LegalHoldPlaced { hold_id: fresh_id(), ground, ..LegalHoldPlaced::default() };
+        self.append(&who::supervisor(), vec![Payload::LegalHoldPlaced(hold)]).await;
     }
 }
 

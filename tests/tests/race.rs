@@ -1,16 +1,14 @@
 //! Sixty-four clients withdraw, consent again, request and fetch on the same few cases; afterwards the log is walked in its
-//! order: nothing permitted, released or delivered rests on a consent withdrawn before it. The checker is written here from
-//! the words of the promise, and knows nothing of the gate.
+//! order: nothing permitted, released or delivered rests on a consent withdrawn before it. The checker
+//! ([`egide_tests::history`]) is written from the words of the promise, and knows nothing of the gate.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::wildcard_enum_match_arm,
     reason = "a test stops at the first surprise"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,13 +17,13 @@ use egide_crypto::digest::sha256;
 use egide_testkit::fresh_id;
 use egide_tests::case::{Case, Unit, command, outcome};
 use egide_tests::generate::Dice;
-use egide_tests::log::{Entry, Facts};
+use egide_tests::history::{Rules, step_of};
 use egide_tests::who::{self, Who};
 use egide_tests::world::TWO_LEDGERS;
 use egide_tests::{Plan, World, events, watch};
 use egide_wire::classification::DataCategory;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
-use egide_wire::proto::egide::case::v1::{BasisKind, ConsentWithdrawn, Outcome};
+use egide_wire::proto::egide::case::v1::{ConsentWithdrawn, Outcome};
 use egide_wire::proto::egide::disclosure::v1::FetchReferralRequest;
 use egide_wire::proto::egide::ledger::v1::AppendRequest;
 use tonic::Code;
@@ -43,164 +41,6 @@ const PATIENCE: Duration = Duration::from_secs(900);
 
 fn rounds() -> usize {
     std::env::var("EGIDE_RACE_ROUNDS").map_or(10_000, |text| text.parse().expect("EGIDE_RACE_ROUNDS is a number"))
-}
-
-// ---- the checker ----------------------------------------------------------------------------------------------------
-
-/// What matters of one event, in the order of the log.
-#[derive(Debug, Clone)]
-enum Step {
-    Given {
-        consent: String,
-        person: String,
-    },
-    /// No consent: all of the person's. No categories: all of them.
-    Withdrawn {
-        consent: Option<String>,
-        person: String,
-        categories: BTreeSet<i32>,
-    },
-    Permitted {
-        decision: String,
-        rests: Vec<Rest>,
-    },
-    Released {
-        referral: String,
-        decision: String,
-    },
-    Delivered {
-        referral: String,
-    },
-}
-
-/// One category of one person in a mask, and the consents that let it through.
-#[derive(Debug, Clone)]
-struct Rest {
-    category: i32,
-    consents: Vec<String>,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Seen {
-    withdrawals: usize,
-    permits: usize,
-    releases: usize,
-    deliveries: usize,
-}
-
-/// What is known of one consent on the way through the log.
-#[derive(Default)]
-struct Consent {
-    person: String,
-    all_gone: bool,
-    gone: BTreeSet<i32>,
-}
-
-#[derive(Default)]
-struct Checker {
-    consents: BTreeMap<String, Consent>,
-    permits: BTreeMap<String, Vec<Rest>>,
-    releases: BTreeMap<String, String>,
-    seen: Seen,
-}
-
-impl Checker {
-    fn stands(&self, consent: &str, category: i32) -> bool {
-        self.consents.get(consent).is_some_and(|consent| !consent.all_gone && !consent.gone.contains(&category))
-    }
-
-    fn step(&mut self, step: &Step) -> Result<(), String> {
-        match step {
-            Step::Given { consent, person } => {
-                self.consents.insert(consent.clone(), Consent { person: person.clone(), ..Consent::default() });
-            }
-            Step::Withdrawn { consent, person, categories } => {
-                self.seen.withdrawals += 1;
-                for (id, known) in &mut self.consents {
-                    let meant = consent.as_ref().map_or(known.person == *person, |consent| consent == id);
-                    known.all_gone |= meant && categories.is_empty();
-                    if meant {
-                        known.gone.extend(categories);
-                    }
-                }
-            }
-            Step::Permitted { decision, rests } => {
-                self.seen.permits += 1;
-                self.must_all_stand(rests).map_err(|error| format!("decision {decision}: {error}"))?;
-                self.permits.insert(decision.clone(), rests.clone());
-            }
-            Step::Released { referral, decision } => {
-                self.seen.releases += 1;
-                let rests = self.permits.get(decision).ok_or("a release without a permit before it")?;
-                // A withdrawal between permit and release makes the permit void, whatever else it rests on.
-                self.must_all_stand(rests).map_err(|error| format!("release {referral}: {error}"))?;
-                self.releases.insert(referral.clone(), decision.clone());
-            }
-            Step::Delivered { referral } => {
-                self.seen.deliveries += 1;
-                let decision = self.releases.get(referral).ok_or("a delivery without a release before it")?;
-                for rest in &self.permits[decision] {
-                    // It may go on resting on what is left of the first decision's bases, and on nothing else.
-                    if !rest.consents.iter().any(|consent| self.stands(consent, rest.category)) {
-                        return Err(format!("delivery of {referral}: category {} rests on nothing", rest.category));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn must_all_stand(&self, rests: &[Rest]) -> Result<(), String> {
-        if rests.is_empty() || rests.iter().any(|rest| rest.consents.is_empty()) {
-            return Err("rests on nothing".to_owned());
-        }
-        for rest in rests {
-            let fallen = rest.consents.iter().find(|consent| !self.stands(consent, rest.category));
-            if let Some(consent) = fallen {
-                return Err(format!("category {} rests on {consent}, withdrawn before", rest.category));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn check(steps: impl IntoIterator<Item = Step>) -> Result<Seen, String> {
-    let mut checker = Checker::default();
-    for (place, step) in steps.into_iter().enumerate() {
-        checker.step(&step).map_err(|error| format!("step {place}: {error}"))?;
-    }
-    Ok(checker.seen)
-}
-
-fn step_of(entry: &Entry) -> Option<Step> {
-    let Facts::Case(payload) = &entry.facts else { return None };
-    Some(match payload {
-        Payload::ConsentGiven(given) => {
-            Step::Given { consent: given.consent_id.clone(), person: given.subject_id.clone() }
-        }
-        Payload::ConsentWithdrawn(withdrawn) => Step::Withdrawn {
-            consent: Some(withdrawn.consent_id.clone()).filter(|consent| !consent.is_empty()),
-            person: withdrawn.subject_id.clone(),
-            categories: withdrawn.categories.iter().copied().collect(),
-        },
-        Payload::DisclosureDecided(decided) if decided.outcome() == Outcome::Permit => {
-            let name = |index: &u32| {
-                let basis = &decided.bases[usize::try_from(*index).unwrap()];
-                assert!(basis.kind() == BasisKind::Consent, "nothing else was given to rest on");
-                basis.reference_id.clone()
-            };
-            let rest = |entry: &egide_wire::proto::egide::case::v1::MaskEntry| Rest {
-                category: entry.category,
-                consents: entry.bases.iter().map(name).collect(),
-            };
-            Step::Permitted { decision: decided.decision_id.clone(), rests: decided.mask.iter().map(rest).collect() }
-        }
-        Payload::ReferralReleased(released) => {
-            Step::Released { referral: released.referral_id.clone(), decision: released.decision_id.clone() }
-        }
-        Payload::ReferralDelivered(delivered) => Step::Delivered { referral: delivered.referral_id.clone() },
-        _ => return None,
-    })
 }
 
 // ---- the race -------------------------------------------------------------------------------------------------------
@@ -375,7 +215,7 @@ async fn nothing_permitted_released_or_delivered_rests_on_a_consent_withdrawn_be
     let world = World::with(plan).await;
     let tally = race(&world, rounds).await;
     let log = world.walk().await;
-    let seen = check(log.iter().filter_map(step_of)).unwrap_or_else(|error| panic!("{error}"));
+    let seen = Rules::check(log.iter().filter_map(step_of)).unwrap_or_else(|error| panic!("{error}"));
     println!("{rounds} rounds: {tally:?}; in the log: {seen:?}");
 
     let [fetched, not_found, permitted, denied, withdrawn] =
@@ -392,73 +232,4 @@ async fn nothing_permitted_released_or_delivered_rests_on_a_consent_withdrawn_be
         assert!(happened >= rounds / 100, "only {happened} {what} in {rounds} rounds");
     }
     assert_eq!(watch::panics(), 0);
-}
-
-// ---- the checker's own tests ----------------------------------------------------------------------------------------
-
-fn given(consent: &str) -> Step {
-    Step::Given { consent: consent.to_owned(), person: "victim".to_owned() }
-}
-
-fn withdrawn(consent: &str, categories: &[i32]) -> Step {
-    let consent = Some(consent.to_owned()).filter(|consent| !consent.is_empty());
-    Step::Withdrawn { consent, person: "victim".to_owned(), categories: categories.iter().copied().collect() }
-}
-
-fn permitted(rests: &[(i32, &[&str])]) -> Step {
-    let rest = |(category, consents): &(i32, &[&str])| Rest {
-        category: *category,
-        consents: consents.iter().map(|consent| (*consent).to_owned()).collect(),
-    };
-    Step::Permitted { decision: "decision".to_owned(), rests: rests.iter().map(rest).collect() }
-}
-
-fn released() -> Step {
-    Step::Released { referral: "referral".to_owned(), decision: "decision".to_owned() }
-}
-
-fn delivered() -> Step {
-    Step::Delivered { referral: "referral".to_owned() }
-}
-
-#[test]
-fn the_checker_accepts_what_is_right() {
-    let good: [Vec<Step>; 4] = [
-        vec![given("a"), permitted(&[(1, &["a"])]), released(), delivered(), withdrawn("a", &[]), given("b")],
-        vec![given("a"), given("b"), permitted(&[(1, &["a", "b"])]), released(), withdrawn("a", &[]), delivered()],
-        vec![given("a"), withdrawn("a", &[2]), permitted(&[(1, &["a"])]), released(), delivered()],
-        vec![given("a"), withdrawn("", &[]), given("b"), permitted(&[(1, &["b"])]), released(), delivered()],
-    ];
-    for steps in good {
-        let seen = check(steps.clone()).unwrap_or_else(|error| panic!("{steps:?}: {error}"));
-        assert_eq!((seen.permits, seen.releases, seen.deliveries), (1, 1, 1));
-    }
-}
-
-#[test]
-fn the_checker_finds_what_is_wrong() {
-    let bad: [(&str, Vec<Step>); 10] = [
-        ("withdrawn before the permit", vec![given("a"), withdrawn("a", &[]), permitted(&[(1, &["a"])])]),
-        ("all withdrawn before the permit", vec![given("a"), withdrawn("", &[]), permitted(&[(1, &["a"])])]),
-        ("one category withdrawn", vec![given("a"), withdrawn("a", &[1]), permitted(&[(2, &["a"]), (1, &["a"])])]),
-        ("never given", vec![permitted(&[(1, &["a"])])]),
-        ("resting on nothing", vec![given("a"), permitted(&[(1, &[])])]),
-        ("an empty mask", vec![given("a"), permitted(&[])]),
-        (
-            "withdrawn between permit and release",
-            vec![given("a"), permitted(&[(1, &["a"])]), withdrawn("a", &[]), released()],
-        ),
-        (
-            "withdrawn between release and delivery",
-            vec![given("a"), permitted(&[(1, &["a"])]), released(), withdrawn("a", &[1]), delivered()],
-        ),
-        (
-            "given again in between, which is another basis",
-            vec![given("a"), permitted(&[(1, &["a"])]), released(), withdrawn("a", &[]), given("b"), delivered()],
-        ),
-        ("delivered and never released", vec![given("a"), permitted(&[(1, &["a"])]), delivered()]),
-    ];
-    for (what, steps) in bad {
-        assert!(check(steps).is_err(), "{what}");
-    }
 }

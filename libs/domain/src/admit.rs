@@ -2,14 +2,15 @@
 //! out of order, a role that may not take it. What the bytes alone show to be wrong is refused before, elsewhere.
 
 use crate::event::{
-    Actor, CaseEvent, ConsentGiven, DisclosureDecided, ExceptionAsserted, ReferralDelivered, ReferralReleased,
+    Actor, CaseEvent, ConsentGiven, DisclosureDecided, ExceptionAsserted, KeyShredded, LegalHoldPlaced,
+    ReferralDelivered, ReferralReleased, Shredded,
 };
 use crate::exception;
 use crate::facts::CaseFacts;
-use crate::ids::{ConsentId, ExceptionId, Revision, SubjectId};
+use crate::ids::{ConsentId, ExceptionId, HoldId, NarrativeId, Revision, SubjectId};
 use crate::policy::Policy;
 use crate::time::Timestamp;
-use crate::vocabulary::{ConsentKind, ExceptionKind, GrantorKind, Outcome, PersonRole, Role, vocabulary};
+use crate::vocabulary::{ConsentKind, ExceptionKind, GrantorKind, Outcome, PersonRole, Role, ShredGround, vocabulary};
 use serde::{Deserialize, Serialize};
 
 use crate::set::Member;
@@ -100,6 +101,24 @@ vocabulary! {
         UnitUnknown = "unit_unknown",
         /// It would end before it begins.
         EndsBeforeItBegins = "ends_before_it_begins",
+        /// A supervisor or somebody of compliance must do this.
+        OfficerRequired = "officer_required",
+        /// A legal hold stands.
+        LegalHold = "legal_hold",
+        /// The hold is not known.
+        HoldUnknown = "hold_unknown",
+        /// The hold was lifted.
+        HoldLifted = "hold_lifted",
+        /// The narrative is not known.
+        NarrativeUnknown = "narrative_unknown",
+        /// The case is open.
+        CaseStillOpen = "case_still_open",
+        /// Something in the case cannot be read.
+        CaseUnreadable = "case_unreadable",
+        /// The data was erased.
+        DataErased = "data_erased",
+        /// The case has a number.
+        AlreadyNumbered = "already_numbered",
     }
 }
 
@@ -130,7 +149,7 @@ impl ViolationReason {
             Self::DefenceSubpoena => "a subpoena of the defence is a hold and a refusal; there is nothing to confirm",
             Self::GroundMissing => "an exception needs a ground that fits its kind",
             Self::InstrumentMissing => "a legal requirement needs its instrument",
-            Self::SamePerson => "another person must confirm than asserted",
+            Self::SamePerson => "another person must do this than asserted, placed or closed it",
             Self::PersonRequired => "a person must do this, not a service alone",
             Self::SupervisorRequired => "a supervisor must do this",
             Self::DecisionUnknown => "this decision is not in the case",
@@ -149,6 +168,15 @@ impl ViolationReason {
             Self::OtherOrganization => "the stream belongs to another organisation",
             Self::UnitUnknown => "the unit is not registered; register it first",
             Self::EndsBeforeItBegins => "the end lies before the beginning",
+            Self::OfficerRequired => "a supervisor or somebody of compliance must do this",
+            Self::LegalHold => "a legal hold stands; what it was placed for must be over, and another person lift it",
+            Self::HoldUnknown => "this hold is not in the case",
+            Self::HoldLifted => "the hold was lifted before",
+            Self::NarrativeUnknown => "this narrative is not in the case",
+            Self::CaseStillOpen => "the case is open; close it first",
+            Self::CaseUnreadable => "something in the case cannot be read here and may be a hold; use a newer egide",
+            Self::DataErased => "the data was erased, for good; what is new is recorded under a new id",
+            Self::AlreadyNumbered => "the case has a number already; ask for that one",
         }
     }
 }
@@ -200,7 +228,10 @@ const fn happens_in_closed_case(event: &CaseEvent) -> bool {
         | CaseEvent::ExceptionLifted(_)
         | CaseEvent::ReferralRecalled(_)
         | CaseEvent::ReferralAcknowledged(_)
-        | CaseEvent::DisclosedOutsideSystem(_) => true,
+        | CaseEvent::DisclosedOutsideSystem(_)
+        | CaseEvent::KeyShredded(_)
+        | CaseEvent::LegalHoldPlaced(_)
+        | CaseEvent::LegalHoldLifted(_) => true,
         // Refusals are recorded too, and a request about a closed case is refused.
         CaseEvent::DisclosureDecided(decided) => matches!(decided.outcome, Outcome::Deny),
         CaseEvent::CaseOpened(_)
@@ -223,6 +254,8 @@ const fn happens_in_closed_case(event: &CaseEvent) -> bool {
         | CaseEvent::ReferralReleased(_)
         | CaseEvent::ReferralDelivered(_)
         | CaseEvent::CaseClosed(_)
+        | CaseEvent::NumberAssigned(_)
+        | CaseEvent::PhraseChosen(_)
         | CaseEvent::Unreadable => false,
     }
 }
@@ -267,8 +300,8 @@ impl Admission<'_> {
             CaseEvent::FinancesRecorded(recorded) => self.check_subject(recorded.subject_id),
             CaseEvent::SuspectDescribed(described) => self.check_suspect(described.subject_id),
             CaseEvent::NarrativeRecorded(narrative) => {
-                let known = self.facts.narratives.contains(&narrative.narrative_id);
-                self.refuse_if(known, "narrative_id", ViolationReason::DuplicateId);
+                let known = self.facts.narrative(narrative.narrative_id);
+                self.refuse_if(known.is_some(), "narrative_id", ViolationReason::DuplicateId);
                 self.check_subjects("subject_ids", &narrative.subject_ids);
             }
             CaseEvent::SupervisorReviewed(review) => {
@@ -278,7 +311,9 @@ impl Admission<'_> {
             CaseEvent::ConsentGiven(given) => self.check_consent(given),
             CaseEvent::ConsentRefused(refused) => {
                 self.check_new_consent(refused.consent_id);
-                self.check_subject(refused.subject_id);
+                // Also of somebody whose data was erased: a refusal only holds back.
+                let unknown = self.facts.person(refused.subject_id).is_none();
+                self.refuse_if(unknown, "subject_id", ViolationReason::SubjectUnknown);
             }
             CaseEvent::ExceptionAsserted(asserted) => self.check_exception(asserted),
             CaseEvent::ExceptionConfirmed(confirmed) => self.check_confirmation(confirmed.exception_id),
@@ -308,15 +343,77 @@ impl Admission<'_> {
                 let known = self.facts.disclosures_outside.contains(&outside.disclosure_id);
                 self.refuse_if(known, "disclosure_id", ViolationReason::DuplicateId);
             }
+            CaseEvent::PersonIdentified(identified) => {
+                let erased = self.facts.is_erased(identified.subject_id);
+                self.refuse_if(erased, "subject_id", ViolationReason::DataErased);
+            }
+            CaseEvent::CaseReopened(_) => self.refuse_if(self.facts.erased, "", ViolationReason::DataErased),
+            CaseEvent::KeyShredded(shredded) => self.check_shred(shredded),
+            CaseEvent::LegalHoldPlaced(placed) => self.check_hold(placed),
+            CaseEvent::LegalHoldLifted(lifted) => self.check_lift(lifted.hold_id),
+            CaseEvent::NumberAssigned(assigned) => {
+                self.refuse_if(self.facts.numbered, "number", ViolationReason::AlreadyNumbered);
+                self.check_subjects("subject_id", assigned.subject_id.as_slice());
+            }
+            CaseEvent::PhraseChosen(chosen) => self.check_subjects("subject_id", chosen.subject_id.as_slice()),
             CaseEvent::Unreadable => self.refuse("", ViolationReason::Unreadable),
             // Taking back needs nothing.
             CaseEvent::ConsentWithdrawn(_)
             | CaseEvent::CaseOpened(_)
-            | CaseEvent::PersonIdentified(_)
             | CaseEvent::TriageAssessed(_)
-            | CaseEvent::CaseClosed(_)
-            | CaseEvent::CaseReopened(_) => {}
+            | CaseEvent::CaseClosed(_) => {}
         }
+    }
+
+    /// What cannot be undone, and what keeps it from being done, is for supervisors and compliance.
+    fn check_officer(&mut self) {
+        let officer = self.actor.acts_as(Role::Supervisor) || self.actor.acts_as(Role::Compliance);
+        self.refuse_if(!officer, "actor.role", ViolationReason::OfficerRequired);
+    }
+
+    fn check_shred(&mut self, shredded: &KeyShredded) {
+        self.check_officer();
+        self.refuse_if(self.facts.legal_hold(), "", ViolationReason::LegalHold);
+        // What cannot be read may be a hold.
+        self.refuse_if(self.facts.unreadable.is_some(), "", ViolationReason::CaseUnreadable);
+        let scheduled = shredded.ground == Some(ShredGround::Schedule);
+        let whole = matches!(shredded.whose, Shredded::Case);
+        self.refuse_if((scheduled || whole) && !self.facts.closed, "", ViolationReason::CaseStillOpen);
+        match shredded.whose {
+            Shredded::Person(subject_id) => self.check_subject(subject_id),
+            Shredded::Narrative(narrative_id) => self.check_narrative(narrative_id),
+            Shredded::Case => {
+                self.refuse_if(self.facts.erased, "", ViolationReason::DataErased);
+                // Everything at once takes two people: who closes the case does not shred it.
+                let same = |closed: &Actor| closed.person.is_some() && closed.person == self.actor.person;
+                let same = self.facts.closed_by.as_ref().is_some_and(same);
+                self.refuse_if(same, "actor.person", ViolationReason::SamePerson);
+            }
+        }
+    }
+
+    fn check_narrative(&mut self, narrative_id: NarrativeId) {
+        match self.facts.narrative(narrative_id) {
+            None => self.refuse("narrative_id", ViolationReason::NarrativeUnknown),
+            Some(known) => self.refuse_if(known.erased, "narrative_id", ViolationReason::DataErased),
+        }
+    }
+
+    fn check_hold(&mut self, placed: &LegalHoldPlaced) {
+        self.check_officer();
+        let known = self.facts.hold_of(placed.hold_id).is_some();
+        self.refuse_if(known, "hold_id", ViolationReason::DuplicateId);
+        self.refuse_if(self.facts.erased, "", ViolationReason::DataErased);
+    }
+
+    fn check_lift(&mut self, hold_id: HoldId) {
+        self.check_officer();
+        let Some(known) = self.facts.hold_of(hold_id) else {
+            return self.refuse("hold_id", ViolationReason::HoldUnknown);
+        };
+        self.refuse_if(known.lifted, "hold_id", ViolationReason::HoldLifted);
+        let another = self.actor.is_another_person_than(&known.by);
+        self.refuse_if(!another, "actor.person", ViolationReason::SamePerson);
     }
 
     fn check_subject(&mut self, subject_id: SubjectId) {
@@ -326,6 +423,8 @@ impl Admission<'_> {
     fn check_subjects(&mut self, field: &'static str, subject_ids: &[SubjectId]) {
         let unknown = subject_ids.iter().any(|subject_id| self.facts.person(*subject_id).is_none());
         self.refuse_if(unknown, field, ViolationReason::SubjectUnknown);
+        let erased = subject_ids.iter().any(|subject_id| self.facts.is_erased(*subject_id));
+        self.refuse_if(erased, field, ViolationReason::DataErased);
     }
 
     fn check_suspect(&mut self, subject_id: SubjectId) {
@@ -333,7 +432,9 @@ impl Admission<'_> {
             None => self.refuse("subject_id", ViolationReason::SubjectUnknown),
             Some(person) => {
                 let suspect = person.roles.contains(PersonRole::Suspect);
+                let erased = person.erased;
                 self.refuse_if(!suspect, "subject_id", ViolationReason::SubjectNotSuspect);
+                self.refuse_if(erased, "subject_id", ViolationReason::DataErased);
             }
         }
     }

@@ -197,6 +197,8 @@ fn assess<'a>(
     fail_unless(holds(until, asking.now), ReasonCode::ConsentExpired);
     fail_unless(given.standing || !is_used(facts, given.consent_id, asking.delivering), ReasonCode::ConsentUsed);
     fail_unless(given.kind.is_some(), ReasonCode::NoConsent);
+    // Nobody could take it back any more.
+    fail_unless(!given.subject_id.is_some_and(|giver| facts.is_erased(giver)), ReasonCode::DataErased);
     let taken_back = taken_back(facts, record, given);
     let permitted = given.permitted.difference(taken_back);
     let about_bringer = given.about_bringer.difference(taken_back);

@@ -266,6 +266,10 @@ impl<'a> Gate<'a> {
     }
 
     fn go_through(&mut self, person: &Person) {
+        if person.erased {
+            self.draft.reasons.push(Reason::person(ReasonCode::DataErased, person.subject_id, Reference::None));
+            return;
+        }
         let possible = wanted_of(person, self.wanted);
         if possible.is_empty() {
             // About a suspect everything stands under one category, about nobody else anything does; it was not asked so.
@@ -355,6 +359,9 @@ fn refuse_case(facts: &CaseFacts, reasons: &mut Vec<Reason>) {
     }
     if facts.closed {
         reasons.push(Reason::whole(ReasonCode::CaseClosed, Reference::None));
+    }
+    if facts.erased {
+        reasons.push(Reason::whole(ReasonCode::DataErased, Reference::None));
     }
     if let Some(revision) = facts.unreadable {
         reasons.push(Reason::whole(ReasonCode::RecordUnreadable, Reference::Event(revision)));

@@ -3,15 +3,15 @@
 
 use crate::decision::{Basis, Mask, Request};
 use crate::ids::{
-    ConsentId, DecisionId, DeliveryId, DisclosureId, ExceptionId, NarrativeId, OrganizationId, Position, ReferralId,
-    Revision, SubjectId, TipId, UnitId,
+    ConsentId, DecisionId, DeliveryId, DisclosureId, ExceptionId, HoldId, NarrativeId, OrganizationId, Position,
+    ReferralId, Revision, SubjectId, TipId, UnitId,
 };
 use crate::set::{Categories, Purposes, Roles};
 use crate::time::Timestamp;
 use crate::vocabulary::{
     AgeBand, Answer, CaseClosure, Channel, ConsentKind, ContactPermission, DeliveryChannel, ExceptionGround,
-    ExceptionKind, GrantorKind, InstrumentKind, Jurisdiction, LiftReason, Outcome, RecallReason, RecipientKind,
-    ReviewOutcome, Role, TriageLevel,
+    ExceptionKind, GrantorKind, HoldGround, HoldLiftReason, InstrumentKind, Jurisdiction, LiftReason, Outcome,
+    RecallReason, RecipientKind, ReviewOutcome, Role, ShredGround, TriageLevel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +119,16 @@ pub enum CaseEvent {
     CaseClosed(CaseClosed),
     /// The case was reopened.
     CaseReopened(CaseReopened),
+    /// Data keys were destroyed.
+    KeyShredded(KeyShredded),
+    /// A legal hold was placed.
+    LegalHoldPlaced(LegalHoldPlaced),
+    /// A legal hold was lifted.
+    LegalHoldLifted(LegalHoldLifted),
+    /// A number was given to the case.
+    NumberAssigned(NumberAssigned),
+    /// A caller chose a phrase.
+    PhraseChosen(PhraseChosen),
     /// An event that cannot be read: its kind or a value in it is unknown here. It narrows: the case is refused.
     Unreadable,
 }
@@ -474,3 +484,55 @@ pub struct CaseClosed {
 /// The case was reopened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseReopened {}
+
+/// Whose data keys were destroyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shredded {
+    /// A person's, and those of every narrative that speaks of the person.
+    Person(SubjectId),
+    /// A narrative's.
+    Narrative(NarrativeId),
+    /// The case's own, everybody's and every narrative's.
+    Case,
+}
+
+/// Data keys were destroyed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyShredded {
+    /// Whose.
+    pub whose: Shredded,
+    /// Why.
+    pub ground: Option<ShredGround>,
+}
+
+/// A legal hold was placed. What it refers to is sealed and does not reach the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegalHoldPlaced {
+    /// The hold.
+    pub hold_id: HoldId,
+    /// Why.
+    pub ground: Option<HoldGround>,
+}
+
+/// A legal hold was lifted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegalHoldLifted {
+    /// The hold.
+    pub hold_id: HoldId,
+    /// Why.
+    pub reason: Option<HoldLiftReason>,
+}
+
+/// A number was given to the case. It is sealed and does not reach the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumberAssigned {
+    /// The caller's person, where recorded as one.
+    pub subject_id: Option<SubjectId>,
+}
+
+/// A caller chose a phrase. What was stretched from it is sealed and does not reach the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhraseChosen {
+    /// The caller's person, where recorded as one.
+    pub subject_id: Option<SubjectId>,
+}

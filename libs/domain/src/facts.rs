@@ -3,18 +3,18 @@
 use crate::decision::{Basis, Mask, Request};
 use crate::event::{
     Actor, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn, DisclosureDecided, ExceptionAsserted, Recorded,
-    ReferralReleased, TipReceived,
+    ReferralReleased, Shredded, TipReceived,
 };
 use crate::ids::{
-    ConsentId, DecisionId, DeliveryId, DisclosureId, ExceptionId, NarrativeId, Position, ReferralId, Revision,
+    ConsentId, DecisionId, DeliveryId, DisclosureId, ExceptionId, HoldId, NarrativeId, Position, ReferralId, Revision,
     SubjectId, TipId, UnitId,
 };
 use crate::set::{Jurisdictions, Roles};
 use crate::supersede::supersedes;
 use crate::time::Timestamp;
 use crate::vocabulary::{
-    AgeBand, Answer, Channel, ContactPermission, ExceptionKind, InstrumentKind, Jurisdiction, Outcome, PersonRole,
-    ReviewOutcome, Role, TriageLevel,
+    AgeBand, Answer, Channel, ContactPermission, ExceptionKind, HoldGround, InstrumentKind, Jurisdiction, Outcome,
+    PersonRole, ReviewOutcome, Role, TriageLevel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,8 @@ pub struct Person {
     pub place: Option<Jurisdiction>,
     /// The newest instruction whether the person may be contacted; absent: do not.
     pub contact: Option<ContactPermission>,
+    /// Whether the person's data was erased: there is nothing to disclose any more.
+    pub erased: bool,
 }
 
 /// Whether somebody is under 18.
@@ -46,7 +48,7 @@ pub enum Majority {
 
 impl Person {
     const fn new(subject_id: SubjectId) -> Self {
-        Self { subject_id, roles: Roles::EMPTY, age: None, place: None, contact: None }
+        Self { subject_id, roles: Roles::EMPTY, age: None, place: None, contact: None, erased: false }
     }
 
     /// Whether everything about the person counts as [`crate::vocabulary::DataCategory::Suspects`]: a suspect who is
@@ -157,6 +159,30 @@ impl ExceptionFacts {
     }
 }
 
+/// A legal hold as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldFacts {
+    /// The hold; that of a subpoena of the defence has the bytes of its exception's id.
+    pub hold_id: HoldId,
+    /// Why.
+    pub ground: Option<HoldGround>,
+    /// Who placed it.
+    pub by: Actor,
+    /// Whether it was lifted, by another person.
+    pub lifted: bool,
+}
+
+/// A narrative of a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NarrativeFacts {
+    /// The narrative.
+    pub narrative_id: NarrativeId,
+    /// The people it speaks of.
+    pub subject_ids: Vec<SubjectId>,
+    /// Whether it was erased, by itself or with one of them.
+    pub erased: bool,
+}
+
 /// A decision as it stands in the case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionFacts {
@@ -218,15 +244,21 @@ pub struct CaseFacts {
     pub decisions: Vec<DecisionFacts>,
     /// The referrals, in the order of the log.
     pub referrals: Vec<ReferralFacts>,
-    /// Whether a subpoena of the defence holds the case: nothing of it may be shredded.
-    pub legal_hold: bool,
+    /// The legal holds, in the order of the log; see [`Self::legal_hold`].
+    pub holds: Vec<HoldFacts>,
+    /// Whether everything of the case was erased.
+    pub erased: bool,
+    /// Who closed it, while it is closed.
+    pub closed_by: Option<Actor>,
+    /// Whether the case has a number: it gets one, once.
+    pub numbered: bool,
     /// The revision of the last event that makes open permits be decided again; see [`supersedes`].
     pub superseding: Revision,
+    /// The narratives, in the order of the log.
+    pub narratives: Vec<NarrativeFacts>,
     /// Ids that may not be used twice, of kinds the gate needs nothing else of.
-    pub narratives: Vec<NarrativeId>,
-    /// See `narratives`.
     pub deliveries: Vec<DeliveryId>,
-    /// See `narratives`.
+    /// See `deliveries`.
     pub disclosures_outside: Vec<DisclosureId>,
 }
 
@@ -276,7 +308,11 @@ impl CaseFacts {
                 let person = self.person_mut(place.subject_id);
                 person.place = place.jurisdiction.or(person.place);
             }
-            CaseEvent::NarrativeRecorded(narrative) => self.narratives.push(narrative.narrative_id),
+            CaseEvent::NarrativeRecorded(narrative) => self.narratives.push(NarrativeFacts {
+                narrative_id: narrative.narrative_id,
+                subject_ids: narrative.subject_ids.clone(),
+                erased: self.erased,
+            }),
             CaseEvent::TriageAssessed(assessed) => self.assessed = Some(assessed.level),
             CaseEvent::SupervisorReviewed(review) => {
                 if let Some(tip) = self.tips.iter_mut().find(|tip| tip.tip_id == review.tip_id) {
@@ -322,9 +358,21 @@ impl CaseFacts {
                 }
             }
             CaseEvent::DisclosedOutsideSystem(outside) => self.disclosures_outside.push(outside.disclosure_id),
-            CaseEvent::CaseClosed(_) => self.closed = true,
-            CaseEvent::CaseReopened(_) => self.closed = false,
+            CaseEvent::CaseClosed(_) => {
+                self.closed = true;
+                self.closed_by = Some(recorded.actor.clone());
+            }
+            CaseEvent::CaseReopened(_) => {
+                self.closed = false;
+                self.closed_by = None;
+            }
+            CaseEvent::KeyShredded(shredded) => self.apply_shred(shredded.whose),
+            CaseEvent::LegalHoldPlaced(placed) => self.hold(placed.hold_id, placed.ground, &recorded.actor),
+            CaseEvent::LegalHoldLifted(lifted) => self.apply_lift(lifted.hold_id, &recorded.actor),
+            CaseEvent::NumberAssigned(_) => self.numbered = true,
             CaseEvent::Unreadable => self.unreadable = self.unreadable.or(Some(recorded.revision)),
+            // How a caller is recognised has no weight for whether anything may leave.
+            CaseEvent::PhraseChosen(_) => {}
             // Recorded about a person and of no weight for whether it may leave: the mask names categories, not events.
             CaseEvent::SituationRecorded(_)
             | CaseEvent::ImmigrationRecorded(_)
@@ -357,8 +405,40 @@ impl CaseFacts {
             confirmation: None,
             lifted: false,
         };
-        self.legal_hold |= exception.is_defence_subpoena();
+        if exception.is_defence_subpoena() {
+            self.hold(hold_of(asserted.exception_id), Some(HoldGround::Subpoena), &recorded.actor);
+        }
         self.exceptions.push(exception);
+    }
+
+    fn hold(&mut self, hold_id: HoldId, ground: Option<HoldGround>, by: &Actor) {
+        self.holds.push(HoldFacts { hold_id, ground, by: by.clone(), lifted: false });
+    }
+
+    /// Only another person than placed a hold lifts it.
+    fn apply_lift(&mut self, hold_id: HoldId, by: &Actor) {
+        let known = self.holds.iter_mut().filter(|hold| hold.hold_id == hold_id);
+        known.filter(|hold| by.is_another_person_than(&hold.by)).for_each(|hold| hold.lifted = true);
+    }
+
+    /// What is erased stays so, whatever comes after it.
+    fn apply_shred(&mut self, whose: Shredded) {
+        match whose {
+            Shredded::Person(subject_id) => {
+                self.person_mut(subject_id).erased = true;
+                let theirs = |narrative: &&mut NarrativeFacts| narrative.subject_ids.contains(&subject_id);
+                self.narratives.iter_mut().filter(theirs).for_each(|narrative| narrative.erased = true);
+            }
+            Shredded::Narrative(narrative_id) => {
+                let it = |narrative: &&mut NarrativeFacts| narrative.narrative_id == narrative_id;
+                self.narratives.iter_mut().filter(it).for_each(|narrative| narrative.erased = true);
+            }
+            Shredded::Case => {
+                self.erased = true;
+                self.persons.iter_mut().for_each(|person| person.erased = true);
+                self.narratives.iter_mut().for_each(|narrative| narrative.erased = true);
+            }
+        }
     }
 
     /// Only a supervisor who is another person than asserted confirms, and nothing that was lifted comes back.
@@ -426,6 +506,35 @@ impl CaseFacts {
     #[must_use]
     pub fn exception(&self, exception_id: ExceptionId) -> Option<&ExceptionFacts> {
         self.exceptions.iter().find(|exception| exception.asserted.exception_id == exception_id)
+    }
+
+    /// A narrative.
+    #[must_use]
+    pub fn narrative(&self, narrative_id: NarrativeId) -> Option<&NarrativeFacts> {
+        self.narratives.iter().find(|narrative| narrative.narrative_id == narrative_id)
+    }
+
+    /// A legal hold.
+    #[must_use]
+    pub fn hold_of(&self, hold_id: HoldId) -> Option<&HoldFacts> {
+        self.holds.iter().find(|hold| hold.hold_id == hold_id)
+    }
+
+    /// The legal holds that stand: while there is one, nothing of the case is shredded.
+    pub fn standing_holds(&self) -> impl Iterator<Item = &HoldFacts> {
+        self.holds.iter().filter(|hold| !hold.lifted)
+    }
+
+    /// Whether a legal hold stands.
+    #[must_use]
+    pub fn legal_hold(&self) -> bool {
+        self.standing_holds().next().is_some()
+    }
+
+    /// Whether a person's data was erased, with the case's or by itself.
+    #[must_use]
+    pub fn is_erased(&self, subject_id: SubjectId) -> bool {
+        self.erased || self.person(subject_id).is_some_and(|person| person.erased)
     }
 
     /// A decision.
@@ -523,6 +632,11 @@ impl CaseFacts {
         let referral = self.referral(referral_id)?;
         (!referral.recalled).then_some(referral.released.unit_id)
     }
+}
+
+/// The hold that a subpoena of the defence is.
+const fn hold_of(exception_id: ExceptionId) -> HoldId {
+    HoldId(exception_id.0)
 }
 
 impl ConsentAct {

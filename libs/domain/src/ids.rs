@@ -120,6 +120,8 @@ ids! {
     DisclosureId
     /// A narrative.
     NarrativeId
+    /// A legal hold; that of a subpoena has the bytes of its exception's id.
+    HoldId
     /// An organisation of the directory.
     OrganizationId
     /// A unit of an organisation: what actually receives.

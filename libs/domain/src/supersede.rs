@@ -15,6 +15,8 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         | CaseEvent::FinancesRecorded(_)
         | CaseEvent::SuspectDescribed(_)
         | CaseEvent::NarrativeRecorded(_) => false,
+        // How a caller is recognised says nothing about whether anything may leave.
+        CaseEvent::NumberAssigned(_) | CaseEvent::PhraseChosen(_) => false,
         // Another decision is an answer, not a fact: nothing in it enters a later one until something is released.
         CaseEvent::DisclosureDecided(_) => false,
         // The release before it already used up what a delivery uses up.
@@ -38,6 +40,10 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         // was told outside may have used up the same wish.
         CaseEvent::ReferralReleased(_) | CaseEvent::ReferralRecalled(_) | CaseEvent::DisclosedOutsideSystem(_) => true,
         CaseEvent::CaseOpened(_) | CaseEvent::CaseClosed(_) | CaseEvent::CaseReopened(_) => true,
+        // Somebody's data is gone.
+        CaseEvent::KeyShredded(_) => true,
+        // A hold keeps data from being destroyed; it neither lets go nor holds back what may be disclosed.
+        CaseEvent::LegalHoldPlaced(_) | CaseEvent::LegalHoldLifted(_) => false,
         // What cannot be read may be any of these.
         CaseEvent::Unreadable => true,
     }

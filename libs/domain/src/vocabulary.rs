@@ -406,6 +406,58 @@ vocabulary! {
         InstrumentEnded = "instrument_ended",
     }
 
+    /// Whose data keys are shredded.
+    ShredScope {
+        /// One person's, and those of every narrative that speaks of the person.
+        Person = "person",
+        /// One narrative's.
+        Narrative = "narrative",
+        /// The case's own, everybody's and every narrative's.
+        Case = "case",
+    }
+
+    /// Why data keys are shredded.
+    ShredGround {
+        /// The person asked for it.
+        PersonAsked = "person_asked",
+        /// The case was closed and the policy's period is over.
+        Schedule = "schedule",
+        /// It was recorded in error.
+        RecordedInError = "recorded_in_error",
+        /// A court or an authority ordered it.
+        CourtOrder = "court_order",
+    }
+
+    /// How it was made sure that somebody who asks is the person.
+    IdentityProof {
+        /// They knew the phrase they chose when the case was opened.
+        Phrase = "phrase",
+        /// A supervisor verified who they are.
+        Supervisor = "supervisor",
+    }
+
+    /// Why a case is held.
+    HoldGround {
+        /// A demand or order to preserve data (Criminal Code, ss. 487.012 and 487.013).
+        Preservation = "preservation",
+        /// A subpoena, of the defence or anybody else's.
+        Subpoena = "subpoena",
+        /// A proceeding that is under way or to be expected.
+        Proceeding = "proceeding",
+        /// A request for access or a complaint that is not answered yet.
+        RequestPending = "request_pending",
+    }
+
+    /// Why a hold was lifted.
+    HoldLiftReason {
+        /// What it was placed for is over.
+        Ended = "ended",
+        /// A court set it aside.
+        SetAside = "set_aside",
+        /// It was placed in error.
+        PlacedInError = "placed_in_error",
+    }
+
     /// What a decision rests on.
     BasisKind {
         /// A data subject's consent.
@@ -546,6 +598,8 @@ vocabulary! {
         StatuteRowApplies = "statute_row_applies",
         /// A statute row is unverified and adds nothing.
         StatuteRowUnverified = "statute_row_unverified",
+        /// The data was erased.
+        DataErased = "data_erased",
     }
 
     /// What a permit binds us to afterwards.

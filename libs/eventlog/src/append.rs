@@ -14,6 +14,7 @@ use crate::head::Head;
 use crate::log::{EventLog, LogError, STREAM, SUBJECT};
 use crate::stored::{EXPECTED_LAST_SEQUENCE, EXPECTED_STREAM, MESSAGE_ID};
 use crate::stream::STREAM_NOT_FOUND;
+use crate::suspicion::Suspicion;
 
 /// How long one publication waits for its acknowledgement before the same bytes are published again.
 const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -145,18 +146,23 @@ impl Appender {
         recorded_at_ms: i64,
         commits: Vec<Commit>,
     ) -> Result<AppendOutcome, AppendError> {
-        if after.incarnation() != self.log.incarnation() {
+        let incarnation = self.log.incarnation();
+        if !self.log.is_ahead_of(after) {
             return Err(AppendError::OtherIncarnation);
         }
-        let sealed = SealedBlock::seal(after, recorded_at_ms, &self.instance_id, commits, &self.signing_key);
+        let (id, key) = (&self.instance_id, &self.signing_key);
+        let sealed = SealedBlock::seal_in(incarnation, after, recorded_at_ms, id, commits, key);
         let (bytes, max) = (sealed.bytes().len(), self.log.block_max_bytes());
         if bytes > max {
             return Err(AppendError::TooLarge { bytes, max });
         }
         // The log cannot be rewritten: what readers would refuse must never get there.
         let raw = RawBlock { sequence: sealed.number(), foreign_header: None, bytes: sealed.bytes().clone() };
-        let verified = ChainVerifier::new(after.clone(), self.log.keys().clone()).verify(&raw)?;
+        let verified = ChainVerifier::new(after.clone(), self.log.trust().clone()).verify(&raw)?;
         if self.publish_until_known(after, &sealed).await? {
+            if let Some(keeper) = self.log.keeper() {
+                keeper.observe(verified.head_after()).map_err(|error| AppendError::Closed(error.into()))?;
+            }
             Ok(AppendOutcome::Accepted(Box::new(verified)))
         } else {
             tracing::debug!(number = sealed.number(), "another block stands in the place of ours");
@@ -168,6 +174,7 @@ impl Appender {
     async fn publish_until_known(&self, after: &Head, sealed: &SealedBlock) -> Result<bool, AppendError> {
         let mut pause = PAUSE_FIRST;
         let mut certain = true;
+        let mut suspicion = Suspicion::default();
         loop {
             self.log.connection().connected().await;
             match self.publish(after, sealed).await {
@@ -177,8 +184,14 @@ impl Appender {
                 Answer::Stored(_) | Answer::Refused(_) | Answer::Occupied => {}
                 Answer::Unknown => certain = false,
             }
-            if let Some(ours) = self.occupant_is(after, sealed).await? {
-                return Ok(ours);
+            match self.occupant_is(after, sealed).await {
+                Ok(Some(ours)) => return Ok(ours),
+                Ok(None) => suspicion.drop_it(),
+                Err(lost @ (AppendError::Shorter { .. } | AppendError::Hole { .. })) => {
+                    suspicion.hold(self.log.has_replicas(), lost)?;
+                    certain = false;
+                }
+                Err(error) => return Err(error),
             }
             tracing::warn!(number = sealed.number(), "the outcome of a block is unknown; publishing it again");
             tokio::time::sleep(pause).await;
@@ -232,6 +245,7 @@ fn unless_unavailable(error: LogError) -> Result<Option<bool>, AppendError> {
         | LogError::Drift(_)
         | LogError::NoIncarnation
         | LogError::Lost { .. }
+        | LogError::Anchor(_)
         | LogError::Random(_) => Ok(None),
     }
 }

@@ -56,10 +56,24 @@ impl SealedBlock {
         commits: Vec<Commit>,
         signing_key: &SigningKey,
     ) -> Self {
+        Self::seal_in(after.incarnation(), after, recorded_at_ms, instance_id, commits, signing_key)
+    }
+
+    /// The same, as a block of `incarnation`: the one after a restore, whose first block follows one of the incarnation
+    /// that ended.
+    #[must_use]
+    pub fn seal_in(
+        incarnation: &str,
+        after: &Head,
+        recorded_at_ms: i64,
+        instance_id: &str,
+        commits: Vec<Commit>,
+        signing_key: &SigningKey,
+    ) -> Self {
         let number = after.number().saturating_add(1);
         let block = Block {
             format: FORMAT,
-            incarnation: after.incarnation().to_owned(),
+            incarnation: incarnation.to_owned(),
             number,
             previous_hash: after.hash().as_bytes().to_vec(),
             first_position: after.next_position(),

@@ -1,5 +1,6 @@
-//! The bucket of wrapped keys: the only place where anything is ever erased.
+//! Buckets: the only places where anything is ever erased. `KEYS` holds wrapped keys, `FIND` entries of blind indexes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Request};
@@ -8,12 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::connection::{ApiError, Connection, REQUEST_TIMEOUT};
-use crate::stored::{EXPECTED_STREAM, get_from_leader};
+use crate::stored::{EXPECTED_STREAM, StoredMessage, get_from_leader};
 use crate::stream::{Drift, Scope, Wish};
 
-/// The stream behind the bucket `KEYS`, as NATS names those of key-value buckets.
-const STREAM: &str = "KV_KEYS";
-const SUBJECT_PREFIX: &str = "$KV.KEYS.";
+/// The bucket of wrapped keys; its stream is named as NATS names those of key-value buckets.
+const KEYS: Name = Name { bucket: "KEYS", stream: "KV_KEYS", prefix: "$KV.KEYS." };
+/// The bucket of blind indexes.
+const FIND: Name = Name { bucket: "FIND", stream: "KV_FIND", prefix: "$KV.FIND." };
 const DUPLICATE_WINDOW_NS: u64 = 120_000_000_000;
 /// Largest entry: a wrapped key has about a hundred bytes.
 const ENTRY_MAX_BYTES: usize = 4_096;
@@ -21,6 +23,8 @@ const ENTRY_MAX_BYTES: usize = 4_096;
 const HEADER_ROOM_BYTES: usize = 1_024;
 /// Longest key.
 const KEY_MAX_BYTES: usize = 200;
+/// Most keys that one listing looks at; a server lists no more than a hundred thousand at once.
+const LISTED_MAX: usize = 4_096;
 /// How often an operation is tried while its outcome is unknown or another instance is in its way.
 const ATTEMPTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -34,7 +38,47 @@ const IN_FLIGHT: u64 = 10_164;
 const NO_MESSAGE_TO_DELETE: u64 = 10_057;
 const SEQUENCE_NOT_FOUND: u64 = 10_043;
 
-/// How the bucket is laid out.
+/// The buckets there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketName {
+    /// Wrapped keys.
+    Keys,
+    /// Blind indexes.
+    Find,
+}
+
+impl BucketName {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Keys, Self::Find];
+
+    const fn name(self) -> Name {
+        match self {
+            Self::Keys => KEYS,
+            Self::Find => FIND,
+        }
+    }
+
+    /// The stream behind it.
+    #[must_use]
+    pub const fn stream(self) -> &'static str {
+        self.name().stream
+    }
+
+    /// How its stream must be.
+    pub(crate) fn wish(self, config: &BucketConfig) -> Wish {
+        wish(self.name(), config)
+    }
+}
+
+/// How a bucket is called.
+#[derive(Clone, Copy)]
+struct Name {
+    bucket: &'static str,
+    stream: &'static str,
+    prefix: &'static str,
+}
+
+/// How a bucket is laid out.
 #[derive(Debug, Clone)]
 pub struct BucketConfig {
     /// Whether to create the bucket when there is none: at installation only.
@@ -65,11 +109,40 @@ impl std::fmt::Debug for Creation {
     }
 }
 
+/// An entry as it stands in the bucket.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BucketEntry {
+    /// Its key.
+    pub key: String,
+    /// Where it stands: every change moves it to the end.
+    pub sequence: u64,
+    /// Its bytes; none where only the mark of an erased entry is left.
+    pub bytes: Option<Bytes>,
+}
+
+impl std::fmt::Debug for BucketEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BucketEntry").field("key", &self.key).field("sequence", &self.sequence).finish_non_exhaustive()
+    }
+}
+
+/// What became of an entry that was to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Update {
+    /// It has the new bytes.
+    Updated,
+    /// It does not stand where it stood: somebody else replaced or erased it. Nothing was written.
+    Moved,
+}
+
 /// An operation on the bucket failed. Keys are not repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
     /// There is no bucket.
-    #[error("bucket `KEYS` does not exist; a ledger creates it when told to, and never instead of a lost one")]
+    #[error(
+        "bucket `KEYS` or `FIND` does not exist; `egide provision log --create` makes them at installation, never instead \
+         of lost ones"
+    )]
     Missing,
     /// The bucket is not configured as it must be.
     #[error(transparent)]
@@ -105,16 +178,41 @@ impl From<ApiError> for BucketError {
     }
 }
 
-/// The bucket `KEYS`; clones share it. Only the ledger may reach it.
+/// A bucket; clones share it. Only the ledger may reach it.
 #[derive(Clone)]
-pub struct KeyBucket {
+pub struct Bucket {
     connection: Connection,
+    name: Name,
 }
 
-impl std::fmt::Debug for KeyBucket {
+/// The bucket of wrapped keys.
+pub type KeyBucket = Bucket;
+
+impl std::fmt::Debug for Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyBucket").finish_non_exhaustive()
+        f.debug_tuple("Bucket").field(&self.name.bucket).finish()
     }
+}
+
+/// Keys that fit a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The keys, in their order.
+    pub keys: Vec<String>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    state: State,
+}
+
+#[derive(Deserialize)]
+struct State {
+    last_seq: u64,
+    #[serde(default)]
+    subjects: Option<BTreeMap<String, u64>>,
 }
 
 /// What stands at a key.
@@ -142,26 +240,38 @@ struct Deletion {
     success: bool,
 }
 
-impl KeyBucket {
-    /// Opens the bucket: compares its configuration field by field, or creates it if there is none and `config` says
-    /// so.
+impl Bucket {
+    /// Opens the bucket of wrapped keys: compares its configuration field by field, or creates it if there is none and
+    /// `config` says so.
     ///
     /// # Errors
     /// [`BucketError`]; of a configuration that differs, the first field.
     pub async fn open(connection: Connection, config: &BucketConfig) -> Result<Self, BucketError> {
-        let wish = wish(config);
+        Self::open_named(KEYS, connection, config).await
+    }
+
+    /// Opens the bucket of blind indexes, likewise.
+    ///
+    /// # Errors
+    /// [`BucketError`]; of a configuration that differs, the first field.
+    pub async fn open_find(connection: Connection, config: &BucketConfig) -> Result<Self, BucketError> {
+        Self::open_named(FIND, connection, config).await
+    }
+
+    async fn open_named(name: Name, connection: Connection, config: &BucketConfig) -> Result<Self, BucketError> {
+        let wish = wish(name, config);
         let info = match wish.info(&connection).await? {
             Some(info) => info,
             None if config.create => {
                 if wish.create(&connection, json!({})).await? {
-                    tracing::info!("created the bucket of keys");
+                    tracing::info!(bucket = name.bucket, "created a bucket");
                 }
                 wish.info(&connection).await?.ok_or(BucketError::Missing)?
             }
             None => return Err(BucketError::Missing),
         };
         wish.compare(&info.config, Scope::Whole)?;
-        Ok(Self { connection })
+        Ok(Self { connection, name })
     }
 
     /// Creates `key` with `bytes` unless it exists; of several at once one wins, and everybody learns what stands
@@ -170,7 +280,7 @@ impl KeyBucket {
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::TooLarge`], [`BucketError::Unavailable`], [`BucketError::Refused`].
     pub async fn create_if_absent(&self, key: &str, bytes: Bytes) -> Result<Creation, BucketError> {
-        let subject = subject(key)?;
+        let subject = self.subject(key)?;
         if bytes.len() > ENTRY_MAX_BYTES {
             return Err(BucketError::TooLarge(bytes.len()));
         }
@@ -194,10 +304,65 @@ impl KeyBucket {
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
-        Ok(match self.entry(&subject(key)?).await? {
+        Ok(match self.entry(&self.subject(key)?).await? {
             Entry::Present { bytes, .. } => Some(bytes),
             Entry::Absent | Entry::Erased => None,
         })
+    }
+
+    /// The entry at `key` with its place, as the leader holds it; none if it never existed.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn entry_of(&self, key: &str) -> Result<Option<BucketEntry>, BucketError> {
+        let query = json!({ "last_by_subj": self.subject(key)? }).to_string();
+        let message = get_from_leader(&self.connection, self.name.stream, query).await?;
+        Ok(message.and_then(|message| read(self.name, message)))
+    }
+
+    /// The first entry at or after the place `from_sequence` whose key matches `pattern` (as NATS subjects do: `*` for one
+    /// part, `>` for the rest), as the leader holds it. To go through all of them: from 1 on, then from one past the
+    /// last, up to where [`KeyBucket::last_sequence`] was at the beginning.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn next(&self, pattern: &str, from_sequence: u64) -> Result<Option<BucketEntry>, BucketError> {
+        let query = json!({ "seq": from_sequence.max(1), "next_by_subj": format!("{}{pattern}", self.name.prefix) });
+        let message = get_from_leader(&self.connection, self.name.stream, query.to_string()).await?;
+        Ok(message.and_then(|message| read(self.name, message)))
+    }
+
+    /// The place of the newest change.
+    ///
+    /// # Errors
+    /// [`BucketError::Missing`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn last_sequence(&self) -> Result<u64, BucketError> {
+        let info: Info = self.connection.api(&format!("STREAM.INFO.{}", self.name.stream), String::new()).await?;
+        Ok(info.state.last_seq)
+    }
+
+    /// Replaces the bytes at `key` if the entry still stands at `sequence`: an entry that was erased since never comes
+    /// back. Durable before this returns.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::TooLarge`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn update(&self, key: &str, bytes: Bytes, sequence: u64) -> Result<Update, BucketError> {
+        let subject = self.subject(key)?;
+        if bytes.len() > ENTRY_MAX_BYTES {
+            return Err(BucketError::TooLarge(bytes.len()));
+        }
+        for _ in 0..ATTEMPTS {
+            if let Write::Done = self.write(&subject, sequence, None, bytes.clone()).await? {
+                return Ok(Update::Updated);
+            }
+            match self.entry(&subject).await? {
+                // An attempt whose answer was lost.
+                Entry::Present { bytes: found, .. } if found == bytes => return Ok(Update::Updated),
+                Entry::Present { sequence: found, .. } if found == sequence => tokio::time::sleep(PAUSE).await,
+                Entry::Present { .. } | Entry::Absent | Entry::Erased => return Ok(Update::Moved),
+            }
+        }
+        Err(BucketError::Unavailable)
     }
 
     /// Erases `key`: its bytes are overwritten where they are stored, and a mark without content keeps it from ever
@@ -206,7 +371,7 @@ impl KeyBucket {
     /// # Errors
     /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
     pub async fn delete(&self, key: &str) -> Result<bool, BucketError> {
-        let subject = subject(key)?;
+        let subject = self.subject(key)?;
         let mut existed = false;
         for _ in 0..ATTEMPTS {
             match self.entry(&subject).await? {
@@ -226,17 +391,50 @@ impl KeyBucket {
         Err(BucketError::Unavailable)
     }
 
+    /// The keys that fit `pattern`, in which a part between dots may be `*`: erased ones too, for their marks stay.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn list(&self, pattern: &str) -> Result<Listing, BucketError> {
+        if !is_key(pattern, |byte| byte == b'*') || pattern.split('.').any(|part| part.len() > 1 && part.contains('*'))
+        {
+            return Err(BucketError::Key);
+        }
+        let body = json!({ "subjects_filter": format!("{}{pattern}", self.name.prefix) }).to_string();
+        let info: Info = self.connection.api(&format!("STREAM.INFO.{}", self.name.stream), body).await?;
+        let subjects = info.state.subjects.unwrap_or_default();
+        let more = subjects.len() > LISTED_MAX;
+        let keys = subjects.into_keys().take(LISTED_MAX);
+        let keys = keys.filter_map(|subject| subject.strip_prefix(self.name.prefix).map(str::to_owned)).collect();
+        Ok(Listing { keys, more })
+    }
+
+    fn subject(&self, key: &str) -> Result<String, BucketError> {
+        if is_key(key, |_| false) { Ok(format!("{}{key}", self.name.prefix)) } else { Err(BucketError::Key) }
+    }
+
     /// Writes the first message ever on a subject, or the first since the last was deleted.
     async fn write_first(&self, subject: &str, operation: Option<&str>, bytes: Bytes) -> Result<Write, BucketError> {
+        self.write(subject, 0, operation, bytes).await
+    }
+
+    /// Writes a message if the last one on its subject stands at `after`; 0: if there is none.
+    async fn write(
+        &self,
+        subject: &str,
+        after: u64,
+        operation: Option<&str>,
+        bytes: Bytes,
+    ) -> Result<Write, BucketError> {
         let mut headers = HeaderMap::new();
-        headers.insert(EXPECTED_STREAM, STREAM);
-        headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+        headers.insert(EXPECTED_STREAM, self.name.stream);
+        headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, after.to_string());
         if let Some(operation) = operation {
             headers.insert(OPERATION, operation);
         }
         let request = Request::new().headers(headers).payload(bytes).timeout(Some(REQUEST_TIMEOUT));
         match self.connection.ask::<Acknowledgement>(subject.to_owned(), request).await {
-            Ok(acknowledgement) if acknowledgement.stream == STREAM => Ok(Write::Done),
+            Ok(acknowledgement) if acknowledgement.stream == self.name.stream => Ok(Write::Done),
             Ok(_) => Ok(Write::Unknown),
             Err(ApiError::Rejected { code: WRONG_LAST_SEQUENCE | IN_FLIGHT, .. }) => Ok(Write::Conflict),
             Err(ApiError::NobodyAnswers | ApiError::NoAnswer | ApiError::Unreadable) => Ok(Write::Unknown),
@@ -246,7 +444,9 @@ impl KeyBucket {
 
     async fn entry(&self, subject: &str) -> Result<Entry, BucketError> {
         let query = json!({ "last_by_subj": subject }).to_string();
-        let Some(message) = get_from_leader(&self.connection, STREAM, query).await? else { return Ok(Entry::Absent) };
+        let Some(message) = get_from_leader(&self.connection, self.name.stream, query).await? else {
+            return Ok(Entry::Absent);
+        };
         if message.header(OPERATION).is_some() {
             return Ok(Entry::Erased);
         }
@@ -256,7 +456,7 @@ impl KeyBucket {
     /// Deletes a message and overwrites its bytes on disk.
     async fn overwrite(&self, sequence: u64) -> Result<(), BucketError> {
         let body = json!({ "seq": sequence, "no_erase": false }).to_string();
-        match self.connection.api::<Deletion>(&format!("STREAM.MSG.DELETE.{STREAM}"), body).await {
+        match self.connection.api::<Deletion>(&format!("STREAM.MSG.DELETE.{}", self.name.stream), body).await {
             Ok(Deletion { success: true }) => Ok(()),
             Ok(Deletion { success: false }) => Err(BucketError::Unavailable),
             // Gone already: another instance erases the same key. The next look decides.
@@ -268,15 +468,21 @@ impl KeyBucket {
     }
 }
 
-fn subject(key: &str) -> Result<String, BucketError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=' | b'/' | b'.');
-    let whole = key.len() <= KEY_MAX_BYTES && key.bytes().all(allowed) && key.split('.').all(|part| !part.is_empty());
-    if whole { Ok(format!("{SUBJECT_PREFIX}{key}")) } else { Err(BucketError::Key) }
+fn read(name: Name, message: StoredMessage) -> Option<BucketEntry> {
+    let erased = message.header(OPERATION).is_some();
+    let key = message.subject.strip_prefix(name.prefix)?.to_owned();
+    Some(BucketEntry { key, sequence: message.sequence, bytes: (!erased).then_some(message.payload) })
 }
 
-fn wish(config: &BucketConfig) -> Wish {
+fn is_key(key: &str, allowed: impl Fn(u8) -> bool) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=' | b'/' | b'.');
+    let characters = key.bytes().all(|byte| plain(byte) || allowed(byte));
+    key.len() <= KEY_MAX_BYTES && characters && key.split('.').all(|part| !part.is_empty())
+}
+
+fn wish(name: Name, config: &BucketConfig) -> Wish {
     let fields: Value = json!({
-        "subjects": [format!("{SUBJECT_PREFIX}>")],
+        "subjects": [format!("{}>", name.prefix)],
         "storage": "file",
         "retention": "limits",
         "discard": "new",
@@ -295,5 +501,5 @@ fn wish(config: &BucketConfig) -> Wish {
         // A roll-up would let one message erase every key.
         "allow_rollup_hdrs": false,
     });
-    Wish::new(STREAM, &fields)
+    Wish::new(name.stream, &fields)
 }

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use egide_crypto::digest::Digest;
-use egide_crypto::sign::{KeyId, KeyRing, Signature, VerifyAtError};
+use egide_crypto::sign::{KeyId, Signature, VerifyAtError};
+use egide_trust::{CurrentTrust, Trust};
 use egide_wire::proto::egide::ledger::v1::{Area, Block, Commit, SignedBlock};
 use prost::Message as _;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::block::{FORMAT, SIGNATURE_CONTEXT, VerifiedBlock, block_hash, milliseconds};
 use crate::head::Head;
@@ -88,6 +88,12 @@ pub enum ChainBroken {
         /// Sequence of the message.
         sequence: u64,
     },
+    /// The block belongs to a branch of the log that a restore ended.
+    #[error("block `{sequence}` belongs to a branch of the log that a restore ended")]
+    Abandoned {
+        /// Sequence of the message.
+        sequence: u64,
+    },
     /// The block was made for another place, and copied here.
     #[error("message `{sequence}` is block `{number}`: it was made for another place")]
     OtherNumber {
@@ -134,14 +140,14 @@ pub enum ChainBroken {
 #[derive(Debug, Clone)]
 pub struct ChainVerifier {
     head: Head,
-    keys: Arc<KeyRing>,
+    trust: CurrentTrust,
 }
 
 impl ChainVerifier {
-    /// Continues after `head`; signatures count if `keys` says so.
+    /// Continues after `head`; `trust` says whose signatures count, and where the log was restored.
     #[must_use]
-    pub fn new(head: Head, keys: Arc<KeyRing>) -> Self {
-        Self { head, keys }
+    pub fn new(head: Head, trust: impl Into<CurrentTrust>) -> Self {
+        Self { head, trust: trust.into() }
     }
 
     /// The head after the last block that was let through.
@@ -155,43 +161,27 @@ impl ChainVerifier {
     /// # Errors
     /// [`ChainBroken`] says what does not fit. A reader stops there; it never goes on over a hole.
     pub fn verify(&mut self, raw: &RawBlock) -> Result<VerifiedBlock, ChainBroken> {
+        let trust = self.trust.get();
         let sequence = raw.sequence;
-        self.check_message(raw)?;
-        let signed = SignedBlock::decode(raw.bytes.clone()).map_err(|_| ChainBroken::NotABlock { sequence })?;
-        // Bytes that are no part of hash or signature (unknown fields, another encoding) would be anyone's to change.
-        if signed.encode_to_vec() != raw.bytes {
-            return Err(ChainBroken::NotABlock { sequence });
+        let expected = self.head.number().saturating_add(1);
+        if sequence != expected {
+            return Err(ChainBroken::Gap { expected, found: sequence });
         }
-        let hash = block_hash(&signed.block);
-        if Digest::try_from(signed.hash.as_slice()) != Ok(hash) {
-            return Err(ChainBroken::HashMismatch { sequence });
+        let decoded = Decoded::read(raw)?;
+        self.check_place(sequence, &decoded.block, &trust)?;
+        let Content { recorded_at_ms, next_position } = decoded.content()?;
+        if recorded_at_ms < self.head.recorded_at_ms() {
+            let by_ms = recorded_at_ms.abs_diff(self.head.recorded_at_ms());
+            return Err(ChainBroken::RecordedEarlier { number: sequence, by_ms });
         }
-        let block = Block::decode(signed.block.as_slice()).map_err(|_| ChainBroken::NotABlock { sequence })?;
-        self.check_place(sequence, &block)?;
-        let (recorded_at_ms, next_position) = self.check_content(&block)?;
-        let (key_id, signature) = self.check_signature(&signed, hash, block.first_position, next_position)?;
-        self.head = self.head.advance(sequence, hash, next_position, recorded_at_ms);
+        let (key_id, signature) = decoded.signature(&trust, next_position)?;
+        let Decoded { block, hash, .. } = decoded;
+        self.head = self.head.advance(sequence, hash, next_position, recorded_at_ms, &block.incarnation);
         Ok(VerifiedBlock { block, key_id, signature, head_after: self.head.clone() })
     }
 
-    fn check_message(&self, raw: &RawBlock) -> Result<(), ChainBroken> {
-        let expected = self.head.number().saturating_add(1);
-        if raw.sequence != expected {
-            return Err(ChainBroken::Gap { expected, found: raw.sequence });
-        }
-        match &raw.foreign_header {
-            Some(header) => Err(ChainBroken::ForeignHeader { sequence: raw.sequence, header: header.clone() }),
-            None => Ok(()),
-        }
-    }
-
-    fn check_place(&self, sequence: u64, block: &Block) -> Result<(), ChainBroken> {
-        if block.format != FORMAT {
-            return Err(ChainBroken::UnknownFormat { sequence, format: block.format });
-        }
-        if block.incarnation != self.head.incarnation() {
-            return Err(ChainBroken::OtherIncarnation { sequence });
-        }
+    fn check_place(&self, sequence: u64, block: &Block, trust: &Trust) -> Result<(), ChainBroken> {
+        self.check_incarnation(sequence, block, trust)?;
         if block.number != sequence {
             return Err(ChainBroken::OtherNumber { sequence, number: block.number });
         }
@@ -208,16 +198,70 @@ impl ChainVerifier {
         Ok(())
     }
 
-    /// When it was recorded (ms), and the position after its last event.
-    fn check_content(&self, block: &Block) -> Result<(i64, u64), ChainBroken> {
+    /// The incarnation changes exactly where a restore that the root signed says so, and nowhere else.
+    fn check_incarnation(&self, sequence: u64, block: &Block, trust: &Trust) -> Result<(), ChainBroken> {
+        let Some(lineage) = trust.lineage() else {
+            let same = block.incarnation == self.head.incarnation();
+            return if same { Ok(()) } else { Err(ChainBroken::OtherIncarnation { sequence }) };
+        };
+        let head = &self.head;
+        let behind = head.number() > 0 && **lineage.at_block(head.number()) != *head.incarnation();
+        let elsewhere = lineage.changes_after(head.number()).is_some_and(|hash| hash != head.hash());
+        if behind || elsewhere {
+            return Err(ChainBroken::Abandoned { sequence: head.number() });
+        }
+        if block.incarnation == **lineage.at_block(sequence) {
+            Ok(())
+        } else if lineage.knows(&block.incarnation) {
+            Err(ChainBroken::Abandoned { sequence })
+        } else {
+            Err(ChainBroken::OtherIncarnation { sequence })
+        }
+    }
+}
+
+/// A message that holds a signed block whose bytes are those that were hashed.
+pub(crate) struct Decoded {
+    signed: SignedBlock,
+    pub(crate) block: Block,
+    pub(crate) hash: Digest,
+}
+
+/// What follows from a block's own content.
+pub(crate) struct Content {
+    pub(crate) recorded_at_ms: i64,
+    /// The position after its last event.
+    pub(crate) next_position: u64,
+}
+
+impl Decoded {
+    pub(crate) fn read(raw: &RawBlock) -> Result<Self, ChainBroken> {
+        let sequence = raw.sequence;
+        if let Some(header) = &raw.foreign_header {
+            return Err(ChainBroken::ForeignHeader { sequence, header: header.clone() });
+        }
+        let signed = SignedBlock::decode(raw.bytes.clone()).map_err(|_| ChainBroken::NotABlock { sequence })?;
+        // Bytes that are no part of hash or signature (unknown fields, another encoding) would be anyone's to change.
+        if signed.encode_to_vec() != raw.bytes {
+            return Err(ChainBroken::NotABlock { sequence });
+        }
+        let hash = block_hash(&signed.block);
+        if Digest::try_from(signed.hash.as_slice()) != Ok(hash) {
+            return Err(ChainBroken::HashMismatch { sequence });
+        }
+        let block = Block::decode(signed.block.as_slice()).map_err(|_| ChainBroken::NotABlock { sequence })?;
+        if block.format != FORMAT {
+            return Err(ChainBroken::UnknownFormat { sequence, format: block.format });
+        }
+        Ok(Self { signed, block, hash })
+    }
+
+    pub(crate) fn content(&self) -> Result<Content, ChainBroken> {
+        let block = &self.block;
         let number = block.number;
         let malformed = |what| ChainBroken::Malformed { number, what };
         let recorded_at_ms = block.recorded_at.as_ref().and_then(milliseconds);
         let recorded_at_ms = recorded_at_ms.ok_or(malformed("recorded-at is no whole number of milliseconds"))?;
-        if recorded_at_ms < self.head.recorded_at_ms() {
-            let by_ms = recorded_at_ms.abs_diff(self.head.recorded_at_ms());
-            return Err(ChainBroken::RecordedEarlier { number, by_ms });
-        }
         if block.instance_id.is_empty() {
             return Err(malformed("no instance is named"));
         }
@@ -229,28 +273,23 @@ impl ChainVerifier {
         }
         let events: u64 = block.commits.iter().map(|commit| commit.events.len() as u64).sum();
         let next_position = block.first_position.checked_add(events).ok_or(malformed("positions overflow"))?;
-        Ok((recorded_at_ms, next_position))
+        Ok(Content { recorded_at_ms, next_position })
     }
 
-    fn check_signature(
-        &self,
-        signed: &SignedBlock,
-        hash: Digest,
-        first_position: u64,
-        next_position: u64,
-    ) -> Result<(KeyId, Signature), ChainBroken> {
-        let number = self.head.number().saturating_add(1);
+    pub(crate) fn signature(&self, trust: &Trust, next_position: u64) -> Result<(KeyId, Signature), ChainBroken> {
+        let number = self.block.number;
         let unreadable = || ChainBroken::UnreadableSignature { number };
-        let key_id: KeyId = signed.key_id.parse().map_err(|_| unreadable())?;
-        let signature = Signature::try_from(signed.signature.as_slice()).map_err(|_| unreadable())?;
+        let key_id: KeyId = self.signed.key_id.parse().map_err(|_| unreadable())?;
+        let signature = Signature::try_from(self.signed.signature.as_slice()).map_err(|_| unreadable())?;
         let broken = |reason| ChainBroken::Signature { number, reason };
         // A key must count for the whole block: from its first position to its last.
-        let valid_from = self.keys.get(key_id).and_then(|entry| entry.valid_from());
-        if let Some(valid_from) = valid_from.filter(|valid_from| first_position < *valid_from) {
-            return Err(broken(VerifyAtError::NotYetValid { key_id, valid_from, position: first_position }));
+        let (keys, position) = (trust.ledger(), self.block.first_position);
+        let valid_from = keys.get(key_id).and_then(|entry| entry.valid_from());
+        if let Some(valid_from) = valid_from.filter(|valid_from| position < *valid_from) {
+            return Err(broken(VerifyAtError::NotYetValid { key_id, valid_from, position }));
         }
         let last_position = next_position.saturating_sub(1);
-        self.keys.verify_at(last_position, key_id, SIGNATURE_CONTEXT, hash.as_bytes(), &signature).map_err(broken)?;
+        keys.verify_at(last_position, key_id, SIGNATURE_CONTEXT, self.hash.as_bytes(), &signature).map_err(broken)?;
         Ok((key_id, signature))
     }
 }

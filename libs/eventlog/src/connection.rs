@@ -1,6 +1,8 @@
 //! The connection to NATS, and requests to JetStream's API. Requests and answers are never logged: they hold blocks.
 
 use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -8,6 +10,8 @@ use async_nats::{Client, ConnectOptions, Event, Request, RequestErrorKind, Serve
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+use crate::nkey::{Nkey, NkeyError};
 
 /// Oldest server that this crate is tested with; much older ones accept a message twice under an optimistic check
 /// (nats-server #4320).
@@ -23,24 +27,54 @@ const CONNECTED_POLL: Duration = Duration::from_millis(20);
 /// How often the server is asked whether it is still there, so that a silent loss is noticed.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Under which subjects JetStream's API stands for users of its own account.
+const API_PREFIX: &str = "$JS.API";
+
 /// Where NATS is, and who we are there.
 #[derive(Clone)]
 pub struct ConnectionConfig {
     /// `nats://host:port`, or `tls://`; several servers of one cluster are separated by commas.
     pub url: String,
-    /// Name of the NATS user; none on a server that asks for none.
+    /// Name of the NATS user; none on a server that asks for none, or where a seed says who we are.
     pub user: Option<String>,
     /// The user's password.
     pub password: Option<String>,
+    /// File (0600) with the seed of the user's nkey; wins over user and password. Read again at every connection, so
+    /// that it can be replaced without a restart.
+    pub seed: Option<PathBuf>,
+    /// Certificates for TLS, which is then demanded; none on loopback only.
+    pub tls: Option<ConnectionTls>,
+    /// Under which subjects JetStream's API stands, where the user's account imports it: `LOG.API` for `$JS.API`.
+    pub api_prefix: Option<String>,
     /// Prefix of reply subjects, if the user's permissions ask for one of its own (`_INBOX_ledger`).
     pub inbox_prefix: Option<String>,
+}
+
+/// Files (PEM) that TLS to NATS is made with. They are read again at every connection, so a certificate is replaced by
+/// replacing its files: the connection that is there goes on with the old one until it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionTls {
+    /// Our certificate, and those between it and the authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Authorities whose servers count. No others do: those of the system are not asked.
+    pub authorities: PathBuf,
 }
 
 impl ConnectionConfig {
     /// A server that asks for no user.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), user: None, password: None, inbox_prefix: None }
+        Self {
+            url: url.into(),
+            user: None,
+            password: None,
+            seed: None,
+            tls: None,
+            api_prefix: None,
+            inbox_prefix: None,
+        }
     }
 
     /// The same server as `user`.
@@ -50,11 +84,45 @@ impl ConnectionConfig {
         self.password = Some(password.into());
         self
     }
+
+    /// The same server as the owner of the seed in this file.
+    #[must_use]
+    pub fn with_seed(mut self, path: impl Into<PathBuf>) -> Self {
+        self.seed = Some(path.into());
+        self
+    }
+
+    /// The same server, through TLS with these files and never without.
+    #[must_use]
+    pub fn with_tls(mut self, tls: ConnectionTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// The same server from an account that imports the API under `prefix`.
+    #[must_use]
+    pub fn with_api_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.api_prefix = Some(prefix.into());
+        self
+    }
+
+    /// The same server with replies under `prefix`.
+    #[must_use]
+    pub fn with_inbox_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.inbox_prefix = Some(prefix.into());
+        self
+    }
 }
 
 impl fmt::Debug for ConnectionConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionConfig").field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("ConnectionConfig")
+            .field("user", &self.user)
+            .field("seed", &self.seed)
+            .field("tls", &self.tls)
+            .field("api_prefix", &self.api_prefix)
+            .field("inbox_prefix", &self.inbox_prefix)
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,11 +138,22 @@ pub enum ConnectionError {
         /// Hosts and ports of the URL.
         servers: String,
     },
-    /// The server refused user and password.
-    #[error("the NATS server at `{servers}` refused user and password")]
+    /// The server does not know the user, or its password or key is another.
+    #[error("the NATS server at `{servers}` does not take us for the user we say we are")]
     Refused {
         /// Hosts and ports of the URL.
         servers: String,
+    },
+    /// The seed cannot be used.
+    #[error(transparent)]
+    Seed(#[from] NkeyError),
+    /// TLS failed: a file cannot be read, or one of the two does not trust the other.
+    #[error("no TLS with the NATS server at `{servers}`: {reason}")]
+    Tls {
+        /// Hosts and ports of the URL.
+        servers: String,
+        /// What was wrong.
+        reason: String,
     },
     /// The server is too old.
     #[error("the NATS server is version `{found}`; at least 2.15.0 is needed")]
@@ -88,6 +167,7 @@ pub enum ConnectionError {
 #[derive(Clone)]
 pub struct Connection {
     client: Client,
+    api_prefix: Arc<str>,
 }
 
 impl fmt::Debug for Connection {
@@ -106,17 +186,24 @@ impl Connection {
         let addresses = addresses.map_err(|_| ConnectionError::Url)?;
         let servers: Vec<String> = addresses.iter().map(|at| format!("{}:{}", at.host(), at.port())).collect();
         let servers = servers.join(",");
-        let connecting = options(config).connect(addresses);
+        let connecting = options(config)?.connect(addresses);
         let client = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) if is_refusal(error.kind()) => return Err(ConnectionError::Refused { servers }),
-            Ok(Err(_)) | Err(_) => return Err(ConnectionError::Unreachable { servers }),
+            Ok(Err(error)) => return Err(refused(&error, servers)),
+            Err(_) => return Err(ConnectionError::Unreachable { servers }),
         };
         let (major, minor, patch) = SERVER_OLDEST;
         if !client.is_server_compatible(major, minor, patch) {
             return Err(ConnectionError::ServerTooOld { found: client.server_info().version });
         }
-        Ok(Self { client })
+        let api_prefix = config.api_prefix.as_deref().unwrap_or(API_PREFIX).into();
+        Ok(Self { client, api_prefix })
+    }
+
+    /// Name of the cluster the server belongs to; none where it stands alone.
+    #[must_use]
+    pub fn cluster(&self) -> Option<String> {
+        self.client.server_info().cluster.filter(|name| !name.is_empty())
     }
 
     /// Whether the server is connected right now.
@@ -136,10 +223,15 @@ impl Connection {
         }
     }
 
-    /// Asks JetStream's API; `operation` follows `$JS.API.`.
+    /// The subject of an operation of JetStream's API, as it is called in the user's account.
+    pub(crate) fn api_subject(&self, operation: &str) -> String {
+        format!("{}.{operation}", self.api_prefix)
+    }
+
+    /// Asks JetStream's API for an operation (`STREAM.INFO.CASES`).
     pub(crate) async fn api<T: DeserializeOwned>(&self, operation: &str, body: String) -> Result<T, ApiError> {
         let request = Request::new().payload(body.into()).timeout(Some(REQUEST_TIMEOUT));
-        self.ask(format!("$JS.API.{operation}"), request).await
+        self.ask(self.api_subject(operation), request).await
     }
 
     /// Sends a request whose answer is JSON, or an error in the form of JetStream's API.
@@ -201,8 +293,18 @@ fn read_answer<T: DeserializeOwned>(payload: &Bytes) -> Result<T, ApiError> {
     serde_json::from_slice(payload).map_err(|_| ApiError::Unreadable)
 }
 
-fn options(config: &ConnectionConfig) -> ConnectOptions {
-    let mut options = ConnectOptions::new()
+fn options(config: &ConnectionConfig) -> Result<ConnectOptions, NkeyError> {
+    let mut options = match &config.seed {
+        Some(path) => {
+            let nkey = Arc::new(Nkey::read(path)?);
+            ConnectOptions::with_auth_callback(move |nonce| {
+                let signed = nkey.sign(&nonce);
+                async move { signed.map_err(async_nats::AuthError::new) }
+            })
+        }
+        None => ConnectOptions::new(),
+    };
+    options = options
         .name("egide")
         .connection_timeout(CONNECT_TIMEOUT)
         .ping_interval(PING_INTERVAL)
@@ -211,13 +313,21 @@ fn options(config: &ConnectionConfig) -> ConnectOptions {
             Duration::from_millis(10).saturating_mul(attempts).min(RECONNECT_DELAY_MAX)
         })
         .event_callback(|event| async move { report(&event) });
-    if let (Some(user), Some(password)) = (&config.user, &config.password) {
+    if let (None, Some(user), Some(password)) = (&config.seed, &config.user, &config.password) {
         options = options.user_and_password(user.clone(), password.clone());
+    }
+    if let Some(ConnectionTls { certificate, key, authorities }) = &config.tls {
+        // Before the server's greeting, so that not even its version travels in clear.
+        options = options
+            .add_root_certificates(authorities.clone())
+            .add_client_certificate(certificate.clone(), key.clone())
+            .require_tls(true)
+            .tls_first();
     }
     if let Some(prefix) = &config.inbox_prefix {
         options = options.custom_inbox_prefix(prefix);
     }
-    options
+    Ok(options)
 }
 
 fn report(event: &Event) {
@@ -232,10 +342,18 @@ fn report(event: &Event) {
     }
 }
 
-fn is_refusal(kind: async_nats::ConnectErrorKind) -> bool {
+fn refused(error: &async_nats::ConnectError, servers: String) -> ConnectionError {
     use async_nats::ConnectErrorKind as Kind;
-    match kind {
-        Kind::Authentication | Kind::AuthorizationViolation => true,
-        Kind::ServerParse | Kind::Dns | Kind::TimedOut | Kind::Tls | Kind::Io | Kind::MaxReconnects => false,
+    match error.kind() {
+        Kind::Authentication | Kind::AuthorizationViolation => ConnectionError::Refused { servers },
+        Kind::Tls => ConnectionError::Tls { servers, reason: reason(error) },
+        Kind::ServerParse | Kind::Dns | Kind::TimedOut | Kind::Io | Kind::MaxReconnects => {
+            ConnectionError::Unreachable { servers }
+        }
     }
+}
+
+/// What lies below: files and certificates, never content.
+fn reason(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| "it was refused".to_owned(), ToString::to_string)
 }

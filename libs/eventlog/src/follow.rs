@@ -13,12 +13,15 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use prost::Message as _;
 use tokio::time::Instant;
 
+use crate::anchor::Contradiction;
 use crate::block::{VerifiedBlock, block_hash};
-use crate::chain::{ChainBroken, ChainVerifier, RawBlock};
+use crate::chain::{ChainBroken, ChainVerifier, Decoded, RawBlock};
 use crate::head::Head;
 use crate::log::{EventLog, LogError, STORED_SUBJECT, STREAM};
+use crate::mark::Keeper;
 use crate::stored::{PENDING, SEQUENCE, header_number, raw_block_of_batch};
 use crate::stream::Drift;
+use crate::suspicion::Suspicion;
 
 /// How many blocks one request asks for.
 const BATCH_BLOCKS: usize = 1_024;
@@ -64,6 +67,9 @@ pub enum Halted {
     /// The reader's head belongs to another incarnation.
     #[error("this reader follows another incarnation of the log; after a restore, remove what it stored")]
     OtherIncarnation,
+    /// The log contradicts what this instance saw of it, or its mark cannot be kept.
+    #[error(transparent)]
+    Anchor(#[from] Contradiction),
     /// Somebody changed the stream's configuration.
     #[error(transparent)]
     Drift(#[from] Drift),
@@ -112,6 +118,7 @@ pub struct Follower {
     /// When the log's end and configuration were last looked at.
     checked: Instant,
     received: VecDeque<RawBlock>,
+    suspicion: Suspicion,
     halted: Option<Halted>,
 }
 
@@ -123,10 +130,10 @@ impl std::fmt::Debug for Follower {
 
 impl Follower {
     pub(crate) fn new(log: EventLog, from: Head) -> Self {
-        let other = from.incarnation() != log.incarnation();
+        let other = !log.contains_incarnation_of(&from);
         Self {
             anchored: from.number() == 0,
-            verifier: ChainVerifier::new(from, log.keys().clone()),
+            verifier: ChainVerifier::new(from, log.trust().clone()),
             log,
             subscriptions: None,
             phase: Phase::Ask,
@@ -135,6 +142,7 @@ impl Follower {
             announced: 0,
             checked: Instant::now(),
             received: VecDeque::new(),
+            suspicion: Suspicion::default(),
             halted: other.then_some(Halted::OtherIncarnation),
         }
     }
@@ -204,7 +212,10 @@ impl Follower {
             return self.anchor(raw).await.map(|()| None);
         }
         let broken = match self.verifier.verify(raw) {
-            Ok(block) => return Ok(Some(block)),
+            Ok(block) => {
+                self.suspicion.drop_it();
+                return self.handed_out(block).map(Some);
+            }
             Err(broken) => broken,
         };
         let due = self.head().number().saturating_add(1);
@@ -215,27 +226,43 @@ impl Follower {
                 // Later messages of this batch are asked for again, after the block that was put right.
                 self.received.truncate(1);
                 self.phase = Phase::Ask;
-                Ok(Some(block))
+                self.handed_out(block).map(Some)
             }
             Ok(None) | Err(_) => Err(broken.into()),
         }
+    }
+
+    /// What this instance saw before must be what it sees again, and what it sees now is remembered.
+    fn handed_out(&self, block: VerifiedBlock) -> Result<VerifiedBlock, Halted> {
+        if let Some(keeper) = self.log.keeper() {
+            keeper.observe(block.head_after())?;
+        }
+        Ok(block)
     }
 
     /// Finds the block that the reader's head names.
     async fn anchor(&mut self, raw: &RawBlock) -> Result<(), Halted> {
         let head = self.head();
         let (number, hash) = (head.number(), head.hash());
-        let matches = raw.sequence == number && hash_of(raw) == Some(hash);
-        if !matches {
-            let leaders = self.log.read(number).await;
-            let same = leaders.is_ok_and(|leaders| leaders.as_ref().and_then(hash_of) == Some(hash));
-            if !same {
-                return Err(Halted::OtherHistory { number });
-            }
+        let mut found = raw.clone();
+        if raw.sequence != number || hash_of(raw) != Some(hash) {
             // A stale replica began elsewhere: ask again, now after the anchor.
             self.received.truncate(1);
             self.phase = Phase::Ask;
+            match self.log.read(number).await {
+                Ok(Some(leaders)) if hash_of(&leaders) == Some(hash) => found = leaders,
+                Ok(Some(_)) => return Err(Halted::OtherHistory { number }),
+                Ok(None) => return self.suspect(Halted::OtherHistory { number }).await,
+                // Nobody can say.
+                Err(_) => {
+                    self.pause().await;
+                    return Ok(());
+                }
+            }
         }
+        // A key that was revoked since, back to before this block, takes what was read with it.
+        let decoded = Decoded::read(&found)?;
+        decoded.signature(&self.log.trust().get(), decoded.content()?.next_position)?;
         self.anchored = true;
         Ok(())
     }
@@ -250,8 +277,8 @@ impl Follower {
         let request = self.requests;
         let body = format!("{{\"seq\":{from},\"batch\":{BATCH_BLOCKS},\"max_bytes\":{BATCH_BYTES}}}");
         let reply = format!("{}.{request}", subscriptions.reply_prefix);
-        let client = self.log.connection().client();
-        let sent = client.publish_with_reply(format!("$JS.API.DIRECT.GET.{STREAM}"), reply, body.into()).await;
+        let subject = self.log.connection().api_subject(&format!("DIRECT.GET.{STREAM}"));
+        let sent = self.log.connection().client().publish_with_reply(subject, reply, body.into()).await;
         match sent {
             Ok(()) => self.phase = Phase::Receive(request),
             Err(_) => self.pause().await,
@@ -365,6 +392,9 @@ impl Follower {
     async fn check(&mut self) -> Result<(), Halted> {
         self.log.connection().connected().await;
         let head = self.head().number();
+        // Looked up before the leader is asked: meanwhile, others of this instance may see more.
+        let seen = self.log.keeper().map_or(0, Keeper::seen_block);
+        self.log.keeper().map_or(Ok(()), Keeper::check)?;
         let state = self.log.check().await;
         self.checked = Instant::now();
         let last = match state {
@@ -372,13 +402,24 @@ impl Follower {
             Err(LogError::Missing) => return Err(Halted::Missing),
             Err(LogError::Drift(drift)) => return Err(drift.into()),
             Err(LogError::Lost { messages, last }) => return Err(Halted::Lost { messages, last }),
+            Err(LogError::Anchor(contradiction)) => return Err(contradiction.into()),
             Err(LogError::Unavailable | LogError::Refused { .. } | LogError::NoIncarnation | LogError::Random(_)) => {
                 tracing::warn!("the log's state cannot be read; trying again");
                 return Ok(());
             }
         };
+        if last < seen {
+            return self.suspect(Contradiction::Shorter { last, mark: seen }.into()).await;
+        }
         if last < head {
-            return Err(Halted::Shorter { last, head });
+            return self.suspect(Halted::Shorter { last, head }).await;
+        }
+        if last == head {
+            self.suspicion.drop_it();
+        }
+        if !self.anchored && self.received.is_empty() {
+            // No replica has the block at which the reader stands: its leader says whether it is there at all.
+            return self.find_out_what_is_missing(head, last).await;
         }
         if last > head && self.phase == Phase::Wait {
             self.find_out_what_is_missing(head.saturating_add(1), last).await?;
@@ -390,11 +431,18 @@ impl Follower {
     /// gone.
     async fn find_out_what_is_missing(&mut self, number: u64, last: u64) -> Result<(), Halted> {
         match self.log.read(number).await {
-            Ok(None) => return Err(Halted::Hole { last, number }),
+            Ok(None) => self.suspect(Halted::Hole { last, number }).await?,
             Ok(Some(raw)) => self.received.push_back(raw),
             Err(_) => {}
         }
         self.phase = Phase::Ask;
+        Ok(())
+    }
+
+    /// A loss that an old leader may only seem to see.
+    async fn suspect(&mut self, lost: Halted) -> Result<(), Halted> {
+        self.suspicion.hold(self.log.has_replicas(), lost)?;
+        self.pause().await;
         Ok(())
     }
 
@@ -410,7 +458,7 @@ const END_OF_BATCH: u16 = 204;
 const NOT_FOUND: u16 = 404;
 
 /// The hash of the block in a message, if its bytes have the hash they carry.
-fn hash_of(raw: &RawBlock) -> Option<Digest> {
+pub(crate) fn hash_of(raw: &RawBlock) -> Option<Digest> {
     let signed = SignedBlock::decode(raw.bytes.clone()).ok()?;
     let hash = block_hash(&signed.block);
     (Digest::try_from(signed.hash.as_slice()) == Ok(hash)).then_some(hash)

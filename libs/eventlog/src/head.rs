@@ -37,8 +37,17 @@ impl Head {
         }
     }
 
-    pub(crate) fn advance(&self, number: u64, hash: Digest, next_position: u64, recorded_at_ms: i64) -> Self {
-        Self { number, hash, next_position, recorded_at_ms, incarnation: Arc::clone(&self.incarnation) }
+    pub(crate) fn advance(
+        &self,
+        number: u64,
+        hash: Digest,
+        next_position: u64,
+        recorded_at_ms: i64,
+        incarnation: &str,
+    ) -> Self {
+        let same = *self.incarnation == *incarnation;
+        let incarnation = if same { Arc::clone(&self.incarnation) } else { incarnation.into() };
+        Self { number, hash, next_position, recorded_at_ms, incarnation }
     }
 
     /// Number of the last block, 0 before the first.
@@ -71,7 +80,7 @@ impl Head {
         self.recorded_at_ms
     }
 
-    /// The incarnation of the log.
+    /// The incarnation of the last block; before the first, that of the log.
     #[must_use]
     pub fn incarnation(&self) -> &str {
         &self.incarnation
@@ -119,7 +128,7 @@ mod tests {
     #[test]
     fn a_head_comes_back_from_its_bytes() {
         let genesis = Head::genesis("0b7a4a0e-9a53-4f0a-8f0e-3f8b1f6d2c11");
-        let later = genesis.advance(7, Digest::from_bytes([9; 32]), 41, -5);
+        let later = genesis.advance(7, Digest::from_bytes([9; 32]), 41, -5, "other");
         for head in [genesis, later] {
             assert_eq!(Head::from_bytes(&head.to_bytes()), Ok(head));
         }

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use egide_crypto::random::{RandomUnavailable, random_bytes};
-use egide_crypto::sign::KeyRing;
+use egide_crypto::random::RandomUnavailable;
+use egide_trust::{CurrentTrust, Lineage, Trust};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::administration::create_log;
+use crate::anchor::{self, Anchor, Contradiction};
 use crate::chain::RawBlock;
 use crate::connection::{ApiError, Connection};
 use crate::follow::Follower;
 use crate::head::Head;
+use crate::mark::{Keeper, MarkFile};
 use crate::stored::get_from_leader;
 use crate::stream::{Drift, Scope, StreamInfo, Wish};
 
@@ -25,7 +28,7 @@ pub(crate) const STORED_SUBJECT: &str = "cases.stored";
 /// How long the server remembers the ids of messages. An optimisation only: the fence decides.
 const DUPLICATE_WINDOW_NS: u64 = 120_000_000_000;
 /// Metadata that holds the incarnation.
-const INCARNATION: &str = "egide.incarnation";
+pub(crate) const INCARNATION: &str = "egide.incarnation";
 /// Room for the headers of a block's message.
 const HEADER_ROOM_BYTES: usize = 1_024;
 /// Largest block whatever the server allows: what a reader buffers must stay bounded.
@@ -34,7 +37,8 @@ const BLOCK_MAX_BYTES: usize = 8 * 1_024 * 1_024;
 /// How the log's stream is laid out.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
-    /// Whether to create the stream when there is none. Only where a missing log is no loss: at installation.
+    /// Whether to create the stream when there is none. Only where a missing log is no loss: at installation, by the
+    /// administrative identity. Roles have no right to it.
     pub create: bool,
     /// How many bytes the log may take; when they are used up, appends are refused and nothing is dropped.
     pub max_bytes: u64,
@@ -57,7 +61,9 @@ pub struct LogState {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// There is no log.
-    #[error("stream `CASES` does not exist; a ledger creates it when told to, and never instead of a lost one")]
+    #[error(
+        "stream `CASES` does not exist; `egide provision log --create` makes it at installation, never instead of a lost one"
+    )]
     Missing,
     /// The stream is not configured as it must be.
     #[error(transparent)]
@@ -84,6 +90,9 @@ pub enum LogError {
     /// The server does not answer, or not in a way that can be read; trying again may help.
     #[error("nats does not answer; is JetStream enabled, and may this user ask?")]
     Unavailable,
+    /// The log contradicts the trust file, or what this instance saw of it.
+    #[error(transparent)]
+    Anchor(#[from] Contradiction),
     /// No incarnation could be drawn.
     #[error(transparent)]
     Random(#[from] RandomUnavailable),
@@ -106,61 +115,98 @@ impl From<ApiError> for LogError {
 pub struct EventLog {
     connection: Connection,
     wish: Arc<Wish>,
-    incarnation: Arc<str>,
-    keys: Arc<KeyRing>,
+    lineage: Arc<Lineage>,
+    trust: CurrentTrust,
+    keeper: Option<Arc<Keeper>>,
     block_max_bytes: usize,
 }
 
 impl std::fmt::Debug for EventLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EventLog").field("incarnation", &self.incarnation).finish_non_exhaustive()
+        f.debug_struct("EventLog").field("incarnation", &self.incarnation()).finish_non_exhaustive()
     }
 }
 
 impl EventLog {
     /// Opens the log: compares the stream's configuration field by field, or creates it if there is none and `config`
-    /// says so. Blocks count if `keys` says so.
+    /// says so; then holds it against `anchor`: the incarnation against the restores that the root signed, and the blocks
+    /// against the mark of this instance. All of it takes the same time whatever the length of the log.
     ///
     /// # Errors
     /// [`LogError`]; of a configuration that differs, the first field.
-    pub async fn open(connection: Connection, config: LogConfig, keys: KeyRing) -> Result<Self, LogError> {
-        let wish = wish(&config);
+    pub async fn open(connection: Connection, config: LogConfig, anchor: impl Into<Anchor>) -> Result<Self, LogError> {
+        let Anchor { trust, mark } = anchor.into();
+        let wish = log_wish(&config);
         let info = match wish.info(&connection).await? {
             Some(info) => info,
-            None if config.create => create(&wish, &connection).await?,
+            None if config.create && !mark.as_ref().is_some_and(MarkFile::saw_a_log) => {
+                create_log(&wish, &connection).await?
+            }
             None => return Err(LogError::Missing),
         };
         wish.compare(&info.config, Scope::Whole)?;
         check_complete(&info)?;
         let incarnation = info.metadata(INCARNATION).filter(|text| Uuid::try_parse(text).is_ok());
-        let incarnation: Arc<str> = incarnation.ok_or(LogError::NoIncarnation)?.into();
+        let lineage = lineage_of(incarnation.ok_or(LogError::NoIncarnation)?, &trust.get())?;
         let payload_max_bytes = connection.client().max_payload().saturating_sub(HEADER_ROOM_BYTES);
         tracing::info!(blocks = info.state.last_seq, bytes = info.state.bytes, "opened the log");
-        Ok(Self {
+        let log = Self {
             connection,
             wish: Arc::new(wish),
-            incarnation,
-            keys: Arc::new(keys),
+            lineage: Arc::new(lineage),
+            trust,
+            keeper: None,
             block_max_bytes: payload_max_bytes.min(BLOCK_MAX_BYTES),
-        })
+        };
+        let keeper = anchor::check(&log, info.state.last_seq, mark).await?;
+        Ok(Self { keeper: keeper.map(Arc::new), ..log })
     }
 
-    /// The incarnation (UUID) of this log, drawn when its stream was created.
+    /// The incarnation (UUID) in which this log goes on, drawn when its stream was created or last restored.
     #[must_use]
     pub fn incarnation(&self) -> &str {
-        &self.incarnation
+        self.lineage.current()
+    }
+
+    /// The incarnations of this log, in the order of its blocks.
+    #[must_use]
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
 
     /// Head of this log before its first block.
     #[must_use]
     pub fn genesis(&self) -> Head {
-        Head::genesis(&self.incarnation)
+        Head::genesis(self.lineage.first())
     }
 
-    /// The keys whose signatures count.
+    /// Whose signatures count, now.
     #[must_use]
-    pub const fn keys(&self) -> &Arc<KeyRing> {
-        &self.keys
+    pub const fn trust(&self) -> &CurrentTrust {
+        &self.trust
+    }
+
+    /// Whether every block is kept on several servers, one of which leads.
+    pub(crate) fn has_replicas(&self) -> bool {
+        self.wish.replicas() > 1
+    }
+
+    pub(crate) fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.as_deref()
+    }
+
+    /// Whether `head` can be one of this log, as far as its incarnation says.
+    pub(crate) fn contains_incarnation_of(&self, head: &Head) -> bool {
+        match head.number() {
+            0 => self.lineage.knows(head.incarnation()),
+            number => **self.lineage.at_block(number) == *head.incarnation(),
+        }
+    }
+
+    /// Whether the next block after `head` is one of the incarnation in which the log goes on.
+    pub(crate) fn is_ahead_of(&self, head: &Head) -> bool {
+        let next = self.lineage.at_block(head.number().saturating_add(1));
+        self.contains_incarnation_of(head) && **next == *self.incarnation()
     }
 
     /// How many bytes a block may have, encoded with hash and signature: what the server takes, less room for headers.
@@ -207,7 +253,7 @@ impl EventLog {
     pub async fn check(&self) -> Result<LogState, LogError> {
         let info = self.info().await?;
         self.wish.compare(&info.config, Scope::WithoutCapacity)?;
-        self.wish.compare_metadata(&info, INCARNATION, &self.incarnation)?;
+        self.wish.compare_metadata(&info, INCARNATION, self.incarnation())?;
         check_complete(&info)?;
         Ok(info.log_state())
     }
@@ -216,7 +262,7 @@ impl EventLog {
         &self.connection
     }
 
-    async fn info(&self) -> Result<StreamInfo, LogError> {
+    pub(crate) async fn info(&self) -> Result<StreamInfo, LogError> {
         self.wish.info(&self.connection).await?.ok_or(LogError::Missing)
     }
 }
@@ -228,21 +274,28 @@ impl StreamInfo {
     }
 }
 
-async fn create(wish: &Wish, connection: &Connection) -> Result<StreamInfo, LogError> {
-    let incarnation = uuid::Builder::from_random_bytes(random_bytes()?).into_uuid();
-    let created = wish.create(connection, json!({ INCARNATION: incarnation.to_string() })).await?;
-    if created {
-        tracing::info!(%incarnation, "created the log");
+/// The incarnations of a stream that names `incarnation`.
+pub(crate) fn lineage_of(incarnation: &str, trust: &Trust) -> Result<Lineage, Contradiction> {
+    match trust.lineage() {
+        None => Ok(Lineage::single(incarnation)),
+        Some(lineage) if **lineage.current() == *incarnation => Ok(lineage.clone()),
+        Some(lineage) => {
+            Err(Contradiction::NotRestored { found: incarnation.to_owned(), expected: lineage.current().to_string() })
+        }
     }
-    wish.info(connection).await?.ok_or(LogError::Missing)
 }
 
-fn check_complete(info: &StreamInfo) -> Result<(), LogError> {
+pub(crate) fn check_complete(info: &StreamInfo) -> Result<(), LogError> {
     let (messages, last) = (info.state.messages, info.state.last_seq);
     if messages == last { Ok(()) } else { Err(LogError::Lost { messages, last }) }
 }
 
-fn wish(config: &LogConfig) -> Wish {
+/// A wish that says nothing about capacity: what an administrator may set as they like.
+pub(crate) fn wish_without_capacity() -> Wish {
+    log_wish(&LogConfig { create: false, max_bytes: 0, replicas: 0 })
+}
+
+pub(crate) fn log_wish(config: &LogConfig) -> Wish {
     let fields = json!({
         "subjects": [SUBJECT],
         "storage": "file",

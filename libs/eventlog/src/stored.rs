@@ -25,6 +25,7 @@ const ADDED: [&str; 6] = ["Nats-Stream", "Nats-Subject", SEQUENCE, "Nats-Time-St
 
 /// A message as the leader of its stream holds it.
 pub(crate) struct StoredMessage {
+    pub(crate) subject: String,
     pub(crate) sequence: u64,
     /// Names and values, in their order.
     pub(crate) headers: Vec<(String, String)>,
@@ -38,6 +39,8 @@ struct GetAnswer {
 
 #[derive(Deserialize)]
 struct GetMessage {
+    #[serde(default)]
+    subject: String,
     seq: u64,
     #[serde(default)]
     hdrs: String,
@@ -45,7 +48,7 @@ struct GetMessage {
     data: String,
 }
 
-/// Reads from the leader (`STREAM.MSG.GET`), which is never stale. `query` is the API's: `{"seq":7}`.
+/// Reads from the leader (`STREAM.MSG.GET`), which is never stale but while it has lost its followers and has not noticed. `query` is the API's: `{"seq":7}`.
 pub(crate) async fn get_from_leader(
     connection: &Connection,
     stream: &str,
@@ -56,11 +59,11 @@ pub(crate) async fn get_from_leader(
         Err(ApiError::Rejected { code: NO_MESSAGE, .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let GetMessage { seq, hdrs, data } = answer.message;
+    let GetMessage { subject, seq, hdrs, data } = answer.message;
     let payload = STANDARD.decode(data).map_err(|_| ApiError::Unreadable)?;
     let headers = STANDARD.decode(hdrs).map_err(|_| ApiError::Unreadable)?;
     let headers = String::from_utf8_lossy(&headers);
-    Ok(Some(StoredMessage { sequence: seq, headers: read_headers(&headers), payload: payload.into() }))
+    Ok(Some(StoredMessage { subject, sequence: seq, headers: read_headers(&headers), payload: payload.into() }))
 }
 
 /// Header lines after the version line.
@@ -115,7 +118,8 @@ mod tests {
     use super::*;
 
     fn raw(headers: &str) -> RawBlock {
-        StoredMessage { sequence: 1, headers: read_headers(headers), payload: Bytes::new() }.into_raw_block()
+        StoredMessage { subject: String::new(), sequence: 1, headers: read_headers(headers), payload: Bytes::new() }
+            .into_raw_block()
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use bytes::Bytes;
-use egide_eventlog::{BucketConfig, BucketError, Creation, KeyBucket};
+use egide_eventlog::{Bucket, BucketConfig, BucketError, Creation, KeyBucket, Update};
 use support::{Server, within};
 
 async fn bucket(server: &Server) -> KeyBucket {
@@ -132,4 +132,107 @@ async fn names_and_entries_that_do_not_fit_are_refused_without_being_repeated() 
     let refused = keys.create_if_absent("a", vec![0; 4_097].into()).await;
     assert!(matches!(refused, Err(BucketError::TooLarge(4_097))), "{refused:?}");
     assert_eq!(keys.create_if_absent("a", vec![0; 4_096].into()).await.unwrap(), Creation::Created);
+}
+
+#[tokio::test]
+async fn an_entry_is_replaced_where_it_stands_or_not_at_all() {
+    let server = Server::start();
+    let (one, other) = (bucket(&server).await, bucket(&server).await);
+    one.create_if_absent("case.a", wrapped(1)).await.unwrap();
+    let entry = other.entry_of("case.a").await.unwrap().unwrap();
+    assert_eq!(one.update("case.a", wrapped(2), entry.sequence).await.unwrap(), Update::Updated);
+    assert_eq!(other.update("case.a", wrapped(3), entry.sequence).await.unwrap(), Update::Moved);
+    assert_eq!(one.get("case.a").await.unwrap(), Some(wrapped(2)));
+    assert_eq!(one.update("case.b", wrapped(3), 7).await.unwrap(), Update::Moved, "what never was is not made so");
+    assert_eq!(one.create_if_absent("case.b", wrapped(4)).await.unwrap(), Creation::Created);
+}
+
+#[tokio::test]
+async fn an_erased_entry_never_comes_back_by_being_replaced() {
+    let server = Server::start();
+    let bucket = bucket(&server).await;
+    bucket.create_if_absent("case.a", wrapped(1)).await.unwrap();
+    let entry = bucket.entry_of("case.a").await.unwrap().unwrap();
+    bucket.delete("case.a").await.unwrap();
+    assert_eq!(bucket.update("case.a", wrapped(2), entry.sequence).await.unwrap(), Update::Moved);
+    let mark = bucket.entry_of("case.a").await.unwrap().unwrap();
+    assert_eq!(mark.bytes, None);
+    // Nor is what was replaced before it was erased.
+    bucket.create_if_absent("case.b", wrapped(1)).await.unwrap();
+    let first = bucket.entry_of("case.b").await.unwrap().unwrap();
+    bucket.update("case.b", wrapped(2), first.sequence).await.unwrap();
+    assert!(bucket.delete("case.b").await.unwrap());
+    assert_eq!(bucket.get("case.b").await.unwrap(), None);
+    assert_eq!(bucket.create_if_absent("case.b", wrapped(3)).await.unwrap(), Creation::Erased);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_replacing_and_erasing_at_once_erasing_wins() {
+    let server = Server::start();
+    let bucket = bucket(&server).await;
+    for round in 0..30 {
+        let key = format!("case.{round}");
+        bucket.create_if_absent(&key, wrapped(0)).await.unwrap();
+        let replacing = tokio::spawn({
+            let (bucket, key) = (bucket.clone(), key.clone());
+            async move {
+                for number in 1..6 {
+                    let Some(entry) = bucket.entry_of(&key).await.unwrap() else { continue };
+                    if entry.bytes.is_some() {
+                        bucket.update(&key, wrapped(number), entry.sequence).await.unwrap();
+                    }
+                }
+            }
+        });
+        within(bucket.delete(&key)).await.unwrap();
+        within(replacing).await.unwrap();
+        assert_eq!(bucket.get(&key).await.unwrap(), None, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn all_entries_are_gone_through_in_their_order_with_the_marks_of_erased_ones() {
+    let server = Server::start();
+    let bucket = bucket(&server).await;
+    for key in ["subject.a.1", "subject.a.2", "subject.b.1", "case.a"] {
+        bucket.create_if_absent(key, wrapped(1)).await.unwrap();
+    }
+    bucket.delete("subject.a.1").await.unwrap();
+    let last = bucket.last_sequence().await.unwrap();
+    let through = async |pattern: &str| {
+        let (mut found, mut at) = (Vec::new(), 1);
+        while let Some(entry) = bucket.next(pattern, at).await.unwrap() {
+            at = entry.sequence + 1;
+            found.push((entry.key, entry.bytes.is_some()));
+        }
+        assert!(at <= last + 1);
+        found
+    };
+    let all = [("subject.a.2", true), ("subject.b.1", true), ("case.a", true), ("subject.a.1", false)];
+    assert_eq!(through(">").await, all.map(|(key, is)| (key.to_owned(), is)));
+    let some = [("subject.a.2", true), ("subject.a.1", false)];
+    assert_eq!(through("subject.a.*").await, some.map(|(key, is)| (key.to_owned(), is)));
+}
+
+#[tokio::test]
+async fn keys_are_listed_by_their_parts_and_the_two_buckets_know_nothing_of_each_other() {
+    let server = Server::start();
+    let keys = bucket(&server).await;
+    let config = BucketConfig { create: true, replicas: 1 };
+    let find = Bucket::open_find(server.connect().await, &config).await.unwrap();
+    for key in ["aa.one.x", "aa.two.x", "bb.one.x", "bb.one.y", "number.aa"] {
+        find.create_if_absent(key, wrapped(1)).await.unwrap();
+    }
+    let listed = async |pattern: &str| find.list(pattern).await.unwrap().keys;
+    assert_eq!(listed("aa.*.*").await, ["aa.one.x", "aa.two.x"]);
+    assert_eq!(listed("*.one.*").await, ["aa.one.x", "bb.one.x", "bb.one.y"]);
+    assert_eq!(listed("*.one.y").await, ["bb.one.y"]);
+    assert_eq!(listed("cc.*.*").await, Vec::<String>::new());
+    assert!(find.delete("bb.one.x").await.unwrap());
+    assert_eq!(find.get("bb.one.x").await.unwrap(), None);
+    assert_eq!(listed("bb.one.*").await, ["bb.one.x", "bb.one.y"], "its mark stays");
+    assert_eq!(keys.list("*.*.*").await.unwrap().keys, Vec::<String>::new());
+    for pattern in ["a*.one", "aa.>", "", "aa..x"] {
+        assert!(matches!(find.list(pattern).await, Err(BucketError::Key)), "{pattern}");
+    }
 }

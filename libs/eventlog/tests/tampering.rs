@@ -251,7 +251,7 @@ async fn what_no_appender_writes_is_malformed_even_when_signed() {
     for (index, change) in changes.into_iter().enumerate() {
         let raw =
             RawBlock { sequence: 3, foreign_header: None, bytes: scene.third_with(change).encode_to_vec().into() };
-        let mut verifier = egide_eventlog::ChainVerifier::new(scene.head.clone(), ring(&[&scene.key]).into());
+        let mut verifier = egide_eventlog::ChainVerifier::new(scene.head.clone(), ring(&[&scene.key]));
         let broken = verifier.verify(&raw).expect_err("a malformed block");
         assert!(matches!(broken, ChainBroken::Malformed { number: 3, .. }), "change {index}: {broken}");
     }
@@ -345,7 +345,7 @@ struct ChainVerifierAt<'a> {
 
 impl<'a> ChainVerifierAt<'a> {
     fn genesis(scene: &'a Scene) -> Self {
-        let verifier = egide_eventlog::ChainVerifier::new(scene.log.genesis(), ring(&[&scene.key]).into());
+        let verifier = egide_eventlog::ChainVerifier::new(scene.log.genesis(), ring(&[&scene.key]));
         Self { verifier, key: &scene.key }
     }
 

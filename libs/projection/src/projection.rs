@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use egide_eventlog::{EventLog, Halted, Head, VerifiedBlock};
+use egide_trust::Lineage;
 use tokio::sync::watch;
 
 use crate::model::{ModelError, ReadModel};
@@ -71,9 +72,10 @@ pub enum ProjectionError {
         /// Why not.
         reason: ModelError,
     },
-    /// The stored rows follow from another incarnation of the log.
+    /// The stored rows follow from an incarnation that the log never had.
     #[error(
-        "the projection follows another incarnation of the log; after a restore, remove the projection's directory"
+        "the projection follows another incarnation of the log, and the trust file records no restore that explains it; get \
+         the newest trust file, or find out who made another log"
     )]
     OtherIncarnation,
     /// A block was handed over that does not continue what is applied.
@@ -123,22 +125,28 @@ struct Inner<M> {
 }
 
 impl<M: ReadModel> Projection<M> {
-    /// Opens the projection in the directory `path`, for the log of `incarnation`. Rows of another name or version, a
-    /// broken cursor or damaged files are thrown away: the projection is built again from the first block. Blocks the
-    /// thread for reading files, and up to two seconds for a lock that somebody else is just giving up.
+    /// Opens the projection in the directory `path`, for the log of this lineage. Rows of another name or version, a
+    /// broken cursor, damaged files, or rows that follow from blocks which a restore gave up are thrown away: the projection
+    /// is built again from the first block. Blocks the thread for reading files, and up to two seconds for a lock that
+    /// somebody else is just giving up.
     ///
     /// # Errors
     /// [`ProjectionError::Store`]; [`ProjectionError::OtherIncarnation`], for a log that was replaced is not to be
     /// followed as if nothing had happened.
-    pub fn open(path: impl AsRef<Path>, model: M, incarnation: &str) -> Result<Self, ProjectionError> {
+    pub fn open(path: impl AsRef<Path>, model: M, lineage: impl Into<Lineage>) -> Result<Self, ProjectionError> {
+        let lineage = lineage.into();
         let store = Store::open(path.as_ref(), Layout { name: M::NAME, version: M::VERSION })?;
-        let head = match store.cursor()? {
-            Some(head) if head.incarnation() == incarnation => head,
-            Some(_) => return Err(ProjectionError::OtherIncarnation),
+        let cursor = store.cursor()?;
+        if let Some(head) = cursor.as_ref().filter(|head| !lineage.knows(head.incarnation())) {
+            tracing::error!(projection = M::NAME, number = head.number(), "the rows follow from another log");
+            return Err(ProjectionError::OtherIncarnation);
+        }
+        let head = match cursor.filter(|head| still_stands(head, &lineage)) {
+            Some(head) => head,
             None => {
-                tracing::info!(projection = M::NAME, version = M::VERSION, "building from the first block");
+                tracing::warn!(projection = M::NAME, version = M::VERSION, "building from the first block");
                 store.clear()?;
-                Head::genesis(incarnation)
+                Head::genesis(lineage.first())
             }
         };
         let progress = watch::Sender::new(progress_of(&head, false));
@@ -308,6 +316,12 @@ impl<M: ReadModel> Projection<M> {
         *halted = true;
         self.inner.progress.send_modify(|progress| progress.halted = true);
     }
+}
+
+/// Whether the block at which the rows stand is still one of the log, as far as the restores say.
+fn still_stands(head: &Head, lineage: &Lineage) -> bool {
+    let incarnation = if head.number() == 0 { lineage.first() } else { lineage.at_block(head.number()) };
+    **incarnation == *head.incarnation()
 }
 
 const fn progress_of(head: &Head, halted: bool) -> Progress {

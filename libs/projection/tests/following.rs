@@ -139,7 +139,7 @@ trait KnownKey: Sized {
 impl KnownKey for egide_crypto::sign::KeyRing {
     fn try_from_known(log: &EventLog, block: &egide_eventlog::VerifiedBlock) -> Self {
         let mut ring = Self::new();
-        let key = log.keys().get(block.key_id()).expect("the key").key();
+        let key = log.trust().get().ledger().get(block.key_id()).expect("the key").key();
         ring.insert(key, None, None).expect("a ring");
         ring
     }

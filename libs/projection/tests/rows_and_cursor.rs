@@ -240,7 +240,7 @@ fn rows_of_another_incarnation_are_neither_shown_nor_thrown_away() {
     let projection = open(directory.path(), &chain);
     projection.applied(&chain.block(2)).unwrap();
     drop(projection);
-    let other = Projection::open(directory.path(), Counter::default(), &support::uuid());
+    let other = Projection::open(directory.path(), Counter::default(), support::uuid().as_str());
     assert_eq!(other.map(|_| ()), Err(ProjectionError::OtherIncarnation));
     assert_counted(&open(directory.path(), &chain), 1);
 }

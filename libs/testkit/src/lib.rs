@@ -13,6 +13,7 @@
     reason = "a test stops at the first surprise, and this crate is part of tests only"
 )]
 
+mod cluster;
 mod identity;
 mod ids;
 mod marker;
@@ -21,10 +22,11 @@ mod proxy;
 mod wait;
 mod world;
 
+pub use cluster::{CLUSTER_SIZE, TestCluster};
 pub use identity::TestIdentity;
 pub use ids::{fresh_id, numbered_id};
 pub use marker::{Found, Markers};
-pub use nats::TestNats;
+pub use nats::{StreamCopy, TestNats, connection_of};
 pub use proxy::{Fault, FaultProxy};
 pub use wait::{PATIENCE, wait_until, within};
 pub use world::TestWorld;

@@ -26,6 +26,14 @@ pub enum Fault {
     CutAfterReplied(u64),
     /// What the server says is thrown away; what the client says arrives.
     SwallowReplies,
+    /// What the client says is thrown away; what the server says arrives.
+    SwallowSent,
+    /// What the client says is held back until another fault, or none, is set; then it goes on its way.
+    HoldSent,
+    /// The same for what the server says.
+    HoldReplies,
+    /// The same both ways.
+    Hold,
     /// Connections are closed, and new ones as soon as they are made.
     Refuse,
 }
@@ -82,6 +90,12 @@ impl FaultProxy {
         if fault == Fault::Refuse {
             self.cut();
         }
+    }
+
+    /// What is set.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        self.setting.borrow().fault
     }
 
     /// Waits until so many bytes of replies, counted from the proxy's start, were swallowed.
@@ -167,7 +181,7 @@ impl Pump {
                 Ok(0) | Err(_) => return,
                 Ok(read) => read,
             };
-            let Setting { number: newest, fault } = *self.setting.borrow();
+            let Some(Setting { number: newest, fault }) = self.once_let_go().await else { return };
             if newest != number {
                 (number, passed) = (newest, 0);
             }
@@ -179,14 +193,23 @@ impl Pump {
                     self.swallowed.send_modify(|count| *count += read as u64);
                     continue;
                 }
+                (Fault::SwallowSent, false) => continue,
                 (Fault::Delay(delay), _) => {
                     sleep(delay).await;
                     u64::MAX
                 }
                 (Fault::Refuse, _) => return,
-                (Fault::None | Fault::CutAfterSent(_) | Fault::CutAfterReplied(_) | Fault::SwallowReplies, _) => {
-                    u64::MAX
-                }
+                (
+                    Fault::None
+                    | Fault::CutAfterSent(_)
+                    | Fault::CutAfterReplied(_)
+                    | Fault::SwallowReplies
+                    | Fault::SwallowSent
+                    | Fault::HoldSent
+                    | Fault::HoldReplies
+                    | Fault::Hold,
+                    _,
+                ) => u64::MAX,
             };
             let length = usize::try_from(allowed).unwrap_or(usize::MAX).min(read);
             if self.to.write_all(chunk.get(..length).unwrap_or_default()).await.is_err() {
@@ -198,6 +221,23 @@ impl Pump {
                 return;
             }
         }
+    }
+
+    /// The setting, as soon as it lets this direction through; `None` when the proxy is gone.
+    async fn once_let_go(&mut self) -> Option<Setting> {
+        let held = |fault| match fault {
+            Fault::Hold => true,
+            Fault::HoldSent => !self.replies,
+            Fault::HoldReplies => self.replies,
+            Fault::None
+            | Fault::Delay(_)
+            | Fault::CutAfterSent(_)
+            | Fault::CutAfterReplied(_)
+            | Fault::SwallowReplies
+            | Fault::SwallowSent
+            | Fault::Refuse => false,
+        };
+        self.setting.wait_for(|setting| !held(setting.fault)).await.ok().map(|setting| *setting)
     }
 }
 
@@ -290,6 +330,44 @@ mod tests {
         within("the reply", proxy.has_swallowed(5)).await;
         proxy.set(Fault::None);
         assert_eq!(within("an answer again", ask(&mut socket, "again")).await.as_deref(), Some("again"));
+    }
+
+    #[tokio::test]
+    async fn what_is_held_arrives_once_it_is_let_go() {
+        let (server, mut gets) = echo().await;
+        let proxy = FaultProxy::start(server).await;
+        let mut socket = TcpStream::connect(proxy.address()).await.unwrap();
+        for fault in [Fault::HoldSent, Fault::HoldReplies, Fault::Hold] {
+            proxy.set(fault);
+            let before = *gets.borrow_and_update();
+            let asked = tokio::spawn(async move {
+                let reply = ask(&mut socket, "hello").await;
+                (socket, reply)
+            });
+            if fault == Fault::HoldReplies {
+                within("the request", gets.wait_for(|total| *total == before + 5)).await.unwrap();
+            }
+            // Long enough to have come through a proxy that holds nothing.
+            sleep(Duration::from_millis(50)).await;
+            assert!(!asked.is_finished(), "{fault:?} holds nothing");
+            proxy.set(Fault::None);
+            let reply;
+            (socket, reply) = within("the reply", asked).await.unwrap();
+            assert_eq!(reply.as_deref(), Some("hello"), "{fault:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn swallowed_requests_never_arrive() {
+        let (server, gets) = echo().await;
+        let proxy = FaultProxy::start(server).await;
+        let mut socket = TcpStream::connect(proxy.address()).await.unwrap();
+        proxy.set(Fault::SwallowSent);
+        socket.write_all(b"lost").await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+        proxy.set(Fault::None);
+        assert_eq!(within("an answer", ask(&mut socket, "hello")).await.as_deref(), Some("hello"));
+        assert_eq!(*gets.borrow(), 5);
     }
 
     #[tokio::test]

@@ -23,12 +23,19 @@ pub(crate) struct Cache {
     capacity: usize,
     recent: HashMap<KeyName, Kept>,
     older: HashMap<KeyName, Kept>,
+    /// How many keys were forgotten so far.
+    forgotten: u64,
 }
 
 impl Cache {
     /// At most `capacity` keys, and at least two.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, recent: HashMap::new(), older: HashMap::new() }
+        Self { capacity, recent: HashMap::new(), older: HashMap::new(), forgotten: 0 }
+    }
+
+    /// How many keys were forgotten so far: whoever fetches a key asks before, and hands it to [`Cache::insert`].
+    pub(crate) const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     pub(crate) fn get(&mut self, name: &KeyName, now: Instant) -> Option<Arc<DataKey>> {
@@ -43,12 +50,17 @@ impl Cache {
         Some(Arc::clone(&kept.key))
     }
 
-    pub(crate) fn insert(&mut self, name: KeyName, key: Arc<DataKey>, now: Instant) {
+    /// Keeps a key, unless some key was forgotten since it was fetched: it may be this one.
+    pub(crate) fn insert(&mut self, name: KeyName, key: Arc<DataKey>, now: Instant, forgotten: u64) {
+        if forgotten != self.forgotten {
+            return;
+        }
         self.older.remove(&name);
         self.keep(name, Kept { key, until: now + KEPT_FOR });
     }
 
-    pub(crate) fn remove(&mut self, name: &KeyName) {
+    pub(crate) fn forget(&mut self, name: &KeyName) {
+        self.forgotten = self.forgotten.wrapping_add(1);
         self.recent.remove(name);
         self.older.remove(name);
     }
@@ -71,7 +83,8 @@ mod tests {
     }
 
     fn insert(cache: &mut Cache, byte: u8, now: Instant) {
-        cache.insert(name(byte), Arc::new(DataKey::generate().unwrap()), now);
+        let forgotten = cache.forgotten();
+        cache.insert(name(byte), Arc::new(DataKey::generate().unwrap()), now, forgotten);
     }
 
     #[test]
@@ -100,8 +113,19 @@ mod tests {
             insert(&mut cache, byte, now);
         }
         for byte in 1..=3 {
-            cache.remove(&name(byte));
+            cache.forget(&name(byte));
             assert!(cache.get(&name(byte), now).is_none());
         }
+    }
+
+    #[test]
+    fn a_key_that_was_being_fetched_while_one_was_forgotten_is_not_kept() {
+        let (mut cache, now) = (Cache::new(4), Instant::now());
+        let before = cache.forgotten();
+        cache.forget(&name(1));
+        cache.insert(name(1), Arc::new(DataKey::generate().unwrap()), now, before);
+        assert!(cache.get(&name(1), now).is_none());
+        insert(&mut cache, 1, now);
+        assert!(cache.get(&name(1), now).is_some());
     }
 }

@@ -30,6 +30,8 @@ pub enum KeyName {
     },
     /// The ledger itself: fingerprints of commands. Seals nothing.
     Fingerprints,
+    /// The ledger itself: blind indexes by which callers' cases are found. Seals nothing.
+    Index,
 }
 
 impl fmt::Display for KeyName {
@@ -41,6 +43,7 @@ impl fmt::Display for KeyName {
             Self::Narrative { case, narrative } => write!(f, "narrative.{case}.{narrative}"),
             Self::Case { case } => write!(f, "case.{case}"),
             Self::Fingerprints => f.write_str("ledger.fingerprints"),
+            Self::Index => f.write_str("ledger.index"),
         }
     }
 }
@@ -57,6 +60,7 @@ impl KeyName {
             }
             ("case", case, None) => Self::Case { case: case.parse().ok()? },
             ("ledger", "fingerprints", None) => Self::Fingerprints,
+            ("ledger", "index", None) => Self::Index,
             (_, _, _) => return None,
         })
     }
@@ -89,6 +93,7 @@ mod tests {
             KeyName::Narrative { case: CASE, narrative: NarrativeId([3; 16]) },
             KeyName::Case { case: CASE },
             KeyName::Fingerprints,
+            KeyName::Index,
         ] {
             assert_eq!(name.to_string().parse(), Ok(name));
         }

@@ -4,15 +4,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use egide_crypto::random::RandomUnavailable;
 use egide_crypto::seal::{DataKey, SealError};
-use egide_crypto::wrap::{KeyEncryptionKey, ParseWrappedKeyError, UnwrapError, WrappedKey};
-use egide_eventlog::{BucketError, Creation, KeyBucket};
+use egide_crypto::wrap::{Epoch, ParseWrappedKeyError, UnwrapError, WrappedKey};
+use egide_domain::ids::CaseId;
+use egide_domain::time::Timestamp;
+use egide_eventlog::{BucketError, Creation, KeyBucket, Update};
 use tokio::time::Instant;
 
 use crate::cache::Cache;
+use crate::epochs::KeyEncryptionKeys;
 use crate::name::KeyName;
+use crate::register::{Register, RegisterError, Retired};
 
 /// Unwrapped keys held at most; 32 bytes each and what a map needs.
 const CACHED_KEYS_MAX: usize = 16_384;
+/// The entry in which the register of epochs stands. No data key has this name.
+const REGISTER: &str = "ledger.epochs";
+/// How often a change of the register is tried while others change it too.
+const ATTEMPTS: u32 = 8;
 
 /// Data keys could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -48,26 +56,55 @@ pub enum Error {
     /// A new key could not be wrapped.
     #[error("a new data key could not be wrapped: {0}")]
     Wrap(#[from] SealError),
+    /// The register of epochs does not allow it.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    /// An epoch is to be retired whose key is still given here.
+    #[error(
+        "the key of epoch `{0}` is still given here; take it out of the configuration, restart, and retire it then"
+    )]
+    StillGiven(Epoch),
+    /// An epoch is to be retired under which entries stand.
+    #[error("`{entries}` data keys are still wrapped under epoch `{epoch}`; rotate first")]
+    StillUsed {
+        /// The epoch.
+        epoch: Epoch,
+        /// How many.
+        entries: u64,
+    },
+    /// Work was given up because the process stops.
+    #[error("the work was interrupted; start it again")]
+    Interrupted,
 }
 
 /// Data keys by name.
 pub struct Vault {
     bucket: KeyBucket,
-    key_encryption_key: KeyEncryptionKey,
+    keys: KeyEncryptionKeys,
     cache: Mutex<Cache>,
 }
 
 impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Vault").field("epoch", self.key_encryption_key.epoch()).finish_non_exhaustive()
+        f.debug_struct("Vault").field("epoch", self.keys.current()).finish_non_exhaustive()
     }
 }
 
 impl Vault {
-    /// A vault over the keys' bucket; every entry must unwrap under `key_encryption_key`.
+    /// A vault over the keys' bucket; every entry must unwrap under one of `keys`.
     #[must_use]
-    pub fn new(bucket: KeyBucket, key_encryption_key: KeyEncryptionKey) -> Self {
-        Self { bucket, key_encryption_key, cache: Mutex::new(Cache::new(CACHED_KEYS_MAX)) }
+    pub fn new(bucket: KeyBucket, keys: impl Into<KeyEncryptionKeys>) -> Self {
+        Self { bucket, keys: keys.into(), cache: Mutex::new(Cache::new(CACHED_KEYS_MAX)) }
+    }
+
+    pub(crate) const fn bucket(&self) -> &KeyBucket {
+        &self.bucket
+    }
+
+    /// The key-encryption keys given.
+    #[must_use]
+    pub const fn keys(&self) -> &KeyEncryptionKeys {
+        &self.keys
     }
 
     /// The key of `name`, created if there is none: when this answers, it is durable in the bucket, so a block that uses it
@@ -81,10 +118,11 @@ impl Vault {
         }
         let key = DataKey::generate()?;
         let id = name.to_string();
-        let wrapped = self.key_encryption_key.wrap(&key, &id)?;
+        let wrapped = self.keys.wrap(&key, &id)?;
+        let forgotten = self.lock().forgotten();
         match self.bucket.create_if_absent(&id, wrapped.to_bytes().into()).await? {
-            Creation::Created => Ok(self.keep(name, key)),
-            Creation::Existing(bytes) => self.unwrap(name, &bytes),
+            Creation::Created => Ok(self.keep(name, key, forgotten)),
+            Creation::Existing(bytes) => self.unwrap(name, &bytes, forgotten),
             Creation::Erased => Err(Error::Destroyed { name }),
         }
     }
@@ -94,36 +132,127 @@ impl Vault {
     /// # Errors
     /// See [`Error`].
     pub async fn existing(&self, name: KeyName) -> Result<Option<Arc<DataKey>>, Error> {
-        if let Some(key) = self.lock().get(&name, Instant::now()) {
-            return Ok(Some(key));
-        }
+        let forgotten = {
+            let mut cache = self.lock();
+            if let Some(key) = cache.get(&name, Instant::now()) {
+                return Ok(Some(key));
+            }
+            cache.forgotten()
+        };
         match self.bucket.get(&name.to_string()).await? {
-            Some(bytes) => self.unwrap(name, &bytes).map(Some),
+            Some(bytes) => self.unwrap(name, &bytes, forgotten).map(Some),
             None => Ok(None),
         }
     }
 
+    /// Drops the unwrapped key of `name`, and whatever is being unwrapped just now.
+    pub fn forget(&self, name: KeyName) {
+        self.lock().forget(&name);
+    }
+
     /// Destroys the key of `name`, for ever: what it sealed can no longer be opened once every instance has dropped its copy,
-    /// here at once and elsewhere within half a minute. That there is no such key is no error.
+    /// here at once and elsewhere when they forget it, or within half a minute. Whether there was an entry until now.
     ///
     /// # Errors
     /// [`Error::Bucket`]: the key may still be there.
-    pub async fn destroy(&self, name: KeyName) -> Result<(), Error> {
+    pub async fn destroy(&self, name: KeyName) -> Result<bool, Error> {
         let deleted = self.bucket.delete(&name.to_string()).await;
-        self.lock().remove(&name);
-        deleted?;
-        Ok(())
+        self.forget(name);
+        Ok(deleted?)
     }
 
-    fn unwrap(&self, name: KeyName, bytes: &[u8]) -> Result<Arc<DataKey>, Error> {
+    /// Destroys every key of a case that stands in the bucket, those too that nothing was ever sealed under. How many.
+    ///
+    /// # Errors
+    /// [`Error::Bucket`]: keys may still be there.
+    pub async fn destroy_case(&self, case: CaseId) -> Result<u64, Error> {
+        let mut destroyed = 0_u64;
+        for pattern in [format!("subject.{case}.*"), format!("narrative.{case}.*"), format!("case.{case}")] {
+            let mut at = 1;
+            while let Some(entry) = self.bucket.next(&pattern, at).await? {
+                at = entry.sequence.saturating_add(1);
+                if entry.bytes.is_some()
+                    && let Ok(name) = entry.key.parse()
+                {
+                    destroyed = destroyed.saturating_add(u64::from(self.destroy(name).await?));
+                }
+            }
+        }
+        Ok(destroyed)
+    }
+
+    /// Notes in the register that the current epoch is in use, from now at the latest; `development`: its key lies on the
+    /// store's own disk.
+    ///
+    /// # Errors
+    /// [`RegisterError::Retired`]: its key was said to be destroyed; and see [`Error`].
+    pub async fn register_current(&self, now: Timestamp, development: bool) -> Result<(), Error> {
+        self.change_register(|register| Ok(register.uses(self.keys.current(), now, development)?)).await
+    }
+
+    /// The register of epochs.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn register(&self) -> Result<Register, Error> {
+        match self.bucket.get(REGISTER).await? {
+            Some(bytes) => Ok(Register::parse(&bytes)?),
+            None => Ok(Register::default()),
+        }
+    }
+
+    /// Notes that the key of an epoch was destroyed. That nothing is wrapped under it any more is made sure of first.
+    ///
+    /// # Errors
+    /// [`Error::StillGiven`], [`Error::StillUsed`], [`RegisterError::Unknown`]; and see [`Error`].
+    pub async fn retire(self: &Arc<Self>, epoch: &Epoch, retired: Retired) -> Result<(), Error> {
+        if self.keys.epochs().any(|given| given == epoch) {
+            return Err(Error::StillGiven(epoch.clone()));
+        }
+        if let Some(entries) = self.count().await?.get(epoch) {
+            return Err(Error::StillUsed { epoch: epoch.clone(), entries: *entries });
+        }
+        self.change_register(|register| {
+            register.retires(epoch, retired)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Changes the register where it stands, or again where somebody else was faster.
+    async fn change_register(&self, change: impl Fn(&mut Register) -> Result<bool, Error>) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            let entry = self.bucket.entry_of(REGISTER).await?;
+            let standing = entry.and_then(|entry| Some((entry.sequence, entry.bytes?)));
+            let mut register = match &standing {
+                Some((_, bytes)) => Register::parse(bytes)?,
+                None => Register::default(),
+            };
+            if !change(&mut register)? {
+                return Ok(());
+            }
+            let text = register.to_text();
+            let written = match standing {
+                Some((sequence, _)) => self.bucket.update(REGISTER, text.into(), sequence).await? == Update::Updated,
+                None => self.bucket.create_if_absent(REGISTER, text.into()).await? == Creation::Created,
+            };
+            if written {
+                return Ok(());
+            }
+        }
+        Err(Error::Bucket(BucketError::Unavailable))
+    }
+
+    fn unwrap(&self, name: KeyName, bytes: &[u8], forgotten: u64) -> Result<Arc<DataKey>, Error> {
         let wrapped = WrappedKey::from_bytes(bytes).map_err(|source| Error::Entry { name, source })?;
-        let key = self.key_encryption_key.unwrap(&wrapped, &name.to_string());
-        key.map(|key| self.keep(name, key)).map_err(|source| Error::Unwrap { name, source })
+        let key = self.keys.unwrap(&wrapped, &name.to_string());
+        key.map(|key| self.keep(name, key, forgotten)).map_err(|source| Error::Unwrap { name, source })
     }
 
-    fn keep(&self, name: KeyName, key: DataKey) -> Arc<DataKey> {
+    /// Keeps a key that was asked for when `forgotten` keys had been forgotten.
+    fn keep(&self, name: KeyName, key: DataKey, forgotten: u64) -> Arc<DataKey> {
         let key = Arc::new(key);
-        self.lock().insert(name, Arc::clone(&key), Instant::now());
+        self.lock().insert(name, Arc::clone(&key), Instant::now(), forgotten);
         key
     }
 

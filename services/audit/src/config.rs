@@ -10,6 +10,7 @@ use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Verifier;
 use egide_servicekit::serve::{self, Api, Running, ServeConfig, serve};
 use egide_servicekit::shutdown::Shutdown;
+use egide_trust::Lineage;
 use egide_wire::proto::egide::audit::v1::audit_service_server::AuditServiceServer;
 
 use crate::model::History;
@@ -54,9 +55,9 @@ pub enum Error {
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
     let Config { listen, projection, rebuild, log, ledger, verifier } = config;
     if rebuild {
-        forget(&projection, log.incarnation())?;
+        forget(&projection, log.lineage())?;
     }
-    let history = Projection::open(&projection, History, log.incarnation())?;
+    let history = Projection::open(&projection, History, log.lineage())?;
     let audit = Audit::new(history.clone(), ledger, log.clone());
     let api = Api::new().with(AuditServiceServer::new(audit));
     let running = serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown).await?;
@@ -65,9 +66,9 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
 }
 
 /// Throws all rows away: opening a directory for another model does that, whatever the rows were and of which log.
-fn forget(directory: &std::path::Path, incarnation: &str) -> Result<(), ProjectionError> {
+fn forget(directory: &std::path::Path, lineage: &Lineage) -> Result<(), ProjectionError> {
     tracing::info!(projection = History::NAME, "rebuilding from the first block, as asked");
-    Projection::open(directory, Nothing, incarnation).map(drop)
+    Projection::open(directory, Nothing, lineage).map(drop)
 }
 
 /// A model without rows.

@@ -80,7 +80,12 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
             | Payload::ExceptionConfirmed(_)
             | Payload::ExceptionLifted(_)
             | Payload::CaseClosed(_)
-            | Payload::CaseReopened(_),
+            | Payload::CaseReopened(_)
+            | Payload::KeyShredded(_)
+            | Payload::LegalHoldPlaced(_)
+            | Payload::LegalHoldLifted(_)
+            | Payload::NumberAssigned(_)
+            | Payload::PhraseChosen(_),
         )
         | None => Ok(()),
     }

@@ -272,7 +272,7 @@ impl Story {
         let mut keys = KeyRing::new();
         keys.insert(key.public_key(), None, None).unwrap();
         let head = Head::genesis(INCARNATION);
-        let verifier = ChainVerifier::new(head.clone(), Arc::new(keys));
+        let verifier = ChainVerifier::new(head.clone(), keys);
         let history = open(directory.path());
         let (revisions, blocks) = (BTreeMap::new(), Vec::new());
         Self { directory, key, verifier, head, revisions, now_ms: NOW_MS, blocks, history }

@@ -66,7 +66,7 @@ pub enum Error {
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
     let Config { listen, verifier, log, projection, ledger } = config;
-    let projection = Projection::open(projection, Recipients, log.incarnation())?;
+    let projection = Projection::open(projection, Recipients, log.lineage())?;
     let began_at_block = log.last_number().await?;
     let changes = Changes::new(projection.clone(), ledger);
     let directory = Directory::new(projection.clone(), changes, began_at_block);

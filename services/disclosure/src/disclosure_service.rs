@@ -135,6 +135,7 @@ impl Disclosures {
             case_id: case_id.map(|case_id| case_id.to_string()).unwrap_or_default(),
             subject_id: String::new(),
             unit_id: String::new(),
+            terms: Vec::new(),
         };
         self.0.record(&Onward::of(request), Payload::AccessRecorded(recorded)).await
     }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use egide_crypto::digest::{Digest, sha256_parts};
-use egide_crypto::sign::{KeyRing, Signature};
+use egide_crypto::sign::Signature;
 use egide_domain::AcknowledgedEvent;
 use egide_domain::ids::{CommandId, Position, Revision};
 use egide_domain::time::Timestamp;
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Onward;
+use egide_trust::CurrentTrust;
 use egide_wire::context;
 use egide_wire::convert::{timestamp, to_timestamp};
 use egide_wire::proto::egide::audit::v1::{AccessEvent, access_event};
@@ -33,7 +34,7 @@ const PAUSE_FIRST: Duration = Duration::from_millis(50);
 /// The ledger.
 pub(crate) struct Ledger {
     upstream: Upstream,
-    keys: Arc<KeyRing>,
+    trust: CurrentTrust,
     incarnation: Arc<str>,
 }
 
@@ -131,24 +132,26 @@ pub(crate) fn access(command_id: CommandId, payload: access_event::Payload) -> A
 /// An acknowledgement whose signature is still to be checked.
 pub(crate) struct Acknowledged {
     acknowledgement: Acknowledgement,
-    keys: Arc<KeyRing>,
+    trust: CurrentTrust,
     incarnation: Arc<str>,
     command_id: String,
 }
 
 impl Acknowledged {
-    /// Whether the ledger signed it, for this log and this command.
+    /// Whether the ledger signed it, for this log and this command. It was signed just now, whatever the position of which it
+    /// tells (a repeated command's lies in the past): a key that was revoked at any position does not count any more, and
+    /// one that was certified later than that position does.
     pub(crate) fn verifies(&self) -> bool {
-        let Acknowledgement { incarnation, command_id, key_id, signature, events, .. } = &self.acknowledgement;
-        let position = events.iter().map(|event| event.position).max();
-        let (Ok(key_id), Ok(signature), Some(position)) =
-            (key_id.parse(), Signature::try_from(signature.as_slice()), position)
-        else {
+        let Acknowledgement { incarnation, command_id, key_id, signature, .. } = &self.acknowledgement;
+        let (Ok(key_id), Ok(signature)) = (key_id.parse(), Signature::try_from(signature.as_slice())) else {
+            return false;
+        };
+        let trust = self.trust.get();
+        let Some(entry) = trust.ledger().get(key_id).filter(|entry| entry.revoked_after().is_none()) else {
             return false;
         };
         let unsigned = Acknowledgement { signature: Vec::new(), ..self.acknowledgement.clone() };
-        let signed =
-            self.keys.verify_at(position, key_id, context::ACKNOWLEDGEMENT, &unsigned.encode_to_vec(), &signature);
+        let signed = entry.key().verify(context::ACKNOWLEDGEMENT, &unsigned.encode_to_vec(), &signature);
         signed.is_ok() && **incarnation == *self.incarnation && *command_id == self.command_id
     }
 
@@ -182,8 +185,8 @@ pub(crate) fn unproved() -> Status {
 }
 
 impl Ledger {
-    pub(crate) const fn new(upstream: Upstream, keys: Arc<KeyRing>, incarnation: Arc<str>) -> Self {
-        Self { upstream, keys, incarnation }
+    pub(crate) const fn new(upstream: Upstream, trust: CurrentTrust, incarnation: Arc<str>) -> Self {
+        Self { upstream, trust, incarnation }
     }
 
     fn client(&self, onward: &Onward) -> LedgerServiceClient<egide_servicekit::channel::Authenticated> {
@@ -215,8 +218,8 @@ impl Ledger {
         acknowledgement: Option<Acknowledgement>,
     ) -> Result<Acknowledged, NotAppended> {
         let acknowledgement = acknowledgement.ok_or_else(|| NotAppended::Failed(unproved()))?;
-        let (keys, incarnation) = (Arc::clone(&self.keys), Arc::clone(&self.incarnation));
-        Ok(Acknowledged { acknowledgement, keys, incarnation, command_id })
+        let (trust, incarnation) = (self.trust.clone(), Arc::clone(&self.incarnation));
+        Ok(Acknowledged { acknowledgement, trust, incarnation, command_id })
     }
 
     /// Opens what the permit at this position covers.
@@ -331,6 +334,7 @@ fn onward_status(code: Code) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use egide_crypto::sign::KeyRing;
     use egide_wire::proto::egide::ledger::v1::AppendedEvent;
     use egide_wire::refusal::{Violation, precondition};
 
@@ -367,7 +371,7 @@ mod tests {
         let signature = key.sign(context::ACKNOWLEDGEMENT, &acknowledgement.encode_to_vec());
         acknowledgement.signature = signature.as_bytes().to_vec();
         after(&mut acknowledgement);
-        Acknowledged { acknowledgement, keys: Arc::new(keys), incarnation: LOG.into(), command_id: "c".into() }
+        Acknowledged { acknowledgement, trust: keys.into(), incarnation: LOG.into(), command_id: "c".into() }
     }
 
     fn proves(acknowledged: &Acknowledged) -> bool {
@@ -389,8 +393,23 @@ mod tests {
     #[test]
     fn a_key_nobody_published_proves_nothing() {
         let mut acknowledged = acknowledged(|_| {}, |_| {});
-        acknowledged.keys = Arc::new(KeyRing::new());
+        acknowledged.trust = KeyRing::new().into();
         assert!(!proves(&acknowledged));
+    }
+
+    #[test]
+    fn a_key_that_was_revoked_anywhere_proves_nothing_and_one_of_later_positions_does() {
+        for (valid_from, revoked_after, counts) in
+            [(None, Some(9), false), (None, Some(900), false), (Some(10), None, true), (Some(9), None, true)]
+        {
+            let mut acknowledged = acknowledged(|_| {}, |_| {});
+            let key_id = acknowledged.acknowledgement.key_id.parse().unwrap();
+            let key = acknowledged.trust.get().ledger().get(key_id).unwrap().key();
+            let mut keys = KeyRing::new();
+            keys.insert(key, valid_from, revoked_after).unwrap();
+            acknowledged.trust = keys.into();
+            assert_eq!(proves(&acknowledged), counts, "{valid_from:?} {revoked_after:?}");
+        }
     }
 
     #[test]

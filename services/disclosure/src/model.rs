@@ -108,7 +108,12 @@ impl Place<'_> {
                 | Payload::ReferralRecalled(_)
                 | Payload::DisclosedOutsideSystem(_)
                 | Payload::CaseClosed(_)
-                | Payload::CaseReopened(_),
+                | Payload::CaseReopened(_)
+                | Payload::KeyShredded(_)
+                | Payload::LegalHoldPlaced(_)
+                | Payload::LegalHoldLifted(_)
+                | Payload::NumberAssigned(_)
+                | Payload::PhraseChosen(_),
             )
             | None => {}
         }

@@ -58,6 +58,7 @@ impl Gate {
             case_id: String::new(),
             subject_id: String::new(),
             unit_id: outsider.unit_id.to_string(),
+            terms: Vec::new(),
         };
         self.record(&outsider.onward, Payload::AccessRecorded(recorded)).await
     }

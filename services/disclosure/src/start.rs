@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use egide_crypto::digest::Fingerprinter;
-use egide_crypto::sign::{KeyRing, SigningKey};
+use egide_crypto::sign::SigningKey;
 use egide_domain::time::Timestamp;
 use egide_domain::{Policy, PolicyError};
-use egide_eventlog::{Connection, ConnectionConfig, ConnectionError, EventLog, LogConfig, LogError};
+use egide_eventlog::{Anchor, Connection, ConnectionConfig, ConnectionError, EventLog, LogConfig, LogError};
 use egide_projection::{Projection, ProjectionError};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Verifier;
@@ -38,8 +38,8 @@ pub struct Config {
     pub nats: ConnectionConfig,
     /// How the log's stream is laid out; it is never created here.
     pub log: LogConfig,
-    /// The ledger's keys: those that sign blocks and acknowledgements.
-    pub ledger_keys: KeyRing,
+    /// What the log is held against: the keys that sign blocks and acknowledgements, restores, this instance's own mark.
+    pub anchor: Anchor,
     /// Directory of the projection.
     pub projection: PathBuf,
     /// The ledger, called as the service `disclosure`.
@@ -83,13 +83,13 @@ pub enum Error {
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
     let policy = Policy::embedded()?;
-    let keys = Arc::new(config.ledger_keys.clone());
+    let trust = config.anchor.trust().clone();
     let connection = Connection::open(&config.nats).await?;
-    let log = EventLog::open(connection, LogConfig { create: false, ..config.log }, config.ledger_keys).await?;
-    let projection = Projection::open(&config.projection, Facts, log.incarnation())?;
+    let log = EventLog::open(connection, LogConfig { create: false, ..config.log }, config.anchor).await?;
+    let projection = Projection::open(&config.projection, Facts, log.lineage())?;
     let gate = Arc::new(Gate {
         reader: Reader::new(projection.clone(), log.clone()),
-        ledger: Ledger::new(config.ledger, keys, log.incarnation().into()),
+        ledger: Ledger::new(config.ledger, trust, log.incarnation().into()),
         policy,
         versions: Versions::embedded(),
         report_key: config.report_key,

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, pki, recall,
-    referrals, token, verify_file,
+    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, log, pki, provision,
+    recall, referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
@@ -36,7 +36,9 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Up(up::Args),
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
+    #[command(subcommand)]
+    Provision(provision::Command),
     Emit(emit::Args),
     #[command(subcommand)]
     Case(case::Command),
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Referrals(referrals::Command),
     History(history::Args),
+    #[command(subcommand)]
+    Log(log::Command),
     Account(account::Args),
     #[command(subcommand)]
     Directory(directory::Command),
@@ -57,6 +61,8 @@ pub(crate) enum Command {
     Token(token::Args),
     #[command(subcommand)]
     Pki(pki::Command),
+    #[command(subcommand)]
+    Trust(trust::Command),
     Completions(completions::Args),
 }
 
@@ -112,6 +118,7 @@ impl Urls {
             audit: self.audit.clone().or(found.audit),
             directory: self.directory.clone().or(found.directory),
             metrics: found.metrics,
+            nats: found.nats,
         }
     }
 }

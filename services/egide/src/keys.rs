@@ -1,19 +1,19 @@
-//! The keys of an installation, each in a file of its own (0600) under `keys/`. The key-encryption key may come from the
-//! environment instead, so that it need not stand on the disk whose data it protects.
+//! The keys of an installation, each in a file of its own (0600) under `keys/`. Key-encryption keys may come from the
+//! environment instead, so that they need not stand on the disk whose data they protect. Beside the current one stand those
+//! of earlier epochs, for as long as data keys are wrapped under them: `key-encryption.EPOCH.key`.
 
 use std::path::Path;
 
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::random::random_bytes;
-use egide_crypto::sign::{KeyRing, KeyRingError, SigningKey, VerifyingKey};
+use egide_crypto::sign::SigningKey;
 use egide_crypto::wrap::{Epoch, KeyEncryptionKey};
 use egide_servicekit::key_file;
+use egide_vault::KeyEncryptionKeys;
 use zeroize::Zeroizing;
 
-use crate::endpoints::{place, verification_keys_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::verify::PublishedKeys;
 
 /// The key-encryption key, as base64 or hexadecimal digits; wins over the file.
 pub(crate) const KEK_VARIABLE: &str = "EGIDE_KEY_ENCRYPTION_KEY";
@@ -21,8 +21,12 @@ pub(crate) const KEK_VARIABLE: &str = "EGIDE_KEY_ENCRYPTION_KEY";
 const FIRST_EPOCH: &str = "1";
 /// The epoch's name, where the key-encryption key is not of the first.
 pub(crate) const EPOCH_VARIABLE: &str = "EGIDE_KEY_EPOCH";
+/// Key-encryption keys of earlier epochs: `EPOCH=KEY`, with commas between them.
+pub(crate) const PREVIOUS_VARIABLE: &str = "EGIDE_KEY_ENCRYPTION_KEYS_PREVIOUS";
 
 const KEK_FILE: &str = "key-encryption.key";
+/// What a file of an earlier epoch begins and ends with.
+const PREVIOUS_FILE: (&str, &str) = ("key-encryption.", ".key");
 const LEDGER_FILE: &str = "ledger-signing.key";
 const REPORT_FILE: &str = "report-signing.key";
 const SECRET_FILE: &str = "disclosure-secret.key";
@@ -63,8 +67,38 @@ impl KeyFolder<'_> {
         }
     }
 
-    /// The key that wraps data keys, and whether it stands on this disk.
-    pub(crate) fn key_encryption(self) -> Result<(KeyEncryptionKey, bool), Failure> {
+    /// The keys that wrap data keys, and whether the current one stands in a file here.
+    pub(crate) fn key_encryption(self) -> Result<(KeyEncryptionKeys, bool), Failure> {
+        let (current, in_file) = self.current_key_encryption()?;
+        let mut previous = self.previous_in_files()?;
+        if let Some(text) = std::env::var(PREVIOUS_VARIABLE).ok().map(Zeroizing::new) {
+            previous.extend(previous_of(&text)?);
+        }
+        Ok((KeyEncryptionKeys::new(current, previous).map_err(unusable)?, in_file))
+    }
+
+    /// Those of earlier epochs that stand in files, in the order of their names.
+    fn previous_in_files(self) -> Result<Vec<KeyEncryptionKey>, Failure> {
+        if !self.folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(self.folder).map_err(unusable)? {
+            let name = entry.map_err(unusable)?.file_name();
+            let epoch =
+                name.to_str().and_then(|name| name.strip_prefix(PREVIOUS_FILE.0)?.strip_suffix(PREVIOUS_FILE.1));
+            files.extend(epoch.map(|epoch| (epoch.to_owned(), name.clone())));
+        }
+        files.sort();
+        let read = |(epoch, name): (String, std::ffi::OsString)| {
+            let text = key_file::read(&self.folder.join(name)).map_err(unusable)?.unwrap_or_default();
+            let text = std::str::from_utf8(&text).map_err(unusable)?;
+            KeyEncryptionKey::parse(epoch.parse().map_err(unusable)?, text).map_err(unusable)
+        };
+        files.into_iter().map(read).collect()
+    }
+
+    fn current_key_encryption(self) -> Result<(KeyEncryptionKey, bool), Failure> {
         let epoch = std::env::var(EPOCH_VARIABLE).unwrap_or_else(|_| FIRST_EPOCH.to_owned());
         let epoch: Epoch = epoch.parse().map_err(unusable)?;
         if let Some(text) = std::env::var(KEK_VARIABLE).ok().filter(|text| !text.is_empty()).map(Zeroizing::new) {
@@ -98,26 +132,13 @@ impl KeyFolder<'_> {
     }
 }
 
-/// The published keys of a data directory with these two among them; older ones stay, for what they signed.
-pub(crate) fn publish(data: &Path, ledger: VerifyingKey, report: VerifyingKey) -> Result<PublishedKeys, Failure> {
-    let path = verification_keys_path(data);
-    let mut keys = if path.exists() { PublishedKeys::read(&path)? } else { PublishedKeys::default() };
-    let before = keys.clone();
-    add(&mut keys.ledger, ledger).map_err(unusable)?;
-    add(&mut keys.report, report).map_err(unusable)?;
-    if keys != before || !path.exists() {
-        let text = serde_json::to_string_pretty(&keys).map_err(std::io::Error::from)?;
-        place(&path, text.as_bytes())?;
-    }
-    Ok(keys)
-}
-
-fn add(ring: &mut KeyRing, key: VerifyingKey) -> Result<(), KeyRingError> {
-    match ring.insert(key, None, None) {
-        // It was published by an earlier start, perhaps with an end that must stay.
-        Err(KeyRingError::Repeated(_)) => Ok(()),
-        inserted => inserted.map(drop),
-    }
+/// Reads `EPOCH=KEY,EPOCH=KEY`.
+fn previous_of(text: &str) -> Result<Vec<KeyEncryptionKey>, Failure> {
+    let read = |pair: &str| {
+        let (epoch, key) = pair.split_once('=').ok_or_else(|| unusable(format!("`{PREVIOUS_VARIABLE}` is no list")))?;
+        KeyEncryptionKey::parse(epoch.trim().parse().map_err(unusable)?, key).map_err(unusable)
+    };
+    text.split(',').filter(|pair| !pair.trim().is_empty()).map(read).collect()
 }
 
 #[cfg(test)]
@@ -130,12 +151,28 @@ mod tests {
         let keys = KeyFolder { folder: &directory.path().join("keys"), missing: Missing::Make };
         let first = keys.report_signing().unwrap().key_id();
         assert_eq!(keys.report_signing().unwrap().key_id(), first);
-        let wrapped = keys.key_encryption().unwrap().0.to_base64();
-        assert_eq!(*keys.key_encryption().unwrap().0.to_base64(), *wrapped);
+        let wrapped = keys.current_key_encryption().unwrap().0.to_base64();
+        assert_eq!(*keys.current_key_encryption().unwrap().0.to_base64(), *wrapped);
         assert_eq!(
             keys.disclosure_secret().unwrap().fingerprint(b"x"),
             keys.disclosure_secret().unwrap().fingerprint(b"x")
         );
+    }
+
+    #[test]
+    fn keys_of_earlier_epochs_stand_beside_the_current_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = KeyFolder { folder: directory.path(), missing: Missing::Make };
+        keys.key_encryption().unwrap();
+        let older = KeyEncryptionKey::generate("0".parse().unwrap()).unwrap().to_base64();
+        let path = directory.path().join("key-encryption.0.key");
+        key_file::read_or_make(&path, || Ok::<_, Failure>(Zeroizing::new(older.as_bytes().to_vec()))).unwrap();
+        let (keys, in_file) = keys.key_encryption().unwrap();
+        assert!(in_file);
+        assert_eq!(keys.epochs().map(ToString::to_string).collect::<Vec<_>>(), ["1", "0"]);
+        let listed = previous_of(&format!("2026-q1={},2026-q2={}", *older, *older)).unwrap();
+        assert_eq!(listed.iter().map(|key| key.epoch().as_str()).collect::<Vec<_>>(), ["2026-q1", "2026-q2"]);
+        assert!(previous_of("nothing").is_err());
     }
 
     #[test]
@@ -144,17 +181,5 @@ mod tests {
         let keys = KeyFolder { folder: directory.path(), missing: Missing::Refuse };
         assert_eq!(keys.ledger_signing().unwrap_err().exit(), Exit::Unreadable);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn older_published_keys_stay_published() {
-        let directory = tempfile::tempdir().unwrap();
-        let key = || SigningKey::generate().unwrap().0.public_key();
-        let (ledger, old, new) = (key(), key(), key());
-        publish(directory.path(), ledger, old).unwrap();
-        let published = publish(directory.path(), ledger, new).unwrap();
-        assert!(published.report.get(old.key_id()).is_some());
-        assert!(published.report.get(new.key_id()).is_some());
-        assert_eq!(PublishedKeys::read(&verification_keys_path(directory.path())).unwrap(), published);
     }
 }

@@ -16,6 +16,7 @@ pub mod failure;
 pub mod help;
 mod keys;
 pub mod listed;
+mod nats;
 mod output;
 mod proofs;
 mod retry;
@@ -25,6 +26,7 @@ mod serve;
 mod session;
 pub mod text;
 mod times;
+mod trust_file;
 mod up;
 pub mod verify;
 
@@ -73,8 +75,11 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Verify(args) => return commands::verify_file::run(out, &global, args),
         Command::Token(args) => return commands::token::run(out, &global, args),
         Command::Pki(command) => return commands::pki::run(out, &global, command),
+        Command::Trust(command) => return commands::trust::run(out, &global, command),
+        Command::Log(command) => return commands::log::run(out, &global, command).await,
         Command::Up(args) => return up::run(out, &global, args).await,
         Command::Serve(args) => return serve::run(out, &global, args).await,
+        Command::Provision(command) => return commands::provision::run(out, &global, command).await,
         Command::Emit(_)
         | Command::Case(_)
         | Command::Consent(_)
@@ -104,8 +109,11 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Verify(_)
         | Command::Token(_)
         | Command::Pki(_)
+        | Command::Trust(_)
+        | Command::Log(_)
         | Command::Up(_)
-        | Command::Serve(_) => Ok(Exit::Ok),
+        | Command::Serve(_)
+        | Command::Provision(_) => Ok(Exit::Ok),
     }
 }
 

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use egide_crypto::sign::KeyRing;
 use egide_domain::Policy;
-use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
+use egide_eventlog::{Anchor, BucketConfig, Connection, ConnectionConfig, EventLog, FirstStart, LogConfig, MarkFile};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::clock;
 use egide_servicekit::identity::{ServiceName, Verifier};
 use egide_servicekit::serve::{Running, ServeConfig, Stopped};
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
+use egide_trust::CurrentTrust;
 use tokio::task::JoinSet;
 
 use crate::acting::Identities;
@@ -19,13 +19,20 @@ use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::KeyFolder;
+use crate::nats;
 
 /// What every role of a process needs.
 pub(crate) struct Ground<'a> {
-    pub(crate) nats: ConnectionConfig,
+    pub(crate) nats: nats::Access,
+    /// Whether servers are asked if they flush before they acknowledge. Only an explicit flag turns it off.
+    pub(crate) durability_checked: bool,
     pub(crate) log: LogConfig,
-    /// The ledger's keys.
-    pub(crate) ledger_keys: KeyRing,
+    /// What the root certifies.
+    pub(crate) trust: CurrentTrust,
+    /// The folder of the instances' marks.
+    pub(crate) marks: PathBuf,
+    /// Whether roles with a projection may begin without a mark: in a data directory of a version that kept none.
+    pub(crate) without_marks: bool,
     pub(crate) keys: KeyFolder<'a>,
     /// One folder for each role is made in it.
     pub(crate) projections: PathBuf,
@@ -56,6 +63,26 @@ impl Group {
         let url = running.url();
         self.running.spawn(async move { running.finished().await });
         url
+    }
+
+    /// Has servers asked whether they flush before they acknowledge: now, and for as long as the ledger runs. It ends when
+    /// one does not.
+    async fn watch_durability(&mut self, ground: &Ground<'_>) -> Result<(), Failure> {
+        let refused = |error: &dyn std::fmt::Display| not_started(Service::Ledger, error);
+        let nats = ground.nats.of(Service::Ledger)?;
+        let connection = Connection::open(&nats).await.map_err(|error| refused(&error))?;
+        // Without a mark: the ledger keeps its own.
+        let log = EventLog::open(connection, ground.log.clone(), ground.trust.clone()).await;
+        let log = log.map_err(|error| refused(&error))?;
+        log.check_durability().await.map_err(|error| refused(&error))?;
+        let ending = self.shutdown.clone();
+        self.running.spawn(async move {
+            tokio::select! {
+                found = log.watch_durability() => Err(Stopped::new(Service::Ledger.name(), found)),
+                () = ending.requested() => Ok(()),
+            }
+        });
+        Ok(())
     }
 
     /// The next role to end; waits for ever when none runs.
@@ -105,6 +132,9 @@ impl Roles {
     ) -> Result<(), Failure> {
         let url = match role {
             Service::Ledger => {
+                if ground.durability_checked {
+                    self.ledger.watch_durability(ground).await?;
+                }
                 let running = start_ledger(listen, ground, self.ledger.shutdown.clone()).await?;
                 self.ledger.keep(running)
             }
@@ -155,6 +185,15 @@ fn projection(ground: &Ground<'_>, role: Service) -> PathBuf {
     ground.projections.join(role.name())
 }
 
+/// What the log is held against. An instance that has a projection was at work before, so it must have a mark.
+fn anchor(role: Service, ground: &Ground<'_>) -> Result<Anchor, Failure> {
+    let has_rows = std::fs::read_dir(projection(ground, role)).is_ok_and(|mut files| files.next().is_some());
+    let first = if has_rows && !ground.without_marks { FirstStart::Refused } else { FirstStart::Allowed };
+    let path = ground.marks.join(format!("{}.json", role.name()));
+    let mark = MarkFile::open(&path, first).map_err(|error| not_started(role, error))?;
+    Ok(Anchor::from(ground.trust.clone()).with_mark(mark))
+}
+
 fn upstream(role: Service, ledger: &str, ground: &Ground<'_>) -> Result<Upstream, Failure> {
     let service = service_name(role)?;
     let credentials = ground.identities.credentials(&service, None)?;
@@ -173,23 +212,32 @@ fn verifier(role: Service, ground: &Ground<'_>) -> Result<Arc<Verifier>, Failure
 }
 
 async fn open_log(role: Service, ground: &Ground<'_>) -> Result<EventLog, Failure> {
-    let connection = Connection::open(&ground.nats).await.map_err(|error| not_started(role, error))?;
-    let config = LogConfig { create: false, ..ground.log.clone() };
-    EventLog::open(connection, config, ground.ledger_keys.clone()).await.map_err(|error| not_started(role, error))
+    let connection = Connection::open(&ground.nats.of(role)?).await.map_err(|error| not_started(role, error))?;
+    EventLog::open(connection, ground.log.clone(), anchor(role, ground)?)
+        .await
+        .map_err(|error| not_started(role, error))
+}
+
+/// Whether the log is stored on this machine, as far as can be told: what else it keeps is then on the same disk.
+fn store_is_here(nats: &ConnectionConfig) -> bool {
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|here| nats.url.contains(here))
 }
 
 async fn start_ledger(listen: SocketAddr, ground: &Ground<'_>, shutdown: Shutdown) -> Result<Running, Failure> {
     let policy = Policy::embedded().map_err(|error| not_started(Service::Ledger, error))?;
-    let (key_encryption_key, _) = ground.keys.key_encryption()?;
+    let (key_encryption_keys, in_file) = ground.keys.key_encryption()?;
+    let nats = ground.nats.of(Service::Ledger)?;
+    let key_on_store_disk = in_file && store_is_here(&nats);
     let config = egide_ledger::Config {
         listen,
-        nats: ground.nats.clone(),
+        nats,
         log: ground.log.clone(),
-        keys: BucketConfig { create: ground.log.create, replicas: ground.log.replicas },
+        keys: BucketConfig { create: false, replicas: ground.log.replicas },
         projection: projection(ground, Service::Ledger),
-        key_encryption_key,
+        key_encryption_keys,
+        key_on_store_disk,
         signing_key: ground.keys.ledger_signing()?,
-        key_ring: ground.ledger_keys.clone(),
+        anchor: anchor(Service::Ledger, ground)?,
         verifier: verifier(Service::Ledger, ground)?,
         policy: Arc::new(policy),
         clock: clock::now,
@@ -205,9 +253,9 @@ async fn start_disclosure(
 ) -> Result<Running, Failure> {
     let config = egide_disclosure::Config {
         serve: ServeConfig::new(Service::Disclosure.name(), listen),
-        nats: ground.nats.clone(),
+        nats: ground.nats.of(Service::Disclosure)?,
         log: ground.log.clone(),
-        ledger_keys: ground.ledger_keys.clone(),
+        anchor: anchor(Service::Disclosure, ground)?,
         projection: projection(ground, Service::Disclosure),
         ledger,
         verifier: verifier(Service::Disclosure, ground)?,

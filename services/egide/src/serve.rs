@@ -1,5 +1,5 @@
-//! `egide serve`: one role or more, on a machine of their own. Keys are read, never made; the log is opened, and created only
-//! where that is asked for.
+//! `egide serve`: one role or more, on a machine of their own. Keys are read and the log is opened; neither is ever made here
+//! (`egide provision`).
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,14 +18,16 @@ use zeroize::Zeroizing;
 
 use crate::acting::{Identities, Issuer};
 use crate::cli::Global;
+use crate::commands::provision::seeds_of;
 use crate::endpoints::{Endpoints, Service, verification_keys_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
+use crate::nats::{self, TlsArgs};
 use crate::output::Output;
 use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
-use crate::verify::PublishedKeys;
+use crate::trust_file::{self, read_root, root_path};
 
 /// Password of the NATS user.
 const NATS_PASSWORD: &str = "EGIDE_NATS_PASSWORD";
@@ -40,7 +42,13 @@ pub(crate) struct Args {
     role: Vec<Role>,
     #[arg(long, value_name = "URL", env = "EGIDE_NATS", required = true)]
     nats: String,
-    #[arg(long, value_name = "USER", env = "EGIDE_NATS_USER")]
+    #[arg(long, value_name = "DIR", env = "EGIDE_NATS_SEEDS", value_hint = clap::ValueHint::DirPath)]
+    nats_seeds: Option<PathBuf>,
+    #[command(flatten)]
+    nats_tls: TlsArgs,
+    #[arg(long)]
+    insecure_durability: bool,
+    #[arg(long, value_name = "USER", env = "EGIDE_NATS_USER", conflicts_with = "nats_seeds")]
     nats_user: Option<String>,
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     nats_password_file: Option<PathBuf>,
@@ -52,6 +60,10 @@ pub(crate) struct Args {
     keys: Option<PathBuf>,
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     verification_keys: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    root: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    marks: Option<PathBuf>,
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     projections: Option<PathBuf>,
     #[arg(long, value_name = "NAME", requires = "issuer_keys")]
@@ -60,8 +72,6 @@ pub(crate) struct Args {
     issuer_keys: Option<PathBuf>,
     #[arg(long, value_name = "FILE", env = "EGIDE_PEOPLE", value_hint = clap::ValueHint::FilePath)]
     people: Option<PathBuf>,
-    #[arg(long)]
-    create_log: bool,
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024 * 1024)]
     log_max_bytes: u64,
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5))]
@@ -157,13 +167,23 @@ async fn start(
     people_shutdown: shutdown::Shutdown,
 ) -> Result<(), Failure> {
     let data = global.data();
+    if args.nats_tls.insecure_nats {
+        tracing::warn!("insecure: connections to nats can be read and changed by anybody on the way");
+    }
+    if args.insecure_durability {
+        tracing::warn!("insecure: nobody asks whether nats-servers flush before they acknowledge");
+    }
     let identities = with_people(args, identities(args, global)?, people_shutdown).await?;
     let published = args.verification_keys.clone().unwrap_or_else(|| verification_keys_path(&data));
+    let root = read_root(&args.root.clone().unwrap_or_else(|| root_path(&data)))?;
     let folder = args.keys.clone().unwrap_or_else(|| data.join("keys"));
     let ground = Ground {
-        nats: nats(args)?,
-        log: LogConfig { create: args.create_log, max_bytes: args.log_max_bytes, replicas: args.replicas },
-        ledger_keys: PublishedKeys::read(&published)?.ledger,
+        nats: nats(args, &data)?,
+        durability_checked: !args.insecure_durability,
+        log: LogConfig { create: false, max_bytes: args.log_max_bytes, replicas: args.replicas },
+        trust: trust_file::follow(&published, root)?,
+        marks: args.marks.clone().unwrap_or_else(|| data.join("marks")),
+        without_marks: false,
         keys: KeyFolder { folder: &folder, missing: Missing::Refuse },
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
         identities: &identities,
@@ -179,21 +199,26 @@ async fn start(
     Ok(())
 }
 
-fn nats(args: &Args) -> Result<ConnectionConfig, Failure> {
+/// How NATS knows us: each role by its own seed, or all by the user that is named.
+fn nats(args: &Args, data: &Path) -> Result<nats::Access, Failure> {
+    let tls = args.nats_tls.files()?;
+    let Some(user) = &args.nats_user else {
+        let folder = args.nats_seeds.clone().unwrap_or_else(|| seeds_of(data));
+        return Ok(nats::Access::Seeds { url: args.nats.clone(), folder, tls });
+    };
     let password = match &args.nats_password_file {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-            Some(Zeroizing::new(text).trim().to_owned())
+            Zeroizing::new(text).trim().to_owned()
         }
-        None => std::env::var(NATS_PASSWORD).ok().filter(|text| !text.is_empty()),
+        None => std::env::var(NATS_PASSWORD).unwrap_or_default(),
     };
     let config = ConnectionConfig {
-        url: args.nats.clone(),
-        user: args.nats_user.clone(),
-        password,
+        tls,
         inbox_prefix: args.nats_inbox.clone(),
+        ..ConnectionConfig::new(&args.nats).with_user(user, password)
     };
-    Ok(config)
+    Ok(nats::Access::User(config))
 }
 
 /// Tokens of this process: from the environment where an issuer is named, otherwise from the development issuer.
@@ -254,6 +279,7 @@ fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr
         audit: here(Role::Audit),
         directory: here(Role::Directory),
         metrics: metrics.map(|address| format!("http://{address}/metrics")),
+        nats: None,
     };
     if out.is_json() {
         return out.json(&endpoints);

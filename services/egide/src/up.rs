@@ -8,32 +8,32 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use egide_crypto::random::random_bytes;
 use egide_crypto::sign::SigningKey;
-use egide_eventlog::{ConnectionConfig, LogConfig};
-use egide_servicekit::nats::{self, DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, NatsCredentials};
+use egide_eventlog::LogConfig;
+use egide_servicekit::nats::{self, DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, PublicKeys};
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
 use egide_servicekit::telemetry::Logging;
 use egide_servicekit::telemetry::metrics::Metrics;
+use egide_trust::CurrentTrust;
 use tokio::task::JoinHandle;
 
-use self::installation::Installation;
+pub(crate) use self::installation::Installation;
 use crate::acting::Identities;
 use crate::cli::Global;
+use crate::commands::provision::seeds_of;
 use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::keys::{KeyFolder, Missing, publish};
+use crate::keys::{KeyFolder, Missing};
+use crate::nats::{Access, provision};
 use crate::output::Output;
 use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::sample::{self, Outcome, Player};
-use crate::verify::PublishedKeys;
+use crate::trust_file::{self, Development};
 
 /// How many bytes the log may take: enough for a trial, and reserved on the disk.
 const LOG_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
-/// The user of the embedded server; its password is drawn at every start.
-const NATS_USER: &str = "egide";
 
 /// `egide up`.
 #[derive(Clone, clap::Args)]
@@ -82,8 +82,9 @@ fn start_logging() -> Result<(), Failure> {
 /// All that runs.
 struct Everything {
     data: PathBuf,
-    published: PublishedKeys,
+    trust: CurrentTrust,
     key_is_on_disk: bool,
+    root_is_here: bool,
     identities: Identities,
     roles: Roles,
     endpoints: Endpoints,
@@ -92,30 +93,31 @@ struct Everything {
 }
 
 /// The embedded server, watched over.
-struct Nats {
+pub(crate) struct Nats {
     trigger: Trigger,
     supervised: JoinHandle<Result<(), nats::Error>>,
 }
 
 impl Nats {
-    async fn start(data: &Path, binary: Option<PathBuf>) -> Result<(Self, ConnectionConfig), Failure> {
+    pub(crate) async fn start(data: &Path, binary: Option<PathBuf>) -> Result<(Self, Access), Failure> {
         let refused = |error: nats::Error| Failure::new(Exit::Unavailable, "fail.nats").with("error", error);
         let binary = binary.map_or_else(nats::locate_nats_server, Ok).map_err(refused)?;
-        let password =
-            random_bytes::<24>().map_err(|error| Failure::new(Exit::Unexpected, "fail.key").with("error", error))?;
-        let password: String = password.iter().map(|byte| format!("{byte:02x}")).collect();
+        let seeds = seeds_of(data);
         let config = NatsChildConfig {
             binary,
             directory: data.to_owned(),
             listen: None,
-            credentials: NatsCredentials { user: NATS_USER.to_owned(), password: password.clone() },
+            identities: PublicKeys::of_folder(&seeds).map_err(refused)?,
+            tls: None,
+            max_file_store_bytes: None,
+            master: None,
             max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
         };
         let child = NatsChild::start(config).await.map_err(refused)?;
-        let connection = ConnectionConfig::new(child.url()).with_user(NATS_USER, password);
+        let access = Access::Seeds { url: child.url(), folder: seeds, tls: None };
         let (trigger, shutdown) = shutdown::channel();
         let supervised = tokio::spawn(child.supervise(shutdown.requested()));
-        Ok((Self { trigger, supervised }, connection))
+        Ok((Self { trigger, supervised }, access))
     }
 
     /// Waits until it ends that nobody asked to.
@@ -128,7 +130,7 @@ impl Nats {
         Failure::new(Exit::Unavailable, "fail.nats").with("error", told)
     }
 
-    async fn stop(self) -> Result<(), Failure> {
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
         self.trigger.request();
         match self.supervised.await {
             Ok(Err(error)) => Err(Failure::new(Exit::Unavailable, "fail.nats").with("error", error)),
@@ -148,22 +150,29 @@ impl Everything {
         let (_, key_is_on_disk) = keys.key_encryption()?;
         let ledger_key = SigningKey::from_pkcs8(&keys.ledger_signing()?)
             .map_err(|error| Failure::new(Exit::Unreadable, "fail.key").with("error", error))?;
-        let published = publish(data, ledger_key.public_key(), keys.report_signing()?.public_key())?;
-        let (nats, connection) = Nats::start(data, args.nats_server.clone()).await?;
+        let report_key = keys.report_signing()?.public_key();
+        let Development { trust, root_is_here, upgraded } =
+            trust_file::of_development(data, ledger_key.public_key(), report_key)?;
+        let (nats, access) = Nats::start(data, args.nats_server.clone()).await?;
+        let nats_url = access.url().to_owned();
+        // A log that was there once and is gone is a loss, and never made anew in silence.
+        let log = LogConfig { create: !installation.has_log(), max_bytes: LOG_BYTES_MAX, replicas: 1 };
+        provision(&access.administrator(), &log).await?;
+        installation.remember_log()?;
         let ground = Ground {
-            nats: connection,
-            // A log that was there once and is gone is a loss, and never made anew in silence.
-            log: LogConfig { create: !installation.has_log(), max_bytes: LOG_BYTES_MAX, replicas: 1 },
-            ledger_keys: published.ledger.clone(),
+            nats: access,
+            durability_checked: true,
+            log: LogConfig { create: false, ..log },
+            trust: trust.clone(),
+            marks: data.join("marks"),
+            without_marks: upgraded,
             keys,
             projections: data.join("projections"),
             identities: &identities,
         };
         let listen = SocketAddr::new(args.listen, 0);
         let mut roles = Roles::new(Endpoints::default());
-        roles.start(Service::Ledger, listen, &ground).await?;
-        installation.remember_log()?;
-        for role in [Service::Directory, Service::Disclosure, Service::Audit] {
+        for role in [Service::Ledger, Service::Directory, Service::Disclosure, Service::Audit] {
             roles.start(role, listen, &ground).await?;
         }
         drop(ground);
@@ -174,9 +183,20 @@ impl Everything {
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let shown = metrics.serve(loopback, metrics_shutdown).await;
         let (address, _) = shown.map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
-        let endpoints = Endpoints { metrics: Some(format!("http://{address}/metrics")), ..roles.endpoints().clone() };
+        let metrics = Some(format!("http://{address}/metrics"));
+        let endpoints = Endpoints { metrics, nats: Some(nats_url), ..roles.endpoints().clone() };
         endpoints.write(data)?;
-        Ok(Self { data: data.to_owned(), published, key_is_on_disk, identities, roles, endpoints, nats, metrics_end })
+        Ok(Self {
+            data: data.to_owned(),
+            trust,
+            key_is_on_disk,
+            root_is_here,
+            identities,
+            roles,
+            endpoints,
+            nats,
+            metrics_end,
+        })
     }
 
     /// Plays what is to be played, tells where to look, and waits for the end.
@@ -187,12 +207,13 @@ impl Everything {
         args: &Args,
         shutdown: &Shutdown,
     ) -> Result<Exit, Failure> {
-        told::development_mode(out, self.key_is_on_disk, args.listen, global.tls.insecure())?;
+        let insecure = global.tls.insecure();
+        told::development_mode(out, self.key_is_on_disk, self.root_is_here, args.listen, insecure)?;
         let mut outcomes = Vec::new();
         let mut exit = Exit::Ok;
         if args.sample || args.once {
             outcomes = tokio::select! {
-                played = play(out, &self.data, &self.endpoints, &self.identities, &self.published) => played?,
+                played = play(out, &self.data, &self.endpoints, &self.identities, &self.trust) => played?,
                 ended = unasked(&mut self.roles, &mut self.nats) => return Err(ended),
                 () = shutdown.requested() => return Err(Failure::new(Exit::Unexpected, "fail.interrupted")),
             };
@@ -229,12 +250,12 @@ async fn play(
     data: &Path,
     endpoints: &Endpoints,
     identities: &Identities,
-    published: &PublishedKeys,
+    trust: &CurrentTrust,
 ) -> Result<Vec<Outcome>, Failure> {
     let scenarios =
         sample::scenarios().map_err(|error| Failure::new(Exit::Unexpected, "fail.sample").with("error", error))?;
     let run = uuid::Uuid::new_v4().simple().to_string();
-    let mut player = Player::new(data, endpoints, identities.clone(), published.report.clone(), &run)?;
+    let mut player = Player::new(data, endpoints, identities.clone(), trust.get().report().clone(), &run)?;
     let lang = out.lang;
     let bar = out.progress(scenarios.len());
     let outcomes = player

@@ -10,38 +10,20 @@ use egide_wire::descriptors::of;
 use egide_wire::proto::egide::disclosure::v1::{DeliverReferralResponse, FetchReferralResponse, Referral};
 use prost::{Message, Name};
 use prost_reflect::{DeserializeOptions, DynamicMessage};
-use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::trust_file;
 
 /// What the disclosure service signs reports under.
 pub const REPORT_CONTEXT: &str = "egide/report/v1";
 
-/// The keys that `egide up` publishes: those of the ledger (blocks, acknowledgements) and those that sign reports.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PublishedKeys {
-    /// Keys of the ledger.
-    pub ledger: KeyRing,
-    /// Keys that sign reports.
-    pub report: KeyRing,
-}
-
-impl PublishedKeys {
-    /// Reads a published file: both rings, or the ring for reports alone.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or holds no keys.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
-        let text = fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-        if let Ok(keys) = serde_json::from_str(&text) {
-            return Ok(keys);
-        }
-        let report = serde_json::from_str(&text)
-            .map_err(|_| Failure::new(Exit::Unreadable, "fail.no_key_file").with("path", path.display()))?;
-        Ok(Self { report, ..Self::default() })
-    }
+/// The keys that count for reports: those that the root (its public key at `root`) certifies in the trust file at `path`.
+///
+/// # Errors
+/// When a file cannot be read, or the root did not sign the trust file.
+pub fn read_keys(path: &Path, root: &Path) -> Result<KeyRing, Failure> {
+    Ok(trust_file::read(path, &trust_file::read_root(root)?)?.report().clone())
 }
 
 /// A referral that held every check.

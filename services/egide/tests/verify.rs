@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use egide::exit::Exit;
-use egide::verify::{PublishedKeys, REPORT_CONTEXT, read_referral, verify};
+use egide::verify::{REPORT_CONTEXT, read_keys, read_referral, verify};
 use egide_crypto::digest::sha256;
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_wire::proto::egide::disclosure::v1::Referral;
@@ -15,7 +15,7 @@ fn fixture(name: &str) -> PathBuf {
 
 fn golden() -> (Referral, KeyRing) {
     let referral = read_referral(&fixture("referral.json")).unwrap();
-    (referral, PublishedKeys::read(&fixture("verification-keys.json")).unwrap().report)
+    (referral, read_keys(&fixture("verification-keys.json"), &fixture("root.pub")).unwrap())
 }
 
 fn exit_and_cause(referral: &Referral, keys: &KeyRing) -> (Exit, String) {
@@ -102,7 +102,27 @@ fn a_key_that_is_not_published_or_revoked_proves_nothing() {
 fn a_file_that_holds_no_referral_or_no_keys_is_unreadable_rather_than_false() {
     assert_eq!(read_referral(&fixture("verification-keys.json")).unwrap_err().exit(), Exit::Unreadable);
     assert_eq!(read_referral(&fixture("nothing.json")).unwrap_err().exit(), Exit::Unreadable);
-    assert_eq!(PublishedKeys::read(&fixture("referral.json")).unwrap_err().exit(), Exit::Unreadable);
+    let root = fixture("root.pub");
+    assert_eq!(read_keys(&fixture("referral.json"), &root).unwrap_err().exit(), Exit::Unreadable);
+    assert_eq!(read_keys(&fixture("verification-keys.json"), &fixture("none")).unwrap_err().exit(), Exit::Unreadable);
+}
+
+#[test]
+fn keys_that_the_root_did_not_sign_are_not_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let (genuine, root) = (fixture("verification-keys.json"), fixture("root.pub"));
+    let text = std::fs::read_to_string(&genuine).unwrap();
+    let changed = directory.path().join("changed.json");
+    std::fs::write(&changed, text.replace("\"disclosure\"", "\"another\"")).unwrap();
+    assert_eq!(read_keys(&changed, &root).unwrap_err().exit(), Exit::NotVerified);
+    let unsigned = directory.path().join("unsigned.json");
+    std::fs::write(&unsigned, serde_json::to_string(&golden().1).unwrap()).unwrap();
+    let failure = read_keys(&unsigned, &root).unwrap_err();
+    assert_eq!(failure.exit(), Exit::NotVerified);
+    assert!(failure.to_string().contains("signed by no root"), "{failure}");
+    let other_root = directory.path().join("root.pub");
+    std::fs::write(&other_root, SigningKey::generate().unwrap().0.public_key().to_string()).unwrap();
+    assert_eq!(read_keys(&genuine, &other_root).unwrap_err().exit(), Exit::NotVerified);
 }
 
 #[test]
@@ -113,6 +133,8 @@ fn the_program_tells_false_from_unreadable_by_its_exit_code() {
         std::process::Command::new(program)
             .args(["verify", "--lang", lang, "--keys"])
             .arg(keys)
+            .arg("--root")
+            .arg(fixture("root.pub"))
             .arg(file)
             .output()
             .unwrap()

@@ -8,7 +8,6 @@ use egide_domain::time::Timestamp;
 use egide_domain::vocabulary::Role;
 use egide_eventlog::commit_bytes;
 use egide_servicekit::identity::Caller;
-use egide_vault::Vault;
 use egide_wire::convert::{timestamp, to_timestamp};
 use egide_wire::proto::egide::audit::v1::{AccessEvent, AccessRecorded, access_event};
 use egide_wire::proto::egide::case::v1::Actor;
@@ -20,6 +19,7 @@ use prost::Message as _;
 
 use crate::emitters::{Emitters, NotAllowed};
 use crate::envelope::{self, Place};
+use crate::keyring::Keyring;
 use crate::model::StreamId;
 use crate::payload::Described;
 
@@ -32,10 +32,11 @@ const EXTENTS_BYTES: usize = 160;
 const REVISION_BYTES: usize = 11;
 
 /// What only narrows, or brings the end of something nearer, finds room when the queue is full.
-const NARROWING: [&str; 5] = [
+const NARROWING: [&str; 6] = [
     "case.consent_withdrawn",
     "case.consent_refused",
     "case.exception_lifted",
+    "case.key_shredded",
     "disclosure.recalled",
     "directory.recipient_suspended",
 ];
@@ -126,7 +127,7 @@ pub(crate) enum Error {
 #[derive(Clone, Copy)]
 pub(crate) struct Workshop<'a> {
     pub(crate) emitters: &'a Emitters,
-    pub(crate) vault: &'a Vault,
+    pub(crate) keyring: &'a Keyring,
     pub(crate) fingerprinter: &'a Fingerprinter,
     pub(crate) incarnation: &'a str,
     /// Largest command, in bytes of a block.
@@ -166,7 +167,7 @@ impl Workshop<'_> {
             let identifying = split_into(new, &mut event)?;
             if let Some(identifying) = identifying {
                 let (class, message) = (described.class, &described.message);
-                envelope::seal_into(&mut event, &identifying, class.seal_under(), message, place, self.vault).await?;
+                envelope::seal_into(&mut event, &identifying, class.seal_under(), message, place, self.keyring).await?;
             }
             let path = described.path.clone();
             events.push(CommandEvent { event, path, decided_on: decided_on(new) });

@@ -21,12 +21,15 @@ use std::sync::Arc;
 use egide_crypto::digest::{Digest, sha256_parts};
 use egide_crypto::seal::{DataKey, JoinError, OpenError, SealError, SealedRecord, open, seal};
 use egide_domain::ids::CaseId;
-use egide_vault::{KeyName, Vault};
+use egide_projection::ModelError;
+use egide_vault::{KeyName, ParseKeyNameError};
 use egide_wire::classification::SealUnder;
 use egide_wire::context;
 use egide_wire::proto::egide::ledger::v1::{Event, KeyScope, SealedPart};
 use prost_reflect::DynamicMessage;
 use zeroize::Zeroizing;
+
+use crate::keyring::Keyring;
 
 /// First part of all associated data.
 const AAD_DOMAIN: &str = "egide/aad/v1";
@@ -37,6 +40,9 @@ pub(crate) enum Error {
     /// A data key could not be had.
     #[error(transparent)]
     Vault(#[from] egide_vault::Error),
+    /// It cannot be read whether a key is closed.
+    #[error(transparent)]
+    Projection(#[from] ModelError),
     /// There is something to seal, and the contract does not say under which key.
     #[error("the contract names no key for what identifies somebody in `{kind}`")]
     NoKeyNamed {
@@ -88,7 +94,7 @@ pub(crate) async fn seal_into(
     seal_under: SealUnder,
     payload: &DynamicMessage,
     place: Place<'_>,
-    vault: &Vault,
+    keyring: &Keyring,
 ) -> Result<(), Error> {
     let case: CaseId = event.stream_id.parse().map_err(|_| Error::Malformed)?;
     let (scope, names) =
@@ -96,7 +102,7 @@ pub(crate) async fn seal_into(
     let key_ids: Vec<String> = names.iter().map(ToString::to_string).collect();
     let mut keys = Vec::with_capacity(names.len());
     for name in names {
-        keys.push(vault.key_for(name).await?);
+        keys.push(keyring.for_sealing(name).await?);
     }
     let record = with_key(scope, &key_ids, &keys, |key| {
         Ok(seal(key, &associated_data(event, place, scope, &key_ids), identifying)?)
@@ -112,15 +118,15 @@ pub(crate) async fn seal_into(
     Ok(())
 }
 
-/// Opens everything that is sealed in `event`.
-pub(crate) async fn open_event(event: &Event, place: Place<'_>, vault: &Vault) -> Result<Opened, Error> {
+/// Opens everything that is sealed in `event`, if none of its keys is closed, neither before nor after.
+pub(crate) async fn open_event(event: &Event, place: Place<'_>, keyring: &Keyring) -> Result<Opened, Error> {
     if event.sealed.is_empty() {
         return Ok(Opened::NothingSealed);
     }
     // Parts are encodings of one message type: one after the other they are the encoding of all their fields.
     let mut identifying = Zeroizing::new(Vec::new());
     for part in &event.sealed {
-        let Some(keys) = existing_keys(part, vault).await? else { return Ok(Opened::Shredded) };
+        let Some(keys) = existing_keys(part, keyring).await? else { return Ok(Opened::Shredded) };
         let record = record(part).ok_or(Error::Malformed)?;
         let aad = associated_data(event, place, part.scope(), &part.key_ids);
         let opened = with_key(part.scope(), &part.key_ids, &keys, |key| Ok(open(key, &record, &aad)?))?;
@@ -130,20 +136,30 @@ pub(crate) async fn open_event(event: &Event, place: Place<'_>, vault: &Vault) -
         joined.extend_from_slice(&opened);
         identifying = joined;
     }
+    // A shred that was applied while we opened comes before the answer.
+    for name in event.sealed.iter().flat_map(key_names) {
+        if keyring.is_closed(name.map_err(|_| Error::Malformed)?)? {
+            return Ok(Opened::Shredded);
+        }
+    }
     Ok(Opened::Identifying(identifying))
 }
 
 /// The keys of a part; `None` when one of them is gone.
-async fn existing_keys(part: &SealedPart, vault: &Vault) -> Result<Option<Vec<Arc<DataKey>>>, Error> {
+async fn existing_keys(part: &SealedPart, keyring: &Keyring) -> Result<Option<Vec<Arc<DataKey>>>, Error> {
     let mut keys = Vec::with_capacity(part.key_ids.len());
-    for key_id in &part.key_ids {
-        let name: KeyName = key_id.parse().map_err(|_| Error::Malformed)?;
-        match vault.existing(name).await? {
+    for name in key_names(part) {
+        match keyring.for_opening(name.map_err(|_| Error::Malformed)?).await? {
             Some(key) => keys.push(key),
             None => return Ok(None),
         }
     }
     Ok(Some(keys))
+}
+
+/// The names of the keys of a part.
+pub(crate) fn key_names(part: &SealedPart) -> impl Iterator<Item = Result<KeyName, ParseKeyNameError>> {
+    part.key_ids.iter().map(|id| id.parse())
 }
 
 fn record(part: &SealedPart) -> Option<SealedRecord> {

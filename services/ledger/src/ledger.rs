@@ -9,7 +9,6 @@ use egide_domain::time::Timestamp;
 use egide_eventlog::{BLOCK_OVERHEAD_BYTES, EventLog};
 use egide_projection::Projection;
 use egide_servicekit::identity::Caller;
-use egide_vault::Vault;
 use egide_wire::proto::egide::audit::v1::AccessRecorded;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse};
 use egide_wire::refusal::invalid;
@@ -19,6 +18,7 @@ use tonic::Status;
 use crate::acknowledge::acknowledge;
 use crate::command::{Command, Urgency, Workshop, fingerprint};
 use crate::emitters::Emitters;
+use crate::keyring::Keyring;
 use crate::limit::AccessLimit;
 use crate::model::{self, LedgerModel};
 use crate::payload::describe;
@@ -33,7 +33,7 @@ const ANSWER_MARGIN: Duration = Duration::from_millis(25);
 pub(crate) struct Ledger {
     pub(crate) log: EventLog,
     pub(crate) projection: Projection<LedgerModel>,
-    pub(crate) vault: Vault,
+    pub(crate) keyring: Keyring,
     pub(crate) fingerprinter: Fingerprinter,
     pub(crate) emitters: Emitters,
     pub(crate) queue: Arc<Queue>,
@@ -124,7 +124,7 @@ impl Ledger {
     fn workshop(&self) -> Workshop<'_> {
         Workshop {
             emitters: &self.emitters,
-            vault: &self.vault,
+            keyring: &self.keyring,
             fingerprinter: &self.fingerprinter,
             incarnation: self.log.incarnation(),
             bytes_max: self.log.block_max_bytes().saturating_sub(BLOCK_OVERHEAD_BYTES),

@@ -8,9 +8,13 @@
 //! reports, the log and its chain (`egide-eventlog`), data keys (`egide-vault`), who callers are (`egide-servicekit`).
 
 mod acknowledge;
+mod closed;
 mod command;
 mod emitters;
 mod envelope;
+mod eraser;
+mod keyring;
+mod keys;
 mod ledger;
 mod limit;
 mod mask;

@@ -9,6 +9,7 @@
 //! | `s` stream, first revision | the events that one commit adds to the stream ([`StreamRow`]) |
 //! | `c` emitter, 0, command | the command's result ([`CommandRow`]) |
 //! | `p` first position | where the commits of one block stand ([`BlockRow`]) |
+//! | `x`, `y` | which data keys are closed ([`crate::closed`]) |
 //!
 //! Streams and commands are the 16 bytes of their UUIDs; numbers are 64 bits, big-endian, so that keys are in their order.
 
@@ -20,6 +21,7 @@ use egide_projection::{ModelError, ReadModel, Rows, View};
 use egide_wire::proto::egide::ledger::v1::{AppendedEvent, Area, Commit, Event, StreamExtent};
 use prost::Message as _;
 
+use crate::closed;
 use crate::envelope::facts_digest;
 
 /// A stream's id: that of a case or of an organisation.
@@ -144,7 +146,7 @@ pub(crate) struct LedgerModel;
 
 impl ReadModel for LedgerModel {
     const NAME: &'static str = "ledger";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         let mut places = BlockRow::default();
@@ -158,6 +160,7 @@ impl ReadModel for LedgerModel {
             for extent in &commit.streams {
                 extend(block, first_position, commit, extent, rows)?;
             }
+            close_keys(first_position, commit, rows)?;
             if !commit.streams.is_empty() {
                 let count = commit.events.len() as u64;
                 places.commits.push(CommitPlace { first_position, count, streams: commit.streams.clone() });
@@ -202,6 +205,22 @@ fn extend(
         events,
     };
     rows.insert(&stream_key(stream, extent.first_revision), row.encode_to_vec());
+    Ok(())
+}
+
+/// Closes what the shreds of a commit close. They are few: each reads its whole case.
+fn close_keys(first_position: u64, commit: &Commit, rows: &mut Rows<'_>) -> Result<(), ModelError> {
+    for (position, event) in (first_position..).zip(&commit.events).filter(|(_, event)| closed::concerns(event)) {
+        let refused = |reason| ModelError::Event { position, reason };
+        let stream = StreamId::parse(&event.stream_id).ok_or(refused("its stream is no uuid"))?;
+        let case_id = event.stream_id.parse().map_err(|_| refused("its stream is no case"))?;
+        let mut case = Vec::new();
+        for (_, row) in rows.prefix(&key(b's', &[&stream.0]))? {
+            case.extend(read_row(&row)?.into_iter().take_while(|stored| stored.position <= position));
+        }
+        let shred = case.last().filter(|stored| stored.position == position).cloned();
+        closed::apply(&shred.ok_or(ModelError::Row)?, case_id, &case, rows)?;
+    }
     Ok(())
 }
 

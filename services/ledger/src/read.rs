@@ -11,7 +11,6 @@ use egide_domain::ids::ReferralId;
 use egide_domain::vocabulary::Outcome;
 use egide_domain::{CaseEvent, supersedes};
 use egide_projection::Lagging;
-use egide_vault::KeyName;
 use egide_wire::convert::{self, recorded_case_event, to_timestamp};
 use egide_wire::proto::egide::case::v1::ReferralReleased;
 use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
@@ -120,9 +119,10 @@ impl Ledger {
     }
 
     async fn open_stored(&self, stored: &StoredEvent) -> Result<Opened, envelope::Error> {
-        let place =
-            Place { incarnation: self.log.incarnation(), command_id: &stored.command_id, emitter: &stored.emitter };
-        open_event(&stored.event, place, &self.vault).await
+        // What was sealed before a restore is bound to the incarnation it was written in.
+        let incarnation = self.log.lineage().at_position(stored.position);
+        let place = Place { incarnation, command_id: &stored.command_id, emitter: &stored.emitter };
+        open_event(&stored.event, place, &self.keyring).await
     }
 
     /// Opens what the permit at `position` covers, if it still counts.
@@ -220,10 +220,8 @@ impl Ledger {
             let Some(stream) = StreamId::parse(&event.stream_id) else { continue };
             let case = self.events_in(stream)?;
             let release = case.iter().rev().find(|stored| is_release_of(stored, delivered.referral_id));
-            let keys = release.into_iter().flat_map(|stored| &stored.event.sealed).flat_map(|part| &part.key_ids);
-            for key in keys {
-                let name: KeyName = key.parse().map_err(|_| halted_at_event())?;
-                let existing = self.vault.existing(name).await.map_err(envelope::Error::from);
+            for name in release.into_iter().flat_map(|stored| &stored.event.sealed).flat_map(envelope::key_names) {
+                let existing = self.keyring.for_opening(name.map_err(|_| halted_at_event())?).await;
                 if existing.map_err(|error| refuse::not_sealed(&error))?.is_none() {
                     return Err(refused("data_erased", "somebody's data was erased; the report is gone"));
                 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use egide_domain::ids::HoldId;
 use egide_domain::{Violation as DomainViolation, ViolationReason};
 use egide_projection::ModelError;
 use egide_wire::refusal::{self, Violation};
@@ -14,6 +15,8 @@ use crate::writer::queue::NotQueued;
 
 /// When to try again after the queue was full: by then it has been written several times over.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
+/// Holds that a refusal names at most.
+const HOLDS_NAMED_MAX: usize = 8;
 
 /// Nothing is known about the outcome of a command.
 pub(crate) fn unknown_outcome() -> Status {
@@ -33,8 +36,8 @@ pub(crate) fn other_revision(stream_id: &str, expected: u64, actual: u64) -> Sta
 }
 
 /// The state of a stream does not admit event `index`, at the field `path`. A case that has moved since something was
-/// decided is no refusal of what was decided: it is to be decided again.
-pub(crate) fn not_admitted(index: usize, path: &str, violations: &[DomainViolation]) -> Status {
+/// decided is no refusal of what was decided: it is to be decided again. Of legal holds that stand, `holds` are named.
+pub(crate) fn not_admitted(index: usize, path: &str, violations: &[DomainViolation], holds: &[HoldId]) -> Status {
     let moved = violations.iter().find(|violation| violation.reason == ViolationReason::CaseMoved);
     if let Some(moved) = moved {
         return Status::aborted(format!("`events[{index}]`: {}", moved.reason.sentence()));
@@ -44,9 +47,18 @@ pub(crate) fn not_admitted(index: usize, path: &str, violations: &[DomainViolati
             "" => format!("events[{index}].{path}"),
             field => format!("events[{index}].{path}.{field}"),
         };
-        (violation.reason.name().to_owned(), Violation::new(field, violation.reason.sentence()))
+        let mut sentence = violation.reason.sentence().to_owned();
+        if violation.reason == ViolationReason::LegalHold {
+            sentence = format!("{sentence}; holds: {}", named(holds));
+        }
+        (violation.reason.name().to_owned(), Violation::new(field, sentence))
     };
     refusal::precondition(violations.iter().map(violation).collect())
+}
+
+/// A few of the holds by id: a list without end helps nobody.
+fn named(holds: &[HoldId]) -> String {
+    holds.iter().take(HOLDS_NAMED_MAX).map(|hold| format!("`{hold}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// A stream belongs to another area than event `index`.
@@ -94,19 +106,22 @@ pub(crate) fn not_ready(error: &command::Error) -> Status {
     }
 }
 
+/// Something is sealed, or to be sealed, under a key that is closed.
+pub(crate) fn erased(field: String) -> Status {
+    let violation = Violation::new(field, "somebody's data was erased; nothing more can be recorded about them");
+    refusal::precondition(vec![("data_erased".to_owned(), violation)])
+}
+
 /// An event could not be sealed or opened: nothing was written, and nothing is told but that.
 pub(crate) fn not_sealed(error: &envelope::Error) -> Status {
     match error {
-        envelope::Error::Vault(egide_vault::Error::Destroyed { .. }) => {
-            let violation =
-                Violation::new("events", "somebody's data was erased; nothing more can be recorded about them");
-            refusal::precondition(vec![("data_erased".to_owned(), violation)])
-        }
+        envelope::Error::Vault(egide_vault::Error::Destroyed { .. }) => erased("events".to_owned()),
         envelope::Error::Vault(egide_vault::Error::Bucket(_)) => {
             tracing::warn!(%error, "data keys are out of reach");
             Status::unavailable("data keys are out of reach; repeat the same request")
         }
         envelope::Error::Vault(_)
+        | envelope::Error::Projection(_)
         | envelope::Error::NoKeyNamed { .. }
         | envelope::Error::Seal(_)
         | envelope::Error::Join(_)

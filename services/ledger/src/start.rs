@@ -8,24 +8,28 @@ use std::time::Duration;
 
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::random::RandomUnavailable;
-use egide_crypto::sign::{KeyId, KeyRing, ParseSigningKeyError, SigningKey};
-use egide_crypto::wrap::KeyEncryptionKey;
+use egide_crypto::sign::{KeyId, ParseSigningKeyError, SigningKey};
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{
-    Appender, BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, EventLog, KeyBucket, LogConfig,
-    LogError,
+    Anchor, Appender, BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, EventLog, KeyBucket,
+    LogConfig, LogError,
 };
 use egide_projection::{Projection, ProjectionError};
 use egide_servicekit::identity::Verifier;
 use egide_servicekit::serve::{self, Api, Running, ServeConfig};
 use egide_servicekit::shutdown::Shutdown;
-use egide_vault::{KeyName, Vault};
+use egide_trust::CurrentTrust;
+use egide_vault::{KeyEncryptionKeys, KeyName, Vault};
+use egide_wire::proto::egide::ledger::v1::key_service_server::KeyServiceServer;
 use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerServiceServer;
 use zeroize::Zeroizing;
 
 use crate::command::uuid_v7;
 use crate::emitters::{self, Emitters};
+use crate::eraser::{self, Eraser};
+use crate::keyring::Keyring;
+use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::limit::AccessLimit;
 use crate::model::LedgerModel;
@@ -50,12 +54,16 @@ pub struct Config {
     pub keys: BucketConfig,
     /// The directory of the ledger's projection; its own, also beside another ledger.
     pub projection: PathBuf,
-    /// The key that wraps data keys; the same for every ledger of one log.
-    pub key_encryption_key: KeyEncryptionKey,
+    /// The keys that wrap data keys; the same for every ledger of one log, but while a new epoch begins.
+    pub key_encryption_keys: KeyEncryptionKeys,
+    /// Whether the current one of them lies on the disk on which the log is stored: development mode, in which nothing
+    /// that is shredded ever counts as erased.
+    pub key_on_store_disk: bool,
     /// The PKCS#8 document (DER) of the key that signs blocks and acknowledgements.
     pub signing_key: Zeroizing<Vec<u8>>,
-    /// The keys whose blocks count; the signing key's public half is one of them.
-    pub key_ring: KeyRing,
+    /// What the log is held against: keys that count (the signing key's public half among them), restores, this instance's
+    /// own mark.
+    pub anchor: Anchor,
     /// Who callers are.
     pub verifier: Arc<Verifier>,
     /// The policy by which events are admitted.
@@ -80,8 +88,20 @@ pub enum Error {
     #[error(transparent)]
     SigningKey(#[from] ParseSigningKeyError),
     /// Nobody would believe what this ledger signs.
-    #[error("signing key `{0}` is not in the ring of keys; add its public half before starting")]
+    #[error(
+        "signing key `{0}` is certified by no root; have its public half added with `egide trust add-key` before starting"
+    )]
     NotInRing(KeyId),
+    /// The key was revoked, or counts only later.
+    #[error(
+        "signing key `{key_id}` does not count at position `{position}`, where this ledger would write; start with another key"
+    )]
+    NotValid {
+        /// Which key.
+        key_id: KeyId,
+        /// The position of the next event.
+        position: u64,
+    },
     /// The table of emitters cannot be used.
     #[error(transparent)]
     Emitters(#[from] EmittersError),
@@ -100,6 +120,9 @@ pub enum Error {
     /// The projection cannot be used.
     #[error(transparent)]
     Projection(#[from] ProjectionError),
+    /// Entries of shredded keys could not be deleted.
+    #[error(transparent)]
+    Eraser(#[from] EraserError),
     /// The end was asked for before the ledger had caught up with the log.
     #[error("the end was asked for before the ledger had caught up with the log")]
     Stopped,
@@ -110,6 +133,11 @@ pub enum Error {
     #[error(transparent)]
     Serve(#[from] serve::Error),
 }
+
+/// Entries of shredded keys could not be deleted.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct EraserError(#[from] eraser::Error);
 
 /// The table of emitters that was built in cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -123,15 +151,16 @@ pub struct EmittersError(#[from] emitters::Error);
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
     let signing_key = SigningKey::from_pkcs8(&config.signing_key)?;
-    if config.key_ring.get(signing_key.key_id()).is_none() {
-        return Err(Error::NotInRing(signing_key.key_id()));
-    }
+    let trust = config.anchor.trust().clone();
+    certified(&signing_key, &trust, 0)?;
     let emitters = Emitters::load().map_err(EmittersError)?;
     let connection = Connection::open(&config.nats).await?;
-    let log = EventLog::open(connection.clone(), config.log, config.key_ring).await?;
-    let vault = Vault::new(KeyBucket::open(connection, &config.keys).await?, config.key_encryption_key);
+    let log = EventLog::open(connection.clone(), config.log, config.anchor).await?;
+    let vault = Arc::new(Vault::new(KeyBucket::open(connection, &config.keys).await?, config.key_encryption_keys));
     let fingerprinter = Fingerprinter::from_data_key(&*vault.key_for(KeyName::Fingerprints).await?, FINGERPRINTS);
-    let projection = Projection::open(&config.projection, LedgerModel, log.incarnation())?;
+    // After the first use: a key that does not fit what stands is not in use.
+    vault.register_current((config.clock)(), config.key_on_store_disk).await?;
+    let projection = Projection::open(&config.projection, LedgerModel, log.lineage())?;
     let mut following = Box::pin({
         let (projection, log) = (projection.clone(), log.clone());
         // Ends with the server: what is not yet on disk then is applied again from the log.
@@ -142,6 +171,14 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         caught_up = catch_up(&log, &projection) => caught_up?,
         () = shutdown.requested() => return Err(Error::Stopped),
     }
+    // Before anything is served: a key that came back with a restored bucket goes again.
+    let eraser = Eraser::new(Arc::clone(&vault), projection.clone());
+    tokio::select! {
+        ended = &mut following => { ended?; return Err(Error::Stopped) }
+        erased = eraser.everything() => erased.map_err(EraserError)?,
+        () = shutdown.requested() => return Err(Error::Stopped),
+    }
+    certified(&signing_key, &trust, projection.head().next_position())?;
     let queue = Arc::new(Queue::default());
     let writer = Writer {
         queue: Arc::clone(&queue),
@@ -150,10 +187,19 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         policy: config.policy,
         clock: config.clock,
     };
+    let keys = Keys {
+        vault: Arc::clone(&vault),
+        projection: projection.clone(),
+        erased: eraser.erased(),
+        development: config.key_on_store_disk,
+        rotating: Arc::default(),
+        clock: config.clock,
+    };
+    let patrolled = log.clone();
     let ledger = Arc::new(Ledger {
         log,
+        keyring: Keyring::new(Arc::clone(&vault), projection.clone()),
         projection,
-        vault,
         fingerprinter,
         emitters,
         queue,
@@ -161,15 +207,29 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         access_limit: AccessLimit::new(),
         clock: config.clock,
     });
-    let api = Api::new().with(LedgerServiceServer::new(Service(ledger)));
+    let api = Api::new().with(LedgerServiceServer::new(Service(ledger))).with(KeyServiceServer::new(keys));
     let running = serve::serve(ServeConfig::new("ledger", config.listen), api, config.verifier, shutdown).await?;
     // The writer has no end of its own: it writes until the server has answered everybody.
     Ok(running.beside(async move {
         tokio::select! {
+            halted = patrolled.patrol() => Err(Box::<dyn std::error::Error + Send + Sync>::from(halted)),
             written = writer.run() => written.map_err(Box::<dyn std::error::Error + Send + Sync>::from),
             followed = following => followed.map_err(Box::from),
+            Err(stopped) = eraser.run() => Err(Box::from(stopped)),
         }
     }))
+}
+
+/// Whether anybody would believe what this key signs at `position` and after.
+fn certified(signing_key: &SigningKey, trust: &CurrentTrust, position: u64) -> Result<(), Error> {
+    let key_id = signing_key.key_id();
+    let trust = trust.get();
+    let entry = trust.ledger().get(key_id).ok_or(Error::NotInRing(key_id))?;
+    match (entry.valid_from(), entry.revoked_after()) {
+        (_, Some(last)) if position > last => Err(Error::NotValid { key_id, position }),
+        (Some(first), _) if position > 0 && position < first => Err(Error::NotValid { key_id, position }),
+        (_, _) => Ok(()),
+    }
 }
 
 /// Waits until everything is applied that stands in the log now.

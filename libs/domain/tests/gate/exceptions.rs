@@ -403,9 +403,9 @@ fn a_legal_requirement_takes_two_people_whatever_the_hurry() {
 #[test]
 fn a_subpoena_of_the_defence_holds_and_refuses() {
     let story = confirmed(Story::with_people(), order(InstrumentKind::DefenceSubpoena, &court()));
-    assert!(story.facts.legal_hold);
+    assert!(story.facts.legal_hold());
     story.when(&compelled(&court())).denies(ReasonCode::DefenceSubpoena);
-    assert!(story.lifts(1).facts.legal_hold, "lifting what it came with does not end the hold");
+    assert!(story.lifts(1).facts.legal_hold(), "lifting what it came with does not end the hold");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod admission;
 mod consent;
 mod deliveries;
+mod erasure;
 mod exceptions;
 mod peer_failures;
 mod permit;

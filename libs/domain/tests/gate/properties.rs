@@ -2,7 +2,7 @@
 
 use crate::story::*;
 use egide_domain::decision::{Decision, Request};
-use egide_domain::event::{Expiry, RecipientScope};
+use egide_domain::event::{Expiry, KeyShredded, RecipientScope, Shredded};
 use egide_domain::ids::SubjectId;
 use egide_domain::vocabulary::{
     AgeBand, Answer, Channel, ConsentKind, DataCategory, ExceptionGround, ExceptionKind, Jurisdiction, MaskLevel,
@@ -241,6 +241,15 @@ proptest! {
     fn p04_lifting_never_adds(story in a_story(), question in an_ask(), number in 1..4_u8) {
         let before = story.when(&question).0;
         prop_assert!(is_within(&story.lifts(number).when(&question).0, &before));
+    }
+
+    #[test]
+    fn p04_erasing_never_adds(story in a_story(), question in an_ask(), who in select(PEOPLE.to_vec())) {
+        let before = story.when(&question).0;
+        let erased = KeyShredded { whose: Shredded::Person(who), ground: None };
+        let after = story.by(&supervisor(), CaseEvent::KeyShredded(erased)).when(&question).0;
+        prop_assert!(is_within(&after, &before));
+        prop_assert!(after.mask.entries().iter().all(|entry| entry.subject_id != who));
     }
 
     #[test]

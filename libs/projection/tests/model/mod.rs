@@ -94,7 +94,7 @@ pub struct Chain {
 impl Chain {
     pub fn new() -> Self {
         let key = signing_key();
-        let verifier = ChainVerifier::new(Head::genesis(&uuid()), ring(&[&key]).into());
+        let verifier = ChainVerifier::new(Head::genesis(&uuid()), ring(&[&key]));
         Self { key, verifier }
     }
 
@@ -102,7 +102,7 @@ impl Chain {
     pub fn sibling(&self) -> Self {
         let mut sibling = Self::new();
         let head = Head::genesis(self.incarnation());
-        sibling.verifier = ChainVerifier::new(head, ring(&[&sibling.key]).into());
+        sibling.verifier = ChainVerifier::new(head, ring(&[&sibling.key]));
         sibling
     }
 

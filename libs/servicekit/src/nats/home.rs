@@ -1,19 +1,17 @@
 //! The server's folder: what stands in it, who may read it, and the configuration written there at every start.
 
 use std::{
-    fmt,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
-    net::{IpAddr, SocketAddr},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use super::{Addresses, Error, NatsChildConfig, NatsCredentials};
+use super::{
+    Addresses, Error, NatsChildConfig,
+    server::{NatsFiles, NatsServer},
+};
 
-/// Size at which the server starts a new log file, and how many it keeps.
-const LOG_FILE_BYTES_MAX: u32 = 10 * 1024 * 1024;
-const LOG_FILES_MAX: u32 = 3;
 /// How much of a log's end is read to say why a server would not start, in bytes.
 const LOG_TAIL_BYTES: u64 = 8 * 1024;
 
@@ -127,51 +125,21 @@ pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
     |source| Error::Directory { path, source }
 }
 
+/// The configuration of the embedded server.
 pub(super) fn config_text(home: &Home, config: &NatsChildConfig, wanted: Addresses) -> Result<String, Error> {
-    let NatsCredentials { user, password } = &config.credentials;
-    Ok(format!(
-        "# Written by egide at every start; changes here are lost.\n\
-         server_name: egide\n\
-         listen: \"{client}\"\n\
-         http: \"{monitor}\"\n\
-         pid_file: {pid}\n\
-         ports_file_dir: {ports}\n\
-         log_file: {log}\n\
-         logfile_size_limit: {LOG_FILE_BYTES_MAX}\n\
-         logfile_max_num: {LOG_FILES_MAX}\n\
-         max_payload: {max_payload}\n\
-         authorization {{ user: \"{user}\", password: \"{password}\" }}\n\
-         jetstream {{ store_dir: {store}, sync_interval: always }}\n",
-        client = Listen(wanted.client),
-        monitor = Listen(wanted.monitor),
-        pid = quoted(&home.pid)?,
-        ports = quoted(&home.ports)?,
-        log = quoted(&home.log)?,
-        store = quoted(&home.store)?,
-        max_payload = config.max_payload_bytes,
-    ))
-}
-
-/// An address as the server's configuration writes it: `-1` asks for a free port, where 0 would mean the default one.
-pub(super) struct Listen(pub(super) SocketAddr);
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(address) = self;
-        match (address.ip(), address.port()) {
-            (IpAddr::V4(ip), 0) => write!(f, "{ip}:-1"),
-            (IpAddr::V6(ip), 0) => write!(f, "[{ip}]:-1"),
-            (_, 1..) => write!(f, "{address}"),
-        }
-    }
-}
-
-/// A path as a double-quoted string of the server's configuration.
-fn quoted(path: &Path) -> Result<String, Error> {
-    let unusable = || Error::UnusablePath { path: path.to_owned() };
-    let text = path.to_str().ok_or_else(unusable)?;
-    if text.chars().any(|c| c.is_control() || c == '"' || c == '\\') {
-        return Err(unusable());
-    }
-    Ok(format!("\"{text}\""))
+    let server = NatsServer {
+        name: "egide".to_owned(),
+        listen: wanted.client.to_string(),
+        monitor: Some(wanted.monitor),
+        store: home.store.clone(),
+        max_file_store_bytes: config.max_file_store_bytes,
+        store_key_variable: None,
+        max_payload_bytes: config.max_payload_bytes,
+        identities: config.identities.clone(),
+        tls: config.tls.clone(),
+        cluster: None,
+        files: Some(NatsFiles { pid: home.pid.clone(), ports: home.ports.clone(), log: home.log.clone() }),
+        master: config.master.clone(),
+    };
+    Ok(format!("# Written by egide at every start; changes here are lost.\n{}", server.configuration()?))
 }

@@ -9,9 +9,10 @@ use async_nats::{ConnectOptions, jetstream};
 use tokio::sync::oneshot;
 
 use super::{
-    home::{Listen, config_text},
+    home::config_text,
     locate::{IN_CHECKOUT, locate},
     monitor::{JetStream, JetStreamConfig, Varz, judge},
+    server::Listen,
     supervise::Pauses,
     *,
 };
@@ -42,13 +43,20 @@ fn config(folder: &Folder) -> NatsChildConfig {
         binary: locate_nats_server().unwrap_or_else(|error| panic!("{error}")),
         directory: folder.0.clone(),
         listen: None,
-        credentials: NatsCredentials { user: "egide".to_owned(), password: "a-password-of-the-test".to_owned() },
+        identities: PublicKeys::of_folder(&seeds(folder)).unwrap(),
+        tls: None,
+        max_file_store_bytes: None,
+        master: Some(NatsCredentials { user: "egide".to_owned(), password: "a-password-of-the-test".to_owned() }),
         max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
     }
 }
 
+fn seeds(folder: &Folder) -> PathBuf {
+    folder.0.join("keys/nats")
+}
+
 async fn connect(child: &NatsChild) -> async_nats::Client {
-    let NatsCredentials { user, password } = child.config.credentials.clone();
+    let NatsCredentials { user, password } = child.config.master.clone().unwrap();
     ConnectOptions::with_user_and_password(user, password).connect(child.url()).await.unwrap()
 }
 
@@ -223,7 +231,7 @@ async fn the_files_of_the_server_are_closed_to_others_and_the_password_is_in_non
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder.0.join("nats")), 0o700);
     assert_eq!(mode(&child.home.config), 0o600);
-    let password = child.config.credentials.password.clone();
+    let password = child.config.master.clone().unwrap().password;
     for path in [&child.home.log, &child.home.stderr] {
         assert!(!fs::read_to_string(path).unwrap().contains(&password));
     }
@@ -351,8 +359,8 @@ fn the_scripts_fetch_the_server_that_is_looked_for_here() {
 async fn what_the_configuration_cannot_carry_is_refused_before_anything_is_started() {
     let folder = Folder::new();
     let with = |user: &str, password: &str| NatsCredentials { user: user.to_owned(), password: password.to_owned() };
-    for credentials in [with("", "x"), with("x", ""), with("a b", "x"), with("x", "\" }"), with("x", "$2a$11$hash")] {
-        let refused = NatsChild::start(NatsChildConfig { credentials, ..config(&folder) }).await;
+    for master in [with("", "x"), with("x", ""), with("a b", "x"), with("x", "\" }"), with("x", "$2a$11$hash")] {
+        let refused = NatsChild::start(NatsChildConfig { master: Some(master), ..config(&folder) }).await;
         assert!(matches!(refused, Err(Error::UnusableCredentials)), "{refused:?}");
     }
     let listen = Some(SocketAddr::from(([192, 0, 2, 1], 4222)));

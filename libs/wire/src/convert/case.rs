@@ -2,7 +2,7 @@
 
 use egide_domain::CaseEvent;
 use egide_domain::event as domain;
-use egide_domain::event::{Expiry, RecipientScope};
+use egide_domain::event::{Expiry, RecipientScope, Shredded};
 use egide_domain::vocabulary as list;
 
 use super::decision::{bases, mask, request_from};
@@ -141,6 +141,32 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
             CaseEvent::CaseClosed(domain::CaseClosed { closure: list::CaseClosure::read(event.closure)? })
         }
         Payload::CaseReopened(proto::CaseReopened {}) => CaseEvent::CaseReopened(domain::CaseReopened {}),
+        Payload::KeyShredded(event) => CaseEvent::KeyShredded(domain::KeyShredded {
+            whose: whose(event)?,
+            ground: list::ShredGround::read(event.ground)?,
+        }),
+        Payload::LegalHoldPlaced(event) => CaseEvent::LegalHoldPlaced(domain::LegalHoldPlaced {
+            hold_id: id(&event.hold_id, "hold_id")?,
+            ground: list::HoldGround::read(event.ground)?,
+        }),
+        Payload::LegalHoldLifted(event) => CaseEvent::LegalHoldLifted(domain::LegalHoldLifted {
+            hold_id: id(&event.hold_id, "hold_id")?,
+            reason: list::HoldLiftReason::read(event.reason)?,
+        }),
+        Payload::NumberAssigned(event) => CaseEvent::NumberAssigned(domain::NumberAssigned {
+            subject_id: optional_id(&event.subject_id, "subject_id")?,
+        }),
+        Payload::PhraseChosen(event) => {
+            CaseEvent::PhraseChosen(domain::PhraseChosen { subject_id: optional_id(&event.subject_id, "subject_id")? })
+        }
+    })
+}
+
+fn whose(event: &proto::KeyShredded) -> Result<Shredded, Unreadable> {
+    Ok(match required(event.scope, "scope")? {
+        list::ShredScope::Person => Shredded::Person(id(&event.subject_id, "subject_id")?),
+        list::ShredScope::Narrative => Shredded::Narrative(id(&event.narrative_id, "narrative_id")?),
+        list::ShredScope::Case => Shredded::Case,
     })
 }
 

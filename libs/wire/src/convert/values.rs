@@ -81,11 +81,16 @@ listed! {
     case::CaseClosure { Closed, ClosedReferred }
     case::RecallReason { WrongRecipient, Error, ConsentWithdrawn, Superseded }
     case::LiftReason { DangerPassed, AssertedInError, InstrumentEnded }
+    case::ShredScope { Person, Narrative, Case }
+    case::ShredGround { PersonAsked, Schedule, RecordedInError, CourtOrder }
+    case::IdentityProof { Phrase, Supervisor }
+    case::HoldGround { Preservation, Subpoena, Proceeding, RequestPending }
+    case::HoldLiftReason { Ended, SetAside, PlacedInError }
     case::BasisKind { Consent, ReportConsent, Exception }
     case::Outcome { Permit, Deny }
     case::MaskLevel { FactsOnly, Generalised, Whole }
     case::ReferralMode { Written, WarmHandOver }
-    case::ReasonCode { RecipientUnknown, RecipientUnverified, RecipientSuspended, PurposeMissing, PurposeNotOfUnit, NoAgreement, CategoryNotInAgreement, CategoryNotOfPurpose, CaseClosed, CaseUnknown, RecordUnreadable, CaseAbroad, OutsideJurisdiction, TipNotReviewed, TipNotToReport, TriageInsufficient, NotTriaged, NoConsent, ConsentDenies, ConsentWithdrawn, ConsentExpired, ConsentNotYet, ConsentOtherRecipient, ConsentOtherPurpose, ConsentNotFree, ConsentNotUnderstood, RepresentativeUnverified, ConsentUsed, ReportConsentCeiling, VictimRecordOutranks, BringerProtected, NoException, ExceptionUnconfirmed, ExceptionExpired, ExceptionLifted, ExceptionOtherRecipient, ExceptionCeiling, NotAMinor, DefenceSubpoena, InstrumentIncomplete, AnonymousOnly, NarrativeWithheld, SupplementaryOtherAgency, SupplementaryUnknown, CategoryNotReleasable, SubjectUnknown, CoveredByConsent, CoveredByReportConsent, CoveredByException, StatuteRowApplies, StatuteRowUnverified }
+    case::ReasonCode { RecipientUnknown, RecipientUnverified, RecipientSuspended, PurposeMissing, PurposeNotOfUnit, NoAgreement, CategoryNotInAgreement, CategoryNotOfPurpose, CaseClosed, CaseUnknown, RecordUnreadable, CaseAbroad, OutsideJurisdiction, TipNotReviewed, TipNotToReport, TriageInsufficient, NotTriaged, NoConsent, ConsentDenies, ConsentWithdrawn, ConsentExpired, ConsentNotYet, ConsentOtherRecipient, ConsentOtherPurpose, ConsentNotFree, ConsentNotUnderstood, RepresentativeUnverified, ConsentUsed, ReportConsentCeiling, VictimRecordOutranks, BringerProtected, NoException, ExceptionUnconfirmed, ExceptionExpired, ExceptionLifted, ExceptionOtherRecipient, ExceptionCeiling, NotAMinor, DefenceSubpoena, InstrumentIncomplete, AnonymousOnly, NarrativeWithheld, SupplementaryOtherAgency, SupplementaryUnknown, CategoryNotReleasable, SubjectUnknown, CoveredByConsent, CoveredByReportConsent, CoveredByException, StatuteRowApplies, StatuteRowUnverified, DataErased }
     case::ObligationKind { InformPerson, ReviewBreakGlass, PhoneRecipient, EnterInRegister, ReportToChildProtection, AnswerInstrument, NoTipOff, SafeContact, RecordWishes }
     directory::SuspensionReason { Misuse, AgreementEnded, OwnRequest, NotConfirmed }
 }

@@ -63,9 +63,10 @@ impl House {
             log: LOG,
             keys: BucketConfig { create: true, replicas: 1 },
             projection: world.projection("ledger"),
-            key_encryption_key: KeyEncryptionKey::parse("test".parse().unwrap(), KEY_ENCRYPTION_KEY).unwrap(),
+            key_encryption_keys: KeyEncryptionKey::parse("test".parse().unwrap(), KEY_ENCRYPTION_KEY).unwrap().into(),
+            key_on_store_disk: false,
             signing_key: document,
-            key_ring: key_ring.clone(),
+            anchor: key_ring.clone().into(),
             verifier: world.identity().verifier(),
             policy: Arc::new(Policy::embedded().unwrap()),
             clock: now,
@@ -85,7 +86,7 @@ impl House {
             serve: ServeConfig::new("disclosure", self.world.listen()),
             nats: nats(&self.world),
             log: LOG,
-            ledger_keys: self.key_ring.clone(),
+            anchor: self.key_ring.clone().into(),
             projection: self.world.projection(name),
             ledger: self.world.upstream(ledger_url, self.world.identity().service("disclosure")),
             verifier: self.world.identity().verifier(),
@@ -285,7 +286,7 @@ impl House {
         let withdrawn = ConsentWithdrawn {
             consent_id: consent_id.to_owned(),
             subject_id: case.victim.clone(),
-            categories: Vec::new(),
+            ..ConsentWithdrawn::default()
         };
         self.emit(&case.case, vec![Payload::ConsentWithdrawn(withdrawn)]).await;
     }

@@ -169,6 +169,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
                 consent_id: args.consent.map(|id| id_or_new(Some(id))).unwrap_or_default(),
                 subject_id: id_or_new(Some(args.person)),
                 categories: numbers(&args.category),
+                ..ConsentWithdrawn::default()
             });
             append(session, &args.command, Role::Responder, args.case, payload, None).await
         }

@@ -9,7 +9,8 @@ use crate::endpoints::verification_keys_path;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::verify::{PublishedKeys, read_referral, verify};
+use crate::trust_file::root_path;
+use crate::verify::{read_keys, read_referral, verify};
 
 /// `egide verify FILE`.
 #[derive(Clone, clap::Args)]
@@ -18,13 +19,16 @@ pub(crate) struct Args {
     file: PathBuf,
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     keys: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    root: Option<PathBuf>,
 }
 
 pub(crate) fn run(out: &mut Output, global: &Global, args: &Args) -> Result<Exit, Failure> {
     let referral = read_referral(&args.file)?;
     let path = args.keys.clone().unwrap_or_else(|| verification_keys_path(&global.data()));
-    let keys = PublishedKeys::read(&path)?;
-    let verified = verify(&referral, &keys.report)?;
+    let root = args.root.clone().unwrap_or_else(|| root_path(&global.data()));
+    let keys = read_keys(&path, &root)?;
+    let verified = verify(&referral, &keys)?;
     if out.is_json() {
         out.json(&json!({
             "verified": true,

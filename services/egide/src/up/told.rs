@@ -15,6 +15,7 @@ const SHOWN: &str = "01-";
 pub(crate) fn development_mode(
     out: &mut Output,
     key_is_on_disk: bool,
+    root_is_here: bool,
     listen: IpAddr,
     insecure: bool,
 ) -> Result<(), Failure> {
@@ -25,6 +26,9 @@ pub(crate) fn development_mode(
     }
     if key_is_on_disk {
         out.note(lang.text("say.key_on_disk"))?;
+    }
+    if root_is_here {
+        out.note(lang.text("say.development_root"))?;
     }
     if !listen.is_loopback() {
         out.note(lang.fill("say.not_loopback", &[("address", &listen)]))?;

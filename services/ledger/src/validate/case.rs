@@ -6,8 +6,9 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::consent_given::Expiry;
 use egide_wire::proto::egide::case::v1::recipient_scope::Scope;
 use egide_wire::proto::egide::case::v1::{
-    AgeAssessed, AgeBand, ConsentGiven, ConsentKind, ConsentRefused, ContactPermission, ContactRecorded,
-    ExceptionAsserted, ExceptionGround, ExceptionKind, GrantorKind, Instrument, InstrumentKind, RecipientScope,
+    AgeAssessed, AgeBand, Answer, CallerGave, ConsentGiven, ConsentKind, ConsentRefused, ContactPermission,
+    ContactRecorded, ExceptionAsserted, ExceptionGround, ExceptionKind, GrantorKind, IdentityProof, Instrument,
+    InstrumentKind, KeyShredded, RecipientScope, ShredGround, ShredScope,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 
@@ -23,12 +24,17 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         Payload::ContactRecorded(event) => contact_recorded(event, path, check),
         Payload::ConsentGiven(event) => consent_given(event, path, check),
         Payload::ConsentRefused(event) => consent_refused(event, path, check),
-        Payload::ConsentWithdrawn(event) => categories(&event.categories, &format!("{path}.categories"), check),
+        Payload::ConsentWithdrawn(event) => {
+            categories(&event.categories, &format!("{path}.categories"), check);
+            let found_here = event.caller_gave() == CallerGave::Unspecified;
+            check.require(found_here, format!("{path}.caller_gave"), "is said by the ledger only");
+        }
         Payload::ExceptionAsserted(event) => exception_asserted(event, path, check),
         Payload::DisclosureDecided(event) => disclosure::decided(event, path, check),
         Payload::ReferralReleased(event) => disclosure::released(event, path, check),
         Payload::ReferralDelivered(event) => disclosure::delivered(event, path, check),
         Payload::DisclosedOutsideSystem(event) => categories(&event.categories, &format!("{path}.categories"), check),
+        Payload::KeyShredded(event) => key_shredded(event, path, check),
         Payload::CaseOpened(_)
         | Payload::TipReceived(_)
         | Payload::PersonIdentified(_)
@@ -46,7 +52,36 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         | Payload::ReferralAcknowledged(_)
         | Payload::ReferralRecalled(_)
         | Payload::CaseClosed(_)
-        | Payload::CaseReopened(_) => {}
+        | Payload::CaseReopened(_)
+        | Payload::LegalHoldPlaced(_)
+        | Payload::LegalHoldLifted(_)
+        | Payload::NumberAssigned(_)
+        | Payload::PhraseChosen(_) => {}
+    }
+}
+
+/// Whose keys is said once. Where the person asked, it is said how it was made sure that it was them, and that nobody
+/// made them.
+fn key_shredded(event: &KeyShredded, path: &str, check: &mut Checker) {
+    let named = [
+        ("subject_id", &event.subject_id, event.scope() == ShredScope::Person),
+        ("narrative_id", &event.narrative_id, event.scope() == ShredScope::Narrative),
+    ];
+    for (name, id, wanted) in named {
+        let reason = if wanted { MISSING } else { "belongs to another scope" };
+        check.require(id.is_empty() != wanted, format!("{path}.{name}"), reason);
+    }
+    let asked = event.ground() == ShredGround::PersonAsked;
+    let (proof, freely) = (event.proof() != IdentityProof::Unspecified, event.speaking_freely() == Answer::Yes);
+    let whole = asked && event.scope() == ShredScope::Case;
+    check.require(!whole, format!("{path}.scope"), "is everybody's, and no person can ask for that");
+    if asked {
+        check.require(proof, format!("{path}.proof"), MISSING);
+        check.require(freely, format!("{path}.speaking_freely"), "must be yes");
+    } else {
+        check.require(!proof, format!("{path}.proof"), "is given although the person did not ask");
+        let unasked = event.speaking_freely() == Answer::Unspecified;
+        check.require(unasked, format!("{path}.speaking_freely"), "is given although the person did not ask");
     }
 }
 

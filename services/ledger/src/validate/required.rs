@@ -44,6 +44,11 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("case.exception_lifted", &["exception_id", "reason"]),
     ("case.closed", &["closure"]),
     ("case.reopened", &[]),
+    ("case.key_shredded", &["scope", "ground"]),
+    ("case.legal_hold_placed", &["hold_id", "ground"]),
+    ("case.legal_hold_lifted", &["hold_id", "reason"]),
+    ("case.number_assigned", &["number"]),
+    ("case.phrase_chosen", &["stretched"]),
     (
         "disclosure.decided",
         &[
@@ -96,6 +101,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("directory.recipient_reinstated", &["organization_id"]),
     ("access.recorded", &["scope", "reason"]),
     ("access.outsider_refused", &["method"]),
+    ("access.withdrawal_unmatched", &["terms"]),
 ];
 
 /// Kinds that are about a person, and must say something besides whom.
@@ -150,8 +156,16 @@ mod tests {
             let message = pool().get_message_by_name(name).unwrap();
             let (_, fields) = REQUIRED.iter().find(|(kind, _)| *kind == class.kind).unwrap();
             let about_a_person = message.get_field_by_name("subject_id").is_some();
-            // A nameless bringer's report consent, a withdrawal of everything, and a look at more than one person.
-            let may_be_nobody = ["case.consent_given", "case.consent_withdrawn", "access.recorded"];
+            // A nameless bringer's report consent and how they are recognised, a withdrawal of everything, a look at more
+            // than one person, and keys of something else than a person.
+            let may_be_nobody = [
+                "case.consent_given",
+                "case.consent_withdrawn",
+                "case.number_assigned",
+                "case.phrase_chosen",
+                "access.recorded",
+                "case.key_shredded",
+            ];
             if about_a_person && !may_be_nobody.contains(&class.kind.as_str()) {
                 assert!(fields.contains(&"subject_id"), "{name}");
             }

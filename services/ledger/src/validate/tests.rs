@@ -85,6 +85,17 @@ fn danger() -> ExceptionAsserted {
     }
 }
 
+fn erasure() -> KeyShredded {
+    KeyShredded {
+        scope: ShredScope::Person.into(),
+        subject_id: THREE.into(),
+        ground: ShredGround::PersonAsked.into(),
+        proof: IdentityProof::Phrase.into(),
+        speaking_freely: Answer::Yes.into(),
+        ..KeyShredded::default()
+    }
+}
+
 fn production_order() -> ExceptionAsserted {
     ExceptionAsserted {
         kind: ExceptionKind::LegalRequirement.into(),
@@ -246,6 +257,13 @@ fn one_of_each() -> Vec<NewEvent> {
         }),
         Case::CaseClosed(CaseClosed { closure: CaseClosure::Closed.into() }),
         Case::CaseReopened(CaseReopened {}),
+        Case::KeyShredded(erasure()),
+        Case::LegalHoldPlaced(LegalHoldPlaced {
+            hold_id: TWO.into(),
+            ground: HoldGround::Preservation.into(),
+            ..LegalHoldPlaced::default()
+        }),
+        Case::LegalHoldLifted(LegalHoldLifted { hold_id: TWO.into(), reason: HoldLiftReason::Ended.into() }),
     ]
     .into_iter()
     .map(case)
@@ -328,6 +346,28 @@ fn every_event_without_its_fields_is_refused_with_the_path_of_what_is_missing() 
     assert_eq!(refused_of(nothing), expected);
     let nothing = case(Case::SituationRecorded(SituationRecorded { subject_id: ONE.into(), ..Default::default() }));
     assert_eq!(refused_of(nothing), ["events[0].case_event.situation_recorded"]);
+}
+
+#[test]
+fn an_erasure_says_whose_once_and_where_the_person_asked_how_that_is_known() {
+    let path = |fields: &[&str]| -> Vec<String> {
+        fields.iter().map(|field| format!("events[0].case_event.key_shredded.{field}")).collect()
+    };
+    let refused_of = |erasure: KeyShredded| refused_of(case(Case::KeyShredded(erasure)));
+    let by_court = || KeyShredded { ground: ShredGround::CourtOrder.into(), proof: 0, speaking_freely: 0, ..erasure() };
+    assert_eq!(refused_of(by_court()), path(&[]));
+    let both = KeyShredded { narrative_id: TWO.into(), ..erasure() };
+    assert_eq!(refused_of(both), path(&["narrative_id"]));
+    let narrative = KeyShredded { scope: ShredScope::Narrative.into(), ..by_court() };
+    assert_eq!(refused_of(narrative), path(&["subject_id", "narrative_id"]));
+    let whole = KeyShredded { scope: ShredScope::Case.into(), subject_id: String::new(), ..by_court() };
+    assert_eq!(refused_of(whole), path(&[]));
+    let asked = KeyShredded { scope: ShredScope::Case.into(), subject_id: String::new(), ..erasure() };
+    assert_eq!(refused_of(asked), path(&["scope"]));
+    let pressed = KeyShredded { proof: 0, speaking_freely: Answer::Unknown.into(), ..erasure() };
+    assert_eq!(refused_of(pressed), path(&["proof", "speaking_freely"]));
+    let odd = KeyShredded { ground: ShredGround::Schedule.into(), ..erasure() };
+    assert_eq!(refused_of(odd), path(&["proof", "speaking_freely"]));
 }
 
 #[test]

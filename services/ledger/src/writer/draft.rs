@@ -189,13 +189,16 @@ impl Drafting<'_> {
         if let Some(refused) = self.moved(decided_on.as_ref(), &state)? {
             return Ok(Err(refused));
         }
+        if state.closes_keys_of(&event) {
+            return Ok(Err(refuse::erased(format!("events[{index}]"))));
+        }
         event.revision = state.revision().saturating_add(1);
         let position = self.next_position.saturating_add(index as u64);
         match state.admit(&event, position, self.recorded_at, self.policy) {
             Ok(()) => {}
             Err(NotAdmitted::OtherArea) => return Ok(Err(refuse::other_area(index))),
             Err(NotAdmitted::Violations(violations)) => {
-                return Ok(Err(refuse::not_admitted(index, path, &violations)));
+                return Ok(Err(refuse::not_admitted(index, path, &violations, &state.standing_holds())));
             }
         }
         states.insert(stream, state);

@@ -117,7 +117,7 @@ impl Writer {
             let number = head.number().saturating_add(1);
             match self.appender.log().read(number).await {
                 Ok(Some(raw)) => {
-                    let block = ChainVerifier::new(head, Arc::clone(self.appender.log().keys())).verify(&raw)?;
+                    let block = ChainVerifier::new(head, self.appender.log().trust().clone()).verify(&raw)?;
                     self.projection.applied(&block)?;
                     moved = true;
                 }

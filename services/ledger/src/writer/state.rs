@@ -2,15 +2,18 @@
 
 use egide_domain::directory::{OrganizationFacts, admit_directory};
 use egide_domain::facts::CaseFacts;
-use egide_domain::ids::{OrganizationId, ReferralId};
+use egide_domain::ids::{HoldId, OrganizationId, ReferralId};
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_domain::{Violation, admit};
 use egide_projection::{ModelError, View};
+use egide_vault::KeyName;
 use egide_wire::convert::{recorded_case_event, recorded_directory_event};
 use egide_wire::proto::egide::ledger::v1::{Area, Event};
 use std::ops::ControlFlow;
 
+use crate::closed;
+use crate::envelope::key_names;
 use crate::model::{self, StreamHead, StreamId};
 
 /// Facts of a case or of an organisation.
@@ -91,11 +94,48 @@ impl StreamState {
         }
     }
 
+    /// Whether something in an event is sealed under a key that is closed here, or under one of another stream: whoever
+    /// sealed it did not know of the shred, and lost the race against it. The facts say the same as the rows of
+    /// [`crate::closed`], which follow from the same events, and hold what the block being made closes too.
+    pub(crate) fn closes_keys_of(&self, event: &Event) -> bool {
+        let mut names = event.sealed.iter().flat_map(key_names);
+        match self {
+            Self::Case(facts) => {
+                !names.all(|name| name.is_ok_and(|name| event.stream_id == case_text(name) && is_open(facts, name)))
+            }
+            // No directory event is sealed.
+            Self::Directory(_) => names.next().is_some(),
+        }
+    }
+
+    /// The legal holds that stand.
+    pub(crate) fn standing_holds(&self) -> Vec<HoldId> {
+        match self {
+            Self::Case(facts) => facts.standing_holds().map(|hold| hold.hold_id).collect(),
+            Self::Directory(_) => Vec::new(),
+        }
+    }
+
     /// The organisation to which a referral of this case was released.
     pub(crate) fn recipient_of(&self, referral: ReferralId) -> Option<OrganizationId> {
         match self {
             Self::Case(facts) => facts.referral(referral).map(|known| known.released.organization_id),
             Self::Directory(_) => None,
         }
+    }
+}
+
+fn case_text(name: KeyName) -> String {
+    closed::case_of(name).map(|case| case.to_string()).unwrap_or_default()
+}
+
+fn is_open(facts: &CaseFacts, name: KeyName) -> bool {
+    match name {
+        KeyName::Subject { subject, .. } => !facts.is_erased(subject),
+        KeyName::Narrative { narrative, .. } => {
+            !facts.erased && facts.narrative(narrative).is_none_or(|known| !known.erased)
+        }
+        KeyName::Case { .. } => !facts.erased,
+        KeyName::Fingerprints | KeyName::Index => false,
     }
 }

@@ -19,6 +19,9 @@ use std::ops::ControlFlow;
 use tempfile::TempDir;
 use tonic::Code;
 
+#[path = "tests_of_shreds.rs"]
+mod of_shreds;
+
 const INCARNATION: &str = "01900000-0000-7000-8000-00000000000f";
 const CASE: &str = "01900000-0000-7000-8000-000000000001";
 const OTHER_CASE: &str = "01900000-0000-7000-8000-000000000002";
@@ -32,7 +35,7 @@ struct World {
     cache: StateCache,
     policy: Policy,
     signing_key: SigningKey,
-    keys: Arc<KeyRing>,
+    keys: KeyRing,
     directory: TempDir,
 }
 
@@ -44,7 +47,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let projection = Projection::open(directory.path().join("p"), LedgerModel, INCARNATION).unwrap();
         let (cache, policy) = (StateCache::new(16), Policy::embedded().unwrap());
-        Self { projection, cache, policy, signing_key, keys: Arc::new(keys), directory }
+        Self { projection, cache, policy, signing_key, keys, directory }
     }
 
     fn draft_in(&mut self, commands: &[Command], now: Timestamp, room: usize) -> Draft {
@@ -60,7 +63,7 @@ impl World {
         let Draft { head, recorded_at, commits, states, .. } = draft;
         let sealed = SealedBlock::seal(&head, recorded_at.0, "an instance", commits, &self.signing_key);
         let raw = RawBlock { sequence: sealed.number(), foreign_header: None, bytes: sealed.bytes().clone() };
-        let block = ChainVerifier::new(head, Arc::clone(&self.keys)).verify(&raw).unwrap();
+        let block = ChainVerifier::new(head, self.keys.clone()).verify(&raw).unwrap();
         self.projection.applied(&block).unwrap();
         states.into_iter().for_each(|(stream, state)| self.cache.insert(stream, state));
         block
@@ -330,7 +333,7 @@ fn a_block_whose_revisions_do_not_follow_stops_the_projection() {
     second.head = block.head_after().clone();
     let sealed = SealedBlock::seal(&second.head, NOW.0, "an instance", second.commits, &world.signing_key);
     let raw = RawBlock { sequence: sealed.number(), foreign_header: None, bytes: sealed.bytes().clone() };
-    let forged = ChainVerifier::new(second.head, Arc::clone(&world.keys)).verify(&raw).unwrap();
+    let forged = ChainVerifier::new(second.head, world.keys.clone()).verify(&raw).unwrap();
     assert!(matches!(world.projection.applied(&forged), Err(ProjectionError::Model { .. })));
     assert_eq!(world.revision(CASE), 1);
 }

@@ -12,7 +12,7 @@ use egide_ledger::Config;
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::identity::Credentials;
-use egide_testkit::{TestWorld, fresh_id, within};
+use egide_testkit::{StreamCopy, TestWorld, fresh_id, within};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -71,9 +71,10 @@ impl House {
             log: LOG,
             keys: STORE,
             projection: self.projection(name),
-            key_encryption_key: KeyEncryptionKey::parse("test".parse().unwrap(), KEY_ENCRYPTION_KEY).unwrap(),
+            key_encryption_keys: Self::key_encryption_key().into(),
+            key_on_store_disk: false,
             signing_key: self.document.clone(),
-            key_ring: self.key_ring.clone(),
+            anchor: self.key_ring.clone().into(),
             verifier: self.world.identity().verifier(),
             policy: Arc::new(Policy::embedded().unwrap()),
             clock: now,
@@ -121,6 +122,19 @@ impl House {
 
     pub(crate) fn service(&self, url: &str, name: &str) -> Client {
         self.client(url, self.world.identity().service(name))
+    }
+
+    pub(crate) fn key_encryption_key() -> KeyEncryptionKey {
+        KeyEncryptionKey::parse("test".parse().unwrap(), KEY_ENCRYPTION_KEY).unwrap()
+    }
+
+    /// A copy of the keys' bucket, as a backup holds it.
+    pub(crate) async fn copy_of_bucket(&mut self) -> StreamCopy {
+        self.world.nats_mut().copy_of("KV_KEYS").await
+    }
+
+    pub(crate) async fn put_back(&mut self, copy: &StreamCopy) {
+        self.world.nats_mut().put_back(copy).await;
     }
 
     pub(crate) async fn bucket(&self) -> KeyBucket {

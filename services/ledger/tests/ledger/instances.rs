@@ -151,8 +151,8 @@ async fn a_ledger_whose_key_is_not_in_the_ring_does_not_start() {
 async fn a_ledger_with_another_key_encryption_key_does_not_start() {
     let (mut house, _) = House::with_ledger().await;
     house.stop_ledger().await;
-    let key_encryption_key = KeyEncryptionKey::generate("test".parse().unwrap()).unwrap();
-    let config = Config { key_encryption_key, ..house.config("ledger", clock::now) };
+    let key_encryption_keys = KeyEncryptionKey::generate("test".parse().unwrap()).unwrap().into();
+    let config = Config { key_encryption_keys, ..house.config("ledger", clock::now) };
     let error = egide_ledger::start(config, house.world.shutdown()).await.unwrap_err();
     assert!(matches!(error, egide_ledger::Error::Vault(_)), "{error}");
     house.world.stop().await;

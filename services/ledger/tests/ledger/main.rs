@@ -14,3 +14,4 @@ mod instances;
 mod permits;
 mod read;
 mod refusals;
+mod shreds;

@@ -1,0 +1,126 @@
+//! A trust file that is about to be signed.
+
+use egide_crypto::sign::{KeyId, KeyRingError, SigningKey, VerifyingKey};
+
+use crate::document::{CertifiedKey, Document, Restore, Use, VERSION};
+use crate::lineage::{Lineage, LineageError};
+use crate::trust::{ParseTrustError, Trust, sign};
+
+/// Most keys of one use.
+const KEYS_MAX: usize = 1_024;
+/// Most restores.
+const RESTORES_MAX: usize = 1_024;
+/// Longest name of an instance, and longest reason, in bytes.
+const TEXT_MAX: usize = 1_024;
+
+/// A change that a trust file does not take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DraftError {
+    /// The keys would not hold together.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+    /// The restores would not follow from one another.
+    #[error(transparent)]
+    Restores(#[from] LineageError),
+    /// There is no room.
+    #[error("a trust file holds at most `{0}` of these")]
+    Full(usize),
+    /// A text is empty or too long.
+    #[error("`{0}` is empty, or longer than 1024 bytes")]
+    Text(&'static str),
+}
+
+/// The next version of a trust file, not yet signed.
+#[derive(Debug, Clone)]
+pub struct Draft(Document);
+
+impl Draft {
+    /// The first version: no keys, no restores.
+    #[must_use]
+    pub fn first() -> Self {
+        let (ledger, report, restores) = (Vec::new(), Vec::new(), Vec::new());
+        Self(Document { version: VERSION, serial: 1, issued_at_ms: 0, ledger, report, restores })
+    }
+
+    pub(crate) const fn of(document: Document) -> Self {
+        Self(document)
+    }
+
+    /// The serial it will have.
+    #[must_use]
+    pub const fn serial(&self) -> u64 {
+        self.0.serial
+    }
+
+    /// Certifies a key that `instance` holds, from a position on (absent: from the beginning).
+    ///
+    /// # Errors
+    /// [`DraftError`]: it stands there already, or there is no room.
+    pub fn add_key(
+        &mut self,
+        of: Use,
+        key: VerifyingKey,
+        instance: &str,
+        valid_from: Option<u64>,
+    ) -> Result<KeyId, DraftError> {
+        check_text("instance", instance)?;
+        let key_id = key.key_id();
+        if Use::ALL.into_iter().any(|of| self.0.keys(of).iter().any(|known| known.key_id == key_id)) {
+            return Err(KeyRingError::Repeated(key_id).into());
+        }
+        let keys = self.0.keys_mut(of);
+        if keys.len() >= KEYS_MAX {
+            return Err(DraftError::Full(KEYS_MAX));
+        }
+        let instance = instance.to_owned();
+        keys.push(CertifiedKey { key_id, public_key: key, instance, valid_from, revoked_after: None });
+        Ok(key_id)
+    }
+
+    /// Ends a key: what it signs after `position` does not count. A revocation is never taken back, and only moves
+    /// backwards.
+    ///
+    /// # Errors
+    /// [`DraftError::Keys`].
+    pub fn revoke_key(&mut self, key_id: KeyId, position: u64) -> Result<(), DraftError> {
+        let keys = self.0.ledger.iter_mut().chain(&mut self.0.report);
+        let key = keys.into_iter().find(|key| key.key_id == key_id).ok_or(KeyRingError::Unknown(key_id))?;
+        if let Some(revoked_after) = key.revoked_after.filter(|earlier| *earlier < position) {
+            return Err(KeyRingError::RevokedEarlier { key_id, revoked_after }.into());
+        }
+        if let Some(valid_from) = key.valid_from.filter(|first| position < *first) {
+            return Err(KeyRingError::EndsBeforeItBegins { key_id, valid_from, revoked_after: position }.into());
+        }
+        key.revoked_after = Some(position);
+        Ok(())
+    }
+
+    /// Records that the log was restored.
+    ///
+    /// # Errors
+    /// [`DraftError::Restores`] when it does not follow from the restores before.
+    pub fn add_restore(&mut self, restore: Restore) -> Result<(), DraftError> {
+        check_text("reason", &restore.reason)?;
+        if self.0.restores.len() >= RESTORES_MAX {
+            return Err(DraftError::Full(RESTORES_MAX));
+        }
+        let mut restores = self.0.restores.clone();
+        restores.push(restore);
+        Lineage::of(&restores)?;
+        self.0.restores = restores;
+        Ok(())
+    }
+
+    /// Signs it with the root's private key, `now_ms` in milliseconds since 1970: the trust, and the bytes of the file.
+    ///
+    /// # Errors
+    /// [`ParseTrustError`] when nobody could read it afterwards.
+    pub fn sign(mut self, root: &SigningKey, now_ms: i64) -> Result<(Trust, Vec<u8>), ParseTrustError> {
+        self.0.issued_at_ms = now_ms;
+        sign(self.0, root)
+    }
+}
+
+const fn check_text(name: &'static str, text: &str) -> Result<(), DraftError> {
+    if text.is_empty() || text.len() > TEXT_MAX { Err(DraftError::Text(name)) } else { Ok(()) }
+}

@@ -1,0 +1,244 @@
+//! The trust file of a data directory and the root's public key beside it. The root's private key is the operator's, brought
+//! for each change; `egide up` alone makes one of its own, for development.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use egide_crypto::sign::{KeyRing, SigningKey, VerifyingKey};
+use egide_servicekit::clock;
+use egide_servicekit::key_file;
+use egide_trust::{CurrentTrust, Draft, DraftError, ParseTrustError, ReadError, RootKey, Trust, Use};
+use serde::Deserialize;
+
+use crate::endpoints::{place, verification_keys_path};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// The root's public key, in the data directory.
+const ROOT_FILE: &str = "root.pub";
+/// The development root's private key, among the other keys.
+const DEVELOPMENT_ROOT: &str = "root.key";
+/// The instances whose keys `egide up` certifies.
+const INSTANCES: [(Use, &str); 2] = [(Use::Ledger, "egide up: ledger"), (Use::Report, "egide up: disclosure")];
+
+/// Where the root's public key stands, unless it is named.
+pub(crate) fn root_path(data: &Path) -> PathBuf {
+    data.join(ROOT_FILE)
+}
+
+/// Reads the root's public key.
+pub(crate) fn read_root(path: &Path) -> Result<RootKey, Failure> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Failure::new(Exit::Unreadable, "fail.no_root").with("path", path.display()));
+        }
+        Err(error) => return Err(Failure::file(path, &error)),
+    };
+    text.parse().map_err(|error| {
+        Failure::new(Exit::Unreadable, "fail.root_file").with("path", path.display()).with("error", error)
+    })
+}
+
+/// Reads a private key that the operator brought.
+pub(crate) fn read_private(path: &Path) -> Result<SigningKey, Failure> {
+    let unusable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreadable, "fail.key").with("error", error);
+    let missing = || Failure::new(Exit::Unreadable, "fail.key_missing").with("path", path.display());
+    let document = key_file::read(path).map_err(|error| unusable(&error))?.ok_or_else(missing)?;
+    SigningKey::from_pkcs8(&document).map_err(|error| unusable(&error))
+}
+
+/// Reads a trust file once.
+pub(crate) fn read(path: &Path, root: &RootKey) -> Result<Trust, Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::file(path, &error))?;
+    Trust::verify(&bytes, root).map_err(|error| refused(path, &error))
+}
+
+/// Reads a trust file, and again whenever it changes.
+pub(crate) fn follow(path: &Path, root: RootKey) -> Result<CurrentTrust, Failure> {
+    CurrentTrust::open(path, root).map_err(|error| match error {
+        ReadError::Io { path, source } => Failure::file(&path, &source),
+        ReadError::Refused { path, source } => refused(&path, &source),
+        ReadError::Older { path, source } => {
+            Failure::new(Exit::NotVerified, "fail.trust").with("path", path.display()).with("error", source)
+        }
+    })
+}
+
+fn refused(path: &Path, error: &ParseTrustError) -> Failure {
+    let exit = match error {
+        ParseTrustError::NotATrustFile => {
+            return Failure::new(Exit::Unreadable, "fail.no_key_file").with("path", path.display());
+        }
+        ParseTrustError::Version(_) => Exit::Unreadable,
+        ParseTrustError::Unsigned
+        | ParseTrustError::OtherRoot { .. }
+        | ParseTrustError::BadSignature
+        | ParseTrustError::Number
+        | ParseTrustError::Keys { .. }
+        | ParseTrustError::Restores(_) => Exit::NotVerified,
+    };
+    Failure::new(exit, "fail.trust").with("path", path.display()).with("error", error)
+}
+
+/// Signs a draft and puts it in the place of the file before.
+pub(crate) fn publish(path: &Path, draft: Draft, root: &SigningKey) -> Result<Trust, Failure> {
+    let refused = |error: ParseTrustError| {
+        Failure::new(Exit::Usage, "fail.trust").with("path", path.display()).with("error", error)
+    };
+    let (trust, bytes) = draft.sign(root, clock::now().0).map_err(refused)?;
+    place(path, bytes.trim_ascii_end())?;
+    Ok(trust)
+}
+
+/// Says which root counts here.
+pub(crate) fn publish_root(path: &Path, root: &RootKey) -> Result<(), Failure> {
+    place(path, root.to_string().as_bytes()).map(drop)
+}
+
+/// A change that a draft does not take.
+pub(crate) fn not_taken(error: &DraftError) -> Failure {
+    Failure::new(Exit::Usage, "fail.trust_change").with("error", error)
+}
+
+/// The trust of an `egide up`.
+pub(crate) struct Development {
+    pub(crate) trust: CurrentTrust,
+    /// Whether the root's private key lies in the data directory.
+    pub(crate) root_is_here: bool,
+    /// Whether this data directory comes from a version without root and marks.
+    pub(crate) upgraded: bool,
+}
+
+/// The trust file of `egide up`: with these two keys certified, by a root of its own where nobody brought one.
+pub(crate) fn of_development(data: &Path, ledger: VerifyingKey, report: VerifyingKey) -> Result<Development, Failure> {
+    let (path, root_path) = (verification_keys_path(data), root_path(data));
+    let private = data.join("keys").join(DEVELOPMENT_ROOT);
+    if root_path.exists() && !private.exists() {
+        // An operator's root: whoever holds it certifies, not we.
+        let trust = follow(&path, read_root(&root_path)?)?;
+        return Ok(Development { trust, root_is_here: false, upgraded: false });
+    }
+    let unusable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreadable, "fail.key").with("error", error);
+    let make = || SigningKey::generate().map(|(_, document)| document);
+    let document = key_file::read_or_make(&private, make).map_err(|error| unusable(&error))?;
+    let private = SigningKey::from_pkcs8(&document).map_err(|error| unusable(&error))?;
+    let root = RootKey::new(private.public_key());
+    publish_root(&root_path, &root)?;
+    let before = Before::read(&path, &root)?;
+    let upgraded = matches!(before, Before::Unsigned(_));
+    let (mut draft, mut changed) = before.draft()?;
+    for ((of, instance), key) in INSTANCES.into_iter().zip([ledger, report]) {
+        changed |= certify(&mut draft, of, key, instance)?;
+    }
+    if changed {
+        publish(&path, draft, &private)?;
+    }
+    Ok(Development { trust: follow(&path, root)?, root_is_here: true, upgraded })
+}
+
+/// Adds a key that may be there already, perhaps with an end that must stay; whether it is new.
+fn certify(draft: &mut Draft, of: Use, key: VerifyingKey, instance: &str) -> Result<bool, Failure> {
+    match draft.add_key(of, key, instance, None) {
+        Ok(_) => Ok(true),
+        Err(DraftError::Keys(egide_crypto::sign::KeyRingError::Repeated(_))) => Ok(false),
+        Err(error) => Err(not_taken(&error)),
+    }
+}
+
+/// What stood in the place of the trust file.
+enum Before {
+    Nothing,
+    Signed(Box<Trust>),
+    /// Rings of a version that had no root.
+    Unsigned(Rings),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rings {
+    ledger: KeyRing,
+    report: KeyRing,
+}
+
+impl Before {
+    fn read(path: &Path, root: &RootKey) -> Result<Self, Failure> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::Nothing),
+            Err(error) => return Err(Failure::file(path, &error)),
+        };
+        match (Trust::verify(&bytes, root), serde_json::from_slice(&bytes)) {
+            (Ok(trust), _) => Ok(Self::Signed(Box::new(trust))),
+            (Err(ParseTrustError::Unsigned), Ok(rings)) => Ok(Self::Unsigned(rings)),
+            (Err(error), _) => Err(refused(path, &error)),
+        }
+    }
+
+    /// The next version, and whether it differs already.
+    fn draft(self) -> Result<(Draft, bool), Failure> {
+        match self {
+            Self::Nothing => Ok((Draft::first(), true)),
+            Self::Signed(trust) => Ok((trust.draft(), false)),
+            Self::Unsigned(rings) => {
+                let mut draft = Draft::first();
+                for ((of, instance), ring) in INSTANCES.into_iter().zip([rings.ledger, rings.report]) {
+                    for (key_id, entry) in ring.iter() {
+                        let added = draft.add_key(of, entry.key(), instance, entry.valid_from());
+                        let revoked = entry.revoked_after().map(|after| draft.revoke_key(key_id, after)).transpose();
+                        added.and(revoked).map_err(|error| not_taken(&error))?;
+                    }
+                }
+                Ok((draft, true))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> VerifyingKey {
+        SigningKey::generate().unwrap().0.public_key()
+    }
+
+    #[test]
+    fn keys_certified_by_an_earlier_start_stay_and_the_serial_grows_only_when_something_changes() {
+        let data = tempfile::tempdir().unwrap();
+        let (ledger, old, new) = (key(), key(), key());
+        let serial = |report| of_development(data.path(), ledger, report).unwrap().trust.get().serial();
+        assert_eq!([serial(old), serial(old), serial(new)], [1, 1, 2]);
+        let trust = read(&verification_keys_path(data.path()), &read_root(&root_path(data.path())).unwrap()).unwrap();
+        assert!(trust.report().get(old.key_id()).is_some() && trust.report().get(new.key_id()).is_some());
+        assert!(trust.ledger().get(ledger.key_id()).is_some());
+    }
+
+    #[test]
+    fn what_an_earlier_version_published_unsigned_is_signed_with_its_revocations() {
+        let data = tempfile::tempdir().unwrap();
+        let (ledger, report) = (key(), key());
+        let mut ring = KeyRing::new();
+        ring.insert(ledger, None, Some(7)).unwrap();
+        let rings = serde_json::json!({ "ledger": ring, "report": KeyRing::new() });
+        fs::write(verification_keys_path(data.path()), rings.to_string()).unwrap();
+        let upgraded = of_development(data.path(), ledger, report).unwrap();
+        assert!(upgraded.upgraded && upgraded.root_is_here);
+        let entry = *upgraded.trust.get().ledger().get(ledger.key_id()).unwrap();
+        assert_eq!(entry.revoked_after(), Some(7));
+        assert!(!of_development(data.path(), ledger, report).unwrap().upgraded);
+    }
+
+    #[test]
+    fn a_root_that_an_operator_brought_is_not_replaced() {
+        let data = tempfile::tempdir().unwrap();
+        let root = RootKey::new(key());
+        publish_root(&root_path(data.path()), &root).unwrap();
+        assert!(of_development(data.path(), key(), key()).is_err());
+        let (stranger, _) = SigningKey::generate().unwrap();
+        publish(&verification_keys_path(data.path()), Draft::first(), &stranger).unwrap();
+        let failure = of_development(data.path(), key(), key()).map(|_| ()).unwrap_err();
+        assert_eq!(failure.exit(), Exit::NotVerified);
+        assert_eq!(read_root(&root_path(data.path())).unwrap(), root);
+    }
+}

@@ -1,0 +1,371 @@
+//! Everything that runs, and how it is called.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use egide_crypto::random::random_bytes;
+use egide_eventlog::{Administration, BucketName, Connection, ConnectionConfig, EventLog, LogConfig};
+use egide_servicekit::channel::{Authenticated, Upstream};
+use egide_servicekit::identity::Credentials;
+use egide_testkit::{TestIdentity, wait_until};
+use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
+use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
+use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
+use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
+use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::binary;
+use super::files::{Keys, free_address};
+use super::links::{Links, Party};
+use super::nats::{self, Node, USER};
+use super::process::{Process, Spec};
+use crate::log::{self, Entry};
+use crate::roles::Role;
+use crate::who::Who;
+
+/// How long a role or a cluster may take until it answers for the first time. Elections take seconds, and the machine may
+/// be busy with other tests.
+pub const READY_WITHIN: Duration = Duration::from_secs(90);
+/// How long the leader is asked for.
+const LEADER_WITHIN: Duration = Duration::from_secs(5);
+/// Room for the log.
+const LOG_BYTES_MAX: u64 = 1 << 30;
+
+/// What to start.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// `nats-server`s: one, or three.
+    pub nodes: usize,
+    /// Ledgers: one, or two on one log.
+    pub ledgers: usize,
+}
+
+impl Plan {
+    /// The roles, in the order in which they start.
+    #[must_use]
+    pub fn roles(self) -> Vec<Role> {
+        let ledgers = [Role::Ledger, Role::SecondLedger].into_iter().take(self.ledgers);
+        ledgers.chain([Role::Directory, Role::Disclosure, Role::Audit]).collect()
+    }
+
+    /// The ledger that a role calls: they share the work where there are two.
+    fn ledger_of(self, role: Role) -> Role {
+        if role == Role::Audit && self.ledgers > 1 { Role::SecondLedger } else { Role::Ledger }
+    }
+
+    const fn replicas(self) -> u32 {
+        if self.nodes == 1 { 1 } else { 3 }
+    }
+}
+
+/// A running installation. End it with [`Installation::stop`], or drop it.
+pub struct Installation {
+    plan: Plan,
+    roles: BTreeMap<Role, Process>,
+    nodes: Vec<Node>,
+    links: Links,
+    /// In front of each role, for clients.
+    urls: BTreeMap<Role, String>,
+    identity: TestIdentity,
+    callers: Mutex<BTreeMap<(Role, String), Upstream>>,
+    log: EventLog,
+    password: String,
+    // Last, so that it goes after those who write into it.
+    directory: TempDir,
+}
+
+impl Installation {
+    /// Starts everything, and waits until each role listens.
+    ///
+    /// # Panics
+    /// When something does not start.
+    pub async fn start(plan: Plan) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let data = directory.path();
+        std::fs::create_dir_all(data.join("logs")).expect("a folder for logs");
+        let identity = TestIdentity::in_directory(data);
+        let keys = Keys::make(data, plan.ledgers);
+        let password = random_bytes::<16>().expect("random bytes").map(|byte| format!("{byte:02x}")).concat();
+        let mut links = Links::default();
+        let nodes = nats::start(data, plan.nodes, &password, &mut links).await;
+        let log = provision(plan, &nodes, &password, &keys).await;
+        let mut installation = Self {
+            plan,
+            roles: BTreeMap::new(),
+            nodes,
+            links,
+            urls: BTreeMap::new(),
+            identity,
+            callers: Mutex::default(),
+            log,
+            password,
+            directory,
+        };
+        let mut addresses = BTreeMap::new();
+        for role in plan.roles() {
+            let listen = free_address();
+            addresses.insert(role, listen);
+            installation.start_role(role, listen, &keys, &addresses).await;
+        }
+        for (role, address) in addresses {
+            listening(role, address).await;
+        }
+        installation
+    }
+
+    async fn start_role(
+        &mut self,
+        role: Role,
+        listen: SocketAddr,
+        keys: &Keys,
+        addresses: &BTreeMap<Role, SocketAddr>,
+    ) {
+        let data = self.directory.path().to_owned();
+        let mut servers = Vec::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let proxy = self.links.add(role.into(), Party::Nats(index), node.address).await;
+            servers.push(format!("nats://{proxy}"));
+        }
+        let ledger = self.plan.ledger_of(role);
+        let ledger = match addresses.get(&ledger).filter(|_| ledger != role && role != Role::SecondLedger) {
+            Some(address) => Some(self.links.add(role.into(), ledger.into(), *address).await),
+            None => None,
+        };
+        let front = self.links.add(Party::Clients, role.into(), listen).await;
+        self.urls.insert(role, format!("https://{front}"));
+        let launch = Launch { plan: self.plan, role, data: &data, listen, servers, ledger, keys };
+        self.roles.insert(role, Process::start(launch.spec()));
+    }
+
+    /// The plan it was started after.
+    #[must_use]
+    pub const fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    /// A role's process.
+    ///
+    /// # Panics
+    /// When the plan has none.
+    #[must_use]
+    pub fn role(&self, role: Role) -> &Process {
+        self.roles.get(&role).unwrap_or_else(|| panic!("the plan starts no {}", role.name()))
+    }
+
+    /// The process of a `nats-server`, by its place.
+    #[must_use]
+    pub fn node(&self, index: usize) -> &Process {
+        &self.nodes[index].process
+    }
+
+    /// Every process: roles, then servers.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.roles.values().chain(self.nodes.iter().map(|node| &node.process))
+    }
+
+    /// The proxies.
+    #[must_use]
+    pub const fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// The log, over a connection of the test's own, past every proxy.
+    #[must_use]
+    pub const fn event_log(&self) -> &EventLog {
+        &self.log
+    }
+
+    /// Everything that stands in the log now, verified block by block.
+    ///
+    /// # Panics
+    /// When the chain does not hold, or NATS does not answer.
+    pub async fn walk(&self) -> Vec<Entry> {
+        wait_until("the log answers", READY_WITHIN, async || self.log.last_number().await.is_ok()).await;
+        log::walk(&self.log).await
+    }
+
+    /// Where its files are.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The folder above a role's projection; may be removed while the role is down.
+    #[must_use]
+    pub fn projections(&self, role: Role) -> PathBuf {
+        projections(self.data(), role)
+    }
+
+    /// The place of the server that leads the log's stream; `None` while none does, or none says so.
+    pub async fn leader(&self) -> Option<usize> {
+        let options = async_nats::ConnectOptions::with_user_and_password(USER.to_owned(), self.password.clone());
+        let servers: Vec<String> = self.nodes.iter().map(|node| format!("nats://{}", node.address)).collect();
+        let asking = async {
+            let client = options.connect(servers).await.ok()?;
+            let stream = async_nats::jetstream::new(client).get_stream("CASES").await.ok()?;
+            stream.cached_info().cluster.as_ref()?.leader.clone()
+        };
+        let name = tokio::time::timeout(LEADER_WITHIN, asking).await.ok().flatten()?;
+        self.nodes.iter().position(|node| node.process.name() == name)
+    }
+
+    /// Ends everything in order: roles before the servers.
+    ///
+    /// # Panics
+    /// When a process does not end.
+    pub async fn stop(self) {
+        self.links.heal();
+        for role in self.plan.roles().iter().rev() {
+            self.role(*role).end().await;
+        }
+        for node in &self.nodes {
+            node.process.end().await;
+        }
+    }
+
+    /// What somebody presents beside their service's certificate.
+    fn credentials(&self, who: &Who) -> Credentials {
+        let credentials = Credentials::by_certificate();
+        match who.person() {
+            Some(person) => credentials.for_minted_person(Arc::clone(self.identity.issuer()), person),
+            None => credentials,
+        }
+    }
+
+    /// One connection for each caller of a role, through the proxy in front of it.
+    fn caller(&self, role: Role, who: &Who) -> Authenticated {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        let upstream = callers.entry((role, format!("{who:?}"))).or_insert_with(|| {
+            let expected = role.role().parse().expect("the name of a service");
+            let security = self.identity.security(&who.service);
+            Upstream::new("url", &self.urls[&role], expected, &security, self.credentials(who)).expect("a url")
+        });
+        upstream.as_service()
+    }
+
+    /// A ledger, called by somebody.
+    #[must_use]
+    pub fn ledger(&self, role: Role, who: &Who) -> LedgerServiceClient<Authenticated> {
+        LedgerServiceClient::new(self.caller(role, who))
+    }
+
+    /// The gate, called by somebody.
+    #[must_use]
+    pub fn disclosure(&self, who: &Who) -> DisclosureServiceClient<Authenticated> {
+        DisclosureServiceClient::new(self.caller(Role::Disclosure, who))
+    }
+
+    /// Referrals, called by somebody.
+    #[must_use]
+    pub fn referrals(&self, who: &Who) -> ReferralServiceClient<Authenticated> {
+        ReferralServiceClient::new(self.caller(Role::Disclosure, who))
+    }
+
+    /// The history, called by somebody.
+    #[must_use]
+    pub fn audit(&self, who: &Who) -> AuditServiceClient<Authenticated> {
+        AuditServiceClient::new(self.caller(Role::Audit, who))
+    }
+
+    /// The directory, called by somebody.
+    #[must_use]
+    pub fn directory(&self, who: &Who) -> DirectoryServiceClient<Authenticated> {
+        DirectoryServiceClient::new(self.caller(Role::Directory, who))
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        for process in self.processes() {
+            process.abandon();
+        }
+    }
+}
+
+/// One role's command line. Here, and nowhere else, stands how `egide serve` is called.
+struct Launch<'a> {
+    plan: Plan,
+    role: Role,
+    data: &'a Path,
+    listen: SocketAddr,
+    servers: Vec<String>,
+    ledger: Option<SocketAddr>,
+    keys: &'a Keys,
+}
+
+impl Launch<'_> {
+    fn spec(&self) -> Spec {
+        let name = self.role.name();
+        // The role's name on the command line; a second ledger is another process of the same role.
+        let (role, place) = (self.role.role(), usize::from(self.role.is_second()));
+        let path = |path: &Path| path.display().to_string();
+        let mut arguments: Vec<String> = ["--data", &path(self.data), "serve", role].map(str::to_owned).to_vec();
+        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        option("--nats", self.servers.join(","));
+        option("--nats-seeds", path(&nats::seeds(self.data)));
+        option("--listen", format!("{role}={}", self.listen));
+        option("--keys", path(&self.keys.folders[place]));
+        option("--verification-keys", path(&self.keys.published));
+        option("--root", path(&self.keys.root));
+        option("--marks", path(&self.data.join("marks").join(name)));
+        option("--projections", path(&projections(self.data, self.role)));
+        option("--log-max-bytes", LOG_BYTES_MAX.to_string());
+        option("--replicas", self.plan.replicas().to_string());
+        if let Some(ledger) = self.ledger {
+            option("--ledger", format!("https://{ledger}"));
+        }
+        arguments.push("--insecure-nats".to_owned());
+        Spec {
+            name: name.to_owned(),
+            program: binary::egide().to_owned(),
+            arguments,
+            environment: Vec::new(),
+            log: self.data.join(format!("logs/{name}.log")),
+        }
+    }
+}
+
+/// A folder for each process, as on machines of their own.
+fn projections(data: &Path, role: Role) -> PathBuf {
+    data.join("projections").join(role.name())
+}
+
+/// What an operator does once, before any role starts: the log and the bucket of keys are made.
+async fn provision(plan: Plan, nodes: &[Node], password: &str, keys: &Keys) -> EventLog {
+    let urls: Vec<String> = nodes.iter().map(|node| format!("nats://{}", node.address)).collect();
+    let config = ConnectionConfig::new(urls.join(",")).with_user(USER, password);
+    let end = Instant::now() + READY_WITHIN;
+    loop {
+        match try_provision(plan, &config, keys).await {
+            Ok(log) => return log,
+            Err(error) => assert!(Instant::now() < end, "NATS does not come up: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn try_provision(
+    plan: Plan,
+    config: &ConnectionConfig,
+    keys: &Keys,
+) -> Result<EventLog, Box<dyn std::error::Error + Send + Sync>> {
+    let connection = Connection::open(config).await?;
+    let log = LogConfig { create: true, max_bytes: LOG_BYTES_MAX, replicas: plan.replicas() };
+    let log = EventLog::open(connection.clone(), log, keys.ring.clone()).await?;
+    let buckets = Administration::new(connection);
+    for bucket in BucketName::ALL {
+        buckets.provision_bucket(bucket, true, plan.replicas()).await?;
+    }
+    Ok(log)
+}
+
+async fn listening(role: Role, address: SocketAddr) {
+    let what = format!("{} listens", role.name());
+    wait_until(&what, READY_WITHIN, async || TcpStream::connect(address).await.is_ok()).await;
+}
