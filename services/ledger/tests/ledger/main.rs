@@ -8,9 +8,11 @@
 )]
 
 mod append;
+mod callers;
 mod faults;
 mod house;
 mod instances;
+mod overload;
 mod permits;
 mod read;
 mod refusals;
