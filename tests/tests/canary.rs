@@ -477,7 +477,7 @@ impl Run {
 
     /// Markers where callers say who they are and what they call.
     async fn bad_headers(&self) {
-        let mut headers = MetadataMap::new();
+        let mut headers = self.world.metadata(&who::responder());
         headers.insert("authorization", format!("Bearer {}", self.stray("a token")).parse().unwrap());
         self.call(LEDGER, "Append", &headers, Bytes::new(), May::Nothing).await;
         let mut headers = self.world.metadata(&who::responder());

@@ -23,6 +23,7 @@ use egide_tests::case::{Case, EVERYTHING, Unit, command};
 use egide_tests::generate::{Dice, Generator, Known};
 use egide_tests::raw::{Answer, Listening};
 use egide_tests::who::{self, Who};
+use egide_tests::world::CERTIFICATE_OF;
 use egide_tests::{Plan, Role, World, events, watch};
 use egide_wire::classification::DataCategory;
 use egide_wire::descriptors::{pool, to_dynamic};
@@ -271,11 +272,14 @@ async fn methods(world: &World, examples: &BTreeMap<&str, Vec<DynamicMessage>>, 
     methods
 }
 
-/// Nobody, tokens that are none, and tokens of an issuer of one's own.
+/// With a certificate: a service's token beside it, tokens that are none, and tokens of an issuer of one's own.
 fn strangers(world: &World) -> Vec<MetadataMap> {
-    let with = |service: &str, person: Option<&str>| {
+    let with = |service: Option<&str>, person: Option<&str>| {
         let mut metadata = MetadataMap::new();
-        metadata.insert(SERVICE_HEADER, service.parse().unwrap());
+        metadata.insert(CERTIFICATE_OF, "case-desk".parse().unwrap());
+        if let Some(service) = service {
+            metadata.insert(SERVICE_HEADER, service.parse().unwrap());
+        }
         if let Some(person) = person {
             metadata.insert(PERSON_HEADER, person.parse().unwrap());
         }
@@ -283,22 +287,21 @@ fn strangers(world: &World) -> Vec<MetadataMap> {
     };
     let elsewhere = tempfile::tempdir().unwrap();
     let forged = DevIssuer::open(elsewhere.path()).unwrap();
-    let forged_service = forged.service_token(&"disclosure".parse().unwrap()).unwrap();
+    let issuer = DevIssuer::open(world.data()).unwrap();
+    let service = issuer.service_token(&"disclosure".parse().unwrap()).unwrap();
     let forged_person = forged.person_token(&who::supervisor().person().unwrap()).unwrap();
-    let (service, person) = world.tokens(&who::supervisor());
-    let person = person.unwrap();
+    let person = world.person_token(&who::supervisor()).unwrap();
     vec![
-        MetadataMap::new(),
-        with("", None),
-        with("Bearer", None),
-        with("Basic cXVpbGw6ZmVhdGhlcg==", None),
-        with("Bearer a.b.c", None),
-        with(&format!("Bearer {forged_service}"), None),
-        with(&format!("Bearer {person}"), None),
-        with(&format!("Bearer {service}"), Some(forged_person.as_str())),
-        with(&format!("Bearer {service}"), Some("a.b.c")),
-        with(&format!("Bearer {service}"), Some(&service)),
-        with(&format!("Bearer {}", &service[..service.len() - 2]), Some(&person)),
+        with(Some(""), None),
+        with(Some("Basic cXVpbGw6ZmVhdGhlcg=="), None),
+        with(Some("Bearer a.b.c"), None),
+        with(Some(&format!("Bearer {service}")), None),
+        with(Some(&format!("Bearer {service}")), Some(&person)),
+        with(None, Some(forged_person.as_str())),
+        with(None, Some("a.b.c")),
+        with(None, Some("")),
+        with(None, Some(&service)),
+        with(None, Some(&person[..person.len() - 2])),
     ]
 }
 

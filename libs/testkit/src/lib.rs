@@ -1,4 +1,4 @@
-//! What tests stand on: a real `nats-server` of their own, tokens for anybody, faults between two parties, markers that must
+//! What tests stand on: a real `nats-server` of their own, certificates and tokens for anybody, faults between two parties, markers that must
 //! never be seen again, and waiting with a bound instead of sleeping.
 //!
 //! *In scope*: everything that tests of several crates need and that knows no service: whoever uses it starts the services

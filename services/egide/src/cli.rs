@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, callers, case, completions, consent, deliver, directory, disclose, emit, exception, history, log,
-    provision, recall, referrals, token, trust, verify_file,
+    account, callers, case, completions, consent, deliver, directory, disclose, emit, exception, history, hold, keys,
+    log, pki, provision, recall, referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
+use crate::proofs::TlsArgs;
 use crate::serve;
 use crate::text::Lang;
 use crate::up;
@@ -33,6 +34,7 @@ pub(crate) struct Cli {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub(crate) enum Command {
     Up(up::Args),
     Serve(Box<serve::Args>),
@@ -57,11 +59,17 @@ pub(crate) enum Command {
     Log(log::Command),
     Account(account::Args),
     #[command(subcommand)]
+    Keys(keys::Command),
+    #[command(subcommand)]
+    Hold(hold::Command),
+    #[command(subcommand)]
     Directory(directory::Command),
     Verify(verify_file::Args),
     Token(token::Args),
     #[command(subcommand)]
     Trust(trust::Command),
+    #[command(subcommand)]
+    Pki(pki::Command),
     Completions(completions::Args),
 }
 
@@ -72,6 +80,8 @@ pub(crate) struct Global {
     data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) urls: Urls,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
     #[arg(long = "as", id = "as", global = true, value_name = "ROLE[:ACCOUNT]")]
     pub(crate) acting: Option<Acting>,
     #[arg(long, global = true, value_name = "UNIT")]

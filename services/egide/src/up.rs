@@ -27,6 +27,7 @@ use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{Access, provision};
 use crate::output::Output;
+use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::sample::{self, Outcome, Player};
 use crate::trust_file::{self, Development};
@@ -54,7 +55,7 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     let (trigger, shutdown) = shutdown::channel();
     shutdown::on_signal(trigger)?;
     let mut everything = tokio::select! {
-        started = out.waiting("say.starting", Everything::start(&installation, args)) => started?,
+        started = out.waiting("say.starting", Everything::start(&installation, global, args)) => started?,
         () = shutdown.requested() => return Err(Failure::new(Exit::Unexpected, "fail.interrupted")),
     };
     let outcome = everything.work(out, global, args, &shutdown).await;
@@ -139,11 +140,13 @@ impl Nats {
 }
 
 impl Everything {
-    async fn start(installation: &Installation, args: &Args) -> Result<Self, Failure> {
+    async fn start(installation: &Installation, global: &Global, args: &Args) -> Result<Self, Failure> {
         let data = installation.data();
         let folder = data.join("keys");
         let keys = KeyFolder { folder: &folder, missing: Missing::Make };
-        let identities = Identities::of_development(data)?;
+        let proofs = Arc::new(Proofs::make(&global.tls, data, args.listen.to_string())?);
+        proofs.issue_usual()?;
+        let identities = Identities::of_development(data, Arc::clone(&proofs))?;
         let (_, key_is_on_disk) = keys.key_encryption()?;
         let ledger_key = SigningKey::from_pkcs8(&keys.ledger_signing()?)
             .map_err(|error| Failure::new(Exit::Unreadable, "fail.key").with("error", error))?;
@@ -152,7 +155,6 @@ impl Everything {
             trust_file::of_development(data, ledger_key.public_key(), report_key)?;
         let (nats, access) = Nats::start(data, args.nats_server.clone()).await?;
         let nats_url = access.url().to_owned();
-        let verifier = identities.verifier().ok_or_else(|| Failure::new(Exit::Unexpected, "fail.nobody"))?;
         // A log that was there once and is gone is a loss, and never made anew in silence.
         let log = LogConfig { create: !installation.has_log(), max_bytes: LOG_BYTES_MAX, replicas: 1 };
         provision(&access.administrator(), &log).await?;
@@ -166,7 +168,6 @@ impl Everything {
             without_marks: upgraded,
             keys,
             projections: data.join("projections"),
-            verifier: Arc::new(verifier),
             identities: &identities,
         };
         let listen = SocketAddr::new(args.listen, 0);
@@ -176,6 +177,7 @@ impl Everything {
         }
         drop(ground);
         let (metrics_end, metrics_shutdown) = shutdown::channel();
+        tokio::spawn(proofs.keep_renewed(metrics_shutdown.clone()));
         let metrics =
             Metrics::install().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -205,7 +207,7 @@ impl Everything {
         args: &Args,
         shutdown: &Shutdown,
     ) -> Result<Exit, Failure> {
-        told::development_mode(out, self.key_is_on_disk, self.root_is_here, args.listen)?;
+        told::development_mode(out, self.key_is_on_disk, self.root_is_here, args.listen, global.tls.insecure())?;
         let mut outcomes = Vec::new();
         let mut exit = Exit::Ok;
         if args.sample || args.once {

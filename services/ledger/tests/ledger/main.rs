@@ -16,4 +16,5 @@ mod overload;
 mod permits;
 mod read;
 mod refusals;
+mod restored;
 mod shreds;
