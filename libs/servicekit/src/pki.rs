@@ -43,7 +43,7 @@ const AUTHORITY_FOLDER: &str = "authority";
 const SERVICES_FOLDER: &str = "services";
 const CERTIFICATE_FILE: &str = "certificate.pem";
 const KEY_FILE: &str = "key.pem";
-/// Held while a service's files are looked at and replaced.
+/// Held while a certificate is issued.
 const LOCK_FILE: &str = "lock";
 
 /// The authority cannot be made or used.
@@ -227,13 +227,24 @@ impl Authority {
     /// # Errors
     /// See [`Error`].
     pub fn issue(&self, order: &Order) -> Result<TlsFiles, Error> {
-        let _alone = alone(&files_of(&self.folder, &order.service))?;
+        let _one = self.lock()?;
         self.issue_alone(order)
     }
 
-    /// For whoever has locked the service's files.
+    /// One issues at a time: key and certificate of one service stand in two files, which must fit together.
+    fn lock(&self) -> Result<File, Error> {
+        let path = self.folder.join(LOCK_FILE);
+        let at = |source| Error::Io { path: path.clone(), source };
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(at)?;
+        file.lock().map_err(at)?;
+        Ok(file)
+    }
+
     fn issue_alone(&self, order: &Order) -> Result<TlsFiles, Error> {
         let files = files_of(&self.folder, &order.service);
+        if let Some(folder) = files.key.parent() {
+            private_folder(folder)?;
+        }
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let certificate = self.service_params(order)?.signed_by(&key, &self.issuer)?;
         place(&files.key, Zeroizing::new(key.serialize_pem()).as_bytes(), 0o600)?;
@@ -246,8 +257,8 @@ impl Authority {
     /// # Errors
     /// See [`Error`].
     pub fn renew_if_due(&self, order: &Order) -> Result<bool, Error> {
+        let _one = self.lock()?;
         let files = files_of(&self.folder, &order.service);
-        let _alone = alone(&files)?;
         // One that cannot be read, or has another key, is replaced as one that is not there.
         let newest = read_certificate(&files.certificate).ok().filter(|_| belong_together(&files));
         let is_due = newest.is_none_or(|certificate| order.from_s >= certificate.renew_at_s());
@@ -287,16 +298,6 @@ impl Authority {
         }
         Ok(params)
     }
-}
-
-/// Holds a service's files for one process at a time, for as long as the file is open: key and certificate are two files, and
-/// of two processes that issue at once (two ledgers that start on one machine) each would put one of them in place.
-fn alone(files: &TlsFiles) -> Result<File, Error> {
-    let folder = files.key.parent().unwrap_or_else(|| Path::new("."));
-    private_folder(folder)?;
-    let path = folder.join(LOCK_FILE);
-    let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-    lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|source| Error::Io { path, source })
 }
 
 /// Whether the key is that of the certificate.

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use egide_eventlog::{Connection, EventLog, LogConfig};
 use egide_servicekit::channel::{Authenticated, Upstream};
-use egide_servicekit::identity::{Credentials, DevIssuer};
+use egide_servicekit::identity::Credentials;
 use egide_servicekit::nats::Identity;
-use egide_servicekit::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order, files_of};
-use egide_servicekit::tls::{Security, Tls};
 use egide_testkit::{TestIdentity, wait_until};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
@@ -74,8 +72,7 @@ pub struct Installation {
     links: Links,
     /// In front of each role, for clients.
     urls: BTreeMap<Role, String>,
-    issuer: Arc<DevIssuer>,
-    authority: Authority,
+    identity: TestIdentity,
     callers: Mutex<BTreeMap<(Role, String), Upstream>>,
     log: EventLog,
     // Last, so that it goes after those who write into it.
@@ -92,8 +89,6 @@ impl Installation {
         let data = directory.path();
         std::fs::create_dir_all(data.join("logs")).expect("a folder for logs");
         let identity = TestIdentity::in_directory(data);
-        let trust_domain = DEVELOPMENT_TRUST_DOMAIN.parse().expect("a trust domain");
-        let authority = Authority::open_or_make(&data.join("pki"), &trust_domain).expect("an authority");
         let keys = Keys::make(data, plan.ledgers);
         let mut links = Links::default();
         let nats = Nats::start(data, plan.nodes, &mut links).await;
@@ -104,8 +99,7 @@ impl Installation {
             nats,
             links,
             urls: BTreeMap::new(),
-            issuer: Arc::clone(identity.issuer()),
-            authority,
+            identity,
             callers: Mutex::default(),
             log,
             directory,
@@ -225,32 +219,22 @@ impl Installation {
         }
     }
 
-    /// What somebody presents.
+    /// What somebody presents beside their service's certificate.
     fn credentials(&self, who: &Who) -> Credentials {
-        let service = who.service.parse().expect("the name of a service");
-        let credentials = Credentials::minted(Arc::clone(&self.issuer), service);
+        let credentials = Credentials::by_certificate();
         match who.person() {
-            Some(person) => credentials.for_minted_person(Arc::clone(&self.issuer), person),
+            Some(person) => credentials.for_minted_person(Arc::clone(self.identity.issuer()), person),
             None => credentials,
         }
     }
 
-    /// The certificate of a service.
-    fn security(&self, service: &str) -> Security {
-        let order = Order::new(service.parse().expect("the name of a service"));
-        self.authority.renew_if_due(&order).expect("a certificate");
-        let files = files_of(self.authority.folder(), &order.service);
-        let trust_domain = DEVELOPMENT_TRUST_DOMAIN.parse().expect("a trust domain");
-        Security::Mutual(Tls::open(files, trust_domain).expect("the files of a service"))
-    }
-
     /// One connection for each caller of a role, through the proxy in front of it.
-    fn caller(&self, role: Role, who: &Who) -> Authenticated {
+    pub fn caller(&self, role: Role, who: &Who) -> Authenticated {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         let upstream = callers.entry((role, format!("{who:?}"))).or_insert_with(|| {
             let expected = role.role().parse().expect("the name of a service");
-            let (url, security) = (&self.urls[&role], self.security(&who.service));
-            Upstream::new("url", url, expected, &security, self.credentials(who)).expect("a url")
+            let security = self.identity.security(&who.service);
+            Upstream::new("url", &self.urls[&role], expected, &security, self.credentials(who)).expect("a url")
         });
         upstream.as_service()
     }
