@@ -11,7 +11,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512,
-    RsaKeyPair,
+    RsaKeyPair, RsaPublicKeyComponents,
 };
 use serde_json::{Value, json};
 
@@ -54,8 +54,8 @@ impl Provider {
     }
 
     fn rsa_jwk(&self) -> Value {
-        let (n, e) = (self.rsa.public().modulus(), self.rsa.public().exponent());
-        let (n, e) = (b64(n.big_endian_without_leading_zero()), b64(e.big_endian_without_leading_zero()));
+        let public = RsaPublicKeyComponents::<Vec<u8>>::from(self.rsa.public());
+        let (n, e) = (b64(&public.n), b64(&public.e));
         json!({"kty": "RSA", "kid": "rsa", "key_ops": ["verify"], "n": n, "e": e})
     }
 
@@ -192,7 +192,7 @@ fn a_key_serves_for_its_own_algorithm_alone() {
     }
     // Signed as HS256 with what everybody knows: the public key, in any form somebody might use as the secret.
     let public = [
-        provider.rsa.public().modulus().big_endian_without_leading_zero().to_vec(),
+        RsaPublicKeyComponents::<Vec<u8>>::from(provider.rsa.public()).n,
         provider.rsa_jwk().to_string().into_bytes(),
         provider.ed.public_key().as_ref().to_vec(),
     ];
