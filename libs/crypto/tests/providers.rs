@@ -1,6 +1,6 @@
 //! Tokens of an organisation's provider: every algorithm with its keys as published, and nothing that is not exactly that.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -108,9 +108,10 @@ fn claims() -> Value {
 fn changed(changes: &Value) -> Value {
     let mut claims = claims();
     for (name, value) in changes.as_object().unwrap() {
-        match value {
-            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-            value => claims[name] = value.clone(),
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
         }
     }
     claims
@@ -140,12 +141,15 @@ fn the_examples_of_rfc_7515_verify() {
     for (key, header, signature) in [(&rsa, "eyJhbGciOiJSUzI1NiJ9", rs256), (&ec, "eyJhbGciOiJFUzI1NiJ9", es256)] {
         let token = format!("{header}.{payload}.{signature}");
         // The signature is found good: what is missed comes after it.
-        let good = verify(&token, &set(&[key.clone()]).unwrap(), &joe, NOW_S);
+        let good = verify(&token, &set(std::slice::from_ref(key)).unwrap(), &joe, NOW_S);
         assert_eq!(good, Err(TokenError::WrongAudience), "{header}");
         let other = if header.ends_with("SUzI1NiJ9") { &ec } else { &rsa };
-        assert_eq!(verify(&token, &set(&[other.clone()]).unwrap(), &joe, NOW_S), Err(TokenError::Algorithm));
+        assert_eq!(verify(&token, &set(std::slice::from_ref(other)).unwrap(), &joe, NOW_S), Err(TokenError::Algorithm));
         let longer = token.replacen(payload, &payload.replacen("eyJpc3Mi", "eyJpc3Ni", 1), 1);
-        assert_eq!(verify(&longer, &set(&[key.clone()]).unwrap(), &joe, NOW_S), Err(TokenError::BadSignature));
+        assert_eq!(
+            verify(&longer, &set(std::slice::from_ref(key)).unwrap(), &joe, NOW_S),
+            Err(TokenError::BadSignature)
+        );
     }
 }
 

@@ -16,10 +16,10 @@ use crate::identity::Role;
 const ISSUER: &str = "https://login.example.ca/hotline";
 
 /// A provider that publishes what it is told to.
-struct Issuer(SigningKey);
+pub(crate) struct Issuer(SigningKey);
 
 impl Issuer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(SigningKey::generate().unwrap().0)
     }
 
@@ -28,7 +28,7 @@ impl Issuer {
         json!({"kty": "OKP", "crv": "Ed25519", "kid": self.0.key_id().to_string(), "x": x})
     }
 
-    fn token(&self, account: &str, roles: &[&str], unit: Option<&str>) -> String {
+    pub(crate) fn token(&self, account: &str, roles: &[&str], unit: Option<&str>) -> String {
         self.token_of(ISSUER, account, roles, unit, 600)
     }
 
@@ -76,6 +76,7 @@ fn file(keys: &Value) -> Value {
             {"claim": "/roles", "value": "hotline-responders", "role": "responder"},
             {"claim": "/roles", "value": "hotline-leads", "role": "supervisor"},
             {"claim": "/roles", "value": "partners", "role": "liaison"},
+            {"claim": "/roles", "value": "hotline-directory", "role": "partnership_specialist"},
         ],
     }]})
 }
@@ -177,8 +178,13 @@ fn keys_in_a_file_are_read_again_and_a_person_whose_key_is_gone_is_nobody_at_onc
     assert!(!people.still(&proved, now_s + 3700));
 }
 
+/// As if a minute had gone by.
+pub(crate) fn forget_when_it_looked(people: &People) {
+    people.providers[0].forget_when_it_looked();
+}
+
 /// Publishes keys over HTTP on loopback.
-struct Published {
+pub(crate) struct Published {
     address: std::net::SocketAddr,
     asked: Arc<AtomicUsize>,
     away: Arc<AtomicBool>,
@@ -186,7 +192,7 @@ struct Published {
 }
 
 impl Published {
-    async fn start(keys: String) -> Self {
+    pub(crate) async fn start(keys: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (asked, away) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
@@ -210,12 +216,16 @@ impl Published {
         Self { address, asked, away, keys }
     }
 
-    fn people(&self) -> People {
+    pub(crate) fn people(&self) -> People {
         let address = format!("http://{}/keys", self.address);
         people(Path::new("."), &json!({"url": {"address": address, "authorities": null}}))
     }
 
-    fn asked(&self) -> usize {
+    pub(crate) fn publish(&self, keys: &[&Issuer]) {
+        *self.keys.lock().unwrap() = published(keys);
+    }
+
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }
@@ -235,7 +245,7 @@ async fn fetched_keys_are_looked_for_again_when_one_is_unknown_and_then_not_for_
     // Fetched a moment ago: the minute is not over.
     assert!(!people.look_for_keys_of(&by_new).await);
     assert_eq!(published_keys.asked(), 1);
-    people.providers[0].forget_when_it_looked();
+    forget_when_it_looked(&people);
     assert!(people.look_for_keys_of(&by_new).await);
     assert!(person(&people, &by_new).is_ok());
     for _ in 0..5 {
