@@ -36,9 +36,7 @@ pub use append::{AppendError, AppendOutcome, Appender};
 pub use block::{
     BLOCK_OVERHEAD_BYTES, FORMAT, HASH_CONTEXT, SIGNATURE_CONTEXT, SealedBlock, VerifiedBlock, block_hash, commit_bytes,
 };
-pub use bucket::{
-    Bucket, BucketConfig, BucketEntry, BucketError, BucketName, Creation, KeyBucket, Listing, Update,
-};
+pub use bucket::{Bucket, BucketConfig, BucketEntry, BucketError, BucketName, Creation, KeyBucket, Listing, Update};
 pub use chain::{ChainBroken, ChainVerifier, RawBlock};
 pub use connection::{Connection, ConnectionConfig, ConnectionError, ConnectionTls};
 pub use durability::DurabilityError;

@@ -207,8 +207,7 @@ impl Everything {
         args: &Args,
         shutdown: &Shutdown,
     ) -> Result<Exit, Failure> {
-        let insecure = global.tls.insecure();
-        told::development_mode(out, self.key_is_on_disk, self.root_is_here, args.listen, insecure)?;
+        told::development_mode(out, self.key_is_on_disk, self.root_is_here, args.listen, global.tls.insecure())?;
         let mut outcomes = Vec::new();
         let mut exit = Exit::Ok;
         if args.sample || args.once {
