@@ -15,7 +15,7 @@ const COMMANDS_MAX: usize = 4_096;
 const BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Accesses among them at most: looking never crowds out recording.
 const ACCESSES_MAX: usize = COMMANDS_MAX / 2;
-/// Room beyond, for withdrawals, refusals, lifts, recalls and suspensions.
+/// Room beyond, for withdrawals, refusals, lifts, shreds, recalls and suspensions.
 const HEAD_ROOM_COMMANDS: usize = 512;
 /// Bytes beyond, for the same.
 const HEAD_ROOM_BYTES: usize = 4 * 1024 * 1024;
