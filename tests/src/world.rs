@@ -70,13 +70,14 @@ impl Default for Plan {
     }
 }
 
-/// The stream of the keys' bucket.
-const KEYS: &str = "KV_KEYS";
 /// Not sent: names the service whose certificate [`World::call`] and [`World::listen`] show. Without it they show that of
 /// [`STRANGER`].
 pub const CERTIFICATE_OF: &str = "x-certificate-of";
 /// A service that has a certificate, and no row in the access table.
 pub const STRANGER: &str = "stranger";
+
+/// The stream of the keys' bucket.
+const KEYS: &str = "KV_KEYS";
 
 /// Every role, one ledger.
 pub const ONE_OF_EACH: [Role; 4] = [Role::Ledger, Role::Directory, Role::Disclosure, Role::Audit];

@@ -1,134 +1,13 @@
-//! Appending to a real log: fence, order, conflicts, limits.
+//! Appending to a real log: limits, and what is never published. Order, fence and conflicts: `contract.rs`.
 
 #![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 
 mod support;
 
-use std::collections::BTreeSet;
-
-use egide_crypto::sign::SigningKey;
 use egide_eventlog::{
     AppendError, AppendOutcome, Appender, BLOCK_OVERHEAD_BYTES, ChainBroken, EventLog, Head, LogConfig, commit_bytes,
 };
 use support::{NOW_MS, Server, Writer, commit, commit_of, log_config, ring, signing_key, uuid, within};
-
-fn copy_of(document: &[u8]) -> SigningKey {
-    SigningKey::from_pkcs8(document).expect("a key")
-}
-
-#[tokio::test]
-async fn what_was_appended_is_read_and_followed_in_order() {
-    let server = Server::start();
-    let key = signing_key();
-    let log = server.log(&[&key]).await;
-    let mut writer = Writer::new(&log, key);
-    let first = writer.write(3).await;
-    let second = writer.write_commits(vec![commit(2), commit(1)]).await;
-
-    assert_eq!((first.number(), first.first_position(), first.last_position()), (1, 1, 3));
-    assert_eq!((second.number(), second.first_position(), second.last_position()), (2, 4, 6));
-    assert_eq!(second.block().previous_hash, first.hash().as_bytes());
-    assert_eq!(log.last_number().await.expect("the end of the log"), 2);
-    assert!(log.read(2).await.expect("reading").is_some());
-    assert!(log.read(3).await.expect("reading").is_none());
-
-    let mut follower = log.follow(log.genesis());
-    for written in [&first, &second] {
-        let read = within(follower.next()).await.expect("a block");
-        assert_eq!(read.hash(), written.hash());
-        assert_eq!(read.block(), written.block());
-        assert_eq!(read.head_after(), written.head_after());
-    }
-    let third = writer.write(1).await;
-    assert_eq!(within(follower.next()).await.expect("a block").hash(), third.hash());
-
-    let positions: Vec<u64> = second.events().map(|(position, _, _)| position).collect();
-    assert_eq!(positions, [4, 5, 6]);
-    let commits: Vec<u64> = second.commits().map(|(position, _)| position).collect();
-    assert_eq!(commits, [4, 6]);
-}
-
-#[tokio::test]
-async fn a_block_on_an_old_head_is_a_conflict_and_changes_nothing() {
-    let server = Server::start();
-    let (key, document) = SigningKey::generate().expect("a key");
-    let log = server.log(&[&key]).await;
-    let mut writer = Writer::new(&log, key);
-    writer.write_blocks(3).await;
-
-    let mut late = Appender::new(log.clone(), copy_of(&document), uuid());
-    let outcome = within(late.append(&log.genesis(), NOW_MS, vec![commit(1)])).await.expect("an outcome");
-    assert!(matches!(outcome, AppendOutcome::Conflict));
-    assert_eq!(log.last_number().await.expect("the end of the log"), 3);
-    writer.write(1).await;
-}
-
-/// Appends `blocks` blocks beside others; after a conflict it catches up and tries again, as a ledger does.
-async fn race(log: EventLog, key: SigningKey, blocks: u32) -> (BTreeSet<String>, u32) {
-    let mut appender = Appender::new(log.clone(), key, uuid());
-    let mut follower = log.follow(log.genesis());
-    let (mut written, mut conflicts) = (BTreeSet::new(), 0);
-    while written.len() < usize::try_from(blocks).expect("a count") {
-        let commit = commit(2);
-        let command_id = commit.command_id.clone();
-        match appender.append(follower.head(), NOW_MS, vec![commit]).await.expect("an outcome") {
-            AppendOutcome::Accepted(block) => {
-                written.insert(command_id);
-                while follower.head().number() < block.number() {
-                    follower.next().await.expect("a block");
-                }
-            }
-            AppendOutcome::Conflict => {
-                conflicts += 1;
-                follower.next().await.expect("the block that was faster");
-            }
-        }
-    }
-    (written, conflicts)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_appenders_that_race_make_one_order_without_gaps_or_doubles() {
-    let server = Server::start();
-    let (one, other) = (signing_key(), signing_key());
-    let ring = [&one, &other];
-    let (first, second) = (server.log(&ring).await, server.log(&ring).await);
-    assert_eq!(first.incarnation(), second.incarnation());
-    let log = first.clone();
-    let racers = (tokio::spawn(race(first, one, 200)), tokio::spawn(race(second, other, 200)));
-    let (first, first_conflicts) = racers.0.await.expect("a racer");
-    let (second, second_conflicts) = racers.1.await.expect("a racer");
-    assert!(first_conflicts + second_conflicts > 0, "they never met: this was no race");
-
-    assert_eq!(log.last_number().await.expect("the end of the log"), 400);
-    let mut follower = log.follow(log.genesis());
-    let mut commands = BTreeSet::new();
-    for number in 1..=400 {
-        let block = within(follower.next()).await.expect("a block");
-        assert_eq!((block.number(), block.first_position()), (number, 2 * number - 1));
-        for (_, commit) in block.commits() {
-            assert!(commands.insert(commit.command_id.clone()), "a command stands in the log twice");
-        }
-    }
-    assert_eq!(commands, first.union(&second).cloned().collect());
-}
-
-#[tokio::test]
-async fn recorded_at_never_goes_back_though_the_clock_does() {
-    let server = Server::start();
-    let key = signing_key();
-    let log = server.log(&[&key]).await;
-    let mut appender = Appender::new(log.clone(), key, uuid());
-    let mut head = log.genesis();
-    let mut recorded = Vec::new();
-    for clock in [NOW_MS, NOW_MS - 5_000, NOW_MS + 1, i64::MIN, NOW_MS + 2] {
-        let outcome = appender.append(&head, clock, vec![commit(1)]).await.expect("an outcome");
-        let AppendOutcome::Accepted(block) = outcome else { panic!("a conflict, with nobody else writing") };
-        recorded.push(block.recorded_at_ms() - NOW_MS);
-        head = block.head_after().clone();
-    }
-    assert_eq!(recorded, [0, 0, 1, 1, 2]);
-}
 
 #[tokio::test]
 async fn the_incarnation_survives_opening_again_and_a_restart_of_the_server() {

@@ -370,3 +370,25 @@ async fn a_store_rolled_back_whole_is_noticed_by_marks_and_cursors() {
     assert_noticed(&seen, "rollback");
     assert!(seen.written.is_err());
 }
+
+/// The log is cut while a reader that lost its projection reads it again from the beginning.
+#[tokio::test]
+async fn a_rebuild_honours_the_mark_while_it_runs() {
+    let mut store = Store::stopped().await;
+    store.server.start_again();
+    let log = open_with_mark(&store.server, &store.key, &store.marks).await.unwrap();
+    let mut follower = log.follow(log.genesis());
+    store.server.kill();
+    change(&store.file(), |file| file.truncate(Record::find(file, store.body(6)).end()));
+    for index in store::files(&store.server.messages_of("CASES"), ".db") {
+        std::fs::remove_file(index).unwrap();
+    }
+    store.server.start_again();
+    let halted = loop {
+        match within(follower.next()).await {
+            Ok(block) => assert!(block.number() <= 6),
+            Err(halted) => break halted,
+        }
+    };
+    assert!(halted.to_string().contains("the log ends at block `6`, and this instance saw block `8`"), "{halted}");
+}

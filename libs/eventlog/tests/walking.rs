@@ -143,3 +143,54 @@ async fn a_good_log_holds_over_many_ranges_and_drift_of_the_stream_is_named() {
         .collect();
     assert_eq!(drifts, ["duplicate_window", "max_msg_size"], "{:?}", walked.findings);
 }
+
+/// How fast the walk is, beside a bare read of the same messages: for people, not for the build. Run it with
+/// `cargo test -p egide-eventlog --release --test walking -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures, and asserts only that the log holds"]
+#[expect(clippy::print_stdout, reason = "it measures for people")]
+async fn the_walk_beside_a_bare_read() {
+    const BLOCKS: u64 = 100_000;
+    let server = Server::start();
+    let (key, _) = SigningKey::generate().unwrap();
+    let log = server.log(&[&key]).await;
+    let client = raw_client(&server).await;
+    let mut verifier = egide_eventlog::ChainVerifier::new(log.genesis(), ring(&[&key]));
+    for number in 1..=BLOCKS {
+        let sealed = SealedBlock::seal(verifier.head(), NOW_MS, &uuid(), vec![commit(2)], &key);
+        let raw = egide_eventlog::RawBlock { sequence: number, foreign_header: None, bytes: sealed.bytes().clone() };
+        verifier.verify(&raw).unwrap();
+        client.publish("cases.blocks", sealed.bytes().clone()).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    while log.last_number().await.unwrap() < BLOCKS {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let begun = std::time::Instant::now();
+    let (mut read, mut bytes) = (0, 0);
+    while read < BLOCKS {
+        let inbox = client.new_inbox();
+        let mut replies = client.subscribe(inbox.clone()).await.unwrap();
+        let query = format!("{{\"seq\":{},\"batch\":1024}}", read + 1);
+        client.publish_with_reply("$JS.API.DIRECT.GET.CASES", inbox, query.into()).await.unwrap();
+        while let Some(reply) = futures_util::StreamExt::next(&mut replies).await {
+            if reply.status.is_some_and(|status| status != async_nats::StatusCode::OK) {
+                break;
+            }
+            read += 1;
+            bytes += reply.payload.len();
+        }
+    }
+    let bare = begun.elapsed().as_secs_f64();
+    let trust = CurrentTrust::from(ring(&[&key]));
+    let walked = verify_log(&server.connect().await, &trust, &[], |_| {}).await.unwrap();
+    assert!(walked.holds(), "{:?}", walked.findings);
+    let walk = walked.elapsed.as_secs_f64();
+    let rate = |seconds: f64| f64::from(u32::try_from(BLOCKS).unwrap()) / seconds;
+    println!(
+        "{BLOCKS} blocks, {bytes} bytes: bare read {:.0} blocks/s, walk {:.0} blocks/s, ratio {:.2}",
+        rate(bare),
+        rate(walk),
+        bare / walk
+    );
+}

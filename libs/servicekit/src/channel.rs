@@ -14,7 +14,7 @@ use crate::tls::{Connector, Security};
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for an answer, or for the beginning of a stream, unless the call itself says less.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection that is silent for so long is asked whether it still lives …
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 /// … and given up when it does not answer for so long.

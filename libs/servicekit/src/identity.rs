@@ -12,7 +12,7 @@ mod verifier;
 
 pub use caller::{AccountName, BadName, Caller, Person, Role, ServiceName};
 pub use credentials::{Credentials, Deadline, Onward, PersonToken};
-pub use issuer::{DevIssuer, IssuerError};
+pub use issuer::{DevIssuer, ISSUER as DEVELOPMENT_ISSUER, IssuerError};
 pub use verifier::{Peer, Unproved, Verifier};
 
 /// The audience every token must be meant for.

@@ -1,7 +1,7 @@
 //! The one shape of a process: read the configuration, know who calls, serve gRPC within limits, report, and end in order
 //! when asked.
 //!
-//! *In scope*: the clock, configuration errors, key files, who calls and how that is proved ([`identity`]),
+//! *In scope*: the clock, configuration errors, key files, who calls and how that is proved ([`identity`], [`people`]),
 //! who may call what ([`access`]), the gRPC server with its limits ([`serve`]), calls to other services ([`channel`]), logs
 //! and metrics without content ([`telemetry`]), mutual TLS ([`tls`]) and the authority of development ([`pki`]), signals and the timed drain ([`shutdown`]), the embedded `nats-server`
 //! ([`nats`]).
@@ -16,6 +16,7 @@ pub mod config;
 pub mod identity;
 pub mod key_file;
 pub mod nats;
+pub mod people;
 pub mod pki;
 pub mod serve;
 pub mod shutdown;

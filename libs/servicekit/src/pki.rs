@@ -42,6 +42,8 @@ const AUTHORITY_FOLDER: &str = "authority";
 const SERVICES_FOLDER: &str = "services";
 const CERTIFICATE_FILE: &str = "certificate.pem";
 const KEY_FILE: &str = "key.pem";
+/// Held while a certificate is issued.
+const LOCK_FILE: &str = "lock";
 
 /// The authority cannot be made or used.
 #[derive(Debug, thiserror::Error)]
@@ -224,6 +226,20 @@ impl Authority {
     /// # Errors
     /// See [`Error`].
     pub fn issue(&self, order: &Order) -> Result<TlsFiles, Error> {
+        let _one = self.lock()?;
+        self.issue_alone(order)
+    }
+
+    /// One issues at a time: key and certificate of one service stand in two files, which must fit together.
+    fn lock(&self) -> Result<File, Error> {
+        let path = self.folder.join(LOCK_FILE);
+        let at = |source| Error::Io { path: path.clone(), source };
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(at)?;
+        file.lock().map_err(at)?;
+        Ok(file)
+    }
+
+    fn issue_alone(&self, order: &Order) -> Result<TlsFiles, Error> {
         let files = files_of(&self.folder, &order.service);
         if let Some(folder) = files.key.parent() {
             private_folder(folder)?;
@@ -240,12 +256,13 @@ impl Authority {
     /// # Errors
     /// See [`Error`].
     pub fn renew_if_due(&self, order: &Order) -> Result<bool, Error> {
+        let _one = self.lock()?;
         let files = files_of(&self.folder, &order.service);
         // One that cannot be read is replaced as one that is not there.
         let newest = read_certificate(&files.certificate).ok();
         let is_due = newest.is_none_or(|certificate| order.from_s >= certificate.renew_at_s()) || !files.key.exists();
         if is_due {
-            self.issue(order)?;
+            self.issue_alone(order)?;
         }
         Ok(is_due)
     }

@@ -8,6 +8,7 @@ mod body;
 mod connections;
 mod deadline;
 mod guard;
+mod hint;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -61,7 +62,9 @@ pub struct Limits {
     pub calls_per_connection: u32,
     /// Longest time for one request; a shorter `grpc-timeout` of the caller's counts. Streams end with the caller's only.
     pub request_timeout: Duration,
-    /// How long requests may go on after the end was asked for.
+    /// Between saying that it is not ready any more and taking no new call.
+    pub announce: Duration,
+    /// How long requests may go on after that.
     pub drain: Duration,
 }
 
@@ -75,6 +78,7 @@ impl Default for Limits {
             handshake_within: Duration::from_secs(5),
             calls_per_connection: 256,
             request_timeout: Duration::from_secs(30),
+            announce: Duration::from_millis(100),
             drain: Duration::from_secs(10),
         }
     }
@@ -120,8 +124,9 @@ pub enum Error {
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
-/// Binds, and serves `api` until `shutdown`, under mutual TLS unless the verifier is an insecure one; then no new call is taken, streams end, and requests have
-/// [`Limits::drain`] to finish. Answers when the address is bound and connections are taken.
+/// Binds, and serves `api` until `shutdown`, under mutual TLS unless the verifier is an insecure one; then health says that it
+/// is not ready, after [`Limits::announce`] no new call is taken, streams end, and requests have [`Limits::drain`] to finish.
+/// Answers when the address is bound and connections are taken.
 ///
 /// # Errors
 /// See [`Error`].
@@ -136,7 +141,8 @@ pub async fn serve(
     let at = |source| Error::Listen { role, address: listen, source };
     let listener = TcpListener::bind(listen).await.map_err(at)?;
     let address = listener.local_addr().map_err(at)?;
-    let (stop, stopping) = shutdown.child();
+    let (stop, asked) = shutdown.child();
+    let (leave, stopping) = shutdown::channel();
     let (cut, cut_off) = shutdown::channel();
 
     let security = verifier.security();
@@ -169,8 +175,11 @@ pub async fn serve(
     let serving = async move {
         let mut server = std::pin::pin!(server);
         let ending = async {
-            stopping.requested().await;
+            asked.requested().await;
+            // Whoever chooses among instances hears it first; then no new call is taken.
             health.not_serving().await;
+            sleep(limits.announce).await;
+            leave.request();
             sleep(limits.drain).await;
         };
         tokio::select! {

@@ -6,10 +6,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use egide_crypto::sign::VerifyingKey;
+use egide_crypto::token::jwks::PublicKeys;
 use egide_domain::ids::UnitId;
 use egide_servicekit::identity::{
-    AccountName, Credentials, DevIssuer, Person, PersonToken, Role, ServiceName, Verifier,
+    AccountName, Credentials, DEVELOPMENT_ISSUER, DevIssuer, Person, PersonToken, Role, ServiceName, Verifier,
 };
+use egide_servicekit::people::People;
 use egide_servicekit::tls::Security;
 use uuid::Uuid;
 
@@ -91,6 +93,8 @@ pub(crate) struct Issuer {
 pub(crate) struct Identities {
     issuer: Option<Arc<DevIssuer>>,
     elsewhere: Option<Issuer>,
+    /// Others than the issuer's own.
+    people: Option<Arc<People>>,
     proofs: Arc<Proofs>,
 }
 
@@ -102,13 +106,25 @@ impl Identities {
     pub(crate) fn of_development(data: &Path, proofs: Arc<Proofs>) -> Result<Self, Failure> {
         let issuer = DevIssuer::open(data)
             .map_err(|error| Failure::new(Exit::NotAllowed, "fail.issuer").with("error", error))?;
-        Ok(Self { issuer: Some(Arc::new(issuer)), elsewhere: None, proofs })
+        Ok(Self { issuer: Some(Arc::new(issuer)), elsewhere: None, people: None, proofs })
     }
 
     /// Tokens from the environment only; those of `elsewhere` count here.
     #[must_use]
     pub(crate) const fn of_environment(elsewhere: Option<Issuer>, proofs: Arc<Proofs>) -> Self {
-        Self { issuer: None, elsewhere, proofs }
+        Self { issuer: None, elsewhere, people: None, proofs }
+    }
+
+    /// The same, taking the word of these about people, and of nobody else.
+    #[must_use]
+    pub(crate) fn with_people(self, people: Arc<People>) -> Self {
+        Self { people: Some(people), ..self }
+    }
+
+    /// The development issuer's public keys, where there is one.
+    #[must_use]
+    pub(crate) fn development_keys(&self) -> Option<PublicKeys> {
+        self.issuer.as_ref().map(|issuer| PublicKeys::of_ed25519(issuer.keys()))
     }
 
     /// How `service` makes and takes connections.
@@ -124,12 +140,26 @@ impl Identities {
     /// # Errors
     /// When nobody would be, or its certificate cannot be used.
     pub(crate) fn verifier(&self, service: &ServiceName) -> Result<Verifier, Failure> {
-        match (&self.issuer, &self.elsewhere, self.security(service)?) {
-            (Some(issuer), _, Security::Mutual(tls)) => Ok(issuer.verifier(tls)),
-            (Some(issuer), _, Security::Insecure) => Ok(issuer.insecure_verifier()),
-            (None, Some(issuer), Security::Mutual(tls)) => Ok(Verifier::mutual(tls, &issuer.name, &issuer.keys)),
-            (None, Some(issuer), Security::Insecure) => Ok(Verifier::insecure(&issuer.name, &issuer.keys)),
-            (None, None, _) => Err(Failure::new(Exit::Usage, "fail.nobody")),
+        let nobody = || Failure::new(Exit::Usage, "fail.nobody");
+        let people = self.people()?.ok_or_else(nobody)?;
+        match (self.security(service)?, &self.issuer, &self.elsewhere) {
+            (Security::Mutual(tls), _, _) => Ok(Verifier::mutual(tls, people)),
+            (Security::Insecure, Some(issuer), _) => Ok(Verifier::insecure(DEVELOPMENT_ISSUER, &issuer.keys(), people)),
+            (Security::Insecure, None, Some(issuer)) => Ok(Verifier::insecure(&issuer.name, &issuer.keys, people)),
+            (Security::Insecure, None, None) => Err(nobody()),
+        }
+    }
+
+    /// Whose word about people is taken.
+    fn people(&self) -> Result<Option<Arc<People>>, Failure> {
+        let refused = |error| Failure::new(Exit::Unreadable, "fail.people").with("error", error);
+        match (&self.people, &self.issuer, &self.elsewhere) {
+            (Some(people), _, _) => Ok(Some(Arc::clone(people))),
+            (None, Some(issuer), _) => Ok(Some(Arc::clone(issuer.people()))),
+            (None, None, Some(issuer)) => {
+                Ok(Some(Arc::new(People::of_issuer(&issuer.name, &issuer.keys).map_err(refused)?)))
+            }
+            (None, None, None) => Ok(None),
         }
     }
 

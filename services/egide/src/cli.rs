@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, hold, keys, log, pki,
-    provision, recall, referrals, token, trust, verify_file,
+    account, callers, case, completions, consent, deliver, directory, disclose, emit, exception, history, hold, keys,
+    log, pki, provision, recall, referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
@@ -34,6 +34,7 @@ pub(crate) struct Cli {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub(crate) enum Command {
     Up(up::Args),
     Serve(Box<serve::Args>),
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Disclose(disclose::Args),
     Deliver(deliver::Args),
     Recall(recall::Args),
+    Find(callers::Find),
+    Withdraw(callers::Withdraw),
     #[command(subcommand)]
     Referrals(referrals::Command),
     History(history::Args),

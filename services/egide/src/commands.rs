@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod append;
+pub(crate) mod callers;
 pub(crate) mod case;
 pub(crate) mod completions;
 pub(crate) mod consent;

@@ -87,6 +87,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Disclose(_)
         | Command::Deliver(_)
         | Command::Recall(_)
+        | Command::Find(_)
+        | Command::Withdraw(_)
         | Command::Referrals(_)
         | Command::History(_)
         | Command::Account(_)
@@ -103,6 +105,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Disclose(args) => commands::disclose::run(&mut session, args).await,
         Command::Deliver(args) => commands::deliver::run(&mut session, args).await,
         Command::Recall(args) => commands::recall::run(&mut session, args).await,
+        Command::Find(args) => commands::callers::find(&mut session, args).await,
+        Command::Withdraw(args) => commands::callers::withdraw(&mut session, args).await,
         Command::Referrals(args) => commands::referrals::run(&mut session, args).await,
         Command::History(args) => commands::history::run(&mut session, args).await,
         Command::Account(args) => commands::account::run(&mut session, args).await,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use egide_crypto::sign::VerifyingKey;
 use egide_eventlog::{ConnectionConfig, LogConfig};
+use egide_servicekit::people::{PeopleFile, PeopleFileError};
 use egide_servicekit::shutdown;
 use egide_servicekit::telemetry::Logging;
 use egide_servicekit::telemetry::metrics::Metrics;
@@ -69,6 +70,8 @@ pub(crate) struct Args {
     issuer: Option<String>,
     #[arg(long, value_name = "FILE", requires = "issuer", value_hint = clap::ValueHint::FilePath)]
     issuer_keys: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "EGIDE_PEOPLE", value_hint = clap::ValueHint::FilePath)]
+    people: Option<PathBuf>,
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024 * 1024)]
     log_max_bytes: u64,
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5))]
@@ -132,7 +135,7 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     shutdown::on_signal(trigger)?;
     let mut roles = Roles::new(global.urls.over(Endpoints::default()));
     let started = tokio::select! {
-        started = start(&mut roles, global, args) => started,
+        started = start(&mut roles, global, args, shutdown.clone()) => started,
         () = shutdown.requested() => Err(Failure::new(Exit::Unexpected, "fail.interrupted")),
     };
     let (metrics_end, metrics_shutdown) = shutdown::channel();
@@ -157,7 +160,12 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     Ok(exit)
 }
 
-async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Failure> {
+async fn start(
+    roles: &mut Roles,
+    global: &Global,
+    args: &Args,
+    people_shutdown: shutdown::Shutdown,
+) -> Result<(), Failure> {
     let data = global.data();
     if args.nats_tls.insecure_nats {
         tracing::warn!("insecure: connections to nats can be read and changed by anybody on the way");
@@ -165,7 +173,7 @@ async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Fa
     if args.insecure_durability {
         tracing::warn!("insecure: nobody asks whether nats-servers flush before they acknowledge");
     }
-    let identities = identities(args, global)?;
+    let identities = with_people(args, identities(args, global)?, people_shutdown).await?;
     let published = args.verification_keys.clone().unwrap_or_else(|| verification_keys_path(&data));
     let root = read_root(&args.root.clone().unwrap_or_else(|| root_path(&data)))?;
     let folder = args.keys.clone().unwrap_or_else(|| data.join("keys"));
@@ -221,11 +229,29 @@ fn identities(args: &Args, global: &Global) -> Result<Identities, Failure> {
         return Ok(Identities::of_environment(Some(issuer(name, path)?), proofs));
     }
     let key = data.join(DEVELOPMENT_ISSUER);
+    // With certificates and an organisation's own provider there is nothing left for a development issuer to prove.
+    if args.people.is_some() && !key.exists() {
+        return Ok(Identities::of_environment(None, proofs));
+    }
     // Opening the issuer makes its key; here keys are never made.
     if !key.exists() {
         return Err(Failure::new(Exit::Unreadable, "fail.key_missing").with("path", key.display()));
     }
     Identities::of_development(&data, proofs)
+}
+
+/// Takes the word of the providers of `--people`, and keeps their keys fresh until the end.
+async fn with_people(args: &Args, identities: Identities, shutdown: shutdown::Shutdown) -> Result<Identities, Failure> {
+    let Some(path) = &args.people else { return Ok(identities) };
+    let refused = |error: PeopleFileError| Failure::new(Exit::Unreadable, "fail.people").with("error", error);
+    let mut file = PeopleFile::read(path).map_err(refused)?;
+    if let Some(keys) = identities.development_keys() {
+        file = file.with_development(keys);
+    }
+    let people = Arc::new(file.open().map_err(refused)?);
+    people.fetch().await;
+    tokio::spawn(Arc::clone(&people).keep_fresh(shutdown));
+    Ok(identities.with_people(people))
 }
 
 /// An issuer whose tokens count here.

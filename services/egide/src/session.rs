@@ -9,6 +9,7 @@ use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClien
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
+use egide_wire::proto::egide::ledger::v1::caller_service_client::CallerServiceClient;
 use egide_wire::proto::egide::ledger::v1::key_service_client::KeyServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use tonic::Status;
@@ -88,6 +89,10 @@ impl<'a> Session<'a> {
 
     pub(crate) fn ledger(&self, role: Role) -> Result<LedgerServiceClient<Authenticated>, Failure> {
         Ok(LedgerServiceClient::new(self.upstream(Service::Ledger, role)?))
+    }
+
+    pub(crate) fn callers(&self, role: Role) -> Result<CallerServiceClient<Authenticated>, Failure> {
+        Ok(CallerServiceClient::new(self.upstream(Service::Ledger, role)?))
     }
 
     pub(crate) fn keys(&self, role: Role) -> Result<KeyServiceClient<Authenticated>, Failure> {

@@ -13,6 +13,7 @@
 )]
 
 mod crash;
+mod drain;
 mod partition;
 mod pauses;
 mod reproductions;

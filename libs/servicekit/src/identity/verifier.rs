@@ -1,19 +1,18 @@
 //! Checking who calls: the service by its certificate (or, insecurely, by a token), the person by a token.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use egide_crypto::digest::{Digest, sha256};
 use egide_crypto::sign::VerifyingKey;
 use egide_crypto::token::{Claims, TOKEN_BYTES_MAX, TokenError, TokenKind, TokenVerifier};
-use egide_domain::ids::UnitId;
 use http::HeaderMap;
 use tonic::Status;
 
 use super::{
-    AUDIENCE, Caller, PERSON_HEADER, PERSON_LIFETIME_MAX_S, Person, PersonToken, Role, SERVICE_HEADER,
-    SERVICE_LIFETIME_MAX_S, ServiceName,
+    AUDIENCE, Caller, PERSON_HEADER, Person, PersonToken, SERVICE_HEADER, SERVICE_LIFETIME_MAX_S, ServiceName,
 };
+use crate::people::{NotBelieved, People, Proved};
 use crate::tls::{Security, Tls};
 
 /// How many tokens found good are remembered, so that not every request costs two signature checks.
@@ -54,11 +53,16 @@ pub enum Unproved {
         wanted: &'static str,
     },
     /// The token names somebody that cannot be.
-    #[error("`{header}`: the token's subject, roles or unit are not such as egide knows; ask whoever issues tokens")]
+    #[error("`{header}`: the token's account, roles or unit are not such as egide knows; ask whoever issues tokens")]
     Subject {
         /// Which.
         header: &'static str,
     },
+    /// The keys of the person's provider are not to be had, and what was known is too old.
+    #[error(
+        "`{PERSON_HEADER}`: the provider of this token has been out of reach for too long; try again when it is back"
+    )]
+    ProviderAway,
 }
 
 impl From<Unproved> for Status {
@@ -90,30 +94,32 @@ enum Services {
 #[derive(Debug)]
 pub struct Verifier {
     services: Services,
-    persons: TokenVerifier,
+    people: Arc<People>,
     // Under the digest, not the token: what is remembered cannot be used to call.
-    remembered: Mutex<HashMap<Digest, Claims>>,
+    remembered: Mutex<HashMap<Digest, Remembered>>,
+}
+
+/// A token found good.
+#[derive(Debug, Clone)]
+enum Remembered {
+    Service(Claims),
+    Person(Proved),
 }
 
 impl Verifier {
-    /// A verifier for a server that proves itself with `tls` and believes certificates about services, and tokens of `issuer`,
-    /// signed with one of `keys` (by key id), about persons.
+    /// A verifier for a server that proves itself with `tls` and believes certificates about services, and about persons those
+    /// whose word is taken.
     #[must_use]
-    pub fn mutual(tls: Arc<Tls>, issuer: &str, keys: &BTreeMap<String, VerifyingKey>) -> Self {
-        Self::with(Services::ByCertificate(tls), issuer, keys)
+    pub fn mutual(tls: Arc<Tls>, people: Arc<People>) -> Self {
+        Self { services: Services::ByCertificate(tls), people, remembered: Mutex::default() }
     }
 
-    /// A verifier for a server without TLS, for tokens of `issuer`, signed with one of `keys` (by key id). Without keys it
+    /// A verifier for a server without TLS: services by tokens of `issuer`, signed with one of `keys` (by key id). Without keys it
     /// refuses everybody.
     #[must_use]
-    pub fn insecure(issuer: &str, keys: &BTreeMap<String, VerifyingKey>) -> Self {
+    pub fn insecure(issuer: &str, keys: &BTreeMap<String, VerifyingKey>, people: Arc<People>) -> Self {
         let services = TokenVerifier::new(issuer, AUDIENCE, keys.clone(), SERVICE_LIFETIME_MAX_S);
-        Self::with(Services::ByToken(services), issuer, keys)
-    }
-
-    fn with(services: Services, issuer: &str, keys: &BTreeMap<String, VerifyingKey>) -> Self {
-        let persons = TokenVerifier::new(issuer, AUDIENCE, keys.clone(), PERSON_LIFETIME_MAX_S);
-        Self { services, persons, remembered: Mutex::new(HashMap::new()) }
+        Self { services: Services::ByToken(services), people, remembered: Mutex::default() }
     }
 
     /// How connections to a server with this verifier are made.
@@ -172,17 +178,29 @@ impl Verifier {
 
     fn person(&self, token: &str, now_s: i64) -> Result<Person, Unproved> {
         let header = PERSON_HEADER;
-        let claims = self.claims(&self.persons, header, token, now_s)?;
-        if claims.kind != TokenKind::Person {
-            return Err(Unproved::Kind { header, wanted: "person" });
+        let key = Self::memory_of(header, token)?;
+        if let Some(Remembered::Person(proved)) = self.recall(&key)
+            && self.people.still(&proved, now_s)
+        {
+            return Ok(proved.person);
         }
-        let bad = |_| Unproved::Subject { header };
-        let account = claims.subject.parse().map_err(bad)?;
-        // A role unknown here grants nothing here.
-        let roles: BTreeSet<Role> = claims.roles.iter().filter_map(|role| role.parse().ok()).collect();
-        let unit: Option<UnitId> =
-            claims.unit.map(|unit| unit.parse()).transpose().map_err(|_| Unproved::Subject { header })?;
-        Person::new(account, roles, unit).map_err(bad)
+        let proved = self.people.person(token, now_s).map_err(|not| match not {
+            NotBelieved::Token(source) => Unproved::Token { header, source },
+            NotBelieved::Unfit => Unproved::Subject { header },
+            NotBelieved::Away => Unproved::ProviderAway,
+        })?;
+        self.remember(key, Remembered::Person(proved.clone()), now_s);
+        Ok(proved.person)
+    }
+
+    /// Whether it is worth checking again after this refusal: the person's token names a key that is not known, its provider was
+    /// asked, and has published others meanwhile. Asks at most once a minute; waits for the answer a few seconds at most.
+    pub async fn has_newer_keys(&self, refused: &Unproved, headers: &HeaderMap) -> bool {
+        let Unproved::Token { header: PERSON_HEADER, source: TokenError::UnknownKey } = refused else { return false };
+        match single(headers, PERSON_HEADER) {
+            Ok(Some(token)) => self.people.look_for_keys_of(token).await,
+            Ok(None) | Err(_) => false,
+        }
     }
 
     fn claims(
@@ -192,33 +210,47 @@ impl Verifier {
         token: &str,
         now_s: i64,
     ) -> Result<Claims, Unproved> {
-        if token.len() > TOKEN_BYTES_MAX {
-            return Err(Unproved::Token { header, source: TokenError::TooLong });
-        }
-        // Both verifiers share one memory: the header is part of the key, since what is good in one is not in the other.
-        let key = sha256([header, " ", token].concat().as_bytes());
-        if let Some(claims) = self.recall(&key, now_s) {
+        let key = Self::memory_of(header, token)?;
+        if let Some(Remembered::Service(claims)) = self.recall(&key)
+            && now_s < claims.expires_at
+        {
             return Ok(claims);
         }
         let claims = verifier.verify(token, now_s).map_err(|source| Unproved::Token { header, source })?;
-        self.remember(key, claims.clone(), now_s);
+        self.remember(key, Remembered::Service(claims.clone()), now_s);
         Ok(claims)
     }
 
-    fn recall(&self, key: &Digest, now_s: i64) -> Option<Claims> {
-        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.get(key).filter(|claims| now_s < claims.expires_at).cloned()
+    /// The header is part of it, since what is good in one is not in the other.
+    fn memory_of(header: &'static str, token: &str) -> Result<Digest, Unproved> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(Unproved::Token { header, source: TokenError::TooLong });
+        }
+        Ok(sha256([header, " ", token].concat().as_bytes()))
     }
 
-    fn remember(&self, key: Digest, claims: Claims, now_s: i64) {
+    fn recall(&self, key: &Digest) -> Option<Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn remember(&self, key: Digest, found: Remembered, now_s: i64) {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED_MAX {
-            remembered.retain(|_, claims| now_s < claims.expires_at);
+            remembered.retain(|_, found| now_s < found.expires_at());
         }
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();
         }
-        remembered.insert(key, claims);
+        remembered.insert(key, found);
+    }
+}
+
+impl Remembered {
+    const fn expires_at(&self) -> i64 {
+        match self {
+            Self::Service(claims) => claims.expires_at,
+            Self::Person(proved) => proved.expires_at,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use tonic_types::StatusExt as _;
 
 use self::fake::{Fake, MARKER};
 use super::*;
-use crate::channel::Upstream;
+use crate::channel::{CALL_TIMEOUT, Upstream};
 use crate::identity::{Credentials, DevIssuer, Person, Role};
 use crate::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order};
 use crate::shutdown::{Trigger, drain};
@@ -195,6 +195,19 @@ async fn the_callers_own_timeout_counts_when_it_is_shorter() {
 }
 
 #[tokio::test]
+async fn a_call_that_names_no_deadline_has_one_all_the_same() {
+    // Longer than anything of the client's: the server ends nothing here.
+    let limits = Limits { request_timeout: Duration::from_secs(3_600), ..Limits::default() };
+    let rig = Rig::start(limits).await;
+    rig.get("any").await.unwrap();
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let ended = tokio::time::timeout(CALL_TIMEOUT * 10, rig.get("hang")).await.expect("it ends by itself");
+    assert!(matches!(ended.unwrap_err().code(), Code::DeadlineExceeded | Code::Cancelled | Code::Unavailable));
+    assert!(began.elapsed() <= CALL_TIMEOUT + Duration::from_secs(1), "after {:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn when_there_is_no_room_the_answer_says_so_and_health_still_answers() {
     let rig = Rig::start(Limits { requests: 1, ..Limits::default() }).await;
     let hanging = rig.get("hang");
@@ -202,7 +215,8 @@ async fn when_there_is_no_room_the_answer_says_so_and_health_still_answers() {
         rig.fake.wait_for_a_hanging_call().await;
         let refused = rig.get("any").await.unwrap_err();
         assert_eq!(refused.code(), Code::ResourceExhausted);
-        assert_eq!(refused.get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(1)));
+        let hint = refused.get_details_retry_info().unwrap().retry_delay.unwrap();
+        assert!((Duration::from_secs(1)..Duration::from_millis(1_500)).contains(&hint), "{hint:?}");
         let anybody = rig.upstream("stranger").channel();
         let check = HealthCheckRequest { service: "egide.directory.v1.DirectoryService".to_owned() };
         let health = HealthClient::new(anybody).check(check).await.unwrap().into_inner();

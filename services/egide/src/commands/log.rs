@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::nats::{TlsArgs, connection};
 use crate::output::Output;
-use crate::trust_file::{not_taken, publish, read_private};
+use crate::trust_file::{not_taken, publish, read_root, read_root_key};
 use crate::up::{Installation, Nats};
 
 /// `egide log …`.
@@ -279,7 +279,7 @@ const fn kind(finding: &Finding) -> &'static str {
 /// Walks what the backup brought, signs the record, and lets the stream go on. Interrupted, it is run again.
 async fn restore(out: &mut Output, connection: &Connection, data: &Path, args: &Restore) -> Result<Exit, Failure> {
     let trust = args.trust.read(data)?;
-    let private = read_private(&args.root_key)?;
+    let private = read_root_key(&args.root_key, &read_root(&args.trust.root_file(data))?)?;
     let marks: Vec<Mark> = read_marks(&args.marks, data)?.into_iter().map(|named| named.mark).collect();
     let walked = walk(out, connection, &trust, &[]).await?;
     let unfinished = trust.restores().last().filter(|record| is_unfinished(&walked, record));

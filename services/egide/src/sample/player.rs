@@ -203,6 +203,9 @@ impl Player {
             Step::Recall(recall) => self.recall(play, &recall).await,
             Step::History(history) => self.history(play, &history).await,
             Step::Account(account) => self.account(play, &account).await,
+            Step::Number(number) => self.number(play, &number).await,
+            Step::Find(find) => self.find(play, &find).await,
+            Step::Withdraw(withdraw) => self.withdraw(play, &withdraw).await,
             Step::Wait(wait) => {
                 tokio::time::sleep(Duration::from_secs(wait.seconds)).await;
                 Ok(())
@@ -598,7 +601,7 @@ fn told_outside(events: &[NewEvent]) -> Option<DisclosedOutsideSystem> {
 }
 
 /// Calls with clones, so that the call can be made again.
-fn client_call<C: Clone, R: Clone, F>(client: &C, request: &R, call: impl Fn(C, R) -> F) -> F {
+pub(super) fn client_call<C: Clone, R: Clone, F>(client: &C, request: &R, call: impl Fn(C, R) -> F) -> F {
     call(client.clone(), request.clone())
 }
 
