@@ -1,5 +1,5 @@
 //! TLS to NATS and between its servers: nobody without a certificate, and certificates that are replaced are picked up.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
 
