@@ -80,7 +80,9 @@ async fn the_actor_of_a_decision_is_named_in_the_history_after_the_provider_has_
     let position = answer.decision.expect("a decision").position;
     let theirs = disclosures.iter().find(|one| one.position == position).expect("their decision");
     let actor = theirs.actor.as_ref().expect("an actor");
-    assert_eq!((actor.service.as_str(), actor.person.as_str()), ("case-desk", ACCOUNT));
+    // The service is the one that committed it.
+    let (service, person, role) = (actor.service.as_str(), actor.person.as_str(), actor.role.as_str());
+    assert_eq!((service, person, role), ("disclosure", ACCOUNT, "supervisor"));
     let events = world.walk().await;
     assert!(events.iter().any(|entry| entry.kind() == "disclosure.decided"), "and it stands in the log");
     world.stop(|_| {}).await;
