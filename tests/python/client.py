@@ -1,7 +1,7 @@
 """A client of Égide in another language: emits a case, asks for a disclosure, fetches the referral.
 
-Run by tests/tests/python_client.rs with the folder of the generated stubs as its argument. Reads where the services are and
-its tokens as JSON from standard input, and writes what it fetched as JSON to standard output.
+Run by tests/tests/python_client.rs with the folder of the generated stubs as its argument. Reads where the services are, the
+files of certificates and the persons' tokens as JSON from standard input, and writes what it fetched as JSON to standard output.
 """
 
 import base64
@@ -26,10 +26,25 @@ from egide.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc  # noqa:
 SECONDS = 20
 
 
-def metadata(tokens):
-    """The headers of a call: who calls, and for whom."""
-    service, person = tokens
-    return [("authorization", f"Bearer {service}"), ("egide-person", person)]
+def read(path):
+    """The bytes of a file."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def channel(address, caller):
+    """A connection under mutual TLS: the certificate says which service calls."""
+    credentials = grpc.ssl_channel_credentials(
+        root_certificates=read(caller["authorities"]),
+        private_key=read(caller["key"]),
+        certificate_chain=read(caller["certificate"]),
+    )
+    return grpc.secure_channel(address, credentials)
+
+
+def metadata(caller):
+    """The header of a call: for whom the service calls."""
+    return [("egide-person", caller["person"])]
 
 
 def command(case_id, *events):
@@ -119,10 +134,9 @@ def check_report(referral):
 
 def main():
     given = json.load(sys.stdin)
-    ledger = ledger_service_pb2_grpc.LedgerServiceStub(grpc.insecure_channel(given["ledger"]))
-    channel = grpc.insecure_channel(given["disclosure"])
-    disclosure = disclosure_service_pb2_grpc.DisclosureServiceStub(channel)
-    referrals = referral_service_pb2_grpc.ReferralServiceStub(channel)
+    ledger = ledger_service_pb2_grpc.LedgerServiceStub(channel(given["ledger"], given["responder"]))
+    disclosure = disclosure_service_pb2_grpc.DisclosureServiceStub(channel(given["disclosure"], given["supervisor"]))
+    referrals = referral_service_pb2_grpc.ReferralServiceStub(channel(given["disclosure"], given["liaison"]))
     responder, supervisor, liaison = (metadata(given[who]) for who in ("responder", "supervisor", "liaison"))
     case_id, victim, consent_id = (str(uuid.uuid4()) for _ in range(3))
 

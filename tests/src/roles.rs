@@ -65,7 +65,7 @@ impl Role {
         }
     }
 
-    /// The role it is an instance of: what others and NATS know it by.
+    /// The role it is an instance of: what others know it by, and what its certificate says.
     #[must_use]
     pub const fn role(self) -> &'static str {
         match self {
@@ -189,7 +189,7 @@ impl Roles {
             key_on_store_disk: false,
             signing_key: self.ledgers[number].0.clone().into(),
             anchor: self.ring.clone().into(),
-            verifier: kit.identity().verifier(),
+            verifier: kit.identity().verifier_of(role.role()),
             policy: Arc::clone(&self.policy),
             clock: self.plan.clock,
         };
@@ -218,7 +218,7 @@ impl Roles {
     ) -> Result<Running, NotStarted> {
         let config = egide_directory::Config {
             listen,
-            verifier: kit.identity().verifier(),
+            verifier: kit.identity().verifier_of(role.role()),
             log: self.log_as(kit, role.role()).await,
             projection: kit.projection(role.name()),
             ledger: upstream(kit, role.role(), ledger),
@@ -240,7 +240,7 @@ impl Roles {
             anchor: self.ring.clone().into(),
             projection: kit.projection(role.name()),
             ledger: upstream(kit, role.role(), ledger),
-            verifier: kit.identity().verifier(),
+            verifier: kit.identity().verifier_of(role.role()),
             report_key: self.reports.key(),
             secret: Fingerprinter::new(&self.secret),
             refuse_after: self.plan.refuse_after,
@@ -262,7 +262,7 @@ impl Roles {
             rebuild: false,
             log: self.log_as(kit, role.role()).await,
             ledger: upstream(kit, role.role(), ledger),
-            verifier: kit.identity().verifier(),
+            verifier: kit.identity().verifier_of(role.role()),
         };
         Ok(egide_audit::start(config, kit.shutdown()).await?)
     }
@@ -275,5 +275,5 @@ fn nats(kit: &TestWorld, role: &str) -> ConnectionConfig {
 const LOG_CONFIG: LogConfig = LogConfig { create: false, max_bytes: LOG_BYTES_MAX, replicas: 1 };
 
 fn upstream(kit: &TestWorld, service: &str, url: &str) -> Upstream {
-    kit.upstream(url, kit.identity().service(service))
+    kit.secure_upstream("ledger", url, service)
 }

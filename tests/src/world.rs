@@ -13,8 +13,10 @@ use egide_domain::time::Timestamp;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, KeyBucket};
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::clock;
-use egide_servicekit::identity::{Credentials, DevIssuer};
+use egide_servicekit::identity::{Credentials, DevIssuer, PersonToken, ServiceName};
+use egide_servicekit::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order, files_of};
 use egide_servicekit::serve::Running;
+use egide_servicekit::tls::{Connector, Security, Tls, TlsFiles};
 use egide_testkit::{StreamCopy, TestWorld, within};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
 use egide_wire::proto::egide::case::v1::{Purpose, RecipientKind};
@@ -68,6 +70,12 @@ impl Default for Plan {
     }
 }
 
+/// Not sent: names the service whose certificate [`World::call`] and [`World::listen`] show. Without it they show that of
+/// [`STRANGER`].
+pub const CERTIFICATE_OF: &str = "x-certificate-of";
+/// A service that has a certificate, and no row in the access table.
+pub const STRANGER: &str = "stranger";
+
 /// The stream of the keys' bucket.
 const KEYS: &str = "KV_KEYS";
 
@@ -104,8 +112,9 @@ pub struct World {
     log: EventLog,
     issuer: Arc<DevIssuer>,
     report_key: VerifyingKey,
+    services: Mutex<BTreeMap<String, Arc<Tls>>>,
     callers: Mutex<BTreeMap<(String, String), Upstream>>,
-    channels: Mutex<BTreeMap<String, Channel>>,
+    channels: Mutex<BTreeMap<(String, String), Channel>>,
     /// Of the services alone, so that their log lines and panics are told from the test's own.
     runtime: Option<Runtime>,
 }
@@ -152,6 +161,7 @@ impl World {
             issuer: Arc::clone(inside.kit.identity().issuer()),
             report_key: inside.roles.report_key().public_key(),
             inside: Arc::new(tokio::sync::Mutex::new(inside)),
+            services: Mutex::default(),
             callers: Mutex::default(),
             channels: Mutex::default(),
             runtime: Some(runtime),
@@ -289,7 +299,7 @@ impl World {
         self.report_key
     }
 
-    /// Where a role listens: `http://127.0.0.1:…`.
+    /// Where a role listens: `https://127.0.0.1:…`.
     ///
     /// # Panics
     /// When the plan did not start it.
@@ -299,52 +309,90 @@ impl World {
     }
 
     fn address(&self, role: Role) -> SocketAddr {
-        self.url(role).trim_start_matches("http://").parse().expect("the url holds an address")
+        self.url(role).trim_start_matches("https://").parse().expect("the url holds an address")
     }
 
-    /// What somebody presents.
+    /// Certificate, key and authorities of a service, issued when asked for the first time.
+    ///
+    /// # Panics
+    /// When `service` is no name, or its certificate cannot be issued.
+    #[must_use]
+    pub fn tls_files(&self, service: &str) -> TlsFiles {
+        let authority = Authority::open(&self.data.join("pki")).expect("its files").expect("an authority");
+        let order = Order::new(service.parse().expect("the name of a service"));
+        authority.renew_if_due(&order).expect("a certificate");
+        files_of(authority.folder(), &order.service)
+    }
+
+    /// The proof of a service.
+    fn tls(&self, service: &str) -> Arc<Tls> {
+        let mut services = lock(&self.services);
+        if let Some(tls) = services.get(service) {
+            return Arc::clone(tls);
+        }
+        let trust_domain = DEVELOPMENT_TRUST_DOMAIN.parse().expect("a trust domain");
+        let tls = Tls::open(self.tls_files(service), trust_domain).expect("the files of a service");
+        services.insert(service.to_owned(), Arc::clone(&tls));
+        tls
+    }
+
+    /// What somebody presents beside their service's certificate.
     ///
     /// # Panics
     /// When roles and unit do not fit together.
     #[must_use]
     pub fn credentials(&self, who: &Who) -> Credentials {
-        let service = who.service.parse().expect("the name of a service");
-        let credentials = Credentials::minted(Arc::clone(&self.issuer), service);
+        let credentials = Credentials::by_certificate();
         match who.person() {
             Some(person) => credentials.for_minted_person(Arc::clone(&self.issuer), person),
             None => credentials,
         }
     }
 
-    /// The same as headers, for calls below the generated clients.
+    /// The same as headers, for calls below the generated clients; [`CERTIFICATE_OF`] among them.
     ///
     /// # Panics
     /// As [`World::credentials`].
     #[must_use]
     pub fn metadata(&self, who: &Who) -> MetadataMap {
         let request = self.credentials(who).call(Request::new(())).expect("tokens can be minted");
-        request.metadata().clone()
+        let mut metadata = request.metadata().clone();
+        metadata.insert(CERTIFICATE_OF, who.service.parse().expect("the name of a service"));
+        metadata
     }
 
-    /// Tokens of somebody, for programs that are not ours: the service's, and the person's where there is one.
+    /// The token of somebody's person, for programs that are not ours.
     ///
     /// # Panics
     /// As [`World::credentials`].
     #[must_use]
-    pub fn tokens(&self, who: &Who) -> (String, Option<String>) {
-        let service = self.issuer.service_token(&who.service.parse().expect("the name of a service"));
+    pub fn person_token(&self, who: &Who) -> Option<String> {
         let person = who.person().map(|person| self.issuer.person_token(&person).expect("a token"));
-        (service.expect("a token"), person.map(|token| token.as_str().to_owned()))
+        person.map(|token| token.as_str().to_owned())
     }
 
     /// One connection for each caller of a role.
     fn caller(&self, role: Role, who: &Who) -> Authenticated {
         let key = (self.url(role), format!("{who:?}"));
         let mut callers = lock(&self.callers);
-        let upstream = callers
-            .entry(key)
-            .or_insert_with_key(|(url, _)| Upstream::new("url", url, self.credentials(who)).expect("a url"));
+        let upstream = callers.entry(key).or_insert_with_key(|(url, _)| {
+            let expected = role.role().parse().expect("the name of a service");
+            let security = Security::Mutual(self.tls(&who.service));
+            Upstream::new("url", url, expected, &security, self.credentials(who)).expect("a url")
+        });
         upstream.as_service()
+    }
+
+    /// A role, called by a service for the person of a token that somebody else issued.
+    ///
+    /// # Panics
+    /// When `service` is no name, or its certificate cannot be issued.
+    #[must_use]
+    pub fn for_person(&self, role: Role, service: &str, token: PersonToken) -> Authenticated {
+        let expected = role.role().parse().expect("the name of a service");
+        let credentials = Credentials::by_certificate().for_person(token);
+        let security = Security::Mutual(self.tls(service));
+        Upstream::new("url", &self.url(role), expected, &security, credentials).expect("a url").as_service()
     }
 
     /// The ledger, called by somebody.
@@ -418,7 +466,8 @@ impl World {
     /// # Panics
     /// When `path` is none.
     pub async fn call(&self, role: Role, path: &str, metadata: &MetadataMap, body: Bytes, bound: Duration) -> Answer {
-        raw::call(self.channel(role), path, metadata, body, bound, None).await
+        let (channel, metadata) = self.channel(role, metadata);
+        raw::call(channel, path, &metadata, body, bound, None).await
     }
 
     /// The same, for a stream of answers.
@@ -434,13 +483,22 @@ impl World {
         bound: Duration,
         listening: Listening,
     ) -> Answer {
-        raw::call(self.channel(role), path, metadata, body, bound, Some(listening)).await
+        let (channel, metadata) = self.channel(role, metadata);
+        raw::call(channel, path, &metadata, body, bound, Some(listening)).await
     }
 
-    /// One connection for all calls below the generated clients.
-    fn channel(&self, role: Role) -> Channel {
-        let connect = |url: &String| Endpoint::from_shared(url.clone()).expect("a url").connect_lazy();
-        lock(&self.channels).entry(self.url(role)).or_insert_with_key(connect).clone()
+    /// One connection of each service for all calls below the generated clients, and the headers to send.
+    fn channel(&self, role: Role, metadata: &MetadataMap) -> (Channel, MetadataMap) {
+        let mut metadata = metadata.clone();
+        let caller = metadata.remove(CERTIFICATE_OF);
+        let caller = caller.as_ref().map_or(STRANGER, |caller| caller.to_str().expect("the name of a service"));
+        let connect = |(url, caller): &(String, String)| {
+            let expected: ServiceName = role.role().parse().expect("the name of a service");
+            let connector = Connector::new(self.tls(caller), expected);
+            Endpoint::from_shared(url.clone()).expect("a url").connect_with_connector_lazy(connector)
+        };
+        let key = (self.url(role), caller.to_owned());
+        (lock(&self.channels).entry(key).or_insert_with_key(connect).clone(), metadata)
     }
 
     /// Appends a command, again with the same id where told to.

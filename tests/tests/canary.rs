@@ -8,6 +8,9 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "canary/calls.rs"]
+mod calls;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -47,14 +50,17 @@ use tonic::Code;
 use tonic::metadata::MetadataMap;
 
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
-/// Made by the services while they release; no emitter can put a marker there.
-const MADE_BY_SERVICES: [&str; 3] = [
+/// Made by the services themselves; no emitter can put a marker there.
+const MADE_BY_SERVICES: [&str; 5] = [
+    "egide.case.v1.NumberAssigned.number",
+    "egide.case.v1.PhraseChosen.stretched",
     "egide.case.v1.ReferralReleased.report",
     "egide.case.v1.ReferralReleased.signature",
     "egide.case.v1.ReferralReleased.commitment_salt",
 ];
 
 const LEDGER: &str = "egide.ledger.v1.LedgerService";
+const CALLERS: &str = "egide.ledger.v1.CallerService";
 const DISCLOSURE: &str = "egide.disclosure.v1.DisclosureService";
 const REFERRALS: &str = "egide.disclosure.v1.ReferralService";
 const AUDIT: &str = "egide.audit.v1.AuditService";
@@ -125,7 +131,7 @@ impl Run {
 
     fn role(service: &str) -> Role {
         match service {
-            LEDGER => Role::Ledger,
+            LEDGER | CALLERS => Role::Ledger,
             DISCLOSURE | REFERRALS => Role::Disclosure,
             AUDIT => Role::Audit,
             _ => Role::Directory,
@@ -471,7 +477,7 @@ impl Run {
 
     /// Markers where callers say who they are and what they call.
     async fn bad_headers(&self) {
-        let mut headers = MetadataMap::new();
+        let mut headers = self.world.metadata(&who::responder());
         headers.insert("authorization", format!("Bearer {}", self.stray("a token")).parse().unwrap());
         self.call(LEDGER, "Append", &headers, Bytes::new(), May::Nothing).await;
         let mut headers = self.world.metadata(&who::responder());
@@ -626,6 +632,7 @@ async fn no_identifying_text_is_anywhere_but_with_those_entitled_to_it() {
     run.refuse(Code::NotFound, REFERRALS, "FetchReferral", &police.liaison(), bytes_of(&fetch)).await;
     let decision_id = to_police.decided.unwrap().decision_id;
     run.look(&decision_id, &police.organization_id).await;
+    run.calls().await;
 
     run.check_answers(&[for_police, for_shelter]);
     run.check_log(&run.world.walk().await);

@@ -68,6 +68,8 @@ fn dependencies_point_from_adapters_to_wire_to_the_core() {
         assert!(below_wire.contains(dependency.as_str()), "egide-wire must not depend on {dependency}");
     }
     assert!(dependencies["egide-crypto"].iter().all(|name| !name.starts_with("egide-")), "egide-crypto stands alone");
+    let of_trust = dependencies["egide-trust"].iter().filter(|name| name.starts_with("egide-"));
+    assert!(of_trust.eq(["egide-crypto"]), "egide-trust stands on egide-crypto alone");
     for adapter in ADAPTERS {
         for dependency in &dependencies[adapter] {
             assert!(!SERVICES.contains(&dependency.as_str()), "{adapter} must not depend on {dependency}");

@@ -1,9 +1,8 @@
 //! The twelve promises, each end to end on real NATS. Each test says which line keeps it: with that line removed it was
 //! seen to fail.
 //!
-//! For later: erasure by command and the two states *closed* and *erased* (10); checkpoints and outside witnesses (9);
-//! replay by command and of the report's bytes (7); statistical timing of refusals (8); fault injection at every append
-//! (11).
+//! Erasure by command (10) stands in `shred/erasure.rs`. For later: checkpoints and outside witnesses (9); replay by
+//! command and of the report's bytes (7); statistical timing of refusals (8); fault injection at every append (11).
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -203,9 +202,13 @@ async fn p03_what_is_unknown_or_failing_narrows_withholds_or_refuses() {
     let path = "/egide.ledger.v1.LedgerService/Append";
     let answer = world.call(Role::Ledger, path, &metadata, newer.into(), Duration::from_secs(10)).await;
     assert_eq!(answer.code, Code::InvalidArgument, "an unknown field is refused, not dropped");
-    let nobody = tonic::metadata::MetadataMap::new();
-    let answer = world.call(Role::Ledger, path, &nobody, Vec::new().into(), Duration::from_secs(10)).await;
-    assert_eq!(answer.code, Code::Unauthenticated);
+    let stranger = tonic::metadata::MetadataMap::new();
+    let answer = world.call(Role::Ledger, path, &stranger, Vec::new().into(), Duration::from_secs(10)).await;
+    assert_eq!(answer.code, Code::PermissionDenied, "a certificate alone gives no rights");
+    let mut twice = metadata.clone();
+    twice.insert("authorization", "Bearer a.b.c".parse().unwrap());
+    let answer = world.call(Role::Ledger, path, &twice, Vec::new().into(), Duration::from_secs(10)).await;
+    assert_eq!(answer.code, Code::Unauthenticated, "the certificate says who calls, and nothing beside it");
     let path = "/egide.ledger.v1.LedgerService/Purge";
     let answer = world.call(Role::Ledger, path, &metadata, Vec::new().into(), Duration::from_secs(10)).await;
     assert_eq!(answer.code, Code::PermissionDenied, "a method nobody has listed is nobody's");

@@ -79,15 +79,24 @@ async fn a_client_in_python_emits_a_case_asks_for_a_disclosure_and_fetches_the_r
     generate_stubs(&python, stubs.path());
     let world = World::start().await;
     let police = world.police().register().await;
-    let address = |role| world.url(role).trim_start_matches("http://").to_owned();
-    let tokens = |who: &Who| world.tokens(who);
+    let address = |role| world.url(role).trim_start_matches("https://").to_owned();
+    // Who calls: the files of the service's certificate, and the person's token.
+    let caller = |who: &Who| {
+        let files = world.tls_files(&who.service);
+        json!({
+            "certificate": files.certificate,
+            "key": files.key,
+            "authorities": files.authorities,
+            "person": world.person_token(who),
+        })
+    };
     let given = json!({
         "ledger": address(Role::Ledger),
         "disclosure": address(Role::Disclosure),
         "unit_id": police.id,
-        "responder": tokens(&who::responder()),
-        "supervisor": tokens(&who::supervisor()),
-        "liaison": tokens(&police.liaison()),
+        "responder": caller(&who::responder()),
+        "supervisor": caller(&who::supervisor()),
+        "liaison": caller(&police.liaison()),
     });
     let folder = stubs.path().to_owned();
     let running = tokio::task::spawn_blocking(move || run_client(&python, &folder, &given));

@@ -109,7 +109,7 @@ impl Stretched {
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let Self { memory_kib, passes, lanes, salt, output } = self;
-        let (salt, output) = (STANDARD_NO_PAD.encode(salt), Zeroizing::new(STANDARD_NO_PAD.encode(&**output)));
+        let (salt, output) = (STANDARD_NO_PAD.encode(salt), Zeroizing::new(STANDARD_NO_PAD.encode(**output)));
         let version = u32::from(Version::V0x13);
         Zeroizing::new(format!("${NAME}$v={version}$m={memory_kib},t={passes},p={lanes}${salt}${}", *output))
     }

@@ -1,8 +1,11 @@
-//! JSON Web Tokens signed with Ed25519 (RFC 7515, 7519, 8037): issued for development and tests, and checked wherever
-//! somebody says who they are.
+//! JSON Web Tokens (RFC 7515, 7519): issued for development and tests with Ed25519 (RFC 8037), and checked wherever somebody says
+//! who they are; those of an organisation's own provider with the keys it publishes ([`jwks`], [`provider`]).
 //!
-//! One algorithm, one form: whatever a header offers beyond it is refused or left unread, and nothing a token claims is
-//! read before its signature is found good. Errors never repeat any of it.
+//! One form, and algorithms that each belong to one type of key: whatever a header offers beyond it is refused or left unread, and
+//! nothing a token claims is believed before its signature is found good. Errors never repeat any of it.
+
+pub mod jwks;
+pub mod provider;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -95,8 +98,8 @@ pub enum TokenError {
     /// Not three parts of unpadded base64url, or JSON that is none or lacks or repeats a member.
     #[error("the token is malformed in its {0}")]
     Malformed(TokenPart),
-    /// Signed with something else than EdDSA, or not at all.
-    #[error("the token's algorithm is not EdDSA")]
+    /// Not signed, signed with an algorithm that is none of ours, or with one that is not the named key's.
+    #[error("the token's algorithm is not that of the key it names, or none that is accepted")]
     Algorithm,
     /// The header holds `crit`: something we would have to understand, and do not.
     #[error("the token's header holds critical extensions, which are not supported")]
@@ -330,6 +333,10 @@ fn check_header(header: &Header) -> Result<(), TokenError> {
     if header.alg != ALGORITHM {
         return Err(TokenError::Algorithm);
     }
+    check_type(header)
+}
+
+fn check_type(header: &Header) -> Result<(), TokenError> {
     if header.crit {
         return Err(TokenError::CriticalHeader);
     }

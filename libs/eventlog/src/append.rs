@@ -14,6 +14,7 @@ use crate::head::Head;
 use crate::log::{EventLog, LogError, STREAM, SUBJECT};
 use crate::stored::{EXPECTED_LAST_SEQUENCE, EXPECTED_STREAM, MESSAGE_ID};
 use crate::stream::STREAM_NOT_FOUND;
+use crate::suspicion::Suspicion;
 
 /// How long one publication waits for its acknowledgement before the same bytes are published again.
 const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -172,6 +173,7 @@ impl Appender {
     async fn publish_until_known(&self, after: &Head, sealed: &SealedBlock) -> Result<bool, AppendError> {
         let mut pause = PAUSE_FIRST;
         let mut certain = true;
+        let mut suspicion = Suspicion::default();
         loop {
             self.log.connection().connected().await;
             match self.publish(after, sealed).await {
@@ -181,8 +183,14 @@ impl Appender {
                 Answer::Stored(_) | Answer::Refused(_) | Answer::Occupied => {}
                 Answer::Unknown => certain = false,
             }
-            if let Some(ours) = self.occupant_is(after, sealed).await? {
-                return Ok(ours);
+            match self.occupant_is(after, sealed).await {
+                Ok(Some(ours)) => return Ok(ours),
+                Ok(None) => suspicion.drop_it(),
+                Err(lost @ (AppendError::Shorter { .. } | AppendError::Hole { .. })) => {
+                    suspicion.hold(self.log.has_replicas(), lost)?;
+                    certain = false;
+                }
+                Err(error) => return Err(error),
             }
             tracing::warn!(number = sealed.number(), "the outcome of a block is unknown; publishing it again");
             tokio::time::sleep(pause).await;

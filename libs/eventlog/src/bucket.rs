@@ -413,6 +413,25 @@ impl Bucket {
         if is_key(key, |_| false) { Ok(format!("{}{key}", self.name.prefix)) } else { Err(BucketError::Key) }
     }
 
+    /// Removes `key` and its bytes, key included, from where they are stored, and leaves no mark: for keys which say
+    /// something themselves, and may be created again. Whether it existed until now.
+    ///
+    /// # Errors
+    /// [`BucketError::Key`], [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn remove(&self, key: &str) -> Result<bool, BucketError> {
+        let subject = self.subject(key)?;
+        let query = json!({ "last_by_subj": subject }).to_string();
+        let mut existed = false;
+        for _ in 0..ATTEMPTS {
+            let Some(message) = get_from_leader(&self.connection, self.name.stream, query.clone()).await? else {
+                return Ok(existed);
+            };
+            self.overwrite(message.sequence).await?;
+            existed = true;
+        }
+        Err(BucketError::Unavailable)
+    }
+
     /// Writes the first message ever on a subject, or the first since the last was deleted.
     async fn write_first(&self, subject: &str, operation: Option<&str>, bytes: Bytes) -> Result<Write, BucketError> {
         self.write(subject, 0, operation, bytes).await

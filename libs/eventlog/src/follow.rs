@@ -23,6 +23,7 @@ use crate::log::{EventLog, LogError, STORED_SUBJECT, STREAM};
 use crate::mark::Keeper;
 use crate::stored::{PENDING, SEQUENCE, header_number, raw_block_of_batch};
 use crate::stream::Drift;
+use crate::suspicion::Suspicion;
 
 /// How many blocks one request asks for.
 const BATCH_BLOCKS: usize = 1_024;
@@ -119,6 +120,7 @@ pub struct Follower {
     /// When the log's end and configuration were last looked at.
     checked: Instant,
     received: VecDeque<RawBlock>,
+    suspicion: Suspicion,
     halted: Option<Halted>,
     /// Number of the last block that somebody beside this reader appends and hands over.
     beside: Arc<AtomicU64>,
@@ -144,6 +146,7 @@ impl Follower {
             announced: 0,
             checked: Instant::now(),
             received: VecDeque::new(),
+            suspicion: Suspicion::default(),
             halted: other.then_some(Halted::OtherIncarnation),
             beside: Arc::default(),
         }
@@ -171,7 +174,8 @@ impl Follower {
         self.anchored = true;
         self.received.clear();
         // Replies on their way are replies to an older request, which are passed over.
-        self.phase = if self.phase == Phase::Wait && self.announced <= head.number() { Phase::Wait } else { Phase::Ask };
+        self.phase =
+            if self.phase == Phase::Wait && self.announced <= head.number() { Phase::Wait } else { Phase::Ask };
     }
 
     /// The head after the last block that was handed out.
@@ -239,7 +243,10 @@ impl Follower {
             return self.anchor(raw).await.map(|()| None);
         }
         let broken = match self.verifier.verify(raw) {
-            Ok(block) => return self.handed_out(block).map(Some),
+            Ok(block) => {
+                self.suspicion.drop_it();
+                return self.handed_out(block).map(Some);
+            }
             Err(broken) => broken,
         };
         let due = self.head().number().saturating_add(1);
@@ -270,11 +277,19 @@ impl Follower {
         let (number, hash) = (head.number(), head.hash());
         let mut found = raw.clone();
         if raw.sequence != number || hash_of(raw) != Some(hash) {
-            let leaders = self.log.read(number).await.ok().flatten();
-            found = leaders.filter(|leaders| hash_of(leaders) == Some(hash)).ok_or(Halted::OtherHistory { number })?;
             // A stale replica began elsewhere: ask again, now after the anchor.
             self.received.truncate(1);
             self.phase = Phase::Ask;
+            match self.log.read(number).await {
+                Ok(Some(leaders)) if hash_of(&leaders) == Some(hash) => found = leaders,
+                Ok(Some(_)) => return Err(Halted::OtherHistory { number }),
+                Ok(None) => return self.suspect(Halted::OtherHistory { number }).await,
+                // Nobody can say.
+                Err(_) => {
+                    self.pause().await;
+                    return Ok(());
+                }
+            }
         }
         // A key that was revoked since, back to before this block, takes what was read with it.
         let decoded = Decoded::read(&found)?;
@@ -427,10 +442,17 @@ impl Follower {
             }
         };
         if last < seen {
-            return Err(Contradiction::Shorter { last, mark: seen }.into());
+            return self.suspect(Contradiction::Shorter { last, mark: seen }.into()).await;
         }
         if last < head {
-            return Err(Halted::Shorter { last, head });
+            return self.suspect(Halted::Shorter { last, head }).await;
+        }
+        if last == head {
+            self.suspicion.drop_it();
+        }
+        if !self.anchored && self.received.is_empty() {
+            // No replica has the block at which the reader stands: its leader says whether it is there at all.
+            return self.find_out_what_is_missing(head, last).await;
         }
         if last > head && self.phase == Phase::Wait {
             self.find_out_what_is_missing(head.saturating_add(1), last).await?;
@@ -442,11 +464,18 @@ impl Follower {
     /// gone.
     async fn find_out_what_is_missing(&mut self, number: u64, last: u64) -> Result<(), Halted> {
         match self.log.read(number).await {
-            Ok(None) => return Err(Halted::Hole { last, number }),
+            Ok(None) => self.suspect(Halted::Hole { last, number }).await?,
             Ok(Some(raw)) => self.received.push_back(raw),
             Err(_) => {}
         }
         self.phase = Phase::Ask;
+        Ok(())
+    }
+
+    /// A loss that an old leader may only seem to see.
+    async fn suspect(&mut self, lost: Halted) -> Result<(), Halted> {
+        self.suspicion.hold(self.log.has_replicas(), lost)?;
+        self.pause().await;
         Ok(())
     }
 

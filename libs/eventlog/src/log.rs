@@ -186,6 +186,11 @@ impl EventLog {
         &self.trust
     }
 
+    /// Whether every block is kept on several servers, one of which leads.
+    pub(crate) fn has_replicas(&self) -> bool {
+        self.wish.replicas() > 1
+    }
+
     pub(crate) fn keeper(&self) -> Option<&Keeper> {
         self.keeper.as_deref()
     }
@@ -270,7 +275,7 @@ impl StreamInfo {
 }
 
 /// The incarnations of a stream that names `incarnation`.
-fn lineage_of(incarnation: &str, trust: &Trust) -> Result<Lineage, Contradiction> {
+pub(crate) fn lineage_of(incarnation: &str, trust: &Trust) -> Result<Lineage, Contradiction> {
     match trust.lineage() {
         None => Ok(Lineage::single(incarnation)),
         Some(lineage) if **lineage.current() == *incarnation => Ok(lineage.clone()),
@@ -283,6 +288,11 @@ fn lineage_of(incarnation: &str, trust: &Trust) -> Result<Lineage, Contradiction
 pub(crate) fn check_complete(info: &StreamInfo) -> Result<(), LogError> {
     let (messages, last) = (info.state.messages, info.state.last_seq);
     if messages == last { Ok(()) } else { Err(LogError::Lost { messages, last }) }
+}
+
+/// A wish that says nothing about capacity: what an administrator may set as they like.
+pub(crate) fn wish_without_capacity() -> Wish {
+    log_wish(&LogConfig { create: false, max_bytes: 0, replicas: 0 })
 }
 
 pub(crate) fn log_wish(config: &LogConfig) -> Wish {

@@ -48,7 +48,7 @@ struct GetMessage {
     data: String,
 }
 
-/// Reads from the leader (`STREAM.MSG.GET`), which is never stale. `query` is the API's: `{"seq":7}`.
+/// Reads from the leader (`STREAM.MSG.GET`), which is never stale but while it has lost its followers and has not noticed. `query` is the API's: `{"seq":7}`.
 pub(crate) async fn get_from_leader(
     connection: &Connection,
     stream: &str,

@@ -58,6 +58,7 @@ pub(crate) struct PeerInfo {
 pub(crate) struct StreamState {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
+    pub(crate) first_seq: u64,
     pub(crate) last_seq: u64,
 }
 
@@ -95,6 +96,11 @@ impl Wish {
         Self { name, fields: fields.as_object().cloned().unwrap_or_default() }
     }
 
+    /// On how many servers every message is to be kept.
+    pub(crate) fn replicas(&self) -> u64 {
+        self.fields.get("num_replicas").and_then(Value::as_u64).unwrap_or(1)
+    }
+
     /// Creates the stream with `metadata`; whether it was made just now.
     pub(crate) async fn create(&self, connection: &Connection, metadata: Value) -> Result<bool, ApiError> {
         let mut config = self.fields.clone();
@@ -119,22 +125,29 @@ impl Wish {
         }
     }
 
-    /// Compares the server's configuration with the wish.
+    /// Compares the server's configuration with the wish; the first difference.
     pub(crate) fn compare(&self, found: &Map<String, Value>, scope: Scope) -> Result<(), Drift> {
-        for (field, expected) in &self.fields {
+        self.drifts(found, scope).next().map_or(Ok(()), Err)
+    }
+
+    /// All differences but for capacity.
+    pub(crate) fn differences(&self, found: &Map<String, Value>) -> Vec<Drift> {
+        self.drifts(found, Scope::WithoutCapacity).collect()
+    }
+
+    fn drifts(&self, found: &Map<String, Value>, scope: Scope) -> impl Iterator<Item = Drift> {
+        let wished = self.fields.iter().filter_map(move |(field, expected)| {
             let found = found.get(field).unwrap_or(&Value::Null);
             let compared = scope == Scope::Whole || !CAPACITY.contains(&field.as_str());
-            if compared && found != expected && !(is_empty(found) && is_empty(expected)) {
-                return Err(self.drift(field, expected, found));
-            }
-        }
-        for (field, found) in found {
+            let differs = compared && found != expected && !(is_empty(found) && is_empty(expected));
+            differs.then(|| self.drift(field, expected, found))
+        });
+        let unknown = found.iter().filter_map(|(field, found)| {
             let known = field == "name" || field == "metadata" || self.fields.contains_key(field);
-            if !known && !FREE.contains(&field.as_str()) && !is_empty(found) {
-                return Err(self.drift(field, &Value::Null, found));
-            }
-        }
-        Ok(())
+            let differs = !known && !FREE.contains(&field.as_str()) && !is_empty(found);
+            differs.then(|| self.drift(field, &Value::Null, found))
+        });
+        wished.chain(unknown)
     }
 
     /// Compares one entry of the metadata.

@@ -98,41 +98,6 @@ async fn a_follower_outlives_the_server_and_misses_nothing() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_dropped_loses_nothing() {
-    let server = Server::start();
-    let key = signing_key();
-    let log = server.log(&[&key]).await;
-    let mut writer = Writer::new(&log, key);
-    let mut follower = log.follow(log.genesis());
-    let mut seen = 0;
-    for number in 1..=200 {
-        writer.write(1).await;
-        // Polled once or for a moment, and dropped wherever it was.
-        let patience = Duration::from_micros(number % 7 * 150);
-        if let Ok(block) = tokio::time::timeout(patience, follower.next()).await {
-            seen += 1;
-            assert_eq!(block.expect("a block").number(), seen);
-        }
-    }
-    read(&mut follower, 200).await;
-}
-
-#[tokio::test]
-async fn a_reader_continues_where_it_stopped() {
-    let server = Server::start();
-    let key = signing_key();
-    let log = server.log(&[&key]).await;
-    let mut writer = Writer::new(&log, key);
-    writer.write_blocks(30).await;
-    let mut follower = log.follow(log.genesis());
-    read(&mut follower, 12).await;
-    let stored = follower.head().to_bytes();
-    let mut again = log.follow(egide_eventlog::Head::from_bytes(&stored).unwrap());
-    assert_eq!(within(again.next()).await.expect("a block").number(), 13);
-    read(&mut again, 30).await;
-}
-
-#[tokio::test]
 async fn announcements_are_not_believed() {
     let server = Server::start();
     let key = signing_key();

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use egide_eventlog::VerifiedBlock;
 use egide_projection::{Applied, Lagging, ModelError, Projection, ProjectionError, ReadModel, Rows, StoreError, View};
+use egide_trust::{Lineage, Lost, Restore};
 use model::{Chain, Counter, NewerCounter, OtherModel, SUM, TOTAL, number};
 
 fn read(view: &View<'_>, key: &[u8]) -> u64 {
@@ -318,6 +319,35 @@ fn rows_of_another_incarnation_are_neither_shown_nor_thrown_away() {
     let other = Projection::open(directory.path(), Counter::default(), support::uuid().as_str());
     assert_eq!(other.map(|_| ()), Err(ProjectionError::OtherIncarnation));
     assert_counted(&open(directory.path(), &chain), 1);
+}
+
+#[test]
+fn after_a_restore_rows_that_follow_from_lost_blocks_are_built_again_and_others_stay() {
+    let mut chain = Chain::new();
+    let blocks: Vec<VerifiedBlock> = (0..5).map(|_| chain.block(2)).collect();
+    let kept = blocks[2].head_after();
+    let restore = Restore {
+        incarnation: support::uuid(),
+        ended: chain.incarnation().to_owned(),
+        after_block: kept.number(),
+        block_hash: kept.hash(),
+        next_position: kept.next_position(),
+        lost: Lost::default(),
+        reason: "a disk failed".to_owned(),
+        restored_at_ms: 0,
+    };
+    let lineage = Lineage::of(&[restore]).unwrap().unwrap();
+    for (applied, stays) in [(2, 2), (3, 3), (4, 0), (5, 0)] {
+        let directory = tempfile::tempdir().unwrap();
+        let projection = open(directory.path(), &chain);
+        for block in &blocks[..applied] {
+            assert_eq!(projection.applied(block).unwrap(), Applied::Now);
+        }
+        drop(projection);
+        let again = Projection::open(directory.path(), Counter::default(), &lineage).unwrap();
+        assert_counted(&again, stays);
+        assert_eq!(again.head().incarnation(), chain.incarnation(), "before the restore it is the old one");
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Who calls. A [`Caller`] is a service, and the person for whom it calls, if any; how that was proved stays in here.
 //!
-//! Today both are proved by tokens (EdDSA JSON Web Tokens, audience [`AUDIENCE`]): the service's in `authorization: Bearer …`,
-//! the person's in `egide-person`, forwarded from hop to hop. Other proofs (mutual TLS, an OpenID provider) change
-//! [`Verifier`] and [`Credentials`], and nothing that asks a [`Caller`].
+//! The service is the one its certificate names ([`crate::tls`]); a service token over such a connection is refused. The person is
+//! proved by a token (a JSON Web Token, audience [`AUDIENCE`]) in `egide-person`, forwarded from hop to hop and checked by the
+//! service that acts. Only where insecurity was asked for expressly, services too are proved by tokens, in
+//! `authorization: Bearer …`.
 
 mod caller;
 mod credentials;
@@ -11,8 +12,8 @@ mod verifier;
 
 pub use caller::{AccountName, BadName, Caller, Person, Role, ServiceName};
 pub use credentials::{Credentials, Deadline, Onward, PersonToken};
-pub use issuer::{DevIssuer, IssuerError};
-pub use verifier::{Unproved, Verifier};
+pub use issuer::{DevIssuer, ISSUER as DEVELOPMENT_ISSUER, IssuerError};
+pub use verifier::{Peer, Unproved, Verifier};
 
 /// The audience every token must be meant for.
 pub const AUDIENCE: &str = "egide";

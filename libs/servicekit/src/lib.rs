@@ -1,9 +1,9 @@
 //! The one shape of a process: read the configuration, know who calls, serve gRPC within limits, report, and end in order
 //! when asked.
 //!
-//! *In scope*: the clock, configuration errors, key files, who calls and how that is proved ([`identity`]),
+//! *In scope*: the clock, configuration errors, key files, who calls and how that is proved ([`identity`], [`people`]),
 //! who may call what ([`access`]), the gRPC server with its limits ([`serve`]), calls to other services ([`channel`]), logs
-//! and metrics without content ([`telemetry`]), signals and the timed drain ([`shutdown`]), the embedded `nats-server`
+//! and metrics without content ([`telemetry`]), mutual TLS ([`tls`]) and the authority of development ([`pki`]), signals and the timed drain ([`shutdown`]), the embedded `nats-server`
 //! ([`nats`]).
 //!
 //! *Out of scope*: what any method does, the log (`egide-eventlog`), ciphers and signatures (`egide-crypto`), the contract
@@ -16,6 +16,8 @@ pub mod config;
 pub mod identity;
 pub mod key_file;
 pub mod nats;
+pub mod people;
+pub mod pki;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;

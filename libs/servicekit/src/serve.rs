@@ -8,6 +8,7 @@ mod body;
 mod connections;
 mod deadline;
 mod guard;
+mod hint;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use self::running::{Running, Stopped};
 use crate::access::{AccessLayer, AccessTable, TableError};
 use crate::identity::Verifier;
 use crate::shutdown::{self, Shutdown};
+use crate::tls::Security;
 
 /// Largest request and largest answer that is decoded, in bytes: what generated servers and clients of tonic hold to.
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -38,6 +40,8 @@ const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
 /// … and closed when it does not answer for so long.
 const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
+/// A connection is closed in order after so long, and the client makes a new one: with the certificates of then, on both sides.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3600);
 /// Time between cutting what is still under way and giving up on it.
 const CUT_WITHIN: Duration = Duration::from_secs(2);
 
@@ -50,11 +54,17 @@ pub struct Limits {
     pub streams: usize,
     /// Most connections.
     pub connections: usize,
+    /// Most TLS handshakes under way; further connections wait to be accepted.
+    pub handshakes: usize,
+    /// Longest time for one handshake.
+    pub handshake_within: Duration,
     /// Most requests and streams under way on one connection; the client waits with more.
     pub calls_per_connection: u32,
     /// Longest time for one request; a shorter `grpc-timeout` of the caller's counts. Streams end with the caller's only.
     pub request_timeout: Duration,
-    /// How long requests may go on after the end was asked for.
+    /// Between saying that it is not ready any more and taking no new call.
+    pub announce: Duration,
+    /// How long requests may go on after that.
     pub drain: Duration,
 }
 
@@ -64,8 +74,11 @@ impl Default for Limits {
             requests: 1024,
             streams: 1024,
             connections: 512,
+            handshakes: 64,
+            handshake_within: Duration::from_secs(5),
             calls_per_connection: 256,
             request_timeout: Duration::from_secs(30),
+            announce: Duration::from_millis(100),
             drain: Duration::from_secs(10),
         }
     }
@@ -111,8 +124,9 @@ pub enum Error {
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
-/// Binds, and serves `api` until `shutdown`; then no new call is taken, streams end, and requests have
-/// [`Limits::drain`] to finish. Answers when the address is bound and connections are taken.
+/// Binds, and serves `api` until `shutdown`, under mutual TLS unless the verifier is an insecure one; then health says that it
+/// is not ready, after [`Limits::announce`] no new call is taken, streams end, and requests have [`Limits::drain`] to finish.
+/// Answers when the address is bound and connections are taken.
 ///
 /// # Errors
 /// See [`Error`].
@@ -127,9 +141,18 @@ pub async fn serve(
     let at = |source| Error::Listen { role, address: listen, source };
     let listener = TcpListener::bind(listen).await.map_err(at)?;
     let address = listener.local_addr().map_err(at)?;
-    let (stop, stopping) = shutdown.child();
+    let (stop, asked) = shutdown.child();
+    let (leave, stopping) = shutdown::channel();
     let (cut, cut_off) = shutdown::channel();
 
+    let security = verifier.security();
+    if matches!(security, Security::Insecure) {
+        tracing::warn!(
+            role,
+            "INSECURE: connections to this server are neither encrypted nor proved; not for real cases"
+        );
+    }
+    let scheme = security.scheme();
     let (routes, health) = api.into_routes().await?;
     let guard = guard::GuardLayer::new(role, Arc::clone(&table), limits, stopping.clone(), cut_off);
     let server = Server::builder()
@@ -141,18 +164,22 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
         .http2_max_header_list_size(HEADER_BYTES_MAX)
+        .max_connection_age(CONNECTION_AGE_MAX)
         .serve_with_incoming_shutdown(
             routes,
-            connections::incoming(listener, limits.connections),
+            connections::incoming(role, listener, limits, security),
             stopping.requested(),
         );
-    tracing::info!(role, %address, "listening");
+    tracing::info!(role, %address, scheme, "listening");
 
     let serving = async move {
         let mut server = std::pin::pin!(server);
         let ending = async {
-            stopping.requested().await;
+            asked.requested().await;
+            // Whoever chooses among instances hears it first; then no new call is taken.
             health.not_serving().await;
+            sleep(limits.announce).await;
+            leave.request();
             sleep(limits.drain).await;
         };
         tokio::select! {
@@ -166,5 +193,5 @@ pub async fn serve(
             () = sleep(CUT_WITHIN) => Ok(()),
         }
     };
-    Ok(Running::new(role, address, stop, serving))
+    Ok(Running::new(role, scheme, address, stop, serving))
 }

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use egide_eventlog::{Administration, BucketName, Connection, ConnectionConfig, LogConfig, LogError};
+use egide_eventlog::{Administration, BucketName, Connection, ConnectionConfig, ConnectionTls, LogConfig, LogError};
 use egide_servicekit::nats::{
-    DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsCluster, NatsCredentials, NatsServer, PublicKeys, locate_nats_server,
+    DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsCluster, NatsCredentials, NatsServer, NatsTls, PublicKeys,
+    locate_nats_server,
 };
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
@@ -45,6 +46,7 @@ pub struct TestCluster {
     nodes: Vec<Node>,
     binary: PathBuf,
     seeds: PathBuf,
+    clients_tls: Option<ConnectionTls>,
     master: NatsCredentials,
     // Declared last: the servers go first.
     directory: TempDir,
@@ -62,6 +64,20 @@ impl TestCluster {
     /// # Panics
     /// When no recent enough server is found, or they do not agree in time.
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// The same with TLS between the servers and with clients, by the files of the first and the second. The servers'
+    /// certificate names `localhost` and 127.0.0.1.
+    ///
+    /// # Panics
+    /// As [`TestCluster::start`].
+    pub async fn start_with_tls(servers: NatsTls, clients: ConnectionTls) -> Self {
+        Self::start_with(Some((servers, clients))).await
+    }
+
+    async fn start_with(tls: Option<(NatsTls, ConnectionTls)>) -> Self {
+        let (tls, clients_tls) = tls.unzip();
         let directory = tempfile::tempdir().expect("a temporary directory");
         let seeds = directory.path().join("keys/nats");
         let identities = PublicKeys::of_folder(&seeds).expect("seeds of the identities");
@@ -70,7 +86,7 @@ impl TestCluster {
         let ports: Vec<u16> = free_ports(CLUSTER_SIZE * 3);
         let (clients, rest) = ports.split_at(CLUSTER_SIZE);
         let (monitors, routes) = rest.split_at(CLUSTER_SIZE);
-        let routes: Vec<String> = routes.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let routes: Vec<String> = routes.iter().map(|port| format!("localhost:{port}")).collect();
         let mut nodes = Vec::with_capacity(CLUSTER_SIZE);
         for (index, ((client, monitor), route)) in clients.iter().zip(monitors).zip(&routes).enumerate() {
             let folder = directory.path().join(format!("nats-{index}"));
@@ -85,7 +101,7 @@ impl TestCluster {
                 store_key_variable: None,
                 max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
                 identities: identities.clone(),
-                tls: None,
+                tls: tls.clone(),
                 cluster: Some(NatsCluster {
                     name: "egide-test".to_owned(),
                     listen: route.clone(),
@@ -100,7 +116,7 @@ impl TestCluster {
             let child = spawn(&binary, &folder);
             nodes.push(Node { folder, client, monitor, child: Some(child), paused: false });
         }
-        let cluster = Self { nodes, binary, seeds, master, directory };
+        let cluster = Self { nodes, binary, seeds, clients_tls, master, directory };
         cluster.until_quorum().await;
         cluster
     }
@@ -160,7 +176,7 @@ impl TestCluster {
     /// How `identity` connects, to whichever server answers.
     #[must_use]
     pub fn connection(&self, identity: Identity) -> ConnectionConfig {
-        connection_of(identity, self.url(), &self.seeds)
+        self.secured(connection_of(identity, self.url(), &self.seeds))
     }
 
     /// How `identity` connects to one server and no other.
@@ -169,7 +185,14 @@ impl TestCluster {
     /// Without such a server.
     #[must_use]
     pub fn connection_to(&self, index: usize, identity: Identity) -> ConnectionConfig {
-        connection_of(identity, format!("nats://{}", self.address(index)), &self.seeds)
+        self.secured(connection_of(identity, format!("nats://{}", self.address(index)), &self.seeds))
+    }
+
+    fn secured(&self, config: ConnectionConfig) -> ConnectionConfig {
+        match self.clients_tls.clone() {
+            Some(tls) => config.with_tls(tls),
+            None => config,
+        }
     }
 
     /// The folder of the identities' seeds.

@@ -1,39 +1,59 @@
-//! Tokens for anybody.
+//! Certificates and tokens for anybody.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use egide_domain::ids::UnitId;
-use egide_servicekit::identity::{Credentials, DevIssuer, Person, Role, Verifier};
+use egide_servicekit::identity::{Credentials, DevIssuer, Person, Role, ServiceName, Verifier};
+use egide_servicekit::people::{People, PeopleFile};
+use egide_servicekit::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order};
+use egide_servicekit::tls::{Security, Tls, TlsFiles};
 use tempfile::TempDir;
 
-/// An issuer of one's own.
+/// A provider of identity whose keys a test publishes: what it issues counts as what the development issuer issues.
+pub const PROVIDER: &str = "https://login.test";
+/// Where its keys are published, below the data directory (RFC 7517); none at first.
+pub const PROVIDER_KEYS: &str = "provider-keys.json";
+
+/// An issuer of tokens and an authority of one's own.
 #[derive(Debug)]
 pub struct TestIdentity {
     issuer: Arc<DevIssuer>,
+    people: Arc<People>,
+    authority: Authority,
     _directory: Option<TempDir>,
 }
 
 impl TestIdentity {
-    /// An issuer whose key goes away with it.
+    /// An issuer and an authority whose keys go away with it.
     ///
     /// # Panics
     /// When there is no room for a key.
     #[must_use]
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let issuer = Arc::new(DevIssuer::open(directory.path()).expect("the issuer's key"));
-        Self { issuer, _directory: Some(directory) }
+        let mut identity = Self::in_directory(directory.path());
+        identity._directory = Some(directory);
+        identity
     }
 
-    /// The issuer of a data directory.
+    /// Issuer and authority of a data directory.
     ///
     /// # Panics
-    /// When its key cannot be made or read.
+    /// When their keys cannot be made or read.
     #[must_use]
     pub fn in_directory(directory: &Path) -> Self {
         let issuer = Arc::new(DevIssuer::open(directory).expect("the issuer's key"));
-        Self { issuer, _directory: None }
+        let trust_domain = DEVELOPMENT_TRUST_DOMAIN.parse().expect("a trust domain");
+        let authority = Authority::open_or_make(&directory.join("pki"), &trust_domain).expect("the authority");
+        let keys = directory.join(PROVIDER_KEYS);
+        if !keys.exists() {
+            std::fs::write(&keys, r#"{"keys": []}"#).expect("the provider's keys");
+        }
+        let provider = PeopleFile::parse(&directory.join("people.json"), &provider()).expect("a provider");
+        let own = People::of_development(&issuer.keys()).expect("the people of development");
+        let people = Arc::new(own.and(provider.open().expect("a provider's keys")));
+        Self { issuer, people, authority, _directory: None }
     }
 
     /// The issuer.
@@ -42,10 +62,53 @@ impl TestIdentity {
         &self.issuer
     }
 
-    /// Believes what this issuer issues.
+    /// The authority.
+    #[must_use]
+    pub const fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Believes the tokens this issuer issues, services' included: for servers without TLS.
     #[must_use]
     pub fn verifier(&self) -> Arc<Verifier> {
-        Arc::new(self.issuer.verifier())
+        Arc::new(self.issuer.insecure_verifier())
+    }
+
+    /// For the server of a service under mutual TLS: believes the certificates of this authority, and the tokens of persons of this
+    /// issuer and of [`PROVIDER`].
+    ///
+    /// # Panics
+    /// When `service` is no name, or its certificate cannot be issued.
+    #[must_use]
+    pub fn verifier_of(&self, service: &str) -> Arc<Verifier> {
+        Arc::new(Verifier::mutual(self.tls(service), Arc::clone(&self.people)))
+    }
+
+    /// Certificate, key and authorities of a service, issued when asked for the first time.
+    ///
+    /// # Panics
+    /// As [`TestIdentity::verifier_of`].
+    #[must_use]
+    pub fn files(&self, service: &str) -> TlsFiles {
+        files(&self.authority, service)
+    }
+
+    /// The proof of a service.
+    ///
+    /// # Panics
+    /// As [`TestIdentity::verifier_of`].
+    #[must_use]
+    pub fn tls(&self, service: &str) -> Arc<Tls> {
+        Tls::open(self.files(service), self.authority.trust_domain().clone()).expect("the files of a service")
+    }
+
+    /// The same, as clients take it.
+    ///
+    /// # Panics
+    /// As [`TestIdentity::verifier_of`].
+    #[must_use]
+    pub fn security(&self, service: &str) -> Security {
+        Security::Mutual(self.tls(service))
     }
 
     /// A service that calls for itself: a tonic interceptor.
@@ -71,6 +134,24 @@ impl Default for TestIdentity {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn files(authority: &Authority, service: &str) -> TlsFiles {
+    let service: ServiceName = service.parse().expect("a service's name");
+    let order = Order::new(service);
+    authority.renew_if_due(&order).expect("a certificate");
+    egide_servicekit::pki::files_of(authority.folder(), &order.service)
+}
+
+/// [`PROVIDER`], described.
+fn provider() -> String {
+    let grants: Vec<String> =
+        Role::ALL.map(|role| format!(r#"{{"claim": "/roles", "value": "{role}", "role": "{role}"}}"#)).into();
+    format!(
+        r#"{{"providers": [{{"issuer": "{PROVIDER}", "audiences": ["egide"], "keys": {{"file": "{PROVIDER_KEYS}"}},
+            "account": "/sub", "unit": "/unit", "roles": [{}]}}]}}"#,
+        grants.join(", ")
+    )
 }
 
 fn person(account: &str, roles: &[&str], unit: Option<&str>) -> Person {

@@ -1,4 +1,4 @@
-//! What tests stand on: a real `nats-server` of their own, tokens for anybody, faults between two parties, markers that must
+//! What tests stand on: a real `nats-server` of their own, certificates and tokens for anybody, faults between two parties, markers that must
 //! never be seen again, and waiting with a bound instead of sleeping.
 //!
 //! *In scope*: everything that tests of several crates need and that knows no service: whoever uses it starts the services
@@ -23,7 +23,7 @@ mod wait;
 mod world;
 
 pub use cluster::{CLUSTER_SIZE, TestCluster};
-pub use identity::TestIdentity;
+pub use identity::{PROVIDER, PROVIDER_KEYS, TestIdentity};
 pub use ids::{fresh_id, numbered_id};
 pub use marker::{Found, Markers};
 pub use nats::{StreamCopy, TestNats, connection_of};

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use egide_crypto::random::random_bytes;
 use egide_eventlog::{Administration, BucketName, Connection, ConnectionConfig, LogConfig};
 use egide_servicekit::nats::{
-    DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsChild, NatsChildConfig, NatsCredentials, PublicKeys, locate_nats_server,
+    DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsChild, NatsChildConfig, NatsCredentials, NatsTls, PublicKeys,
+    locate_nats_server,
 };
 use tempfile::TempDir;
 
@@ -62,6 +63,18 @@ impl TestNats {
     /// # Panics
     /// As [`TestNats::start`].
     pub async fn start_in(data: &Path) -> Self {
+        Self::start_with(data, None).await
+    }
+
+    /// The same with TLS: whoever connects shows a certificate.
+    ///
+    /// # Panics
+    /// As [`TestNats::start`].
+    pub async fn start_with_tls(data: &Path, tls: NatsTls) -> Self {
+        Self::start_with(data, Some(tls)).await
+    }
+
+    async fn start_with(data: &Path, tls: Option<NatsTls>) -> Self {
         let credentials = master();
         let identities = PublicKeys::of_folder(&seeds_of(data)).expect("seeds of the identities");
         let config = NatsChildConfig {
@@ -69,7 +82,7 @@ impl TestNats {
             directory: data.to_owned(),
             listen: None,
             identities,
-            tls: None,
+            tls,
             max_file_store_bytes: None,
             master: Some(credentials.clone()),
             max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
@@ -90,7 +103,7 @@ impl TestNats {
     /// Never: the kit writes the URL from an address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.url().trim_start_matches("nats://").parse().expect("the url holds an address")
+        self.url().trim_start_matches("nats://").trim_start_matches("tls://").parse().expect("the url holds an address")
     }
 
     /// How `identity` connects.
@@ -190,6 +203,14 @@ impl TestNats {
             }
         }
         panic!("the server stores no stream `{stream}`")
+    }
+
+    /// Has it read its certificates again.
+    ///
+    /// # Panics
+    /// When it cannot be told.
+    pub async fn reload(&self) {
+        self.child.reload().await.expect("nats-server reloads");
     }
 
     /// Ends it in order.

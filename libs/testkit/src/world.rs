@@ -7,6 +7,7 @@ use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Credentials;
 use egide_servicekit::serve::Running;
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
+use egide_servicekit::tls::Security;
 use tempfile::TempDir;
 
 use crate::{TestIdentity, TestNats, within};
@@ -99,13 +100,25 @@ impl TestWorld {
         self.roles.remove(place.unwrap_or_else(|| panic!("no role `{role}` is running")))
     }
 
-    /// A role at `url`, called with `credentials`.
+    /// A role at `url`, without TLS, called with `credentials`.
     ///
     /// # Panics
     /// When `url` is none.
     #[must_use]
     pub fn upstream(&self, url: &str, credentials: Credentials) -> Upstream {
-        Upstream::new("url", url, credentials).expect("a url")
+        let anybody = "anybody".parse().expect("a name");
+        Upstream::new("url", url, anybody, &Security::Insecure, credentials).expect("a url")
+    }
+
+    /// The role `expected` at `url`, called by `service` under mutual TLS.
+    ///
+    /// # Panics
+    /// When `url` is none, or a name is none.
+    #[must_use]
+    pub fn secure_upstream(&self, expected: &str, url: &str, service: &str) -> Upstream {
+        let expected = expected.parse().expect("a service's name");
+        let security = self.identity.security(service);
+        Upstream::new("url", url, expected, &security, Credentials::by_certificate()).expect("a url")
     }
 
     /// Stops all roles, the newest first, then the server.

@@ -4,7 +4,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test stops at the first surprise"
 )]
@@ -274,6 +273,7 @@ async fn no_role_forges_anything_through_reply_subjects() {
     let queries = [
         "",
         "{\"seq\":1}",
+        "{\"seq\":999}",
         "{\"seq\":1,\"batch\":10}",
         "{\"last_by_subj\":\"$KV.KEYS.empty\"}",
         "{\"last_by_subj\":\"$KV.KEYS.worse\"}",
@@ -295,6 +295,27 @@ async fn no_role_forges_anything_through_reply_subjects() {
     // Whatever was sent has been dealt with once a later request is answered.
     assert!(ledger.request("LOG.API.STREAM.INFO.CASES", b"").await.is_some());
     assert_eq!(streams(&mut administrator).await, before, "something was forged");
+}
+
+/// Why nobody but the administrative identity is in JetStream's account: there this works. The answer that there is no such
+/// message is empty, and an empty request to delete is a request to delete.
+#[tokio::test]
+async fn within_jetstreams_own_account_a_reply_subject_deletes_a_stream() {
+    let nats = provisioned().await;
+    let mut administrator = connect(&nats, Identity::ADMINISTRATOR).await;
+    let stream = json!({"name": "OTHER", "subjects": ["other"], "allow_direct": true}).to_string();
+    administrator.request("$JS.API.STREAM.CREATE.OTHER", stream.as_bytes()).await.expect("an answer");
+    let victim = Some("$JS.API.STREAM.DELETE.OTHER");
+    administrator.publish("$JS.API.DIRECT.GET.OTHER", victim, &[], b"{\"seq\":999}").await;
+    let mut gone = false;
+    for _ in 0..100 {
+        let info = administrator.request("$JS.API.STREAM.INFO.OTHER", b"").await.expect("an answer");
+        gone = String::from_utf8_lossy(&info).contains("stream not found");
+        if gone {
+            break;
+        }
+    }
+    assert!(gone, "if it no longer works, the tests of forging below prove less than they say");
 }
 
 #[tokio::test]

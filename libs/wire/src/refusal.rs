@@ -58,6 +58,20 @@ pub fn exhausted(message: &str, retry_after: std::time::Duration) -> Status {
     Status::with_error_details(Code::ResourceExhausted, message, details)
 }
 
+/// When to try again, if a status says so (`google.rpc.RetryInfo`).
+#[must_use]
+pub fn retry_after(status: &Status) -> Option<std::time::Duration> {
+    status.get_details_retry_info().and_then(|info| info.retry_delay)
+}
+
+/// The same status, with when to try again; its other details stay.
+#[must_use]
+pub fn with_retry_after(status: &Status, after: std::time::Duration) -> Status {
+    let mut details = status.get_error_details();
+    details.set_retry_info(Some(after));
+    Status::with_error_details(status.code(), status.message(), details)
+}
+
 /// The one answer to anyone outside for absent, refused, withdrawn, expired, erased and not-yours: no details, always the
 /// same bytes.
 #[must_use]

@@ -39,7 +39,7 @@ impl Look {
             case_id: text(self.case_id),
             subject_id: text(self.subject_id),
             unit_id: text(self.unit_id),
-            terms: Vec::new(),
+            ..AccessRecorded::default()
         };
         let access_event = AccessEvent { payload: Some(Payload::AccessRecorded(recorded)) };
         let event = NewEvent { payload: Some(new_event::Payload::AccessEvent(access_event)), ..NewEvent::default() };

@@ -133,9 +133,7 @@ impl Disclosures {
             scope: scope.into(),
             reason: reason.into(),
             case_id: case_id.map(|case_id| case_id.to_string()).unwrap_or_default(),
-            subject_id: String::new(),
-            unit_id: String::new(),
-            terms: Vec::new(),
+            ..AccessRecorded::default()
         };
         self.0.record(&Onward::of(request), Payload::AccessRecorded(recorded)).await
     }

@@ -21,6 +21,7 @@ use egide_wire::proto::egide::ledger::v1::{
     Acknowledgement, AppendRequest, NewEvent, OpenForDeliveryRequest, OpenForDeliveryResponse, OpenForPermitRequest,
     RecordedEvent, StreamExpectation,
 };
+use egide_wire::refusal;
 use egide_wire::split::split;
 use prost::Message as _;
 use tonic::{Code, Status};
@@ -30,6 +31,8 @@ use tonic_types::StatusExt as _;
 const TRIES_MAX: u32 = 4;
 /// First pause between two tries; doubled each time.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
+/// A hint to wait longer is told onwards instead.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// The ledger.
 pub(crate) struct Ledger {
@@ -203,10 +206,10 @@ impl Ledger {
                 Ok(answer) => return self.acknowledged(request.command_id, answer.into_inner().acknowledgement),
                 Err(status) => status,
             };
-            if !is_unknown(status.code()) || tries >= TRIES_MAX {
-                return Err(not_appended(&status));
+            match again_after(&status, pause).filter(|_| tries < TRIES_MAX) {
+                Some(after) => tokio::time::sleep(after).await,
+                None => return Err(not_appended(&status)),
             }
-            tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2);
             tries += 1;
         }
@@ -260,14 +263,29 @@ async fn repeat<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() -> F) 
     for _ in 1..TRIES_MAX {
         match call().await {
             Ok(answer) => return Ok(answer),
-            Err(status) if is_unknown(status.code()) || status.code() == Code::NotFound => {
-                tokio::time::sleep(pause).await;
+            Err(status) => {
+                let not_yet = (status.code() == Code::NotFound).then_some(pause);
+                match not_yet.or_else(|| again_after(&status, pause)) {
+                    Some(after) => tokio::time::sleep(after).await,
+                    None => return Err(not_opened(&status)),
+                }
                 pause = pause.saturating_mul(2);
             }
-            Err(status) => return Err(not_opened(&status)),
         }
     }
     call().await.map_err(|status| not_opened(&status))
+}
+
+/// How long to wait before the same call is worth sending again: as the ledger says, if that is not too long for whoever
+/// waits for us. Overload without a hint is told onwards.
+fn again_after(status: &Status, pause: Duration) -> Option<Duration> {
+    let hint = refusal::retry_after(status);
+    let after = if is_unknown(status.code()) {
+        Some(hint.unwrap_or(pause))
+    } else {
+        hint.filter(|_| status.code() == Code::ResourceExhausted)
+    };
+    after.filter(|after| *after <= PAUSE_MAX)
 }
 
 /// Whether nothing is known about the outcome.
@@ -286,7 +304,7 @@ fn not_appended(status: &Status) -> NotAppended {
     } else if code == Code::FailedPrecondition {
         NotAppended::NotAdmitted
     } else {
-        NotAppended::Failed(onward_status(code))
+        NotAppended::Failed(onward_status(status))
     }
 }
 
@@ -305,22 +323,24 @@ fn not_opened(status: &Status) -> NotOpened {
     } else if rule(TOO_MUCH_TO_OPEN) {
         NotOpened::TooMuch
     } else if rule(OTHER_REPORT) {
-        NotOpened::Failed(onward_status(Code::Internal))
+        NotOpened::Failed(onward_status(&Status::internal("")))
     } else if code == Code::FailedPrecondition {
         NotOpened::TooLate
     } else if code == Code::NotFound {
         NotOpened::Failed(Status::unavailable("nothing could be opened; repeat the same request"))
     } else {
-        NotOpened::Failed(onward_status(code))
+        NotOpened::Failed(onward_status(status))
     }
 }
 
 /// What a failure of the ledger means for our caller. Its words are not repeated: they are about our request, not theirs.
-fn onward_status(code: Code) -> Status {
+fn onward_status(status: &Status) -> Status {
+    let code = status.code();
     if is_unknown(code) || code == Code::DeadlineExceeded {
         Status::unavailable("the outcome is not known; repeat with the same command id")
     } else if code == Code::ResourceExhausted {
-        Status::resource_exhausted("too much at once; try again in a moment")
+        let full = Status::resource_exhausted("too much at once; try again in a moment");
+        refusal::retry_after(status).map_or(full.clone(), |after| refusal::with_retry_after(&full, after))
     } else if code == Code::Unauthenticated {
         Status::unauthenticated("the tokens are no longer good; sign in again")
     } else if code == Code::PermissionDenied {
@@ -424,7 +444,7 @@ mod tests {
     #[test]
     fn what_is_not_known_stays_unknown_for_the_caller_and_the_ledgers_words_are_not_repeated() {
         for code in [Code::Unavailable, Code::DeadlineExceeded, Code::Unknown, Code::Cancelled] {
-            let status = onward_status(code);
+            let status = onward_status(&Status::new(code, "said to us"));
             assert_eq!(status.code(), Code::Unavailable);
         }
         let NotAppended::Failed(status) = not_appended(&Status::internal("secret")) else { panic!("a failure") };

@@ -55,10 +55,8 @@ impl Gate {
         let recorded = AccessRecorded {
             scope: AccessScope::ReferralList.into(),
             reason: AccessReason::Recipient.into(),
-            case_id: String::new(),
-            subject_id: String::new(),
             unit_id: outsider.unit_id.to_string(),
-            terms: Vec::new(),
+            ..AccessRecorded::default()
         };
         self.record(&outsider.onward, Payload::AccessRecorded(recorded)).await
     }

@@ -1,20 +1,25 @@
 //! In whose name a command speaks to the services.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use egide_crypto::sign::VerifyingKey;
+use egide_crypto::token::jwks::PublicKeys;
 use egide_domain::ids::UnitId;
 use egide_servicekit::identity::{
-    AccountName, Credentials, DevIssuer, Person, PersonToken, Role, ServiceName, Verifier,
+    AccountName, Credentials, DEVELOPMENT_ISSUER, DevIssuer, Person, PersonToken, Role, ServiceName, Verifier,
 };
+use egide_servicekit::people::People;
+use egide_servicekit::tls::Security;
 use uuid::Uuid;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::proofs::Proofs;
 
-/// Token of the calling service, where it is not minted here.
+/// Token of the calling service, where it is not minted here and no certificate proves it.
 pub(crate) const SERVICE_TOKEN: &str = "EGIDE_SERVICE_TOKEN";
 /// Token of the person, where it is not minted here.
 pub(crate) const PERSON_TOKEN: &str = "EGIDE_PERSON_TOKEN";
@@ -76,10 +81,21 @@ impl FromStr for Acting {
     }
 }
 
-/// Where credentials come from.
+/// An issuer of tokens elsewhere: its name, and its keys by their ids.
+#[derive(Debug, Clone)]
+pub(crate) struct Issuer {
+    pub(crate) name: String,
+    pub(crate) keys: BTreeMap<String, VerifyingKey>,
+}
+
+/// Where credentials come from, and whose count.
 #[derive(Debug, Clone)]
 pub(crate) struct Identities {
     issuer: Option<Arc<DevIssuer>>,
+    elsewhere: Option<Issuer>,
+    /// Others than the issuer's own.
+    people: Option<Arc<People>>,
+    proofs: Arc<Proofs>,
 }
 
 impl Identities {
@@ -87,22 +103,64 @@ impl Identities {
     ///
     /// # Errors
     /// When its key cannot be used.
-    pub(crate) fn of_development(data: &Path) -> Result<Self, Failure> {
+    pub(crate) fn of_development(data: &Path, proofs: Arc<Proofs>) -> Result<Self, Failure> {
         let issuer = DevIssuer::open(data)
             .map_err(|error| Failure::new(Exit::NotAllowed, "fail.issuer").with("error", error))?;
-        Ok(Self { issuer: Some(Arc::new(issuer)) })
+        Ok(Self { issuer: Some(Arc::new(issuer)), elsewhere: None, people: None, proofs })
     }
 
-    /// Tokens from the environment only.
+    /// Tokens from the environment only; those of `elsewhere` count here.
     #[must_use]
-    pub(crate) const fn of_environment() -> Self {
-        Self { issuer: None }
+    pub(crate) const fn of_environment(elsewhere: Option<Issuer>, proofs: Arc<Proofs>) -> Self {
+        Self { issuer: None, elsewhere, people: None, proofs }
     }
 
-    /// Checks what the development issuer issues, if that is what is used.
+    /// The same, taking the word of these about people, and of nobody else.
     #[must_use]
-    pub(crate) fn verifier(&self) -> Option<Verifier> {
-        self.issuer.as_ref().map(|issuer| issuer.verifier())
+    pub(crate) fn with_people(self, people: Arc<People>) -> Self {
+        Self { people: Some(people), ..self }
+    }
+
+    /// The development issuer's public keys, where there is one.
+    #[must_use]
+    pub(crate) fn development_keys(&self) -> Option<PublicKeys> {
+        self.issuer.as_ref().map(|issuer| PublicKeys::of_ed25519(issuer.keys()))
+    }
+
+    /// How `service` makes and takes connections.
+    ///
+    /// # Errors
+    /// When its certificate cannot be used.
+    pub(crate) fn security(&self, service: &ServiceName) -> Result<Security, Failure> {
+        self.proofs.security(service)
+    }
+
+    /// For the server of `service`: who is believed there.
+    ///
+    /// # Errors
+    /// When nobody would be, or its certificate cannot be used.
+    pub(crate) fn verifier(&self, service: &ServiceName) -> Result<Verifier, Failure> {
+        let nobody = || Failure::new(Exit::Usage, "fail.nobody");
+        let people = self.people()?.ok_or_else(nobody)?;
+        match (self.security(service)?, &self.issuer, &self.elsewhere) {
+            (Security::Mutual(tls), _, _) => Ok(Verifier::mutual(tls, people)),
+            (Security::Insecure, Some(issuer), _) => Ok(Verifier::insecure(DEVELOPMENT_ISSUER, &issuer.keys(), people)),
+            (Security::Insecure, None, Some(issuer)) => Ok(Verifier::insecure(&issuer.name, &issuer.keys, people)),
+            (Security::Insecure, None, None) => Err(nobody()),
+        }
+    }
+
+    /// Whose word about people is taken.
+    fn people(&self) -> Result<Option<Arc<People>>, Failure> {
+        let refused = |error| Failure::new(Exit::Unreadable, "fail.people").with("error", error);
+        match (&self.people, &self.issuer, &self.elsewhere) {
+            (Some(people), _, _) => Ok(Some(Arc::clone(people))),
+            (None, Some(issuer), _) => Ok(Some(Arc::clone(issuer.people()))),
+            (None, None, Some(issuer)) => {
+                Ok(Some(Arc::new(People::of_issuer(&issuer.name, &issuer.keys).map_err(refused)?)))
+            }
+            (None, None, None) => Ok(None),
+        }
     }
 
     /// Credentials of a service, for a person or for itself.
@@ -119,8 +177,13 @@ impl Identities {
         }
         let variable = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let unusable = |name: &'static str| Failure::new(Exit::NotAllowed, "fail.token").with("variable", name);
-        let service = variable(SERVICE_TOKEN).ok_or_else(|| unusable(SERVICE_TOKEN))?;
-        let credentials = Credentials::fixed(&service).ok_or_else(|| unusable(SERVICE_TOKEN))?;
+        let credentials = match self.security(service)? {
+            Security::Mutual(_) => Credentials::by_certificate(),
+            Security::Insecure => {
+                let token = variable(SERVICE_TOKEN).ok_or_else(|| unusable(SERVICE_TOKEN))?;
+                Credentials::fixed(&token).ok_or_else(|| unusable(SERVICE_TOKEN))?
+            }
+        };
         match variable(PERSON_TOKEN) {
             Some(token) => Ok(credentials.for_person(PersonToken::new(&token).ok_or_else(|| unusable(PERSON_TOKEN))?)),
             None => Ok(credentials),

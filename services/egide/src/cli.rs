@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, case, completions, consent, deliver, directory, disclose, emit, exception, history, provision, recall,
-    referrals, token, trust, verify_file,
+    account, callers, case, completions, consent, deliver, directory, disclose, emit, exception, history, hold, keys,
+    log, pki, provision, recall, referrals, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
+use crate::proofs::TlsArgs;
 use crate::serve;
 use crate::text::Lang;
 use crate::up;
@@ -35,7 +36,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Up(up::Args),
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     #[command(subcommand)]
     Provision(provision::Command),
     Emit(emit::Args),
@@ -48,16 +49,26 @@ pub(crate) enum Command {
     Disclose(disclose::Args),
     Deliver(deliver::Args),
     Recall(recall::Args),
+    Find(callers::Find),
+    Withdraw(callers::Withdraw),
     #[command(subcommand)]
     Referrals(referrals::Command),
     History(history::Args),
+    #[command(subcommand)]
+    Log(log::Command),
     Account(account::Args),
+    #[command(subcommand)]
+    Keys(keys::Command),
+    #[command(subcommand)]
+    Hold(hold::Command),
     #[command(subcommand)]
     Directory(directory::Command),
     Verify(verify_file::Args),
     Token(token::Args),
     #[command(subcommand)]
     Trust(trust::Command),
+    #[command(subcommand)]
+    Pki(pki::Command),
     Completions(completions::Args),
 }
 
@@ -68,6 +79,8 @@ pub(crate) struct Global {
     data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) urls: Urls,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
     #[arg(long = "as", id = "as", global = true, value_name = "ROLE[:ACCOUNT]")]
     pub(crate) acting: Option<Acting>,
     #[arg(long, global = true, value_name = "UNIT")]
@@ -111,6 +124,7 @@ impl Urls {
             audit: self.audit.clone().or(found.audit),
             directory: self.directory.clone().or(found.directory),
             metrics: found.metrics,
+            nats: found.nats,
         }
     }
 }

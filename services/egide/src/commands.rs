@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod append;
+pub(crate) mod callers;
 pub(crate) mod case;
 pub(crate) mod completions;
 pub(crate) mod consent;
@@ -12,6 +13,10 @@ pub(crate) mod disclose;
 pub(crate) mod emit;
 pub(crate) mod exception;
 pub(crate) mod history;
+pub(crate) mod hold;
+pub(crate) mod keys;
+pub(crate) mod log;
+pub(crate) mod pki;
 pub(crate) mod provision;
 pub(crate) mod recall;
 pub(crate) mod referrals;

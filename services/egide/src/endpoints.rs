@@ -58,6 +58,9 @@ pub struct Endpoints {
     /// The page of metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<String>,
+    /// The embedded NATS server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nats: Option<String>,
 }
 
 impl Endpoints {

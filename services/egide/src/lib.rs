@@ -18,6 +18,7 @@ mod keys;
 pub mod listed;
 mod nats;
 mod output;
+mod proofs;
 mod retry;
 mod roles;
 pub mod sample;
@@ -74,6 +75,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Verify(args) => return commands::verify_file::run(out, &global, args),
         Command::Token(args) => return commands::token::run(out, &global, args),
         Command::Trust(command) => return commands::trust::run(out, &global, command),
+        Command::Log(command) => return commands::log::run(out, &global, command).await,
+        Command::Pki(command) => return commands::pki::run(out, &global, command),
         Command::Up(args) => return up::run(out, &global, args).await,
         Command::Serve(args) => return serve::run(out, &global, args).await,
         Command::Provision(command) => return commands::provision::run(out, &global, command).await,
@@ -84,9 +87,13 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Disclose(_)
         | Command::Deliver(_)
         | Command::Recall(_)
+        | Command::Find(_)
+        | Command::Withdraw(_)
         | Command::Referrals(_)
         | Command::History(_)
         | Command::Account(_)
+        | Command::Keys(_)
+        | Command::Hold(_)
         | Command::Directory(_) => {}
     }
     let mut session = Session::open(global, out)?;
@@ -98,14 +105,20 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Disclose(args) => commands::disclose::run(&mut session, args).await,
         Command::Deliver(args) => commands::deliver::run(&mut session, args).await,
         Command::Recall(args) => commands::recall::run(&mut session, args).await,
+        Command::Find(args) => commands::callers::find(&mut session, args).await,
+        Command::Withdraw(args) => commands::callers::withdraw(&mut session, args).await,
         Command::Referrals(args) => commands::referrals::run(&mut session, args).await,
         Command::History(args) => commands::history::run(&mut session, args).await,
         Command::Account(args) => commands::account::run(&mut session, args).await,
+        Command::Keys(args) => commands::keys::run(&mut session, args).await,
+        Command::Hold(args) => commands::hold::run(&mut session, args).await,
         Command::Directory(args) => commands::directory::run(&mut session, args).await,
         Command::Completions(_)
         | Command::Verify(_)
         | Command::Token(_)
         | Command::Trust(_)
+        | Command::Log(_)
+        | Command::Pki(_)
         | Command::Up(_)
         | Command::Serve(_)
         | Command::Provision(_) => Ok(Exit::Ok),

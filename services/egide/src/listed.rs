@@ -51,6 +51,9 @@ listed! {
     case::DeliveryChannel => "egide.case.v1.DeliveryChannel",
     case::ExceptionGround => "egide.case.v1.ExceptionGround",
     case::ExceptionKind => "egide.case.v1.ExceptionKind",
+    case::HoldGround => "egide.case.v1.HoldGround",
+    case::HoldLiftReason => "egide.case.v1.HoldLiftReason",
+    case::IdentityProof => "egide.case.v1.IdentityProof",
     case::InstrumentKind => "egide.case.v1.InstrumentKind",
     case::Jurisdiction => "egide.case.v1.Jurisdiction",
     case::Language => "egide.case.v1.Language",
@@ -63,6 +66,7 @@ listed! {
     case::RecallReason => "egide.case.v1.RecallReason",
     case::RecipientKind => "egide.case.v1.RecipientKind",
     case::ReferralMode => "egide.case.v1.ReferralMode",
+    case::ShredGround => "egide.case.v1.ShredGround",
 }
 
 /// No mask ever releases it and no consent names it, so nobody is offered it.

@@ -119,6 +119,11 @@ impl Output {
         if self.quiet { Ok(()) } else { Ok(writeln!(self.messages, "{}", text.as_ref())?) }
     }
 
+    /// Something that must be read before going on, on standard error, however quiet.
+    pub(crate) fn ask(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
+        Ok(writeln!(self.messages, "{}", text.as_ref())?)
+    }
+
     /// What went wrong, on standard error.
     pub(crate) fn failure(&mut self, failure: &Failure) -> io::Result<()> {
         if self.json {

@@ -8,7 +8,7 @@ use egide_domain::Policy;
 use egide_eventlog::{Anchor, BucketConfig, Connection, ConnectionConfig, EventLog, FirstStart, LogConfig, MarkFile};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::clock;
-use egide_servicekit::identity::Verifier;
+use egide_servicekit::identity::{ServiceName, Verifier};
 use egide_servicekit::serve::{Running, ServeConfig, Stopped};
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
 use egide_trust::CurrentTrust;
@@ -36,7 +36,6 @@ pub(crate) struct Ground<'a> {
     pub(crate) keys: KeyFolder<'a>,
     /// One folder for each role is made in it.
     pub(crate) projections: PathBuf,
-    pub(crate) verifier: Arc<Verifier>,
     pub(crate) identities: &'a Identities,
 }
 
@@ -196,10 +195,20 @@ fn anchor(role: Service, ground: &Ground<'_>) -> Result<Anchor, Failure> {
 }
 
 fn upstream(role: Service, ledger: &str, ground: &Ground<'_>) -> Result<Upstream, Failure> {
-    let service = role.name().parse().map_err(|error| not_started(role, error))?;
+    let service = service_name(role)?;
     let credentials = ground.identities.credentials(&service, None)?;
-    Upstream::new("ledger", ledger, credentials)
+    let security = ground.identities.security(&service)?;
+    Upstream::new("ledger", ledger, service_name(Service::Ledger)?, &security, credentials)
         .map_err(|error| Failure::new(Exit::Usage, "fail.url").with("service", "ledger").with("error", error))
+}
+
+/// The role as its certificate names it.
+fn service_name(role: Service) -> Result<ServiceName, Failure> {
+    role.name().parse().map_err(|error| not_started(role, error))
+}
+
+fn verifier(role: Service, ground: &Ground<'_>) -> Result<Arc<Verifier>, Failure> {
+    ground.identities.verifier(&service_name(role)?).map(Arc::new)
 }
 
 async fn open_log(role: Service, ground: &Ground<'_>) -> Result<EventLog, Failure> {
@@ -229,7 +238,7 @@ async fn start_ledger(listen: SocketAddr, ground: &Ground<'_>, shutdown: Shutdow
         key_on_store_disk,
         signing_key: ground.keys.ledger_signing()?,
         anchor: anchor(Service::Ledger, ground)?,
-        verifier: Arc::clone(&ground.verifier),
+        verifier: verifier(Service::Ledger, ground)?,
         policy: Arc::new(policy),
         clock: clock::now,
     };
@@ -249,7 +258,7 @@ async fn start_disclosure(
         anchor: anchor(Service::Disclosure, ground)?,
         projection: projection(ground, Service::Disclosure),
         ledger,
-        verifier: Arc::clone(&ground.verifier),
+        verifier: verifier(Service::Disclosure, ground)?,
         report_key: ground.keys.report_signing()?,
         secret: ground.keys.disclosure_secret()?,
         refuse_after: egide_disclosure::REFUSE_AFTER,
@@ -270,7 +279,7 @@ async fn start_audit(
         rebuild: false,
         log: open_log(Service::Audit, ground).await?,
         ledger,
-        verifier: Arc::clone(&ground.verifier),
+        verifier: verifier(Service::Audit, ground)?,
     };
     egide_audit::start(config, shutdown).await.map_err(|error| not_started(Service::Audit, error))
 }
@@ -283,7 +292,7 @@ async fn start_directory(
 ) -> Result<Running, Failure> {
     let config = egide_directory::Config {
         listen,
-        verifier: Arc::clone(&ground.verifier),
+        verifier: verifier(Service::Directory, ground)?,
         log: open_log(Service::Directory, ground).await?,
         projection: projection(ground, Service::Directory),
         ledger,

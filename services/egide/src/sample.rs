@@ -1,6 +1,7 @@
 //! The sample: scenarios in JSON Lines (`sample/FORMAT.md`), played through the same gRPC as anyone's, with what must come of
 //! each.
 
+mod callers;
 mod checks;
 mod embedded;
 mod format;

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use egide_crypto::sign::VerifyingKey;
 use egide_eventlog::{ConnectionConfig, LogConfig};
-use egide_servicekit::identity::Verifier;
+use egide_servicekit::people::{PeopleFile, PeopleFileError};
 use egide_servicekit::shutdown;
 use egide_servicekit::telemetry::Logging;
 use egide_servicekit::telemetry::metrics::Metrics;
 use zeroize::Zeroizing;
 
-use crate::acting::Identities;
+use crate::acting::{Identities, Issuer};
 use crate::cli::Global;
 use crate::commands::provision::seeds_of;
 use crate::endpoints::{Endpoints, Service, verification_keys_path};
@@ -25,11 +25,15 @@ use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{self, TlsArgs};
 use crate::output::Output;
+use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::trust_file::{self, read_root, root_path};
 
 /// Password of the NATS user.
 const NATS_PASSWORD: &str = "EGIDE_NATS_PASSWORD";
+
+/// Whose certificate a user of NATS shows that stands for several roles.
+const NATS_USERS_SERVICE: &str = "ledger";
 
 /// The development issuer's key in the data directory.
 const DEVELOPMENT_ISSUER: &str = "keys/issuer.key";
@@ -69,6 +73,8 @@ pub(crate) struct Args {
     issuer: Option<String>,
     #[arg(long, value_name = "FILE", requires = "issuer", value_hint = clap::ValueHint::FilePath)]
     issuer_keys: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "EGIDE_PEOPLE", value_hint = clap::ValueHint::FilePath)]
+    people: Option<PathBuf>,
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024 * 1024)]
     log_max_bytes: u64,
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5))]
@@ -132,13 +138,16 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     shutdown::on_signal(trigger)?;
     let mut roles = Roles::new(global.urls.over(Endpoints::default()));
     let started = tokio::select! {
-        started = start(&mut roles, global, args) => started,
+        started = start(&mut roles, global, args, shutdown.clone()) => started,
         () = shutdown.requested() => Err(Failure::new(Exit::Unexpected, "fail.interrupted")),
     };
     let (metrics_end, metrics_shutdown) = shutdown::channel();
     let worked = match started {
         Err(failure) => Err(failure),
         Ok(()) => {
+            if global.tls.insecure() {
+                out.note(out.lang.text("say.insecure"))?;
+            }
             let shown = show_metrics(args, metrics_shutdown).await?;
             tell(out, args, &roles, shown)?;
             tokio::select! {
@@ -154,7 +163,12 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     Ok(exit)
 }
 
-async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Failure> {
+async fn start(
+    roles: &mut Roles,
+    global: &Global,
+    args: &Args,
+    people_shutdown: shutdown::Shutdown,
+) -> Result<(), Failure> {
     let data = global.data();
     if args.nats_tls.insecure_nats {
         tracing::warn!("insecure: connections to nats can be read and changed by anybody on the way");
@@ -162,13 +176,14 @@ async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Fa
     if args.insecure_durability {
         tracing::warn!("insecure: nobody asks whether nats-servers flush before they acknowledge");
     }
-    let identities = identities(args, global)?;
-    let verifier = verifier(args, &identities)?;
+    let proofs = Arc::new(Proofs::find(&global.tls, &data)?);
+    let identities = identities(args, global, Arc::clone(&proofs))?;
+    let identities = with_people(args, identities, people_shutdown).await?;
     let published = args.verification_keys.clone().unwrap_or_else(|| verification_keys_path(&data));
     let root = read_root(&args.root.clone().unwrap_or_else(|| root_path(&data)))?;
     let folder = args.keys.clone().unwrap_or_else(|| data.join("keys"));
     let ground = Ground {
-        nats: nats(args, &data)?,
+        nats: nats(args, &data, proofs)?,
         durability_checked: !args.insecure_durability,
         log: LogConfig { create: false, max_bytes: args.log_max_bytes, replicas: args.replicas },
         trust: trust_file::follow(&published, root)?,
@@ -176,7 +191,6 @@ async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Fa
         without_marks: false,
         keys: KeyFolder { folder: &folder, missing: Missing::Refuse },
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
-        verifier: Arc::new(verifier),
         identities: &identities,
     };
     let mut wanted = args.role.clone();
@@ -191,11 +205,11 @@ async fn start(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Fa
 }
 
 /// How NATS knows us: each role by its own seed, or all by the user that is named.
-fn nats(args: &Args, data: &Path) -> Result<nats::Access, Failure> {
-    let tls = args.nats_tls.files()?;
+fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, Failure> {
+    let certificates = args.nats_tls.certificates(|| Ok(proofs))?;
     let Some(user) = &args.nats_user else {
         let folder = args.nats_seeds.clone().unwrap_or_else(|| seeds_of(data));
-        return Ok(nats::Access::Seeds { url: args.nats.clone(), folder, tls });
+        return Ok(nats::Access::Seeds { url: args.nats.clone(), folder, certificates });
     };
     let password = match &args.nats_password_file {
         Some(path) => {
@@ -205,7 +219,7 @@ fn nats(args: &Args, data: &Path) -> Result<nats::Access, Failure> {
         None => std::env::var(NATS_PASSWORD).unwrap_or_default(),
     };
     let config = ConnectionConfig {
-        tls,
+        tls: certificates.of(NATS_USERS_SERVICE)?,
         inbox_prefix: args.nats_inbox.clone(),
         ..ConnectionConfig::new(&args.nats).with_user(user, password)
     };
@@ -213,28 +227,43 @@ fn nats(args: &Args, data: &Path) -> Result<nats::Access, Failure> {
 }
 
 /// Tokens of this process: from the environment where an issuer is named, otherwise from the development issuer.
-fn identities(args: &Args, global: &Global) -> Result<Identities, Failure> {
-    if args.issuer.is_some() {
-        return Ok(Identities::of_environment());
-    }
+fn identities(args: &Args, global: &Global, proofs: Arc<Proofs>) -> Result<Identities, Failure> {
     let data = global.data();
+    if let (Some(name), Some(path)) = (&args.issuer, &args.issuer_keys) {
+        return Ok(Identities::of_environment(Some(issuer(name, path)?), proofs));
+    }
     let key = data.join(DEVELOPMENT_ISSUER);
+    // With certificates and an organisation's own provider there is nothing left for a development issuer to prove.
+    if args.people.is_some() && !key.exists() {
+        return Ok(Identities::of_environment(None, proofs));
+    }
     // Opening the issuer makes its key; here keys are never made.
     if !key.exists() {
         return Err(Failure::new(Exit::Unreadable, "fail.key_missing").with("path", key.display()));
     }
-    Identities::of_development(&data)
+    Identities::of_development(&data, proofs)
 }
 
-/// Whose tokens count here.
-fn verifier(args: &Args, identities: &Identities) -> Result<Verifier, Failure> {
-    let (Some(issuer), Some(path)) = (&args.issuer, &args.issuer_keys) else {
-        return identities.verifier().ok_or_else(|| Failure::new(Exit::Usage, "fail.nobody"));
-    };
+/// Takes the word of the providers of `--people`, and keeps their keys fresh until the end.
+async fn with_people(args: &Args, identities: Identities, shutdown: shutdown::Shutdown) -> Result<Identities, Failure> {
+    let Some(path) = &args.people else { return Ok(identities) };
+    let refused = |error: PeopleFileError| Failure::new(Exit::Unreadable, "fail.people").with("error", error);
+    let mut file = PeopleFile::read(path).map_err(refused)?;
+    if let Some(keys) = identities.development_keys() {
+        file = file.with_development(keys);
+    }
+    let people = Arc::new(file.open().map_err(refused)?);
+    people.fetch().await;
+    tokio::spawn(Arc::clone(&people).keep_fresh(shutdown));
+    Ok(identities.with_people(people))
+}
+
+/// An issuer whose tokens count here.
+fn issuer(name: &str, path: &Path) -> Result<Issuer, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
     let keys: BTreeMap<String, VerifyingKey> = serde_json::from_str(&text)
         .map_err(|_| Failure::new(Exit::Unreadable, "fail.no_key_file").with("path", path.display()))?;
-    Ok(Verifier::new(issuer, &keys))
+    Ok(Issuer { name: name.to_owned(), keys })
 }
 
 async fn show_metrics(args: &Args, shutdown: shutdown::Shutdown) -> Result<Option<SocketAddr>, Failure> {
@@ -254,6 +283,7 @@ fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr
         audit: here(Role::Audit),
         directory: here(Role::Directory),
         metrics: metrics.map(|address| format!("http://{address}/metrics")),
+        nats: None,
     };
     if out.is_json() {
         return out.json(&endpoints);

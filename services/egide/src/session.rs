@@ -1,6 +1,7 @@
 //! What every client command needs: where the services are, in whose name it speaks, where results go.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::identity::{Person, Role, ServiceName};
@@ -8,6 +9,8 @@ use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClien
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
+use egide_wire::proto::egide::ledger::v1::caller_service_client::CallerServiceClient;
+use egide_wire::proto::egide::ledger::v1::key_service_client::KeyServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use tonic::Status;
 use uuid::Uuid;
@@ -18,6 +21,7 @@ use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::proofs::Proofs;
 use crate::retry::until_known;
 
 /// The services a command talks to, and how.
@@ -25,7 +29,9 @@ pub(crate) struct Session<'a> {
     pub(crate) out: &'a mut Output,
     global: Global,
     endpoints: Endpoints,
-    identities: Identities,
+    development: bool,
+    // Found when first needed: what is missing besides is told first.
+    identities: OnceLock<Identities>,
 }
 
 impl<'a> Session<'a> {
@@ -33,12 +39,9 @@ impl<'a> Session<'a> {
         let data = global.data();
         let found = Endpoints::read(&data)?;
         // Without the file there is no development issuer to look for either: opening it would make one.
-        let identities = match &found {
-            Some(_) if !has_service_token() => Identities::of_development(&data)?,
-            Some(_) | None => Identities::of_environment(),
-        };
+        let development = found.is_some() && !has_token();
         let endpoints = global.urls.over(found.unwrap_or_default());
-        Ok(Self { out, global, endpoints, identities })
+        Ok(Self { out, global, endpoints, development, identities: OnceLock::new() })
     }
 
     /// A service as seen by a person in `role`, unless `--as` says otherwise.
@@ -60,15 +63,40 @@ impl<'a> Session<'a> {
                 .with("data", self.global.data().display())
         };
         let url = self.endpoints.of(service).ok_or_else(missing)?;
-        let credentials = self.identities.credentials(caller, person)?;
-        let upstream = Upstream::new(service.name(), url, credentials).map_err(|error| {
+        let identities = self.identities()?;
+        let credentials = identities.credentials(caller, person)?;
+        let refused = |error: &dyn std::fmt::Display| {
             Failure::new(Exit::Usage, "fail.url").with("service", service.name()).with("error", error)
-        })?;
+        };
+        let expected = service.name().parse().map_err(|error| refused(&error))?;
+        let upstream = Upstream::new(service.name(), url, expected, &identities.security(caller)?, credentials)
+            .map_err(|error| refused(&error))?;
         Ok(upstream.as_service())
+    }
+
+    fn identities(&self) -> Result<&Identities, Failure> {
+        if let Some(identities) = self.identities.get() {
+            return Ok(identities);
+        }
+        let data = self.global.data();
+        let proofs = Arc::new(Proofs::find(&self.global.tls, &data)?);
+        let identities = match self.development {
+            true => Identities::of_development(&data, proofs)?,
+            false => Identities::of_environment(None, proofs),
+        };
+        Ok(self.identities.get_or_init(|| identities))
     }
 
     pub(crate) fn ledger(&self, role: Role) -> Result<LedgerServiceClient<Authenticated>, Failure> {
         Ok(LedgerServiceClient::new(self.upstream(Service::Ledger, role)?))
+    }
+
+    pub(crate) fn callers(&self, role: Role) -> Result<CallerServiceClient<Authenticated>, Failure> {
+        Ok(CallerServiceClient::new(self.upstream(Service::Ledger, role)?))
+    }
+
+    pub(crate) fn keys(&self, role: Role) -> Result<KeyServiceClient<Authenticated>, Failure> {
+        Ok(KeyServiceClient::new(self.upstream(Service::Ledger, role)?))
     }
 
     /// The ledger as a service sees it that acts for nobody; `--service` names another than `fallback`.
@@ -103,8 +131,9 @@ impl<'a> Session<'a> {
     }
 }
 
-fn has_service_token() -> bool {
-    std::env::var(crate::acting::SERVICE_TOKEN).is_ok_and(|token| !token.is_empty())
+fn has_token() -> bool {
+    use crate::acting::{PERSON_TOKEN, SERVICE_TOKEN};
+    [SERVICE_TOKEN, PERSON_TOKEN].into_iter().any(|name| std::env::var(name).is_ok_and(|token| !token.is_empty()))
 }
 
 /// The id given on the command line, or a new one, in the contract's form.

@@ -48,6 +48,11 @@ pub(crate) fn millisecond(milliseconds: i64) -> String {
     second(Some(&Timestamp { seconds: milliseconds.div_euclid(1_000), nanos: 0 }))
 }
 
+/// The same for seconds since 1970-01-01 UTC.
+pub(crate) fn second_of(seconds: i64) -> String {
+    second(Some(&Timestamp { seconds, nanos: 0 }))
+}
+
 fn shown(time: Option<&Timestamp>, letters: usize) -> String {
     let Some(time) = time else { return "–".to_owned() };
     let text = time.to_string();

@@ -48,6 +48,16 @@ pub(crate) fn read_private(path: &Path) -> Result<SigningKey, Failure> {
     SigningKey::from_pkcs8(&document).map_err(|error| unusable(&error))
 }
 
+/// Reads the private key of `root`, and of no other.
+pub(crate) fn read_root_key(path: &Path, root: &RootKey) -> Result<SigningKey, Failure> {
+    let private = read_private(path)?;
+    if private.public_key() == *root.key() {
+        return Ok(private);
+    }
+    let (found, expected) = (private.key_id(), root.key_id());
+    Err(Failure::new(Exit::Usage, "fail.other_root").with("found", found).with("expected", expected))
+}
+
 /// Reads a trust file once.
 pub(crate) fn read(path: &Path, root: &RootKey) -> Result<Trust, Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::file(path, &error))?;

@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egide_crypto::sign::SigningKey;
-use egide_eventlog::LogConfig;
-use egide_servicekit::nats::{self, DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, PublicKeys};
+use egide_eventlog::{ConnectionTls, LogConfig};
+use egide_servicekit::nats::{self, DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, NatsTls, PublicKeys};
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
 use egide_servicekit::telemetry::Logging;
 use egide_servicekit::telemetry::metrics::Metrics;
 use egide_trust::CurrentTrust;
 use tokio::task::JoinHandle;
 
-use self::installation::Installation;
+pub(crate) use self::installation::Installation;
 use crate::acting::Identities;
 use crate::cli::Global;
 use crate::commands::provision::seeds_of;
@@ -25,12 +25,15 @@ use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
-use crate::nats::{Access, provision};
+use crate::nats::{Access, Certificates, provision};
 use crate::output::Output;
+use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::sample::{self, Outcome, Player};
 use crate::trust_file::{self, Development};
 
+/// Whose certificate the embedded server shows.
+const SERVER: &str = "nats";
 /// How many bytes the log may take: enough for a trial, and reserved on the disk.
 const LOG_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
@@ -54,7 +57,7 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     let (trigger, shutdown) = shutdown::channel();
     shutdown::on_signal(trigger)?;
     let mut everything = tokio::select! {
-        started = out.waiting("say.starting", Everything::start(&installation, args)) => started?,
+        started = out.waiting("say.starting", Everything::start(&installation, global, args)) => started?,
         () = shutdown.requested() => return Err(Failure::new(Exit::Unexpected, "fail.interrupted")),
     };
     let outcome = everything.work(out, global, args, &shutdown).await;
@@ -92,28 +95,35 @@ struct Everything {
 }
 
 /// The embedded server, watched over.
-struct Nats {
+pub(crate) struct Nats {
     trigger: Trigger,
     supervised: JoinHandle<Result<(), nats::Error>>,
 }
 
 impl Nats {
-    async fn start(data: &Path, binary: Option<PathBuf>) -> Result<(Self, Access), Failure> {
+    /// Starts it with the certificates of the service `nats`, if there are any.
+    pub(crate) async fn start(
+        data: &Path,
+        binary: Option<PathBuf>,
+        certificates: Certificates,
+    ) -> Result<(Self, Access), Failure> {
         let refused = |error: nats::Error| Failure::new(Exit::Unavailable, "fail.nats").with("error", error);
         let binary = binary.map_or_else(nats::locate_nats_server, Ok).map_err(refused)?;
         let seeds = seeds_of(data);
+        let tls = certificates.of(SERVER)?;
+        let tls = tls.map(|ConnectionTls { certificate, key, authorities }| NatsTls { certificate, key, authorities });
         let config = NatsChildConfig {
             binary,
             directory: data.to_owned(),
             listen: None,
             identities: PublicKeys::of_folder(&seeds).map_err(refused)?,
-            tls: None,
+            tls,
             max_file_store_bytes: None,
             master: None,
             max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
         };
         let child = NatsChild::start(config).await.map_err(refused)?;
-        let access = Access::Seeds { url: child.url(), folder: seeds, tls: None };
+        let access = Access::Seeds { url: child.url(), folder: seeds, certificates };
         let (trigger, shutdown) = shutdown::channel();
         let supervised = tokio::spawn(child.supervise(shutdown.requested()));
         Ok((Self { trigger, supervised }, access))
@@ -129,7 +139,7 @@ impl Nats {
         Failure::new(Exit::Unavailable, "fail.nats").with("error", told)
     }
 
-    async fn stop(self) -> Result<(), Failure> {
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
         self.trigger.request();
         match self.supervised.await {
             Ok(Err(error)) => Err(Failure::new(Exit::Unavailable, "fail.nats").with("error", error)),
@@ -139,22 +149,25 @@ impl Nats {
 }
 
 impl Everything {
-    async fn start(installation: &Installation, args: &Args) -> Result<Self, Failure> {
+    async fn start(installation: &Installation, global: &Global, args: &Args) -> Result<Self, Failure> {
         let data = installation.data();
         let folder = data.join("keys");
         let keys = KeyFolder { folder: &folder, missing: Missing::Make };
-        let identities = Identities::of_development(data)?;
+        let proofs = Arc::new(Proofs::make(&global.tls, data, args.listen.to_string())?);
+        proofs.issue_usual()?;
+        let identities = Identities::of_development(data, Arc::clone(&proofs))?;
         let (_, key_is_on_disk) = keys.key_encryption()?;
         let ledger_key = SigningKey::from_pkcs8(&keys.ledger_signing()?)
             .map_err(|error| Failure::new(Exit::Unreadable, "fail.key").with("error", error))?;
         let report_key = keys.report_signing()?.public_key();
         let Development { trust, root_is_here, upgraded } =
             trust_file::of_development(data, ledger_key.public_key(), report_key)?;
-        let (nats, access) = Nats::start(data, args.nats_server.clone()).await?;
-        let verifier = identities.verifier().ok_or_else(|| Failure::new(Exit::Unexpected, "fail.nobody"))?;
+        let (nats, access) =
+            Nats::start(data, args.nats_server.clone(), Certificates::Own(Arc::clone(&proofs))).await?;
+        let nats_url = access.url().to_owned();
         // A log that was there once and is gone is a loss, and never made anew in silence.
         let log = LogConfig { create: !installation.has_log(), max_bytes: LOG_BYTES_MAX, replicas: 1 };
-        provision(&access.administrator(), &log).await?;
+        provision(&access.administrator()?, &log).await?;
         installation.remember_log()?;
         let ground = Ground {
             nats: access,
@@ -165,7 +178,6 @@ impl Everything {
             without_marks: upgraded,
             keys,
             projections: data.join("projections"),
-            verifier: Arc::new(verifier),
             identities: &identities,
         };
         let listen = SocketAddr::new(args.listen, 0);
@@ -175,12 +187,14 @@ impl Everything {
         }
         drop(ground);
         let (metrics_end, metrics_shutdown) = shutdown::channel();
+        tokio::spawn(proofs.keep_renewed(metrics_shutdown.clone()));
         let metrics =
             Metrics::install().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let shown = metrics.serve(loopback, metrics_shutdown).await;
         let (address, _) = shown.map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
-        let endpoints = Endpoints { metrics: Some(format!("http://{address}/metrics")), ..roles.endpoints().clone() };
+        let metrics = Some(format!("http://{address}/metrics"));
+        let endpoints = Endpoints { metrics, nats: Some(nats_url), ..roles.endpoints().clone() };
         endpoints.write(data)?;
         Ok(Self {
             data: data.to_owned(),
@@ -203,7 +217,7 @@ impl Everything {
         args: &Args,
         shutdown: &Shutdown,
     ) -> Result<Exit, Failure> {
-        told::development_mode(out, self.key_is_on_disk, self.root_is_here, args.listen)?;
+        told::development_mode(out, self.key_is_on_disk, self.root_is_here, args.listen, global.tls.insecure())?;
         let mut outcomes = Vec::new();
         let mut exit = Exit::Ok;
         if args.sample || args.once {

@@ -30,7 +30,12 @@ struct Up(Child);
 
 impl Up {
     fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(BINARY);
+        command.envs(variables.iter().copied());
         command.arg("--data").arg(data).arg("up").stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
         let mut up = Self(command.spawn().expect("the binary runs"));
         let begun = Instant::now();
@@ -185,4 +190,61 @@ fn every_job_has_a_command_that_works() {
     drop(up);
     let nobody = egide(data.path(), &["history", "--lang", "fr"]);
     assert_eq!(nobody.status.code(), Some(7), "{}", told(&nobody));
+}
+
+#[test]
+fn keys_are_held_shredded_and_rotated_by_commands() {
+    let data = TempDir::new().unwrap();
+    let (case, person) = ("018f3a5e-0000-7000-8000-000000000001", "018f3a5e-0000-7000-8000-000000000002");
+    let hold = "018f3a5e-0000-7000-8000-000000000003";
+    let up = Up::start(data.path());
+    let done = |arguments: &[&str]| {
+        let output = egide(data.path(), arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", told(&output));
+        out(&output)
+    };
+    let refused = |arguments: &[&str], exit: i32| {
+        let output = egide(data.path(), arguments);
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {}", told(&output));
+        told(&output)
+    };
+    let opening = format!(
+        r#"{{"command_id":"018f3a5e-0000-7000-8000-000000000005","events":[{{"stream_id":"{case}","case_event":{{"case_opened":{{"channel":"CHANNEL_PHONE","language":"LANGUAGE_FRENCH"}}}}}},{{"stream_id":"{case}","case_event":{{"person_identified":{{"subject_id":"{person}","roles":["PERSON_ROLE_CALLER"],"family_name":"Quillfeather"}}}}}}]}}"#
+    );
+    let file = data.path().join("case.jsonl");
+    std::fs::write(&file, opening).unwrap();
+    done(&["--as", "responder:amelie.roy", "emit", file.to_str().unwrap()]);
+
+    done(&["hold", "place", case, "--ground", "preservation", "--reference", "file 12", "--hold-id", hold]);
+    let shred = ["keys", "shred", "person", case, person, "--ground", "recorded-in-error"];
+    let unconfirmed = refused(&shred, 2);
+    assert!(unconfirmed.contains("1 records") && unconfirmed.contains("--yes"), "{unconfirmed}");
+    let shred = [&shred[..], &["--yes"]].concat();
+    let held = refused(&shred, 9);
+    assert!(held.contains(hold), "the hold is named: {held}");
+    done(&["hold", "lift", case, hold, "--reason", "ended", "--as", "compliance"]);
+    done(&shred);
+    let shown = done(&["case", "show", case, "--reason", "working-the-case", "--open"]);
+    assert!(!shown.contains("Quillfeather"), "{shown}");
+    let keys = done(&["keys", "show", "--count", "--of-case", case, "--reason", "supervision", "--as", "supervisor"]);
+    assert!(keys.contains("current") && keys.contains(person) && keys.contains("closed"), "{keys}");
+    let french = done(&["keys", "show", "--lang", "fr"]);
+    assert!(french.contains("fermé, pas effacé"), "{french}");
+    drop(up);
+
+    // A new epoch: the old key stands beside the new one until nothing needs it any more.
+    let folder = data.path().join("keys");
+    std::fs::rename(folder.join("key-encryption.key"), folder.join("key-encryption.1.key")).unwrap();
+    let up = Up::start_with(data.path(), &[("EGIDE_KEY_EPOCH", "2")]);
+    let rotated = done(&["keys", "rotate"]);
+    assert!(rotated.contains("under any other epoch than 2"), "{rotated}");
+    let still_given = refused(&["keys", "retire", "1", "--backups-until", "30d"], 9);
+    assert!(still_given.contains("`1`"), "{still_given}");
+    drop(up);
+    std::fs::remove_file(folder.join("key-encryption.1.key")).unwrap();
+    let up = Up::start_with(data.path(), &[("EGIDE_KEY_EPOCH", "2")]);
+    done(&["keys", "retire", "1", "--backups-until", "30d"]);
+    let keys = done(&["keys", "show", "--json", "--count"]);
+    assert!(keys.contains("destroyedAt") && !keys.contains("erasedBefore"), "development mode: {keys}");
+    drop(up);
 }

@@ -21,12 +21,14 @@ use crate::emitters::{Emitters, NotAllowed};
 use crate::envelope::{self, Place};
 use crate::keyring::Keyring;
 use crate::model::StreamId;
-use crate::payload::Described;
+use crate::payload::{Described, describe};
 
 /// The service name under which the ledger itself records accesses.
 const LEDGER: &str = "ledger";
 /// Domain of fingerprints of commands.
 const FINGERPRINT_DOMAIN: &str = "egide/command/v1";
+/// Domain of ids of the ledger's own commands.
+const OWN_ID_DOMAIN: &str = "egide/own-command/v1";
 /// What revisions, extents and lengths add to a commit at most: two extents, and a revision for each event.
 const EXTENTS_BYTES: usize = 160;
 const REVISION_BYTES: usize = 11;
@@ -34,8 +36,9 @@ const REVISION_BYTES: usize = 11;
 const FRAME_BYTES: usize = 6;
 
 /// What only narrows, or brings the end of something nearer, finds room when the queue is full.
-const NARROWING: [&str; 6] = [
+const NARROWING: [&str; 7] = [
     "case.consent_withdrawn",
+    "access.withdrawal_unmatched",
     "case.consent_refused",
     "case.exception_lifted",
     "case.key_shredded",
@@ -125,6 +128,35 @@ pub(crate) enum Error {
     },
 }
 
+/// A command of the ledger's own, made of what a caller asked for: appended in the caller's name, never checked as a request.
+pub(crate) struct OwnCommand {
+    /// Its id, the same for every retry.
+    pub(crate) id: String,
+    /// Its events.
+    pub(crate) events: Vec<NewEvent>,
+    /// What makes it the same command: never anything that somebody could be guessed from.
+    pub(crate) content: Vec<String>,
+}
+
+/// In whose name events are emitted, and by which service as far as the table of emitters and idempotency go.
+#[derive(Clone, Copy)]
+pub(crate) struct By<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) emitter: &'a str,
+}
+
+impl<'a> By<'a> {
+    /// The service that calls.
+    pub(crate) fn caller(caller: &'a Caller) -> Self {
+        Self { caller, emitter: caller.service.as_str() }
+    }
+
+    /// The ledger itself, for the caller.
+    pub(crate) const fn ledger(caller: &'a Caller) -> Self {
+        Self { caller, emitter: LEDGER }
+    }
+}
+
 /// What commands are made ready with.
 #[derive(Clone, Copy)]
 pub(crate) struct Workshop<'a> {
@@ -140,11 +172,11 @@ impl Workshop<'_> {
     /// In which role the caller emits each event, before anything else is looked at.
     pub(crate) fn roles<'d>(
         &self,
-        caller: &Caller,
+        by: By<'_>,
         described: impl Iterator<Item = &'d Described>,
     ) -> Result<Vec<Option<Role>>, NotAllowed> {
-        let held = held_roles(caller);
-        let role = |event: &Described| self.emitters.allow(&event.class.kind, caller.service.as_str(), held.as_deref());
+        let held = held_roles(by.caller);
+        let role = |event: &Described| self.emitters.allow(&event.class.kind, by.emitter, held.as_deref());
         described.map(role).collect()
     }
 
@@ -154,11 +186,11 @@ impl Workshop<'_> {
         request: &AppendRequest,
         described: &[Described],
         roles: &[Option<Role>],
-        caller: &Caller,
+        by: By<'_>,
         fingerprint: Digest,
         now: Timestamp,
     ) -> Result<Command, Error> {
-        let emitter = caller.service.as_str();
+        let By { caller, emitter } = by;
         let place = Place { incarnation: self.incarnation, command_id: &request.command_id, emitter };
         let mut events = Vec::with_capacity(request.events.len());
         for ((new, described), role) in request.events.iter().zip(described).zip(roles) {
@@ -168,12 +200,27 @@ impl Workshop<'_> {
             event.correlation_id.clone_from(&request.correlation_id);
             if let Some(identifying) = split_into(described, &mut event) {
                 let (class, message) = (described.class, described.message());
-                envelope::seal_into(&mut event, &identifying, class.seal_under(), &message, place, self.keyring).await?;
+                envelope::seal_into(&mut event, &identifying, class.seal_under(), &message, place, self.keyring)
+                    .await?;
             }
             let path = described.path.clone();
             events.push(CommandEvent { event, path, decided_on: decided_on(new) });
         }
         self.command(request, emitter, fingerprint, events)
+    }
+
+    /// Makes a command of the ledger's own ready.
+    pub(crate) async fn own(&self, own: OwnCommand, caller: &Caller, now: Timestamp) -> Result<Command, Error> {
+        let OwnCommand { id, events, content } = own;
+        let parts: Vec<&[u8]> =
+            [LEDGER, &id].into_iter().chain(content.iter().map(String::as_str)).map(str::as_bytes).collect();
+        let fingerprint = self.fingerprinter.fingerprint_parts(FINGERPRINT_DOMAIN, &parts);
+        let described: Vec<_> =
+            events.iter().map(|event| describe(event).ok_or(Error::Unchecked)).collect::<Result<_, _>>()?;
+        let by = By::ledger(caller);
+        let roles = self.roles(by, described.iter())?;
+        let request = AppendRequest { command_id: id, events, ..AppendRequest::default() };
+        self.prepare(&request, &described, &roles, by, fingerprint, now).await
     }
 
     fn command(
@@ -192,7 +239,7 @@ impl Workshop<'_> {
             emitter: emitter.to_owned(),
             fingerprint,
             expected: expected.collect::<Result<_, Error>>()?,
-            urgency: urgency(&events),
+            urgency: urgency(events.iter().map(|event| (event.event.area(), event.event.kind.as_str()))),
             events,
             bytes: 0,
         };
@@ -223,6 +270,23 @@ impl Workshop<'_> {
         let fingerprint = self.fingerprinter.fingerprint_parts(FINGERPRINT_DOMAIN, &parts);
         self.command(&request, LEDGER, fingerprint, vec![CommandEvent { event, path: String::new(), decided_on: None }])
     }
+}
+
+/// The id of a command of the ledger's own that carries out part of a caller's: the same for every retry, and for nobody
+/// else's.
+pub(crate) fn own_id(
+    method: &str,
+    command_id: &str,
+    part: &str,
+    caller: &Caller,
+    fingerprinter: &Fingerprinter,
+) -> String {
+    let person = caller.person.as_ref().map(|person| person.account().as_str()).unwrap_or_default();
+    let parts = [caller.service.as_str(), person, method, command_id, part].map(str::as_bytes);
+    let digest = fingerprinter.fingerprint_parts(OWN_ID_DOMAIN, &parts);
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest.as_bytes()).for_each(|(byte, from)| *byte = *from);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 /// The fingerprint of a request's content, its emitter and person included: a repetition by somebody else has other content.
@@ -265,10 +329,11 @@ fn bytes_at_most(command: &Command) -> usize {
     commit_bytes(&command.commit()) + EXTENTS_BYTES + FRAME_BYTES + command.events.iter().map(event).sum::<usize>()
 }
 
-fn urgency(events: &[CommandEvent]) -> Urgency {
-    if events.iter().all(|event| NARROWING.contains(&event.event.kind.as_str())) {
+/// Of a command with events of these areas and kinds.
+pub(crate) fn urgency<'k>(kinds: impl Iterator<Item = (Area, &'k str)> + Clone) -> Urgency {
+    if kinds.clone().all(|(_, kind)| NARROWING.contains(&kind)) {
         Urgency::Narrowing
-    } else if events.iter().all(|event| event.event.area() == Area::Access) {
+    } else if kinds.clone().all(|(area, _)| area == Area::Access) {
         Urgency::Access
     } else {
         Urgency::Ordinary

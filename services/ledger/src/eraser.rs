@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::closed::{self, ShredRow};
+use crate::find::Index;
 use crate::model::LedgerModel;
 
 /// Shreds that are worked on at once.
@@ -51,13 +52,14 @@ impl Erased {
 /// See the module.
 pub(crate) struct Eraser {
     vault: Arc<Vault>,
+    index: Arc<Index>,
     projection: Projection<LedgerModel>,
     erased: Erased,
 }
 
 impl Eraser {
-    pub(crate) fn new(vault: Arc<Vault>, projection: Projection<LedgerModel>) -> Self {
-        Self { vault, projection, erased: Erased::default() }
+    pub(crate) fn new(vault: Arc<Vault>, index: Arc<Index>, projection: Projection<LedgerModel>) -> Self {
+        Self { vault, index, projection, erased: Erased::default() }
     }
 
     pub(crate) fn erased(&self) -> Erased {
@@ -102,8 +104,8 @@ impl Eraser {
             position = last.saturating_add(1);
             let mut working = JoinSet::new();
             for (_, shred) in shreds {
-                let vault = Arc::clone(&self.vault);
-                working.spawn(async move { until_erased(&vault, &shred).await });
+                let (vault, index) = (Arc::clone(&self.vault), Arc::clone(&self.index));
+                working.spawn(async move { until_erased(&vault, &index, &shred).await });
             }
             while let Some(done) = working.join_next().await {
                 done.map_err(|_| Error::Interrupted)?;
@@ -115,9 +117,9 @@ impl Eraser {
 
 /// Erases what goes with a shred, as often as it takes. What else than keys is kept outside the projection and goes with
 /// them is erased here too.
-async fn until_erased(vault: &Vault, shred: &ShredRow) {
+async fn until_erased(vault: &Vault, index: &Index, shred: &ShredRow) {
     let mut report_at = Instant::now() + REPORT_AFTER;
-    while let Err(error) = erase(vault, shred).await {
+    while let Err(error) = erase(vault, index, shred).await {
         if Instant::now() >= report_at {
             tracing::error!(%error, "entries of shredded keys are still in the bucket; trying on");
             report_at = Instant::now() + REPORT_AFTER;
@@ -126,7 +128,7 @@ async fn until_erased(vault: &Vault, shred: &ShredRow) {
     }
 }
 
-async fn erase(vault: &Vault, shred: &ShredRow) -> Result<(), egide_vault::Error> {
+async fn erase(vault: &Vault, index: &Index, shred: &ShredRow) -> Result<(), egide_vault::Error> {
     let names = shred.key_ids.iter().filter_map(|id| id.parse::<KeyName>().ok());
     // All copies in memory go first: that cannot fail.
     names.clone().for_each(|name| vault.forget(name));
@@ -134,11 +136,16 @@ async fn erase(vault: &Vault, shred: &ShredRow) -> Result<(), egide_vault::Error
         if vault.destroy(name).await? {
             tracing::info!("the entry of a shredded key was deleted");
         }
+        // With a person goes all by which they are found.
+        if let KeyName::Subject { case, subject } = name {
+            index.drop_entries(case, Some(subject)).await?;
+        }
     }
     if shred.whole_case
         && let Ok(case) = shred.case_id.parse()
     {
         vault.destroy_case(case).await?;
+        index.drop_entries(case, None).await?;
     }
     Ok(())
 }

@@ -17,13 +17,15 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use crate::acknowledge::acknowledge;
-use crate::command::{Command, Urgency, Workshop, fingerprint};
+use crate::command::{self, By, Command, OwnCommand, Urgency, Workshop, fingerprint, urgency};
 use crate::emitters::Emitters;
+use crate::find::{Index, Stretching, out_of_reach};
 use crate::keyring::Keyring;
 use crate::limit::AccessLimit;
 use crate::model::{self, LedgerModel};
 use crate::payload::{Described, describe};
 use crate::refuse;
+use crate::room::Room;
 use crate::validate::{self, EVENTS_MAX};
 use crate::writer::queue::{Committed, Queue};
 
@@ -40,6 +42,9 @@ pub(crate) struct Ledger {
     pub(crate) queue: Arc<Queue>,
     pub(crate) signing_key: SigningKey,
     pub(crate) access_limit: AccessLimit,
+    pub(crate) index: Arc<Index>,
+    pub(crate) stretching: Stretching,
+    pub(crate) room: Room,
     pub(crate) clock: fn() -> Timestamp,
 }
 
@@ -55,9 +60,11 @@ impl Ledger {
         let workshop = self.workshop();
         // Beyond the bound nothing is looked at but the number.
         let described: Vec<_> = request.events.iter().take(EVENTS_MAX).map(describe).collect();
-        let roles = workshop.roles(caller, described.iter().flatten());
+        let roles = workshop.roles(By::caller(caller), described.iter().flatten());
         let roles = roles.map_err(|refused| Status::permission_denied(refused.to_string()))?;
         validate::append(request, &described, now).map_err(invalid)?;
+        let kinds = described.iter().flatten().map(|event| (event.area, event.class.kind.as_str()));
+        let _place = self.room.for_command(urgency(kinds))?;
         let fingerprint = fingerprint(request, caller, &self.fingerprinter);
         let repeated = self.repeated(request, caller, &fingerprint, &self.projection.view_behind())?;
         let committed = match repeated {
@@ -97,7 +104,7 @@ impl Ledger {
         }
     }
 
-    /// The command, sealed.
+    /// The command, sealed, and findable by what it says of a caller.
     async fn prepared(
         &self,
         request: &AppendRequest,
@@ -108,8 +115,11 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Command, Status> {
         self.refuse_erased(request).await?;
-        let command = self.workshop().prepare(request, described, roles, caller, fingerprint, now).await;
-        command.map_err(|error| refuse::not_ready(&error))
+        let command = self.workshop().prepare(request, described, roles, By::caller(caller), fingerprint, now).await;
+        let command = command.map_err(|error| refuse::not_ready(&error))?;
+        // After sealing, which refuses what is erased, and before the block that makes it true.
+        self.index.keep(request).await.map_err(|error| out_of_reach(&error))?;
+        Ok(command)
     }
 
     /// Records that the caller's person looks at something; when this returns it is durable.
@@ -122,6 +132,35 @@ impl Ledger {
         let command = self.workshop().access(access, caller, (self.clock)());
         self.commit(command.map_err(|error| refuse::not_ready(&error))?, deadline).await?;
         Ok(())
+    }
+
+    /// Appends a command of the ledger's own.
+    pub(crate) async fn commit_own(
+        &self,
+        own: OwnCommand,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<Committed, Status> {
+        let command = self.workshop().own(own, caller, (self.clock)()).await;
+        self.commit(command.map_err(|error| refuse::not_ready(&error))?, deadline).await
+    }
+
+    /// Records a search behind which a withdrawal waits: there is room kept for it, and no limit to how often.
+    pub(crate) async fn record_withdrawal(
+        &self,
+        access: AccessRecorded,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<(), Status> {
+        let command = self.workshop().access(access, caller, (self.clock)());
+        let command = Command { urgency: Urgency::Narrowing, ..command.map_err(|error| refuse::not_ready(&error))? };
+        self.commit(command, deadline).await?;
+        Ok(())
+    }
+
+    /// See [`command::own_id`].
+    pub(crate) fn own_id(&self, method: &str, command_id: &str, part: &str, caller: &Caller) -> String {
+        command::own_id(method, command_id, part, caller, &self.fingerprinter)
     }
 
     async fn commit(&self, command: Command, deadline: Instant) -> Result<Committed, Status> {

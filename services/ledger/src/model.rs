@@ -9,20 +9,27 @@
 //! | `s` stream, first revision | the events that one commit adds to the stream ([`StreamRow`]) |
 //! | `c` emitter, 0, command | the command's result ([`CommandRow`]) |
 //! | `p` first position | where the commits of one block stand ([`BlockRow`]) |
+//! | `t` `c` case, or `t` `p` account | when a caller's phrase was tried ([`AttemptsRow`]) |
 //! | `x`, `y` | which data keys are closed ([`crate::closed`]) |
 //!
 //! Streams and commands are the 16 bytes of their UUIDs; numbers are 64 bits, big-endian, so that keys are in their order.
 
 use egide_crypto::digest::Digest;
-use egide_domain::ids::{CommandId, OrganizationId};
+use egide_domain::ids::{CaseId, CommandId, OrganizationId};
 use egide_domain::time::Timestamp;
 use egide_eventlog::VerifiedBlock;
 use egide_projection::{ModelError, ReadModel, Rows, View};
+use egide_wire::proto::egide::audit::v1::access_event::Payload as AccessPayload;
+use egide_wire::proto::egide::audit::v1::{AccessEvent, SearchTerm};
 use egide_wire::proto::egide::ledger::v1::{AppendedEvent, Area, Commit, Event, StreamExtent};
 use prost::Message as _;
 
 use crate::closed;
 use crate::envelope::facts_digest;
+use crate::find::AttemptsRow;
+
+/// The kind of access events that are counted here.
+const ACCESS_RECORDED: &str = "access.recorded";
 
 /// A stream's id: that of a case or of an organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +45,12 @@ impl StreamId {
 impl From<OrganizationId> for StreamId {
     fn from(organization: OrganizationId) -> Self {
         Self(*organization.as_bytes())
+    }
+}
+
+impl From<CaseId> for StreamId {
+    fn from(case: CaseId) -> Self {
+        Self(*case.as_bytes())
     }
 }
 
@@ -157,6 +170,9 @@ impl ReadModel for LedgerModel {
                 &command_key(&commit.emitter, command),
                 CommandRow::of(block, first_position, commit).encode_to_vec(),
             );
+            for event in commit.events.iter().filter(|event| event.kind == ACCESS_RECORDED) {
+                count_attempt(event, block.recorded_at_ms(), rows)?;
+            }
             for extent in &commit.streams {
                 extend(block, first_position, commit, extent, rows)?;
             }
@@ -171,6 +187,23 @@ impl ReadModel for LedgerModel {
         }
         Ok(())
     }
+}
+
+/// Counts an attempt to be recognised by a phrase, for the case and for who asked.
+fn count_attempt(event: &Event, recorded_at_ms: i64, rows: &mut Rows<'_>) -> Result<(), ModelError> {
+    let Ok(AccessEvent { payload: Some(AccessPayload::AccessRecorded(access)) }) = AccessEvent::decode(&*event.facts)
+    else {
+        return Ok(());
+    };
+    if !access.terms.contains(&i32::from(SearchTerm::Phrase)) {
+        return Ok(());
+    }
+    let person = event.actor.as_ref().map(|actor| actor.person.as_str()).unwrap_or_default();
+    for key in attempts_on_case(&access.case_id).into_iter().chain([attempts_by_person(person)]) {
+        let row = rows.get(&key)?.map(|row| AttemptsRow::decode(&*row)).transpose().map_err(|_| ModelError::Row)?;
+        rows.insert(&key, row.unwrap_or_default().and(recorded_at_ms).encode_to_vec());
+    }
+    Ok(())
 }
 
 /// Adds what a commit adds to one stream. That revisions have no gap is checked here, for the chain of blocks cannot know.
@@ -320,6 +353,16 @@ fn read_row(row: &[u8]) -> Result<Vec<StoredEvent>, ModelError> {
         emitter: emitter.clone(),
     };
     Ok(events.into_iter().map(stored).collect())
+}
+
+/// Where attempts on a case are counted; `None` when the text is no case.
+pub(crate) fn attempts_on_case(case_id: &str) -> Option<Vec<u8>> {
+    StreamId::parse(case_id).map(|stream| key(b't', &[b"c", &stream.0]))
+}
+
+/// Where attempts by a person are counted.
+pub(crate) fn attempts_by_person(account: &str) -> Vec<u8> {
+    key(b't', &[b"p", account.as_bytes()])
 }
 
 fn head_key(stream: StreamId) -> Vec<u8> {

@@ -108,7 +108,7 @@ impl Ledger {
     }
 
     /// An event with its identifying data, where its keys are there.
-    async fn opened(&self, stored: &StoredEvent) -> Result<RecordedEvent, Status> {
+    pub(crate) async fn opened(&self, stored: &StoredEvent) -> Result<RecordedEvent, Status> {
         match self.open_stored(stored).await.map_err(|error| refuse::not_sealed(&error))? {
             Opened::NothingSealed => Ok(facts_only(stored)),
             Opened::Shredded => Ok(RecordedEvent { open_state: OpenState::Shredded.into(), ..facts_only(stored) }),
@@ -243,7 +243,7 @@ impl Ledger {
         self.events_in(StreamId::parse(&stored.event.stream_id).ok_or_else(not_found)?)
     }
 
-    fn events_in(&self, stream: StreamId) -> Result<Vec<StoredEvent>, Status> {
+    pub(crate) fn events_in(&self, stream: StreamId) -> Result<Vec<StoredEvent>, Status> {
         let mut events = Vec::new();
         let read = model::events(&self.projection.view(), stream, 1, |stored| {
             events.push(stored);

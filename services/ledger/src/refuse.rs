@@ -28,6 +28,12 @@ pub(crate) fn other_content() -> Status {
     Status::already_exists("this command id was used with other content; a new command takes a new id")
 }
 
+/// There is a phrase already.
+pub(crate) fn phrase_stands() -> Status {
+    let violation = Violation::new("current_phrase", "is not the phrase chosen before; a supervisor can replace it");
+    refusal::precondition(vec![("phrase_stands".to_owned(), violation)])
+}
+
 /// A stream is not at the revision expected.
 pub(crate) fn other_revision(stream_id: &str, expected: u64, actual: u64) -> Status {
     Status::aborted(format!(
@@ -79,6 +85,11 @@ pub(crate) fn not_queued(reason: NotQueued) -> Status {
         NotQueued::Full => refusal::exhausted("too much is waiting to be written; try again", RETRY_AFTER),
         NotQueued::Closed => Status::unavailable("the ledger is stopping; repeat the same command with the same id"),
     }
+}
+
+/// Too much is being read or opened.
+pub(crate) fn too_many_reads() -> Status {
+    refusal::exhausted("too much is being read; try again", RETRY_AFTER)
 }
 
 /// An actor looks too often.

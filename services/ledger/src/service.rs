@@ -46,6 +46,7 @@ impl LedgerService for Service {
         let request = request.into_inner();
         validate::read_case(&request).map_err(invalid)?;
         let reason = entitlement(&request, &caller)?;
+        let _place = self.0.room.for_reading()?;
         self.0.wait_for(request.min_position).await?;
         if let Some(reason) = reason {
             // Before anything is looked up: whether there is such a case is already an answer.
@@ -71,6 +72,7 @@ impl LedgerService for Service {
         request: Request<OpenForPermitRequest>,
     ) -> Result<Response<OpenForPermitResponse>, Status> {
         disclosure_only(Caller::of(&request)?)?;
+        let _place = self.0.room.for_reading()?;
         Ok(Response::new(self.0.open_for_permit(request.get_ref().position).await?))
     }
 
@@ -79,11 +81,12 @@ impl LedgerService for Service {
         request: Request<OpenForDeliveryRequest>,
     ) -> Result<Response<OpenForDeliveryResponse>, Status> {
         disclosure_only(Caller::of(&request)?)?;
+        let _place = self.0.room.for_reading()?;
         Ok(Response::new(self.0.open_for_delivery(request.get_ref().position).await?))
     }
 }
 
-fn deadline<T>(request: &Request<T>) -> Instant {
+pub(crate) fn deadline<T>(request: &Request<T>) -> Instant {
     request.extensions().get::<Deadline>().map_or_else(|| Instant::now() + DEADLINE_DEFAULT, |deadline| deadline.0)
 }
 

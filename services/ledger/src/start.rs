@@ -12,8 +12,8 @@ use egide_crypto::sign::{KeyId, ParseSigningKeyError, SigningKey};
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{
-    Anchor, Appender, BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, EventLog, KeyBucket,
-    LogConfig, LogError,
+    Anchor, Appender, Bucket, BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, EventLog,
+    KeyBucket, LogConfig, LogError,
 };
 use egide_projection::{Projection, ProjectionError};
 use egide_servicekit::identity::Verifier;
@@ -21,6 +21,7 @@ use egide_servicekit::serve::{self, Api, Running, ServeConfig};
 use egide_servicekit::shutdown::Shutdown;
 use egide_trust::CurrentTrust;
 use egide_vault::{KeyEncryptionKeys, KeyName, Vault};
+use egide_wire::proto::egide::ledger::v1::caller_service_server::CallerServiceServer;
 use egide_wire::proto::egide::ledger::v1::key_service_server::KeyServiceServer;
 use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerServiceServer;
 use zeroize::Zeroizing;
@@ -28,17 +29,21 @@ use zeroize::Zeroizing;
 use crate::command::uuid_v7;
 use crate::emitters::{self, Emitters};
 use crate::eraser::{self, Eraser};
+use crate::find::{CallerApi, Index, Stretching};
 use crate::keyring::Keyring;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::limit::AccessLimit;
 use crate::model::LedgerModel;
+use crate::room::Room;
 use crate::service::Service;
 use crate::writer::Writer;
 use crate::writer::queue::Queue;
 
 /// For which purpose the fingerprints' key is derived.
 const FINGERPRINTS: &str = "egide/command/v1";
+/// For which purpose the key of blind indexes is derived.
+const INDEX: &str = "egide/find/v1";
 /// How long catching up goes on before it is reported again.
 const CATCH_UP_REPORT: Duration = Duration::from_secs(10);
 
@@ -50,7 +55,7 @@ pub struct Config {
     pub nats: ConnectionConfig,
     /// How the log is laid out, and whether it is created if there is none.
     pub log: LogConfig,
-    /// The same for the bucket of wrapped keys.
+    /// The same for the buckets of wrapped keys and of blind indexes.
     pub keys: BucketConfig,
     /// The directory of the ledger's projection; its own, also beside another ledger.
     pub projection: PathBuf,
@@ -156,7 +161,11 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
     let emitters = Emitters::load().map_err(EmittersError)?;
     let connection = Connection::open(&config.nats).await?;
     let log = EventLog::open(connection.clone(), config.log, config.anchor).await?;
-    let vault = Arc::new(Vault::new(KeyBucket::open(connection, &config.keys).await?, config.key_encryption_keys));
+    let keys = KeyBucket::open(connection.clone(), &config.keys).await?;
+    let vault = Arc::new(Vault::new(keys, config.key_encryption_keys));
+    let find = Bucket::open_find(connection, &config.keys).await?;
+    let index = Fingerprinter::from_data_key(&*vault.key_for(KeyName::Index).await?, INDEX);
+    let index = Arc::new(Index::new(find, index));
     let fingerprinter = Fingerprinter::from_data_key(&*vault.key_for(KeyName::Fingerprints).await?, FINGERPRINTS);
     // After the first use: a key that does not fit what stands is not in use.
     vault.register_current((config.clock)(), config.key_on_store_disk).await?;
@@ -172,7 +181,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         () = shutdown.requested() => return Err(Error::Stopped),
     }
     // Before anything is served: a key that came back with a restored bucket goes again.
-    let eraser = Eraser::new(Arc::clone(&vault), projection.clone());
+    let eraser = Eraser::new(Arc::clone(&vault), Arc::clone(&index), projection.clone());
     tokio::select! {
         ended = &mut following => { ended?; return Err(Error::Stopped) }
         erased = eraser.everything() => erased.map_err(EraserError)?,
@@ -195,6 +204,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         rotating: Arc::default(),
         clock: config.clock,
     };
+    let patrolled = log.clone();
     let ledger = Arc::new(Ledger {
         log,
         keyring: Keyring::new(Arc::clone(&vault), projection.clone()),
@@ -204,13 +214,21 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         queue,
         signing_key,
         access_limit: AccessLimit::new(),
+        index,
+        stretching: Stretching::new(),
+        room: Room::new(),
         clock: config.clock,
     });
-    let api = Api::new().with(LedgerServiceServer::new(Service(ledger))).with(KeyServiceServer::new(keys));
-    let running = serve::serve(ServeConfig::new("ledger", config.listen), api, config.verifier, shutdown).await?;
+    let api = Api::new()
+        .with(LedgerServiceServer::new(Service(Arc::clone(&ledger))))
+        .with(CallerServiceServer::new(CallerApi(ledger)))
+        .with(KeyServiceServer::new(keys));
+    let served = ServeConfig { limits: Room::limits(), ..ServeConfig::new("ledger", config.listen) };
+    let running = serve::serve(served, api, config.verifier, shutdown).await?;
     // The writer has no end of its own: it writes until the server has answered everybody.
     Ok(running.beside(async move {
         tokio::select! {
+            halted = patrolled.patrol() => Err(Box::<dyn std::error::Error + Send + Sync>::from(halted)),
             written = writer.run() => written.map_err(Box::<dyn std::error::Error + Send + Sync>::from),
             followed = following => followed.map_err(Box::from),
             Err(stopped) = eraser.run() => Err(Box::from(stopped)),

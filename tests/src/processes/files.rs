@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use egide_crypto::random::random_bytes;
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
-use serde_json::json;
+use egide_servicekit::clock;
+use egide_trust::{Draft, RootKey, Use};
 
 /// Ports that the system never gives away by itself (`ip_local_port_range` begins at 32768): one that a killed process
 /// listened on is free when it comes back.
@@ -34,8 +35,10 @@ pub(super) fn free_address() -> SocketAddr {
 pub(super) struct Keys {
     /// Folders, one for each ledger.
     pub(super) folders: Vec<PathBuf>,
-    /// `verification-keys.json`.
+    /// `verification-keys.json`, signed by the root.
     pub(super) published: PathBuf,
+    /// The root's public key.
+    pub(super) root: PathBuf,
     /// Keys whose blocks count.
     pub(super) ring: KeyRing,
 }
@@ -46,12 +49,14 @@ impl Keys {
         let wrapping = KeyEncryptionKey::generate(epoch).expect("a key").to_base64();
         let (report, report_document) = SigningKey::generate().expect("a key");
         let secret = random_bytes::<32>().expect("random bytes");
-        let (mut ring, mut reports) = (KeyRing::new(), KeyRing::new());
-        reports.insert(report.public_key(), None, None).expect("one key");
+        let (root, _) = SigningKey::generate().expect("a key");
+        let (mut ring, mut draft) = (KeyRing::new(), Draft::first());
+        draft.add_key(Use::Report, report.public_key(), "disclosure", None).expect("a first key");
         let folders = (1..=ledgers).map(|number| data.join(format!("keys-{number}"))).collect::<Vec<_>>();
         for folder in &folders {
             let (ledger, document) = SigningKey::generate().expect("a key");
             ring.insert(ledger.public_key(), None, None).expect("keys that differ");
+            draft.add_key(Use::Ledger, ledger.public_key(), "ledger", None).expect("keys that differ");
             fs::create_dir_all(folder).expect("a folder for keys");
             private(&folder.join("key-encryption.key"), wrapping.as_bytes());
             private(&folder.join("ledger-signing.key"), &document);
@@ -59,8 +64,11 @@ impl Keys {
             private(&folder.join("disclosure-secret.key"), &secret);
         }
         let published = data.join("verification-keys.json");
-        fs::write(&published, json!({ "ledger": ring, "report": reports }).to_string()).expect("published keys");
-        Self { folders, published, ring }
+        let (_, signed) = draft.sign(&root, clock::now().0).expect("a trust file");
+        fs::write(&published, signed).expect("published keys");
+        let place = data.join("root.pub");
+        fs::write(&place, RootKey::new(root.public_key()).to_string()).expect("the root's public key");
+        Self { folders, published, root: place, ring }
     }
 }
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use egide_crypto::random::random_bytes;
-use egide_eventlog::{Administration, BucketName, Connection, ConnectionConfig, EventLog, LogConfig};
+use egide_eventlog::{Connection, EventLog, LogConfig};
 use egide_servicekit::channel::{Authenticated, Upstream};
-use egide_servicekit::identity::{Credentials, DevIssuer};
+use egide_servicekit::identity::Credentials;
+use egide_servicekit::nats::Identity;
 use egide_testkit::{TestIdentity, wait_until};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::binary;
 use super::files::{Keys, free_address};
 use super::links::{Links, Party};
-use super::nats::{self, Node, USER};
+use super::nats::Nats;
 use super::process::{Process, Spec};
 use crate::log::{self, Entry};
 use crate::roles::Role;
@@ -68,14 +68,13 @@ impl Plan {
 pub struct Installation {
     plan: Plan,
     roles: BTreeMap<Role, Process>,
-    nodes: Vec<Node>,
+    nats: Nats,
     links: Links,
     /// In front of each role, for clients.
     urls: BTreeMap<Role, String>,
-    issuer: Arc<DevIssuer>,
+    identity: TestIdentity,
     callers: Mutex<BTreeMap<(Role, String), Upstream>>,
     log: EventLog,
-    password: String,
     // Last, so that it goes after those who write into it.
     directory: TempDir,
 }
@@ -91,20 +90,18 @@ impl Installation {
         std::fs::create_dir_all(data.join("logs")).expect("a folder for logs");
         let identity = TestIdentity::in_directory(data);
         let keys = Keys::make(data, plan.ledgers);
-        let password = random_bytes::<16>().expect("random bytes").map(|byte| format!("{byte:02x}")).concat();
         let mut links = Links::default();
-        let nodes = nats::start(data, plan.nodes, &password, &mut links).await;
-        let log = provision(plan, &nodes, &password, &keys).await;
+        let nats = Nats::start(data, plan.nodes, &mut links).await;
+        let log = provision(plan, &nats, &keys).await;
         let mut installation = Self {
             plan,
             roles: BTreeMap::new(),
-            nodes,
+            nats,
             links,
             urls: BTreeMap::new(),
-            issuer: Arc::clone(identity.issuer()),
+            identity,
             callers: Mutex::default(),
             log,
-            password,
             directory,
         };
         let mut addresses = BTreeMap::new();
@@ -128,7 +125,7 @@ impl Installation {
     ) {
         let data = self.directory.path().to_owned();
         let mut servers = Vec::new();
-        for (index, node) in self.nodes.iter().enumerate() {
+        for (index, node) in self.nats.nodes.iter().enumerate() {
             let proxy = self.links.add(role.into(), Party::Nats(index), node.address).await;
             servers.push(format!("nats://{proxy}"));
         }
@@ -138,8 +135,9 @@ impl Installation {
             None => None,
         };
         let front = self.links.add(Party::Clients, role.into(), listen).await;
-        self.urls.insert(role, format!("http://{front}"));
-        let launch = Launch { plan: self.plan, role, data: &data, listen, servers, ledger, keys };
+        self.urls.insert(role, format!("https://{front}"));
+        let launch =
+            Launch { plan: self.plan, role, data: &data, listen, servers, seeds: &self.nats.seeds, ledger, keys };
         self.roles.insert(role, Process::start(launch.spec()));
     }
 
@@ -161,12 +159,12 @@ impl Installation {
     /// The process of a `nats-server`, by its place.
     #[must_use]
     pub fn node(&self, index: usize) -> &Process {
-        &self.nodes[index].process
+        &self.nats.nodes[index].process
     }
 
     /// Every process: roles, then servers.
     pub fn processes(&self) -> impl Iterator<Item = &Process> {
-        self.roles.values().chain(self.nodes.iter().map(|node| &node.process))
+        self.roles.values().chain(self.nats.nodes.iter().map(|node| &node.process))
     }
 
     /// The proxies.
@@ -204,15 +202,7 @@ impl Installation {
 
     /// The place of the server that leads the log's stream; `None` while none does, or none says so.
     pub async fn leader(&self) -> Option<usize> {
-        let options = async_nats::ConnectOptions::with_user_and_password(USER.to_owned(), self.password.clone());
-        let servers: Vec<String> = self.nodes.iter().map(|node| format!("nats://{}", node.address)).collect();
-        let asking = async {
-            let client = options.connect(servers).await.ok()?;
-            let stream = async_nats::jetstream::new(client).get_stream("CASES").await.ok()?;
-            stream.cached_info().cluster.as_ref()?.leader.clone()
-        };
-        let name = tokio::time::timeout(LEADER_WITHIN, asking).await.ok().flatten()?;
-        self.nodes.iter().position(|node| node.process.name() == name)
+        tokio::time::timeout(LEADER_WITHIN, self.nats.leader()).await.ok().flatten()
     }
 
     /// Ends everything in order: roles before the servers.
@@ -224,27 +214,28 @@ impl Installation {
         for role in self.plan.roles().iter().rev() {
             self.role(*role).end().await;
         }
-        for node in &self.nodes {
+        for node in &self.nats.nodes {
             node.process.end().await;
         }
     }
 
-    /// What somebody presents.
+    /// What somebody presents beside their service's certificate.
     fn credentials(&self, who: &Who) -> Credentials {
-        let service = who.service.parse().expect("the name of a service");
-        let credentials = Credentials::minted(Arc::clone(&self.issuer), service);
+        let credentials = Credentials::by_certificate();
         match who.person() {
-            Some(person) => credentials.for_minted_person(Arc::clone(&self.issuer), person),
+            Some(person) => credentials.for_minted_person(Arc::clone(self.identity.issuer()), person),
             None => credentials,
         }
     }
 
     /// One connection for each caller of a role, through the proxy in front of it.
-    fn caller(&self, role: Role, who: &Who) -> Authenticated {
+    pub fn caller(&self, role: Role, who: &Who) -> Authenticated {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        let upstream = callers
-            .entry((role, format!("{who:?}")))
-            .or_insert_with(|| Upstream::new("url", &self.urls[&role], self.credentials(who)).expect("a url"));
+        let upstream = callers.entry((role, format!("{who:?}"))).or_insert_with(|| {
+            let expected = role.role().parse().expect("the name of a service");
+            let security = self.identity.security(&who.service);
+            Upstream::new("url", &self.urls[&role], expected, &security, self.credentials(who)).expect("a url")
+        });
         upstream.as_service()
     }
 
@@ -294,6 +285,7 @@ struct Launch<'a> {
     data: &'a Path,
     listen: SocketAddr,
     servers: Vec<String>,
+    seeds: &'a Path,
     ledger: Option<SocketAddr>,
     keys: &'a Keys,
 }
@@ -307,15 +299,17 @@ impl Launch<'_> {
         let mut arguments: Vec<String> = ["--data", &path(self.data), "serve", role].map(str::to_owned).to_vec();
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
         option("--nats", self.servers.join(","));
-        option("--nats-seeds", path(&nats::seeds(self.data)));
+        option("--nats-seeds", path(self.seeds));
         option("--listen", format!("{role}={}", self.listen));
         option("--keys", path(&self.keys.folders[place]));
         option("--verification-keys", path(&self.keys.published));
+        option("--root", path(&self.keys.root));
+        option("--marks", path(&self.data.join("marks").join(name)));
         option("--projections", path(&projections(self.data, self.role)));
         option("--log-max-bytes", LOG_BYTES_MAX.to_string());
         option("--replicas", self.plan.replicas().to_string());
         if let Some(ledger) = self.ledger {
-            option("--ledger", format!("http://{ledger}"));
+            option("--ledger", format!("https://{ledger}"));
         }
         arguments.push("--insecure-nats".to_owned());
         Spec {
@@ -333,13 +327,11 @@ fn projections(data: &Path, role: Role) -> PathBuf {
     data.join("projections").join(role.name())
 }
 
-/// What an operator does once, before any role starts: the log and the bucket of keys are made.
-async fn provision(plan: Plan, nodes: &[Node], password: &str, keys: &Keys) -> EventLog {
-    let urls: Vec<String> = nodes.iter().map(|node| format!("nats://{}", node.address)).collect();
-    let config = ConnectionConfig::new(urls.join(",")).with_user(USER, password);
+/// The log, once the servers answer, with everything that an operator makes before any role starts.
+async fn provision(plan: Plan, nats: &Nats, keys: &Keys) -> EventLog {
     let end = Instant::now() + READY_WITHIN;
     loop {
-        match try_provision(plan, &config, keys).await {
+        match try_provision(plan, nats, keys).await {
             Ok(log) => return log,
             Err(error) => assert!(Instant::now() < end, "NATS does not come up: {error}"),
         }
@@ -347,19 +339,13 @@ async fn provision(plan: Plan, nodes: &[Node], password: &str, keys: &Keys) -> E
     }
 }
 
-async fn try_provision(
-    plan: Plan,
-    config: &ConnectionConfig,
-    keys: &Keys,
-) -> Result<EventLog, Box<dyn std::error::Error + Send + Sync>> {
-    let connection = Connection::open(config).await?;
-    let log = LogConfig { create: true, max_bytes: LOG_BYTES_MAX, replicas: plan.replicas() };
-    let log = EventLog::open(connection.clone(), log, keys.ring.clone()).await?;
-    let buckets = Administration::new(connection);
-    for bucket in BucketName::ALL {
-        buckets.provision_bucket(bucket, true, plan.replicas()).await?;
-    }
-    Ok(log)
+async fn try_provision(plan: Plan, nats: &Nats, keys: &Keys) -> Result<EventLog, String> {
+    let config = LogConfig { create: true, max_bytes: LOG_BYTES_MAX, replicas: plan.replicas() };
+    nats.provision(&config).await?;
+    let reader = Identity::named("reader").ok_or("nobody may read the log")?;
+    let connection = Connection::open(&nats.connection(reader)).await.map_err(|error| error.to_string())?;
+    let config = LogConfig { create: false, ..config };
+    EventLog::open(connection, config, keys.ring.clone()).await.map_err(|error| error.to_string())
 }
 
 async fn listening(role: Role, address: SocketAddr) {

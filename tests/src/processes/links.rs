@@ -56,9 +56,18 @@ impl Links {
     /// The same fault on everything that goes to or comes from a party.
     pub fn around(&self, party: impl Into<Party>, fault: Fault) {
         let party = party.into();
-        for ((_, _), proxy) in self.0.iter().filter(|((from, to), _)| *from == party || *to == party) {
+        for (_, proxy) in self.0.iter().filter(|((from, to), _)| *from == party || *to == party) {
             proxy.set(fault);
         }
+    }
+
+    /// The same fault between a `nats-server` and all others, while clients still reach it.
+    pub fn around_routes_of(&self, node: usize, fault: Fault) {
+        let node = Party::Nats(node);
+        let is_route = |(from, to): &(Party, Party)| {
+            matches!((from, to), (Party::Nats(_), Party::Nats(_))) && (*from == node || *to == node)
+        };
+        self.0.iter().filter(|(pair, _)| is_route(pair)).for_each(|(_, proxy)| proxy.set(fault));
     }
 
     /// No fault anywhere from here on. What was held goes on its way; connections into which a hole was torn are cut, as

@@ -61,6 +61,8 @@ pub struct Case {
     pub case_id: String,
     /// Its potential victim (UUID).
     pub victim: String,
+    /// The decision that permits it (UUID).
+    pub decision_id: String,
     /// The referral (UUID).
     pub referral_id: String,
     /// Who may fetch it.
@@ -76,9 +78,9 @@ impl Case {
         let case = open_case(shared, Role::Ledger).await.expect("a case opens");
         let asking = Asking { shared, case: &case, number: 0 };
         asking.append(Role::Ledger).await.expect("a consent is recorded");
-        let (_, referral_id) = asking.request().await.expect("it is decided");
+        let (decision_id, referral_id) = asking.request().await.expect("it is decided");
         let liaison = who::liaison(&shared.recipient.unit_id);
-        Self { case_id: case.case_id, victim: case.victim, referral_id, liaison }
+        Self { case_id: case.case_id, victim: case.victim, decision_id, referral_id, liaison }
     }
 }
 

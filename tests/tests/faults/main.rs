@@ -13,7 +13,9 @@
 )]
 
 mod crash;
+mod drain;
 mod partition;
 mod pauses;
+mod reproductions;
 mod storm;
 mod suite;

@@ -43,7 +43,7 @@ async fn send(shared: Arc<Shared>, number: usize, same: Same, until: Instant) ->
     let mut told = Told::default();
     let calls = Calls::new(&shared, GIVEN_UP_AFTER);
     let (responder, supervisor) = (who::responder(), who::supervisor());
-    let mut second = number % 2 == 0;
+    let mut second = number.is_multiple_of(2);
     while Instant::now() < until {
         let mut either = || {
             second = !second;

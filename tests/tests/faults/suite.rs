@@ -92,10 +92,16 @@ impl Suite {
             let log = process.log();
             let panicked: Vec<&str> = log.lines().filter(|line| line.contains("panic")).collect();
             assert!(panicked.is_empty(), "{name}: {} panicked: {panicked:#?}", process.name());
-            for exit in process.exits().into_iter().filter(|exit| !exit.ordered) {
-                let errors: Vec<&str> = log.lines().filter(|line| line.starts_with("error")).collect();
-                println!("{name}: {} ended by itself ({exit:?}): {errors:#?}", process.name());
-            }
+            // A role may end while it starts, when NATS does not answer; once it runs, it gets over that by itself.
+            let ended: Vec<&str> = log.lines().filter(|line| line.starts_with("error: ")).collect();
+            let (starting, running): (Vec<&str>, Vec<&str>) =
+                ended.iter().partition(|line| line.contains("could not be started"));
+            let unordered = process.exits().iter().filter(|exit| !exit.ordered).count();
+            assert!(
+                running.is_empty() && unordered <= starting.len(),
+                "{name}: {} ended by itself {unordered} times: {running:#?}\n{told}",
+                process.name()
+            );
         }
         println!("{name}: {found:?}, whole again after {slowest:?} at most\n{tally:?}");
         installation.stop().await;

@@ -55,6 +55,8 @@ pub(crate) struct Arena<'w> {
     acknowledged: Mutex<BTreeMap<String, u64>>,
     ticks: AtomicU64,
     looks: AtomicU64,
+    /// What the accounts of readers begin with: of every round others, for looks of one person are limited.
+    readers: String,
     over: AtomicBool,
     pub(crate) tally: Tally,
 }
@@ -94,6 +96,7 @@ impl<'w> Arena<'w> {
             acknowledged: Mutex::default(),
             ticks: AtomicU64::new(1),
             looks: AtomicU64::new(0),
+            readers: format!("reader.{}", fresh_id()),
             over: AtomicBool::new(false),
             tally: Tally::default(),
         };
@@ -244,7 +247,7 @@ impl<'w> Arena<'w> {
         loop {
             let began = self.ticks.load(Ordering::SeqCst);
             let number = self.looks.fetch_add(1, Ordering::Relaxed) / LOOKS_OF_ONE;
-            let who = who::staff("telephony-desk", &format!("reader.{number}"), &["responder"]);
+            let who = who::staff("telephony-desk", &format!("{}.{number}", self.readers), &["responder"]);
             let request = ReadCaseRequest {
                 case_id: case.id.clone(),
                 from_revision,

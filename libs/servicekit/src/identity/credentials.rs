@@ -73,24 +73,37 @@ impl Onward {
 /// What this process calls others with: a tonic interceptor.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    service: Arc<Source>,
+    // None where the certificate says who calls.
+    service: Option<Arc<Source>>,
     person: Option<Arc<Source>>,
     deadline: Option<Deadline>,
 }
 
 impl Credentials {
+    /// Calls as the service of the connection's certificate.
+    #[must_use]
+    pub const fn by_certificate() -> Self {
+        Self { service: None, person: None, deadline: None }
+    }
+
+    /// The same without a token of the service.
+    #[must_use]
+    pub(crate) fn without_service_token(&self) -> Self {
+        Self { service: None, ..self.clone() }
+    }
+
     /// Calls as `service`, with tokens that `issuer` mints and that are renewed in time.
     #[must_use]
     pub fn minted(issuer: Arc<DevIssuer>, service: ServiceName) -> Self {
         let source = Source::Minted { issuer, subject: Subject::Service(service), newest: Mutex::new(None) };
-        Self { service: Arc::new(source), person: None, deadline: None }
+        Self { service: Some(Arc::new(source)), person: None, deadline: None }
     }
 
     /// Calls with a service token that somebody else issued; `None` when it cannot stand in a header.
     #[must_use]
     pub fn fixed(service_token: &str) -> Option<Self> {
         let value = sensitive(&format!("Bearer {service_token}"))?;
-        Some(Self { service: Arc::new(Source::Fixed(value)), person: None, deadline: None })
+        Some(Self { service: Some(Arc::new(Source::Fixed(value))), person: None, deadline: None })
     }
 
     /// The same, for the person of this token.
@@ -110,14 +123,16 @@ impl Credentials {
     #[must_use]
     pub fn onward(&self, onward: &Onward) -> Self {
         let person = onward.person.clone().map(|token| Arc::new(Source::Fixed(token.0)));
-        Self { service: Arc::clone(&self.service), person, deadline: onward.deadline }
+        Self { service: self.service.clone(), person, deadline: onward.deadline }
     }
 }
 
 impl Interceptor for Credentials {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let now_s = clock::now_s();
-        request.metadata_mut().insert(SERVICE_HEADER, self.service.value(now_s)?);
+        if let Some(service) = &self.service {
+            request.metadata_mut().insert(SERVICE_HEADER, service.value(now_s)?);
+        }
         if let Some(person) = &self.person {
             request.metadata_mut().insert(PERSON_HEADER, person.value(now_s)?);
         }

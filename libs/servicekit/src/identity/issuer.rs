@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use egide_crypto::sign::{ParseSigningKeyError, SigningKey};
+use egide_crypto::sign::{ParseSigningKeyError, SigningKey, VerifyingKey};
 use egide_crypto::token::{Claims, IssueError, TokenKind, issue};
 
 use super::{
     AUDIENCE, PERSON_LIFETIME_MAX_S, Person, PersonToken, Role, SERVICE_LIFETIME_MAX_S, ServiceName, Verifier,
 };
+use crate::people::{People, PeopleFileError};
+use crate::tls::Tls;
 use crate::{clock, key_file};
 
-const ISSUER: &str = "egide-development";
+/// Its name in tokens (`iss`).
+pub const ISSUER: &str = "egide-development";
 /// Below the data directory.
 const KEY_FILE: &str = "keys/issuer.key";
 
@@ -24,6 +28,9 @@ pub enum IssuerError {
     /// The key file holds no signing key.
     #[error("development issuer: `{KEY_FILE}`: {0}")]
     Key(#[from] ParseSigningKeyError),
+    /// The description of its people cannot be used.
+    #[error(transparent)]
+    People(#[from] PeopleFileError),
     /// The claims make no token.
     #[error(transparent)]
     Claims(#[from] IssueError),
@@ -36,6 +43,7 @@ pub enum IssuerError {
 #[derive(Debug)]
 pub struct DevIssuer {
     key: SigningKey,
+    people: Arc<People>,
 }
 
 /// A token with the times it counts, in seconds since 1970-01-01 UTC.
@@ -59,14 +67,33 @@ impl DevIssuer {
             key_id = %key.key_id(),
             "DEVELOPMENT MODE: services and persons are proved by tokens signed with a key on this disk; not for real cases"
         );
-        Ok(Self { key })
+        let keys = BTreeMap::from([(key.key_id().to_string(), key.public_key())]);
+        let people = Arc::new(People::of_development(&keys)?);
+        Ok(Self { key, people })
     }
 
-    /// Checks what this issuer issues.
+    /// Checks what this issuer issues, services' tokens included: for servers without TLS.
     #[must_use]
-    pub fn verifier(&self) -> Verifier {
-        let keys = BTreeMap::from([(self.key.key_id().to_string(), self.key.public_key())]);
-        Verifier::new(ISSUER, &keys)
+    pub fn insecure_verifier(&self) -> Verifier {
+        Verifier::insecure(ISSUER, &self.keys(), Arc::clone(&self.people))
+    }
+
+    /// Checks what this issuer issues for persons, and services by their certificates.
+    #[must_use]
+    pub fn verifier(&self, tls: Arc<Tls>) -> Verifier {
+        Verifier::mutual(tls, Arc::clone(&self.people))
+    }
+
+    /// Its people.
+    #[must_use]
+    pub const fn people(&self) -> &Arc<People> {
+        &self.people
+    }
+
+    /// Its public keys by their ids.
+    #[must_use]
+    pub fn keys(&self) -> BTreeMap<String, VerifyingKey> {
+        BTreeMap::from([(self.key.key_id().to_string(), self.key.public_key())])
     }
 
     /// A token for a service, good for a day.

@@ -71,15 +71,24 @@ impl Identity {
     /// The only one who writes.
     pub const LEDGER: Self = Self { name: "ledger", account: LEDGER_ACCOUNT, rights: Rights::Ledger };
 
+    /// The gate.
+    pub const DISCLOSURE: Self = Self::reader("disclosure", "DISCLOSURE");
+    /// The history.
+    pub const AUDIT: Self = Self::reader("audit", "AUDIT");
+    /// The directory.
+    pub const DIRECTORY: Self = Self::reader("directory", "DIRECTORY");
+    /// Nobody's role: for checking the log.
+    pub const READER: Self = Self::reader("reader", "READER");
+
     /// Those who read the log and nothing else, each in an account of its own. `reader` is nobody's role: it is for
     /// checking the log (`egide log verify`).
     pub const READERS: [Self; 6] = [
-        Self::reader("disclosure", "DISCLOSURE"),
-        Self::reader("audit", "AUDIT"),
-        Self::reader("directory", "DIRECTORY"),
+        Self::DISCLOSURE,
+        Self::AUDIT,
+        Self::DIRECTORY,
         Self::reader("triage", "TRIAGE"),
         Self::reader("statistics", "STATISTICS"),
-        Self::reader("reader", "READER"),
+        Self::READER,
     ];
 
     const fn reader(name: &'static str, account: &'static str) -> Self {

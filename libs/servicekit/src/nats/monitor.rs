@@ -54,11 +54,16 @@ pub(super) fn addresses(folder: &Path) -> Result<Addresses, String> {
     let entry = entries.next().ok_or("it has not opened its ports")?.map_err(|error| error.to_string())?;
     let text = fs::read(entry.path()).map_err(|error| error.to_string())?;
     let ports: Ports = serde_json::from_slice(&text).map_err(|_half_written| "it is opening its ports".to_owned())?;
-    let first = |urls: &[String], scheme: &str| {
-        let address = urls.first().and_then(|url| url.strip_prefix(scheme)).and_then(|address| address.parse().ok());
-        address.ok_or_else(|| format!("its ports file names no `{scheme}` address"))
+    let first = |urls: &[String], schemes: [&str; 2]| {
+        let url =
+            urls.first().ok_or_else(|| format!("its ports file names no `{}` address", schemes.join("` or `")))?;
+        let address = schemes.iter().find_map(|scheme| url.strip_prefix(scheme)).and_then(|text| text.parse().ok());
+        address.ok_or_else(|| format!("its ports file names `{url}`, which is no address of ours"))
     };
-    Ok(Addresses { client: first(&ports.nats, "nats://")?, monitor: first(&ports.monitoring, "http://")? })
+    Ok(Addresses {
+        client: first(&ports.nats, ["nats://", "tls://"])?,
+        monitor: first(&ports.monitoring, ["http://", "https://"])?,
+    })
 }
 
 /// Asks `/healthz`: the store is recovered and clients are accepted.

@@ -376,3 +376,106 @@ fn a_free_port_is_asked_for_as_minus_one() {
     assert_eq!(Listen(SocketAddr::from((Ipv6Addr::LOCALHOST, 0))).to_string(), "[::1]:-1");
     assert_eq!(Listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 4222))).to_string(), "127.0.0.1:4222");
 }
+
+/// Lines without comments, and public keys alike.
+fn without_comments_and_keys(text: &str) -> Vec<String> {
+    let is_key =
+        |word: &str| word.len() == 56 && word.starts_with('U') && word.bytes().all(|b| b.is_ascii_alphanumeric());
+    let told = text.lines().filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty());
+    let keyless = |line: &str| {
+        let words = line.split([' ', ',']).map(|word| if is_key(word) { "U" } else { word });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    told.map(keyless).collect()
+}
+
+#[test]
+fn the_example_for_three_machines_is_what_is_written_for_them() {
+    let folder = Folder::new();
+    let host = |number: u8| format!("nats{number}.egide.example:6222");
+    let in_folder = |name: &str| PathBuf::from("/etc/nats/tls").join(name);
+    let server = NatsServer {
+        name: "one".to_owned(),
+        listen: "0.0.0.0:4222".to_owned(),
+        monitor: None,
+        store: PathBuf::from("/var/lib/nats"),
+        max_file_store_bytes: Some(128 * 1024 * 1024 * 1024),
+        store_key_variable: Some("EGIDE_NATS_STORE_KEY".to_owned()),
+        max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
+        identities: PublicKeys::of_folder(&seeds(&folder)).unwrap(),
+        tls: Some(NatsTls {
+            certificate: in_folder("certificate.pem"),
+            key: in_folder("key.pem"),
+            authorities: in_folder("authorities.pem"),
+        }),
+        cluster: Some(NatsCluster {
+            name: "egide".to_owned(),
+            listen: "0.0.0.0:6222".to_owned(),
+            advertise: None,
+            routes: [1, 2, 3].map(host).to_vec(),
+            password: "replace-with-the-one-that-egide-provision-keys-draws".to_owned(),
+        }),
+        files: None,
+        master: None,
+    };
+    let example = without_comments_and_keys(include_str!("../../../../ops/nats/one.conf"));
+    assert_eq!(without_comments_and_keys(&server.configuration().unwrap()), example);
+}
+
+#[test]
+fn what_a_configuration_cannot_carry_is_refused_wherever_it_stands() {
+    let folder = Folder::new();
+    let good = NatsServer {
+        name: "one".to_owned(),
+        listen: "nats1.egide.example:4222".to_owned(),
+        monitor: None,
+        store: folder.0.join("store"),
+        max_file_store_bytes: None,
+        store_key_variable: None,
+        max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
+        identities: PublicKeys::of_folder(&seeds(&folder)).unwrap(),
+        tls: None,
+        cluster: None,
+        files: None,
+        master: None,
+    };
+    good.configuration().unwrap();
+    let cluster = NatsCluster {
+        name: "egide".to_owned(),
+        listen: "0.0.0.0:6222".to_owned(),
+        advertise: None,
+        routes: vec!["nats1.egide.example:6222".to_owned()],
+        password: "p".to_owned(),
+    };
+    for bad in ["", "a b", "a\"", "a\n", "a}", "a:b:c", "a;b:1", ":1", "host", "host:port", "host:99999"] {
+        let servers = [
+            NatsServer { name: bad.to_owned(), ..good.clone() },
+            NatsServer { listen: bad.to_owned(), ..good.clone() },
+            NatsServer { cluster: Some(NatsCluster { name: bad.to_owned(), ..cluster.clone() }), ..good.clone() },
+            NatsServer { cluster: Some(NatsCluster { password: bad.to_owned(), ..cluster.clone() }), ..good.clone() },
+            NatsServer {
+                cluster: Some(NatsCluster { routes: vec![bad.to_owned()], ..cluster.clone() }),
+                ..good.clone()
+            },
+        ];
+        let written = servers.iter().filter(|server| server.configuration().is_ok()).count();
+        // `host` is a fine name and password, and no address.
+        assert_eq!(written, if bad == "host" { 3 } else { 0 }, "`{}`", bad.escape_default());
+    }
+}
+
+#[test]
+fn seeds_are_made_once_for_their_owner_alone_and_say_who_somebody_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let first = PublicKeys::of_folder(&seeds(&folder)).unwrap();
+    assert_eq!(PublicKeys::of_folder(&seeds(&folder)).unwrap(), first);
+    let keys: std::collections::BTreeSet<&str> = Identity::all().map(|identity| first.of(identity)).collect();
+    assert_eq!(keys.len(), Identity::all().count(), "everybody has a key of their own");
+    let path = Identity::LEDGER.seed_path(&seeds(&folder));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::write(&path, "SU-no-seed").unwrap();
+    assert!(matches!(PublicKeys::of_folder(&seeds(&folder)), Err(Error::NoSeed { .. })));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(matches!(PublicKeys::of_folder(&seeds(&folder)), Err(Error::Seed(_))));
+}

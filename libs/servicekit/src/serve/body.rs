@@ -13,6 +13,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::guard::{cut_short, failed};
+use super::hint;
 use crate::telemetry::metrics::Call;
 
 /// What ends a stream, and the place it holds until then.
@@ -69,7 +70,7 @@ impl GuardedBody {
         self.end(status.code());
         self.inner = Body::empty();
         let mut trailers = HeaderMap::new();
-        if status.add_header(&mut trailers).is_err() {
+        if hint::hinted(status).add_header(&mut trailers).is_err() {
             trailers.insert(Status::GRPC_STATUS, http::HeaderValue::from_static("13"));
         }
         Frame::trailers(trailers)
@@ -98,9 +99,11 @@ impl http_body::Body for GuardedBody {
             }
             return Poll::Ready(Some(Ok(this.close(&failed()))));
         };
-        match &polled {
+        let mut polled = polled;
+        match &mut polled {
             Poll::Ready(Some(Ok(frame))) => {
-                if let Some(trailers) = frame.trailers_ref() {
+                if let Some(trailers) = frame.trailers_mut() {
+                    hint::put_into(trailers);
                     this.end(
                         trailers.get(Status::GRPC_STATUS).map_or(Code::Unknown, |v| Code::from_bytes(v.as_bytes())),
                     );

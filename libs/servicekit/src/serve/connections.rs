@@ -1,41 +1,102 @@
-//! Connections: small answers leave at once (`TCP_NODELAY`), and there is a bound on how many there are.
+//! Connections: proved on both sides before anything is read from them, small answers leave at once (`TCP_NODELAY`), and there
+//! are bounds on how many there are and how many are being proved.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_stream::{Stream, StreamExt as _};
-use tonic::transport::server::{Connected, TcpConnectInfo, TcpIncoming};
+use tokio::time::timeout;
+use tokio_stream::Stream;
+use tonic::transport::server::{Connected, TcpIncoming};
 
-/// Connections of `listener`, at most `connections_max` at a time; further ones are closed at once.
-pub(super) fn incoming(listener: TcpListener, connections_max: usize) -> impl Stream<Item = io::Result<Connection>> {
-    let room = Arc::new(Semaphore::new(connections_max));
-    TcpIncoming::from(listener).with_nodelay(Some(true)).map(move |accepted| {
-        let socket = accepted?;
-        let full = |_| io::Error::other("as many connections as there may be are open");
-        let place = Arc::clone(&room).try_acquire_owned().map_err(full).inspect_err(|_| {
-            tracing::warn!(connections_max, "a connection was closed: as many as there may be are open");
-        })?;
-        Ok(Connection { socket, _place: place })
-    })
+use super::Limits;
+use crate::identity::Peer;
+use crate::tls::{Security, TlsConnection};
+
+/// Connections of `listener`, as many at a time as the limits say; further ones are closed at once. A connection whose other
+/// side does not prove itself is closed without a word beyond TLS's own.
+pub(super) fn incoming(
+    role: &'static str,
+    listener: TcpListener,
+    limits: Limits,
+    security: Security,
+) -> impl Stream<Item = io::Result<Connection>> {
+    let room = Arc::new(Semaphore::new(limits.connections));
+    TcpIncoming::from(listener)
+        .with_nodelay(Some(true))
+        .map(move |accepted| {
+            let place = Arc::clone(&room).try_acquire_owned().ok();
+            let security = security.clone();
+            async move {
+                let socket = accepted.map_err(Refused::Accept)?;
+                let place = place.ok_or(Refused::NoRoom)?;
+                let io = prove(security, socket, limits.handshake_within).await?;
+                Ok(Connection { io, _place: place })
+            }
+        })
+        .buffer_unordered(limits.handshakes.max(1))
+        .filter_map(move |proved| {
+            std::future::ready(proved.map_err(|refused: Refused| refused.report(role)).ok().map(Ok))
+        })
+}
+
+async fn prove(security: Security, socket: TcpStream, within: Duration) -> Result<Io, Refused> {
+    match security {
+        Security::Insecure => Ok(Io::Plain(socket)),
+        Security::Mutual(tls) => match timeout(within, TlsConnection::accept(&tls, socket)).await {
+            Ok(Ok(connection)) => Ok(Io::Tls(Box::new(connection))),
+            Ok(Err(error)) => Err(Refused::Unproved(error)),
+            Err(_) => Err(Refused::Late),
+        },
+    }
+}
+
+/// A connection was closed before anything was read from it.
+enum Refused {
+    Accept(io::Error),
+    NoRoom,
+    Unproved(io::Error),
+    Late,
+}
+
+impl Refused {
+    fn report(self, role: &'static str) {
+        let (reason, error) = match self {
+            Self::Accept(error) => ("accept", error.to_string()),
+            Self::NoRoom => ("no_room", "as many connections as there may be are open".to_owned()),
+            Self::Unproved(error) => ("unproved", error.to_string()),
+            Self::Late => ("late", "the handshake took too long".to_owned()),
+        };
+        metrics::counter!("egide_connections_refused_total", "role" => role, "reason" => reason).increment(1);
+        tracing::warn!(role, reason, error, "a connection was closed");
+    }
 }
 
 /// A connection that holds its place among them.
-#[derive(Debug)]
 pub(super) struct Connection {
-    socket: TcpStream,
+    io: Io,
     _place: OwnedSemaphorePermit,
 }
 
-impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+enum Io {
+    Plain(TcpStream),
+    Tls(Box<TlsConnection>),
+}
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.socket.connect_info()
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        match &self.io {
+            Io::Plain(_) => Peer::Anybody,
+            Io::Tls(connection) => Peer::Service(connection.peer().clone()),
+        }
     }
 }
 
@@ -45,21 +106,33 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(context, buffer)
+        match &mut self.io {
+            Io::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
+            Io::Tls(connection) => Pin::new(connection).poll_read(context, buffer),
+        }
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+        match &mut self.io {
+            Io::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
+            Io::Tls(connection) => Pin::new(connection).poll_write(context, bytes),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
+        match &mut self.io {
+            Io::Plain(socket) => Pin::new(socket).poll_flush(context),
+            Io::Tls(connection) => Pin::new(connection).poll_flush(context),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
+        match &mut self.io {
+            Io::Plain(socket) => Pin::new(socket).poll_shutdown(context),
+            Io::Tls(connection) => Pin::new(connection).poll_shutdown(context),
+        }
     }
 
     fn poll_write_vectored(
@@ -67,10 +140,16 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+        match &mut self.io {
+            Io::Plain(socket) => Pin::new(socket).poll_write_vectored(context, slices),
+            Io::Tls(connection) => Pin::new(connection).poll_write_vectored(context, slices),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        match &self.io {
+            Io::Plain(socket) => socket.is_write_vectored(),
+            Io::Tls(connection) => connection.is_write_vectored(),
+        }
     }
 }

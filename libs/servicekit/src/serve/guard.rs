@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::body::{GuardedBody, StreamBounds};
-use super::{Limits, deadline};
+use super::{Limits, deadline, hint};
 use crate::access::{AccessTable, CalledBy};
 use crate::identity::Deadline;
 use crate::shutdown::Shutdown;
@@ -180,15 +180,16 @@ pub(super) fn cut_short() -> Status {
 
 fn refuse(call: Call, status: &Status) -> Response<Body> {
     call.end(status.code());
-    status.clone().into_http()
+    hint::hinted(status).into_http()
 }
 
-fn guarded(call: Call, response: Response<Body>, bounds: Option<StreamBounds>) -> Response<Body> {
+fn guarded(call: Call, mut response: Response<Body>, bounds: Option<StreamBounds>) -> Response<Body> {
     let code = response.headers().get(Status::GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()));
     match code {
         // The whole answer stands in its head.
         Some(code) => {
             call.end(code);
+            hint::put_into(response.headers_mut());
             response
         }
         None => response.map(|body| Body::new(GuardedBody::new(body, call, bounds))),

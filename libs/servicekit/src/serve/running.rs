@@ -29,6 +29,7 @@ impl Stopped {
 #[derive(Debug)]
 pub struct Running {
     role: &'static str,
+    scheme: &'static str,
     address: SocketAddr,
     stop: Trigger,
     finished: JoinHandle<Result<(), Stopped>>,
@@ -37,6 +38,7 @@ pub struct Running {
 impl Running {
     pub(super) fn new<E>(
         role: &'static str,
+        scheme: &'static str,
         address: SocketAddr,
         stop: Trigger,
         serving: impl Future<Output = Result<(), E>> + Send + 'static,
@@ -45,7 +47,7 @@ impl Running {
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
         let finished = tokio::spawn(async move { serving.await.map_err(|reason| Stopped::new(role, reason)) });
-        Self { role, address, stop, finished }
+        Self { role, scheme, address, stop, finished }
     }
 
     /// The role.
@@ -60,10 +62,10 @@ impl Running {
         self.address
     }
 
-    /// `http://<address>`, for [`crate::channel::Upstream::new`].
+    /// `https://<address>`, or `http://<address>` without TLS, for [`crate::channel::Upstream::new`].
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// With a task that belongs to the role, such as a projection that follows the log. It goes on until the server has
@@ -73,7 +75,7 @@ impl Running {
     where
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
-        let Self { role, address, stop, finished: mut server } = self;
+        let Self { role, scheme, address, stop, finished: mut server } = self;
         let (outer, asked) = shutdown::channel();
         let mut task = tokio::spawn(async move { task.await.map_err(|reason| Stopped::new(role, reason)) });
         let finished = tokio::spawn(async move {
@@ -93,7 +95,7 @@ impl Running {
             task.abort();
             served
         });
-        Self { role, address, stop: outer, finished }
+        Self { role, scheme, address, stop: outer, finished }
     }
 
     /// Asks it to stop; does not wait.

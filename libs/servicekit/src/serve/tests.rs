@@ -1,6 +1,7 @@
 //! A server of the kit's kind, called over a real connection by a client of the kit's kind.
 
 mod fake;
+mod secure;
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -19,15 +20,17 @@ use tonic_types::StatusExt as _;
 
 use self::fake::{Fake, MARKER};
 use super::*;
-use crate::channel::Upstream;
+use crate::channel::{CALL_TIMEOUT, Upstream};
 use crate::identity::{Credentials, DevIssuer, Person, Role};
+use crate::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order};
 use crate::shutdown::{Trigger, drain};
+use crate::tls::{Security, Tls};
 use egide_domain::ids::UnitId;
 
 const BOUND: Duration = Duration::from_secs(20);
 
 struct Rig {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     issuer: Arc<DevIssuer>,
     fake: Fake,
     trigger: Trigger,
@@ -40,18 +43,19 @@ impl Rig {
         let issuer = Arc::new(DevIssuer::open(directory.path()).unwrap());
         let fake = Fake::default();
         let (trigger, shutdown) = shutdown::channel();
-        let running = run(&issuer, &fake, "127.0.0.1:0".parse().unwrap(), limits, shutdown).await;
-        Self { _directory: directory, issuer, fake, trigger, running }
+        let verifier = issuer.verifier(tls(directory.path(), "directory"));
+        let running = run(verifier, &fake, "127.0.0.1:0".parse().unwrap(), limits, shutdown).await;
+        Self { directory, issuer, fake, trigger, running }
     }
 
     fn upstream(&self, service: &str) -> Upstream {
-        let credentials = Credentials::minted(Arc::clone(&self.issuer), service.parse().unwrap());
-        Upstream::new("url", &self.running.url(), credentials).unwrap()
+        let security = Security::Mutual(tls(self.directory.path(), service));
+        let (url, expected) = (self.running.url(), "directory".parse().unwrap());
+        Upstream::new("url", &url, expected, &security, Credentials::by_certificate()).unwrap()
     }
 
     fn person(&self, service: &str, person: Person) -> crate::channel::Authenticated {
-        let credentials = Credentials::minted(Arc::clone(&self.issuer), service.parse().unwrap());
-        let credentials = credentials.for_minted_person(Arc::clone(&self.issuer), person);
+        let credentials = Credentials::by_certificate().for_minted_person(Arc::clone(&self.issuer), person);
         self.upstream(service).with_credentials(credentials).as_service()
     }
 
@@ -61,10 +65,17 @@ impl Rig {
     }
 }
 
-async fn run(issuer: &DevIssuer, fake: &Fake, listen: SocketAddr, limits: Limits, shutdown: Shutdown) -> Running {
+/// The proof of a service, by an authority in `directory`.
+fn tls(directory: &std::path::Path, service: &str) -> Arc<Tls> {
+    let trust_domain = DEVELOPMENT_TRUST_DOMAIN.parse().unwrap();
+    let authority = Authority::open_or_make(&directory.join("pki"), &trust_domain).unwrap();
+    Tls::open(authority.issue(&Order::new(service.parse().unwrap())).unwrap(), trust_domain).unwrap()
+}
+
+async fn run(verifier: Verifier, fake: &Fake, listen: SocketAddr, limits: Limits, shutdown: Shutdown) -> Running {
     let api = Api::new().with(DirectoryServiceServer::new(fake.clone())).with(ReferralServiceServer::new(fake.clone()));
     let config = ServeConfig { limits, ..ServeConfig::new("directory", listen) };
-    serve(config, api, Arc::new(issuer.verifier()), shutdown).await.unwrap()
+    serve(config, api, Arc::new(verifier), shutdown).await.unwrap()
 }
 
 fn specialist() -> Person {
@@ -90,11 +101,15 @@ async fn a_handler_sees_the_caller_and_what_to_send_on_and_no_token() {
 #[tokio::test]
 async fn strangers_wrong_roles_and_unknown_methods_are_refused() {
     let rig = Rig::start(Limits::default()).await;
-    let stranger = tonic::transport::Endpoint::from_shared(rig.running.url()).unwrap().connect_lazy();
     let request = || GetOrganizationRequest { organization_id: "any".to_owned() };
-    let refused = DirectoryServiceClient::new(stranger).get_organization(request()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unauthenticated);
-    assert_eq!(refused.message(), "send the calling service's token as `authorization: Bearer <token>`");
+    let mut stranger = DirectoryServiceClient::new(rig.upstream("stranger").as_service());
+    let refused = stranger.get_organization(request()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+
+    let mut forged = tonic::Request::new(request());
+    forged.metadata_mut().insert(crate::identity::PERSON_HEADER, "a.b.c".parse().unwrap());
+    let mut client = DirectoryServiceClient::new(rig.upstream("disclosure").channel());
+    assert_eq!(client.get_organization(forged).await.unwrap_err().code(), Code::Unauthenticated);
 
     let responder = Person::staff("j.smith".parse().unwrap(), [Role::Responder]).unwrap();
     let mut client = DirectoryServiceClient::new(rig.person("console", responder));
@@ -180,6 +195,19 @@ async fn the_callers_own_timeout_counts_when_it_is_shorter() {
 }
 
 #[tokio::test]
+async fn a_call_that_names_no_deadline_has_one_all_the_same() {
+    // Longer than anything of the client's: the server ends nothing here.
+    let limits = Limits { request_timeout: Duration::from_secs(3_600), ..Limits::default() };
+    let rig = Rig::start(limits).await;
+    rig.get("any").await.unwrap();
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let ended = tokio::time::timeout(CALL_TIMEOUT * 10, rig.get("hang")).await.expect("it ends by itself");
+    assert!(matches!(ended.unwrap_err().code(), Code::DeadlineExceeded | Code::Cancelled | Code::Unavailable));
+    assert!(began.elapsed() <= CALL_TIMEOUT + Duration::from_secs(1), "after {:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn when_there_is_no_room_the_answer_says_so_and_health_still_answers() {
     let rig = Rig::start(Limits { requests: 1, ..Limits::default() }).await;
     let hanging = rig.get("hang");
@@ -187,8 +215,9 @@ async fn when_there_is_no_room_the_answer_says_so_and_health_still_answers() {
         rig.fake.wait_for_a_hanging_call().await;
         let refused = rig.get("any").await.unwrap_err();
         assert_eq!(refused.code(), Code::ResourceExhausted);
-        assert_eq!(refused.get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(1)));
-        let anybody = tonic::transport::Endpoint::from_shared(rig.running.url()).unwrap().connect_lazy();
+        let hint = refused.get_details_retry_info().unwrap().retry_delay.unwrap();
+        assert!((Duration::from_secs(1)..Duration::from_millis(1_500)).contains(&hint), "{hint:?}");
+        let anybody = rig.upstream("stranger").channel();
         let check = HealthCheckRequest { service: "egide.directory.v1.DirectoryService".to_owned() };
         let health = HealthClient::new(anybody).check(check).await.unwrap().into_inner();
         assert_eq!(health.status(), ServingStatus::Serving);
@@ -273,7 +302,8 @@ async fn a_client_connects_again_by_itself() {
     assert_eq!(client.get_organization(request()).await.unwrap_err().code(), Code::Unavailable);
 
     let (_trigger, shutdown) = shutdown::channel();
-    let _again = run(&rig.issuer, &rig.fake, address, Limits::default(), shutdown).await;
+    let verifier = rig.issuer.verifier(tls(rig.directory.path(), "directory"));
+    let _again = run(verifier, &rig.fake, address, Limits::default(), shutdown).await;
     let reached = async {
         while client.get_organization(request()).await.is_err() {
             tokio::task::yield_now().await;

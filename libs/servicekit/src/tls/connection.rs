@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustls::pki_types::CertificateDer;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
-use super::verify::now;
+use super::verify::{in_words, now};
 use super::{Tls, service_of};
 use crate::identity::ServiceName;
 
@@ -23,6 +23,8 @@ pub struct TlsConnection {
     peer: ServiceName,
     chain: Vec<CertificateDer<'static>>,
     is_client: bool,
+    /// What the server said first, until it is read.
+    first: Option<u8>,
     check: Pin<Box<Sleep>>,
 }
 
@@ -35,7 +37,7 @@ impl std::fmt::Debug for TlsConnection {
 impl TlsConnection {
     /// The server's side of a connection that was accepted just now.
     pub(crate) async fn accept(tls: &Arc<Tls>, socket: TcpStream) -> io::Result<Self> {
-        let stream = TlsAcceptor::from(tls.server()).accept(socket).await?;
+        let stream = TlsAcceptor::from(tls.server()).accept(socket).await.map_err(in_words)?;
         Self::new(Arc::clone(tls), stream.into(), false)
     }
 
@@ -47,18 +49,21 @@ impl TlsConnection {
         let leaf = chain.first().ok_or_else(nobody)?;
         let peer = service_of(leaf, tls.trust_domain()).map_err(io::Error::other)?;
         let check = Box::pin(sleep(tls.pace().peers));
-        Ok(Self { stream, tls, peer, chain, is_client, check })
+        Ok(Self { stream, tls, peer, chain, is_client, first: None, check })
+    }
+
+    /// The client's side, once the server has taken our certificate. In TLS 1.3 the server judges it when the client's handshake is
+    /// done already; an HTTP/2 server speaks first (RFC 9113, section 3.4), so that its first byte means yes. A refusal is an
+    /// error of connecting then, and not of the first call.
+    pub(super) async fn accepted(mut self) -> io::Result<Self> {
+        self.first = Some(self.stream.read_u8().await?);
+        Ok(self)
     }
 
     /// Who is at the other side.
     #[must_use]
     pub const fn peer(&self) -> &ServiceName {
         &self.peer
-    }
-
-    /// The socket below.
-    pub(crate) fn socket(&self) -> &TcpStream {
-        self.stream.get_ref().0
     }
 
     fn still_counts(&self) -> bool {
@@ -95,6 +100,12 @@ impl AsyncRead for TlsConnection {
         // HTTP/2 always reads, so that looking here is looking always.
         if let Err(error) = self.poll_check(context) {
             return Poll::Ready(Err(error));
+        }
+        if buffer.remaining() > 0
+            && let Some(first) = self.first.take()
+        {
+            buffer.put_slice(&[first]);
+            return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }

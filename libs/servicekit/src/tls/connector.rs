@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
+use super::verify::in_words;
 use super::{Tls, TlsConnection};
 use crate::identity::ServiceName;
 
@@ -43,8 +44,8 @@ impl Connector {
         socket.set_nodelay(true)?;
         // Never sent and never compared: the service is asked for, not the host.
         let name = ServerName::try_from(host).map_err(io::Error::other)?;
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await?;
-        TlsConnection::new(self.tls, stream.into(), true).map(TokioIo::new)
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.map_err(in_words)?;
+        TlsConnection::new(self.tls, stream.into(), true)?.accepted().await.map(TokioIo::new)
     }
 }
 

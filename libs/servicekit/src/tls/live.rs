@@ -128,6 +128,8 @@ struct State {
     looked_at: Instant,
     stamps: [Option<Stamp>; 3],
     current: Arc<Material>,
+    /// What was wrong at the last look: said at the second, for certificate and key are not replaced in one instant.
+    wrong: Option<Error>,
     /// What was reported last, so that it is said once.
     reported: Option<Error>,
 }
@@ -190,7 +192,7 @@ impl Tls {
         own.counts_now(&files)?;
         let authorities = read_authorities(&files.authorities)?;
         let current = Arc::new(Material::new(1, Arc::new(own), authorities, &trust_domain)?);
-        let state = State { looked_at: Instant::now(), stamps, current, reported: None };
+        let state = State { looked_at: Instant::now(), stamps, current, wrong: None, reported: None };
         Ok(Arc::new(Self { files, trust_domain, service, pace, state: Mutex::new(state) }))
     }
 
@@ -277,24 +279,26 @@ impl Tls {
 
     fn look(&self, state: &mut State) {
         let found = stamps(&self.files);
-        // What could not be used may become usable without changing: a certificate whose time comes.
-        let outcome = if found == state.stamps && state.reported.is_none() {
+        let outcome = if found == state.stamps && state.wrong.is_none() {
             state.current.own.counts_now(&self.files)
         } else {
             let outcome = self.take(&mut state.current);
             state.stamps = found;
             outcome.and_then(|()| state.current.own.counts_now(&self.files))
         };
-        let complaint = outcome.err();
-        if complaint != state.reported {
-            match &complaint {
-                Some(error) => {
-                    tracing::error!(service = %self.service, %error, "TLS files: what was there before goes on until it expires");
-                }
-                None => tracing::info!(service = %self.service, "TLS files are in order again"),
+        let wrong = outcome.err();
+        match &wrong {
+            Some(error) if state.wrong == wrong && state.reported != wrong => {
+                tracing::error!(service = %self.service, %error, "TLS files: what was there before goes on until it expires");
+                state.reported.clone_from(&wrong);
             }
+            None if state.reported.is_some() => {
+                tracing::info!(service = %self.service, "TLS files are in order again");
+                state.reported = None;
+            }
+            Some(_) | None => {}
         }
-        state.reported = complaint;
+        state.wrong = wrong;
     }
 
     /// Takes what can be used, each of the two for itself: a broken certificate must not keep an authority that was taken away.

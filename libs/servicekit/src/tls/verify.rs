@@ -1,5 +1,6 @@
 //! What each side asks of the other's certificate: an authority of ours, its time, its use, and the service it names.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,13 @@ enum Unwanted {
 
 fn unwanted(reason: impl Into<Unwanted>) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(reason.into()))))
+}
+
+/// The same failure in our words, where the reason is ours: the library would show it as code.
+pub(super) fn in_words(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    let Some(Error::InvalidCertificate(CertificateError::Other(OtherError(reason)))) = inner else { return error };
+    io::Error::other(reason.to_string())
 }
 
 /// What a server asks of a client: to be some service of the trust domain.

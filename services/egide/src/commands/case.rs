@@ -13,7 +13,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage as _, Value}
 use tokio_stream::StreamExt as _;
 use uuid::Uuid;
 
-use super::decision;
+use super::{callers, decision};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::value_of;
@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Show(Show),
     Decisions(Decisions),
     Watch(Watch),
+    Number(callers::Number),
 }
 
 /// `egide case show CASE`.
@@ -71,6 +72,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
         Command::Show(args) => show(session, args).await,
         Command::Decisions(args) => decisions(session, args).await,
         Command::Watch(args) => watch(session, args).await,
+        Command::Number(args) => callers::number(session, args).await,
     }
 }
 

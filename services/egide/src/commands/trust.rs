@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::times;
-use crate::trust_file::{not_taken, publish, publish_root, read, read_private, read_root, root_path};
+use crate::trust_file::{not_taken, publish, publish_root, read, read_private, read_root, read_root_key, root_path};
 
 /// `egide trust …`.
 #[derive(Clone, clap::Subcommand)]
@@ -178,12 +178,7 @@ fn change(
     // What is changed is a file that counts, never one that somebody put there.
     let mut draft = at.read(data)?.draft();
     change(&mut draft).map_err(|error| not_taken(&error))?;
-    let private = read_private(root_key)?;
-    let root = read_root(&at.root_file(data))?;
-    if private.public_key() != *root.key() {
-        let (found, expected) = (private.key_id(), root.key_id());
-        return Err(Failure::new(Exit::Usage, "fail.other_root").with("found", found).with("expected", expected));
-    }
+    let private = read_root_key(root_key, &read_root(&at.root_file(data))?)?;
     let trust = publish(&at.file(data), draft, &private)?;
     show(out, &trust)
 }

@@ -142,8 +142,14 @@ fn check_step(value: &Value, symbols: &mut Symbols) -> Result<(), String> {
         }
         Step::Recall(Recall { speaker, .. })
         | Step::History(History { speaker, .. })
+        | Step::Find(Find { speaker, .. })
+        | Step::Withdraw(Withdraw { speaker, .. })
         | Step::Account(Account { speaker, .. }) => {
             speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
+        }
+        Step::Number(number) => {
+            number.speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
+            symbols.capture(&number.name, "number", "1234 567 890");
         }
         Step::Wait(wait) if !(1..=WAIT_MAX_S).contains(&wait.seconds) => {
             return Err(format!("a wait has 1 to {WAIT_MAX_S} seconds"));
@@ -181,6 +187,9 @@ pub(crate) enum Step {
     Recall(Recall),
     History(History),
     Account(Account),
+    Number(Number),
+    Find(Find),
+    Withdraw(Withdraw),
     Wait(Wait),
 }
 
@@ -472,6 +481,44 @@ pub(crate) struct ExpectEntry {
     pub(crate) delivered: Option<bool>,
     pub(crate) outside: Option<bool>,
     pub(crate) recalled: Option<bool>,
+}
+
+/// See `FORMAT.md`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Number {
+    pub(crate) name: String,
+    #[serde(rename = "as")]
+    pub(crate) speaker: String,
+    pub(crate) case: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) phrase: Option<String>,
+}
+
+/// See `FORMAT.md`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Find {
+    #[serde(rename = "as")]
+    pub(crate) speaker: String,
+    pub(crate) case: Option<String>,
+    pub(crate) number: Option<String>,
+    pub(crate) phrase: Option<String>,
+    pub(crate) phone: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) expect: Presence,
+}
+
+/// See `FORMAT.md`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Withdraw {
+    #[serde(rename = "as")]
+    pub(crate) speaker: String,
+    pub(crate) number: Option<String>,
+    pub(crate) phrase: Option<String>,
+    pub(crate) phone: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 pub(crate) use super::speaker::Speaker;

@@ -1,6 +1,7 @@
 //! Plays a scenario, step by step.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use egide_crypto::sign::KeyRing;
@@ -84,7 +85,9 @@ pub type Progress<'a> = &'a dyn Fn(usize, &Scenario);
 
 /// Plays scenarios against running services.
 pub struct Player {
-    services: BTreeMap<&'static str, Upstream>,
+    endpoints: Endpoints,
+    // One connection for each service and each caller: who calls stands in the certificate.
+    upstreams: Mutex<BTreeMap<(&'static str, ServiceName), Upstream>>,
     identities: Identities,
     report_keys: KeyRing,
     /// Makes the ids of this run other than those of every run before.
@@ -143,19 +146,16 @@ impl Player {
         report_keys: KeyRing,
         run: &str,
     ) -> Result<Self, Failure> {
-        let credentials = identities.credentials(&service_name(PORTAL)?, None)?;
-        let mut services = BTreeMap::new();
         for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory] {
-            let name = service.name();
             let missing = || {
-                Failure::new(Exit::Unavailable, "fail.no_endpoint").with("service", name).with("data", data.display())
+                Failure::new(Exit::Unavailable, "fail.no_endpoint")
+                    .with("service", service.name())
+                    .with("data", data.display())
             };
-            let url = endpoints.of(service).ok_or_else(missing)?;
-            let upstream = Upstream::new(name, url, credentials.clone())
-                .map_err(|error| Failure::new(Exit::Usage, "fail.url").with("service", name).with("error", error))?;
-            services.insert(name, upstream);
+            endpoints.of(service).ok_or_else(missing)?;
         }
-        Ok(Self { services, identities, report_keys, run: run.to_owned(), names: BTreeMap::new() })
+        let (endpoints, run) = (endpoints.clone(), run.to_owned());
+        Ok(Self { endpoints, upstreams: Mutex::default(), identities, report_keys, run, names: BTreeMap::new() })
     }
 
     /// Plays them all, in order.
@@ -203,6 +203,9 @@ impl Player {
             Step::Recall(recall) => self.recall(play, &recall).await,
             Step::History(history) => self.history(play, &history).await,
             Step::Account(account) => self.account(play, &account).await,
+            Step::Number(number) => self.number(play, &number).await,
+            Step::Find(find) => self.find(play, &find).await,
+            Step::Withdraw(withdraw) => self.withdraw(play, &withdraw).await,
             Step::Wait(wait) => {
                 tokio::time::sleep(Duration::from_secs(wait.seconds)).await;
                 Ok(())
@@ -218,10 +221,26 @@ impl Player {
         person: Option<Person>,
     ) -> Result<Authenticated, Failure> {
         let credentials = self.identities.credentials(caller, person)?;
+        let upstream = self.upstream(service, caller)?;
+        Ok(upstream.with_credentials(credentials).as_service())
+    }
+
+    fn upstream(&self, service: Service, caller: &ServiceName) -> Result<Upstream, Failure> {
+        let mut upstreams = self.upstreams.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (service.name(), caller.clone());
+        if let Some(upstream) = upstreams.get(&key) {
+            return Ok(upstream.clone());
+        }
         let missing =
             || Failure::new(Exit::Unexpected, "fail.no_endpoint").with("service", service.name()).with("data", "–");
-        let upstream = self.services.get(service.name()).ok_or_else(missing)?;
-        Ok(upstream.with_credentials(credentials).as_service())
+        let url = self.endpoints.of(service).ok_or_else(missing)?;
+        let (credentials, security) = (self.identities.credentials(caller, None)?, self.identities.security(caller)?);
+        let upstream = Upstream::new(service.name(), url, service_name(service.name())?, &security, credentials)
+            .map_err(|error| {
+                Failure::new(Exit::Usage, "fail.url").with("service", service.name()).with("error", error)
+            })?;
+        upstreams.insert(key, upstream.clone());
+        Ok(upstream)
     }
 
     /// A service as the speaker of a step sees it.
@@ -582,7 +601,7 @@ fn told_outside(events: &[NewEvent]) -> Option<DisclosedOutsideSystem> {
 }
 
 /// Calls with clones, so that the call can be made again.
-fn client_call<C: Clone, R: Clone, F>(client: &C, request: &R, call: impl Fn(C, R) -> F) -> F {
+pub(super) fn client_call<C: Clone, R: Clone, F>(client: &C, request: &R, call: impl Fn(C, R) -> F) -> F {
     call(client.clone(), request.clone())
 }
 

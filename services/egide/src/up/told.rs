@@ -17,9 +17,13 @@ pub(crate) fn development_mode(
     key_is_on_disk: bool,
     root_is_here: bool,
     listen: IpAddr,
+    insecure: bool,
 ) -> Result<(), Failure> {
     let lang = out.lang;
     out.note(lang.text("say.development"))?;
+    if insecure {
+        out.note(lang.text("say.insecure"))?;
+    }
     if key_is_on_disk {
         out.note(lang.text("say.key_on_disk"))?;
     }

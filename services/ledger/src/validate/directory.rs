@@ -49,6 +49,9 @@ fn agreement(event: &AgreementRecorded, path: &str, check: &mut Checker) {
 }
 
 pub(super) fn access(event: &AccessRecorded, path: &str, check: &mut Checker) {
+    // Attempts with a phrase are counted by these: nobody else can use them up.
+    let elsewhere = event.terms.is_empty();
+    check.require(elsewhere, format!("{path}.terms"), "is said by the ledger only");
     let needs_case = matches!(event.scope(), AccessScope::CaseFacts | AccessScope::CaseOpened | AccessScope::Decisions);
     check.require(!needs_case || !event.case_id.is_empty(), format!("{path}.case_id"), MISSING);
     let needs_subject = event.scope() == AccessScope::Account;

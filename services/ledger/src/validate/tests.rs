@@ -264,6 +264,8 @@ fn one_of_each() -> Vec<NewEvent> {
             ..LegalHoldPlaced::default()
         }),
         Case::LegalHoldLifted(LegalHoldLifted { hold_id: TWO.into(), reason: HoldLiftReason::Ended.into() }),
+        Case::NumberAssigned(NumberAssigned { number: "4829136057".into(), ..NumberAssigned::default() }),
+        Case::PhraseChosen(PhraseChosen { stretched: "$argon2id".into(), ..PhraseChosen::default() }),
     ]
     .into_iter()
     .map(case)
@@ -308,6 +310,10 @@ fn one_of_each() -> Vec<NewEvent> {
             AccessPayload::OutsiderRefused(audit::OutsiderRefused {
                 method: "FetchReferral".into(),
                 ..audit::OutsiderRefused::default()
+            }),
+            AccessPayload::WithdrawalUnmatched(audit::WithdrawalUnmatched {
+                terms: vec![audit::SearchTerm::Phone.into()],
+                too_many: false,
             }),
         ]
         .map(|payload| event(Payload::AccessEvent(audit::AccessEvent { payload: Some(payload) }))),

@@ -10,13 +10,13 @@ use crate::command::{Command, Urgency};
 use crate::model::CommandRow;
 
 /// Commands that wait at most.
-const COMMANDS_MAX: usize = 4_096;
+pub(crate) const COMMANDS_MAX: usize = 4_096;
 /// Bytes that wait at most.
 const BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Accesses among them at most: looking never crowds out recording.
 const ACCESSES_MAX: usize = COMMANDS_MAX / 2;
-/// Room beyond, for withdrawals, refusals, lifts, recalls and suspensions.
-const HEAD_ROOM_COMMANDS: usize = 512;
+/// Room beyond, for withdrawals, refusals, lifts, recalls, suspensions and shreds.
+pub(crate) const HEAD_ROOM_COMMANDS: usize = 512;
 /// Bytes beyond, for the same.
 const HEAD_ROOM_BYTES: usize = 4 * 1024 * 1024;
 

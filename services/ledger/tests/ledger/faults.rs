@@ -110,7 +110,8 @@ async fn connections_that_are_cut_again_and_again_lose_nothing_and_double_nothin
                 for _ in 0..EACH {
                     let request = command(vec![triaged(&case)]);
                     while let Err(status) = desk.append(within_a_second(&request)).await {
-                        assert_eq!(status.code(), Code::Unavailable, "{status}");
+                        // On a busy machine the client's own second may end before the ledger's answer comes.
+                        assert!(matches!(status.code(), Code::Unavailable | Code::Cancelled), "{status}");
                     }
                 }
             })

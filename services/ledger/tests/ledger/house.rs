@@ -17,6 +17,7 @@ use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
+use egide_wire::proto::egide::ledger::v1::caller_service_client::CallerServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use egide_wire::proto::egide::ledger::v1::{
     Acknowledgement, AppendRequest, AppendResponse, NewEvent, ReadCaseRequest, RecordedEvent, StreamExpectation,
@@ -27,6 +28,7 @@ use tonic_types::StatusExt as _;
 use zeroize::Zeroizing;
 
 pub(crate) type Client = LedgerServiceClient<Authenticated>;
+pub(crate) type Callers = CallerServiceClient<Authenticated>;
 
 const KEY_ENCRYPTION_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const STORE: BucketConfig = BucketConfig { create: true, replicas: 1 };
@@ -106,6 +108,15 @@ impl House {
 
     pub(crate) fn client(&self, url: &str, credentials: Credentials) -> Client {
         LedgerServiceClient::new(self.world.upstream(url, credentials).as_service())
+    }
+
+    pub(crate) fn callers(&self, url: &str, credentials: Credentials) -> Callers {
+        CallerServiceClient::new(self.world.upstream(url, credentials).as_service())
+    }
+
+    /// Somebody on the telephone with a caller.
+    pub(crate) fn on_the_phone(&self, url: &str) -> Callers {
+        self.callers(url, self.world.identity().person("telephony-desk", "amelie.roy", &["responder"], None))
     }
 
     pub(crate) fn responder(&self, url: &str) -> Client {

@@ -8,10 +8,13 @@
 )]
 
 mod append;
+mod callers;
 mod faults;
 mod house;
 mod instances;
+mod overload;
 mod permits;
 mod read;
 mod refusals;
+mod restored;
 mod shreds;

@@ -156,7 +156,9 @@ fn memory(pid: u32) -> u64 {
 /// Bytes of all files below a folder.
 fn size(folder: &std::path::Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| if entry.path().is_dir() { size(&entry.path()) } else { entry.metadata().map_or(0, |m| m.len()) }).sum()
+    entries
+        .map(|entry| if entry.path().is_dir() { size(&entry.path()) } else { entry.metadata().map_or(0, |m| m.len()) })
+        .sum()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "bytes of one machine")]

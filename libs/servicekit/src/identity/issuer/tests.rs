@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::*;
-use crate::identity::{Caller, PERSON_HEADER, SERVICE_HEADER, Unproved};
+use crate::identity::{Caller, PERSON_HEADER, Peer, SERVICE_HEADER, Unproved};
 use egide_crypto::token::TokenError;
 use egide_domain::ids::UnitId;
 
@@ -40,10 +40,10 @@ fn a_service_with_a_person_is_who_it_says() {
     let service_token = issuer.mint_service(&service(), NOW_S).unwrap().token;
     let person_token = issuer.mint_person(&responder(), NOW_S).unwrap().token;
     let headers = headers(Some(&service_token), Some(&person_token));
-    let verifier = issuer.verifier();
+    let verifier = issuer.insecure_verifier();
     // The second time from memory.
     for _ in 0..2 {
-        let (caller, onward) = verifier.caller(&headers, NOW_S).unwrap();
+        let (caller, onward) = verifier.caller(&Peer::Anybody, &headers, NOW_S).unwrap();
         assert_eq!(caller, Caller { service: service(), person: Some(responder()) });
         assert_eq!(onward.unwrap().as_str(), person_token);
     }
@@ -55,7 +55,10 @@ fn a_liaison_keeps_the_unit() {
     let liaison = Person::liaison("k.tremblay".parse().unwrap(), UnitId([3; 16]));
     let service_token = issuer.mint_service(&service(), NOW_S).unwrap().token;
     let person_token = issuer.mint_person(&liaison, NOW_S).unwrap().token;
-    let (caller, _) = issuer.verifier().caller(&headers(Some(&service_token), Some(&person_token)), NOW_S).unwrap();
+    let (caller, _) = issuer
+        .insecure_verifier()
+        .caller(&Peer::Anybody, &headers(Some(&service_token), Some(&person_token)), NOW_S)
+        .unwrap();
     assert_eq!(caller.person, Some(liaison));
 }
 
@@ -63,7 +66,7 @@ fn a_liaison_keeps_the_unit() {
 fn a_person_without_a_service_is_nobody() {
     let (_directory, issuer) = issuer();
     let person_token = issuer.mint_person(&responder(), NOW_S).unwrap().token;
-    let refused = issuer.verifier().caller(&headers(None, Some(&person_token)), NOW_S);
+    let refused = issuer.insecure_verifier().caller(&Peer::Anybody, &headers(None, Some(&person_token)), NOW_S);
     assert_eq!(refused.unwrap_err(), Unproved::NoService);
 }
 
@@ -72,12 +75,12 @@ fn tokens_do_not_count_in_each_others_header() {
     let (_directory, issuer) = issuer();
     let service_token = issuer.mint_service(&service(), NOW_S).unwrap().token;
     let person_token = issuer.mint_person(&responder(), NOW_S).unwrap().token;
-    let verifier = issuer.verifier();
-    let as_service = verifier.caller(&headers(Some(&person_token), None), NOW_S);
+    let verifier = issuer.insecure_verifier();
+    let as_service = verifier.caller(&Peer::Anybody, &headers(Some(&person_token), None), NOW_S);
     assert_eq!(as_service.unwrap_err(), Unproved::Kind { header: SERVICE_HEADER, wanted: "service" });
     // Remembered as good in the service's header, a day-long token is still too long-lived in the person's.
-    verifier.caller(&headers(Some(&service_token), None), NOW_S).unwrap();
-    let as_person = verifier.caller(&headers(Some(&service_token), Some(&service_token)), NOW_S);
+    verifier.caller(&Peer::Anybody, &headers(Some(&service_token), None), NOW_S).unwrap();
+    let as_person = verifier.caller(&Peer::Anybody, &headers(Some(&service_token), Some(&service_token)), NOW_S);
     assert_eq!(as_person.unwrap_err(), Unproved::Token { header: PERSON_HEADER, source: TokenError::Lifetime });
 }
 
@@ -85,20 +88,21 @@ fn tokens_do_not_count_in_each_others_header() {
 fn a_bad_person_token_is_refused_and_not_passed_over() {
     let (_directory, issuer) = issuer();
     let service_token = issuer.mint_service(&service(), NOW_S).unwrap().token;
-    let refused = issuer.verifier().caller(&headers(Some(&service_token), Some("x.y.z")), NOW_S);
+    let refused =
+        issuer.insecure_verifier().caller(&Peer::Anybody, &headers(Some(&service_token), Some("x.y.z")), NOW_S);
     assert!(matches!(refused, Err(Unproved::Token { header: PERSON_HEADER, .. })));
 }
 
 #[test]
 fn a_remembered_token_expires_all_the_same() {
     let (_directory, issuer) = issuer();
-    let verifier = issuer.verifier();
+    let verifier = issuer.insecure_verifier();
     let headers = headers(Some(&issuer.mint_service(&service(), NOW_S).unwrap().token), None);
     let last_s = NOW_S + i64::from(SERVICE_LIFETIME_MAX_S) - 1;
-    assert!(verifier.caller(&headers, NOW_S).is_ok());
-    assert!(verifier.caller(&headers, last_s).is_ok());
+    assert!(verifier.caller(&Peer::Anybody, &headers, NOW_S).is_ok());
+    assert!(verifier.caller(&Peer::Anybody, &headers, last_s).is_ok());
     let expired = Unproved::Token { header: SERVICE_HEADER, source: TokenError::Expired };
-    assert_eq!(verifier.caller(&headers, last_s + 1).unwrap_err(), expired);
+    assert_eq!(verifier.caller(&Peer::Anybody, &headers, last_s + 1).unwrap_err(), expired);
 }
 
 #[test]
@@ -107,7 +111,7 @@ fn a_header_sent_twice_is_refused() {
     let token = issuer.mint_service(&service(), NOW_S).unwrap().token;
     let mut twice = headers(Some(&token), None);
     twice.append(SERVICE_HEADER, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
-    let refused = issuer.verifier().caller(&twice, NOW_S);
+    let refused = issuer.insecure_verifier().caller(&Peer::Anybody, &twice, NOW_S);
     assert_eq!(refused.unwrap_err(), Unproved::Header { header: SERVICE_HEADER });
 }
 
@@ -116,7 +120,7 @@ fn tokens_of_another_key_are_refused_and_no_text_repeats_them() {
     let (_directory, first) = issuer();
     let (_other_directory, second) = issuer();
     let token = first.mint_service(&service(), NOW_S).unwrap().token;
-    let refused = second.verifier().caller(&headers(Some(&token), None), NOW_S).unwrap_err();
+    let refused = second.insecure_verifier().caller(&Peer::Anybody, &headers(Some(&token), None), NOW_S).unwrap_err();
     assert_eq!(refused, Unproved::Token { header: SERVICE_HEADER, source: TokenError::UnknownKey });
     let status = tonic::Status::from(refused);
     assert_eq!(status.code(), tonic::Code::Unauthenticated);
@@ -128,5 +132,5 @@ fn two_processes_of_one_data_directory_share_the_key() {
     let (directory, first) = issuer();
     let second = DevIssuer::open(directory.path()).unwrap();
     let token = first.mint_service(&service(), NOW_S).unwrap().token;
-    assert!(second.verifier().caller(&headers(Some(&token), None), NOW_S).is_ok());
+    assert!(second.insecure_verifier().caller(&Peer::Anybody, &headers(Some(&token), None), NOW_S).is_ok());
 }
