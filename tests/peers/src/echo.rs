@@ -68,13 +68,10 @@ impl tower_service::Service<http::Request<Body>> for Echo {
 }
 
 /// Serves until the input ends.
-pub(crate) async fn serve(certificates: Option<Certificates>) -> Result<(), Error> {
+pub(crate) async fn serve(certificates: &Certificates) -> Result<(), Error> {
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let at = At { port: listener.local_addr()?.port() };
-    let mut server = Server::builder();
-    if let Some(certificates) = &certificates {
-        server = server.tls_config(certificates.server())?;
-    }
+    let mut server = Server::builder().tls_config(certificates.server())?;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     println!("{}", serde_json::to_string(&at)?);
     server.add_service(Echo).serve_with_incoming_shutdown(incoming, crate::input_ends()).await?;
@@ -87,7 +84,7 @@ pub(crate) struct EchoClient {
 }
 
 impl EchoClient {
-    pub(crate) async fn connect(at: &At, certificates: Option<&Certificates>) -> Result<Self, Error> {
+    pub(crate) async fn connect(at: &At, certificates: &Certificates) -> Result<Self, Error> {
         let channel = crate::tls::channel(at.port, certificates).await?;
         Ok(Self { channel: tonic::client::Grpc::new(channel), payload: Bytes::from(vec![0x5a; EVENT_BYTES]) })
     }

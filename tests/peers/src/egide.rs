@@ -1,12 +1,15 @@
-//! Égide as it runs: a ledger in a process of its own with everything it does (proof of who calls, validation, sealing,
-//! signing, idempotency, fence), on a real `nats-server` that flushes before it answers.
+//! Égide as it runs: a ledger in a process of its own with everything it does (mutual TLS, proof of who calls, validation,
+//! sealing, signing, idempotency, fence), on a real `nats-server` that flushes before it answers.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use egide_servicekit::channel::{Authenticated, Upstream};
-use egide_servicekit::identity::{Credentials, PersonToken};
-use egide_testkit::fresh_id;
+use egide_servicekit::channel::Authenticated;
+use egide_servicekit::identity::Credentials;
+use egide_servicekit::tls::{Connector, Tls};
+use egide_testkit::{TestIdentity, fresh_id};
 use egide_tests::case::command;
 use egide_tests::{Plan, Role, World, events, who};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -16,38 +19,32 @@ use egide_wire::proto::egide::ledger::v1::{AppendRequest, ReadCaseRequest, Strea
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Endpoint;
 
 use crate::load::{Client, EVENT_BYTES, EVENTS_PER_CASE, Error};
 use crate::process::Server;
 use crate::replay::Replay;
 
-/// Clients that hold tokens.
-const CALLERS: usize = 64;
+/// The service that all clients are instances of; each calls for a responder of its own.
+const SERVICE: &str = "telephony-desk";
 /// Events of one command while the log is filled.
 const FILLED_AT_ONCE: u64 = 50;
 /// Commands under way while the log is filled.
 const COMMANDS_AT_ONCE: usize = 64;
 
-/// Where the ledger is, and what its callers present.
+/// Where the ledger is, and the folder of the authority and the issuer that it believes.
 #[derive(Serialize, Deserialize)]
 struct At {
     url: String,
-    callers: Vec<(String, String)>,
+    data: PathBuf,
 }
 
 /// Serves until the input ends; `replay` on the input is answered with a [`Replay`].
 pub(crate) async fn serve() -> Result<(), Error> {
     let plan = Plan { roles: &[Role::Ledger], level: tracing::level_filters::LevelFilter::WARN, ..Plan::default() };
     let world = World::with(plan).await;
-    let caller = |number: usize| {
-        let (service, person) = world.tokens(&who::staff(
-            "telephony-desk",
-            &format!("responder.{number}"),
-            &["responder"],
-        ));
-        (service, person.unwrap_or_default())
-    };
-    let at = At { url: world.url(Role::Ledger), callers: (0..CALLERS).map(caller).collect() };
+    let at = At { url: world.url(Role::Ledger), data: world.data().to_owned() };
     println!("{}", serde_json::to_string(&at)?);
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
@@ -78,23 +75,33 @@ type Ledger = LedgerServiceClient<Authenticated>;
 
 pub(crate) struct Egide {
     pub(crate) server: Server,
-    at: At,
+    endpoint: Endpoint,
+    identity: TestIdentity,
+    tls: Arc<Tls>,
 }
 
 impl Egide {
     pub(crate) async fn start() -> Result<Self, Error> {
-        let (server, at) = Server::of_ours(&["egide"]).await?;
-        Ok(Self { server, at })
+        let (server, At { url, data }) = Server::of_ours(&["egide"]).await?;
+        let identity = TestIdentity::in_directory(&data);
+        let tls = identity.tls(SERVICE);
+        // Other systems' clients bring tonic's own TLS into this program, which then refuses `https` over another's: the
+        // connector secures the connection whatever the scheme says.
+        let endpoint = Endpoint::from_shared(url.replacen("https:", "http:", 1))?.tcp_nodelay(true);
+        Ok(Self { server, endpoint, identity, tls })
     }
 
     /// For a responder, and for the service alone.
     fn ledger(&self, number: usize) -> Result<(Ledger, Ledger), Error> {
-        let (service, person) = self.at.callers.get(number).ok_or("more clients than tokens")?;
-        let credentials = Credentials::fixed(service).ok_or("no service's token")?;
-        let person = credentials.for_person(PersonToken::new(person).ok_or("no person's token")?);
-        let upstream = Upstream::new("url", &self.at.url, person)?;
-        let alone = LedgerServiceClient::new(upstream.with_credentials(credentials).as_service());
-        Ok((LedgerServiceClient::new(upstream.as_service()), alone))
+        let service = Credentials::by_certificate();
+        let who = who::staff(SERVICE, &format!("responder.{number}"), &["responder"]);
+        let person = who.person().ok_or("a responder is a person")?;
+        let person = service.for_minted_person(Arc::clone(self.identity.issuer()), person);
+        // A connection of its own for each client.
+        let connector = Connector::new(Arc::clone(&self.tls), "ledger".parse()?);
+        let channel = self.endpoint.connect_with_connector_lazy(connector);
+        let ledger = |credentials| LedgerServiceClient::new(InterceptedService::new(channel.clone(), credentials));
+        Ok((ledger(person), ledger(service)))
     }
 
     pub(crate) fn client(&self, number: usize) -> Result<Box<dyn Client>, Error> {

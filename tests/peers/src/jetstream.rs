@@ -25,40 +25,32 @@ const FILLED_AT_ONCE: usize = 256;
 pub(crate) struct JetStream {
     pub(crate) server: Server,
     url: String,
-    certificates: Option<Certificates>,
+    certificates: Certificates,
 }
 
 impl JetStream {
-    pub(crate) async fn start(folder: &Path, certificates: Option<&Certificates>) -> Result<Self, Error> {
+    pub(crate) async fn start(folder: &Path, certificates: &Certificates) -> Result<Self, Error> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut config = format!(
-            "listen: 127.0.0.1:{port}\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n",
+        let [cert, key, ca] = ["server.pem", "server.key", "ca.pem"].map(|name| certificates.path(name));
+        let config = format!(
+            "listen: 127.0.0.1:{port}\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n\
+             tls {{ cert_file: \"{cert}\", key_file: \"{key}\", ca_file: \"{ca}\", verify: true }}\n",
             folder.join("jetstream").display()
         );
-        if let Some(certificates) = certificates {
-            let [cert, key, ca] = ["server.pem", "server.key", "ca.pem"].map(|name| certificates.path(name));
-            config += &format!("tls {{ cert_file: \"{cert}\", key_file: \"{key}\", ca_file: \"{ca}\", verify: true }}\n");
-        }
         let file = folder.join("jetstream.conf");
         fs::write(&file, config)?;
         let mut command = Command::new(locate_nats_server()?);
         command.arg("-c").arg(file);
         let server = Server::of_others(command, &folder.join("jetstream.log"))?;
-        let scheme = if certificates.is_some() { "tls" } else { "nats" };
-        let started =
-            Self { server, url: format!("{scheme}://localhost:{port}"), certificates: certificates.cloned() };
+        let started = Self { server, url: format!("tls://localhost:{port}"), certificates: certificates.clone() };
         crate::patiently(|| async { started.stream().await.map(drop) }).await?;
         Ok(started)
     }
 
     async fn connect(&self) -> Result<jetstream::Context, Error> {
-        let mut options = ConnectOptions::new();
-        if let Some(certificates) = &self.certificates {
-            options = options
-                .require_tls(true)
-                .add_root_certificates(certificates.path("ca.pem").into())
-                .add_client_certificate(certificates.path("client.pem").into(), certificates.path("client.key").into());
-        }
+        let [ca, cert, key] = ["ca.pem", "client.pem", "client.key"].map(|name| self.certificates.path(name).into());
+        let options = ConnectOptions::new().require_tls(true);
+        let options = options.add_root_certificates(ca).add_client_certificate(cert, key);
         Ok(jetstream::new(options.connect(&self.url).await?))
     }
 

@@ -42,8 +42,9 @@ const ATTEMPTS: u32 = 400;
 struct Plan {
     rounds: usize,
     replayed: u64,
-    tls: bool,
     only: Vec<String>,
+    /// With how many clients; all when empty.
+    clients: Vec<usize>,
     output: PathBuf,
 }
 
@@ -59,16 +60,20 @@ fn main() -> Result<(), Error> {
     runtime.block_on(async {
         match words.as_slice() {
             ["serve", "egide"] => egide::serve().await,
-            ["serve", "echo"] => echo::serve(None).await,
-            ["serve", "echo", folder] => echo::serve(Some(Certificates::read(Path::new(folder))?)).await,
+            ["serve", "echo", folder] => echo::serve(&Certificates::read(Path::new(folder))?).await,
             words => measure(&plan(words)?).await,
         }
     })
 }
 
 fn plan(words: &[&str]) -> Result<Plan, Error> {
-    let mut plan =
-        Plan { rounds: 3, replayed: 200_000, tls: false, only: Vec::new(), output: "target/bench/peers.json".into() };
+    let mut plan = Plan {
+        rounds: 3,
+        replayed: 200_000,
+        only: Vec::new(),
+        clients: Vec::new(),
+        output: "target/bench/peers.json".into(),
+    };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("`{word}` needs a value"));
@@ -76,8 +81,8 @@ fn plan(words: &[&str]) -> Result<Plan, Error> {
             "--rounds" => plan.rounds = value()?.parse()?,
             "--replayed" => plan.replayed = value()?.parse()?,
             "--only" => plan.only = value()?.split(',').map(str::to_owned).collect(),
+            "--clients" => plan.clients = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--output" => plan.output = value()?.into(),
-            "--tls" => plan.tls = true,
             other => return Err(format!("unknown argument `{other}`").into()),
         }
     }
@@ -91,30 +96,27 @@ enum System {
     Postgres(postgres::Postgres),
     SierraDb(sierradb::SierraDb),
     JetStream(jetstream::JetStream),
-    Echo(Server, echo::At, Option<Certificates>),
+    Echo(Server, echo::At, Certificates),
 }
 
 impl System {
     const NAMES: [&str; 6] = ["egide", "umadb", "postgres-es", "sierradb", "jetstream", "echo"];
 
-    /// `None` where its server is not there, or cannot do what is asked for.
-    async fn start(name: &str, folder: &Path, certificates: Option<&Certificates>) -> Result<Option<Self>, Error> {
+    /// `None` where its server is not there.
+    async fn start(name: &str, folder: &Path, certificates: &Certificates) -> Result<Option<Self>, Error> {
         Ok(Some(match name {
             "egide" => Self::Egide(egide::Egide::start().await?),
             "umadb" => Self::UmaDb(umadb::UmaDb::start(folder, certificates).await?),
             "postgres-es" => Self::Postgres(postgres::Postgres::start(folder, certificates).await?),
             "sierradb" => match sierradb::program() {
-                Some(program) if certificates.is_none() => {
-                    Self::SierraDb(sierradb::SierraDb::start(&program, folder).await?)
-                }
-                _ => return Ok(None),
+                Some(program) => Self::SierraDb(sierradb::SierraDb::start(&program, folder).await?),
+                None => return Ok(None),
             },
             "jetstream" => Self::JetStream(jetstream::JetStream::start(folder, certificates).await?),
             "echo" => {
-                let folder = certificates.map(|certificates| certificates.folder().display().to_string());
-                let arguments: Vec<&str> = std::iter::once("echo").chain(folder.as_deref()).collect();
-                let (server, at) = Server::of_ours(&arguments).await?;
-                Self::Echo(server, at, certificates.cloned())
+                let folder = certificates.folder().display().to_string();
+                let (server, at) = Server::of_ours(&["echo", &folder]).await?;
+                Self::Echo(server, at, certificates.clone())
             }
             other => return Err(format!("no system is called `{other}`").into()),
         }))
@@ -138,9 +140,7 @@ impl System {
             Self::Postgres(system) => system.client(number).await,
             Self::SierraDb(system) => system.client(number).await,
             Self::JetStream(system) => system.client(number).await,
-            Self::Echo(_, at, certificates) => {
-                Ok(Box::new(echo::EchoClient::connect(at, certificates.as_ref()).await?))
-            }
+            Self::Echo(_, at, certificates) => Ok(Box::new(echo::EchoClient::connect(at, certificates).await?)),
         }
     }
 
@@ -189,14 +189,14 @@ async fn measure(plan: &Plan) -> Result<(), Error> {
     let folder = tempfile::tempdir()?;
     // The database's own user looks into it.
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
-    let certificates = plan.tls.then(|| Certificates::make(folder.path())).transpose()?;
+    let certificates = Certificates::make(folder.path())?;
     let mut figures = Figures::default();
     let mut running = Vec::new();
     for name in System::NAMES {
         if !plan.only.is_empty() && !plan.only.iter().any(|wanted| wanted == name) {
             continue;
         }
-        match System::start(name, folder.path(), certificates.as_ref()).await? {
+        match System::start(name, folder.path(), &certificates).await? {
             Some(system) => running.push(Running { name, system, clients: Vec::new() }),
             None => say(&format!("{name} is left out")),
         }
@@ -204,6 +204,9 @@ async fn measure(plan: &Plan) -> Result<(), Error> {
     for round in 1..=plan.rounds {
         say(&format!("round {round} of {}", plan.rounds));
         for (clients, each) in APPENDS {
+            if !plan.clients.is_empty() && !plan.clients.contains(&clients) {
+                continue;
+            }
             for one in &mut running {
                 appends(one, clients, each, &mut figures).await?;
             }

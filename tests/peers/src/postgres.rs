@@ -45,7 +45,7 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    pub(crate) async fn start(folder: &Path, certificates: Option<&Certificates>) -> Result<Self, Error> {
+    pub(crate) async fn start(folder: &Path, certificates: &Certificates) -> Result<Self, Error> {
         let data = folder.join("postgres");
         let own = is_administrator();
         fs::create_dir(&data)?;
@@ -63,22 +63,26 @@ impl Postgres {
         let mut command = as_nobody(Command::new(program("postgres")?), own);
         command.arg("-D").arg(&data);
         let server = Server::of_others(command, &folder.join("postgres.log"))?;
-        let mut options = PgConnectOptions::new().host("localhost").port(port).username("bench").database("postgres");
-        options = match certificates {
-            None => options.ssl_mode(PgSslMode::Disable),
-            Some(certificates) => options
-                .ssl_mode(PgSslMode::VerifyFull)
-                .ssl_root_cert(certificates.path("ca.pem"))
-                .ssl_client_cert(certificates.path("client.pem"))
-                .ssl_client_key(certificates.path("client.key")),
-        };
+        let options = PgConnectOptions::new()
+            .host("localhost")
+            .port(port)
+            .username("bench")
+            .database("postgres")
+            .ssl_mode(PgSslMode::VerifyFull)
+            .ssl_root_cert(certificates.path("ca.pem"))
+            .ssl_client_cert(certificates.path("client.pem"))
+            .ssl_client_key(certificates.path("client.key"));
         let started = Self { server, options };
         crate::patiently(|| async { Ok(started.pool().await?.execute(TABLES).await.map(drop)?) }).await?;
         Ok(started)
     }
 
     async fn pool(&self) -> Result<Pool<Database>, Error> {
-        Ok(PgPoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(self.options.clone()).await?)
+        Ok(PgPoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .connect_with(self.options.clone())
+            .await?)
     }
 
     pub(crate) async fn client(&self, number: usize) -> Result<Box<dyn Client>, Error> {
@@ -126,33 +130,31 @@ fn as_nobody(mut command: Command, own: bool) -> Command {
 fn program(name: &str) -> Result<PathBuf, Error> {
     let path = env::var_os("PATH").unwrap_or_default();
     let in_path = env::split_paths(&path).map(|folder| folder.join(name));
-    let of_debian = fs::read_dir(DEBIAN).into_iter().flatten().flatten().map(|version| version.path().join("bin").join(name));
+    let of_debian =
+        fs::read_dir(DEBIAN).into_iter().flatten().flatten().map(|version| version.path().join("bin").join(name));
     let found = of_debian.chain(in_path).find(|path| path.is_file());
     found.ok_or_else(|| format!("no `{name}`: install PostgreSQL").into())
 }
 
-fn configure(data: &Path, port: u16, certificates: Option<&Certificates>, own: bool) -> Result<(), Error> {
+fn configure(data: &Path, port: u16, certificates: &Certificates, own: bool) -> Result<(), Error> {
     use std::io::Write as _;
-    let mut settings = format!(
+    let settings = format!(
         "port = {port}\nlisten_addresses = 'localhost'\nunix_socket_directories = ''\nmax_connections = 200\n\
-         shared_buffers = '256MB'\nmax_wal_size = '4GB'\nfsync = on\nsynchronous_commit = on\nfull_page_writes = on\n"
+         shared_buffers = '256MB'\nmax_wal_size = '4GB'\nfsync = on\nsynchronous_commit = on\nfull_page_writes = on\n\
+         ssl = on\nssl_ca_file = 'ca.pem'\nssl_cert_file = 'server.pem'\nssl_key_file = 'server.key'\n\
+         ssl_min_protocol_version = 'TLSv1.3'\n"
     );
-    let mut rules = "host all all 127.0.0.1/32 trust\nhost all all ::1/128 trust\n".to_owned();
-    if let Some(certificates) = certificates {
-        settings.push_str(
-            "ssl = on\nssl_ca_file = 'ca.pem'\nssl_cert_file = 'server.pem'\nssl_key_file = 'server.key'\n\
-             ssl_min_protocol_version = 'TLSv1.3'\n",
-        );
-        for name in ["ca.pem", "server.pem", "server.key"] {
-            let copy = data.join(name);
-            fs::copy(certificates.folder().join(name), &copy)?;
-            fs::set_permissions(&copy, fs::Permissions::from_mode(0o600))?;
-            if own {
-                chown(&copy, Some(NOBODY), Some(NOBODY))?;
-            }
+    for name in ["ca.pem", "server.pem", "server.key"] {
+        let copy = data.join(name);
+        fs::copy(certificates.folder().join(name), &copy)?;
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o600))?;
+        if own {
+            chown(&copy, Some(NOBODY), Some(NOBODY))?;
         }
-        rules = "hostssl all all 127.0.0.1/32 trust clientcert=verify-ca\nhostssl all all ::1/128 trust clientcert=verify-ca\n".to_owned();
     }
+    // Whoever shows a certificate of the authority is believed to be whom they say.
+    let rule = |network| format!("hostssl all all {network} trust clientcert=verify-ca\n");
+    let rules = ["127.0.0.1/32", "::1/128"].map(rule).concat();
     fs::OpenOptions::new().append(true).open(data.join("postgresql.conf"))?.write_all(settings.as_bytes())?;
     Ok(fs::write(data.join("pg_hba.conf"), rules)?)
 }

@@ -68,7 +68,8 @@ impl Server {
         // Interrupted rather than killed, so that its own children go with it.
         if let Some(pid) = self.child.id() {
             let told = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status();
-            if told.is_ok() && tokio::time::timeout(std::time::Duration::from_secs(10), self.child.wait()).await.is_ok() {
+            if told.is_ok() && tokio::time::timeout(std::time::Duration::from_secs(10), self.child.wait()).await.is_ok()
+            {
                 return;
             }
         }

@@ -47,7 +47,12 @@ impl SierraDb {
     }
 
     pub(crate) async fn client(&self, number: usize) -> Result<Box<dyn Client>, Error> {
-        Ok(Box::new(Streams { connection: self.connect().await?, number, generation: 0, payload: vec![0x5a; EVENT_BYTES] }))
+        Ok(Box::new(Streams {
+            connection: self.connect().await?,
+            number,
+            generation: 0,
+            payload: vec![0x5a; EVENT_BYTES],
+        }))
     }
 }
 
@@ -67,7 +72,10 @@ impl Client for Streams {
 
     async fn append(&mut self, case: u64, before: u64) -> Result<(), Error> {
         let mut append = cmd("EAPPEND");
-        append.arg(format!("case-{}-{}-{case}", self.number, self.generation)).arg("WhereaboutsRecorded").arg("EXPECTED_VERSION");
+        append
+            .arg(format!("case-{}-{}-{case}", self.number, self.generation))
+            .arg("WhereaboutsRecorded")
+            .arg("EXPECTED_VERSION");
         match before.checked_sub(1) {
             None => append.arg("EMPTY"),
             Some(version) => append.arg(version),
@@ -79,7 +87,11 @@ impl Client for Streams {
 
     async fn read(&mut self, case: u64) -> Result<Option<u64>, Error> {
         let mut scan = cmd("ESCAN");
-        scan.arg(format!("case-{}-{}-{case}", self.number, self.generation)).arg("-").arg("+").arg("COUNT").arg(EVENTS_PER_CASE);
+        scan.arg(format!("case-{}-{}-{case}", self.number, self.generation))
+            .arg("-")
+            .arg("+")
+            .arg("COUNT")
+            .arg(EVENTS_PER_CASE);
         let answer: Value = scan.query_async(&mut self.connection).await?;
         let Value::Map(fields) = answer else { return Err("the scan's answer is no map".into()) };
         let events = fields.iter().find_map(|(name, value)| match (name, value) {

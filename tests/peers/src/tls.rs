@@ -81,11 +81,7 @@ fn private(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 /// A connection to a tonic server on loopback.
-pub(crate) async fn channel(port: u16, certificates: Option<&Certificates>) -> Result<Channel, Error> {
-    let scheme = if certificates.is_some() { "https" } else { "http" };
-    let mut endpoint = Endpoint::from_shared(format!("{scheme}://localhost:{port}"))?.tcp_nodelay(true);
-    if let Some(certificates) = certificates {
-        endpoint = endpoint.tls_config(certificates.client())?;
-    }
-    Ok(endpoint.connect().await?)
+pub(crate) async fn channel(port: u16, certificates: &Certificates) -> Result<Channel, Error> {
+    let endpoint = Endpoint::from_shared(format!("https://localhost:{port}"))?.tcp_nodelay(true);
+    Ok(endpoint.tls_config(certificates.client())?.connect().await?)
 }

@@ -29,35 +29,25 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), Error> {
 pub(crate) struct UmaDb {
     pub(crate) server: Server,
     url: String,
-    ca: Option<String>,
+    ca: String,
 }
 
 impl UmaDb {
-    pub(crate) async fn start(folder: &Path, certificates: Option<&Certificates>) -> Result<Self, Error> {
+    pub(crate) async fn start(folder: &Path, certificates: &Certificates) -> Result<Self, Error> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["serve", "umadb", "--listen", &format!("127.0.0.1:{port}"), "--db-path"]);
         command.arg(folder.join("umadb.db"));
-        if let Some(certificates) = certificates {
-            command.args(["--tls-cert", &certificates.path("server.pem")]);
-            command.args(["--tls-key", &certificates.path("server.key")]);
-        }
+        command.args(["--tls-cert", &certificates.path("server.pem")]);
+        command.args(["--tls-key", &certificates.path("server.key")]);
         let server = Server::of_others(command, &folder.join("umadb.log"))?;
-        let scheme = if certificates.is_some() { "https" } else { "http" };
-        let started = Self {
-            server,
-            url: format!("{scheme}://localhost:{port}"),
-            ca: certificates.map(|certificates| certificates.path("ca.pem")),
-        };
+        let started = Self { server, url: format!("https://localhost:{port}"), ca: certificates.path("ca.pem") };
         crate::patiently(|| async { started.connect().await.map(drop) }).await?;
         Ok(started)
     }
 
     async fn connect(&self) -> Result<AsyncUmaDbClient, Error> {
-        let mut client = UmaDbClient::new(self.url.clone()).batch_size(READ_AT_ONCE);
-        if let Some(ca) = &self.ca {
-            client = client.ca_path(ca.clone());
-        }
+        let client = UmaDbClient::new(self.url.clone()).batch_size(READ_AT_ONCE).ca_path(self.ca.clone());
         let client = client.connect_async().await.map_err(Box::new)?;
         client.head().await.map_err(Box::new)?;
         Ok(client)
