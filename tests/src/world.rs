@@ -13,7 +13,7 @@ use egide_domain::time::Timestamp;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, KeyBucket};
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::clock;
-use egide_servicekit::identity::{Credentials, DevIssuer, ServiceName};
+use egide_servicekit::identity::{Credentials, DevIssuer, PersonToken, ServiceName};
 use egide_servicekit::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order, files_of};
 use egide_servicekit::serve::Running;
 use egide_servicekit::tls::{Connector, Security, Tls, TlsFiles};
@@ -381,6 +381,18 @@ impl World {
             Upstream::new("url", url, expected, &security, self.credentials(who)).expect("a url")
         });
         upstream.as_service()
+    }
+
+    /// A role, called by a service for the person of a token that somebody else issued.
+    ///
+    /// # Panics
+    /// When `service` is no name, or its certificate cannot be issued.
+    #[must_use]
+    pub fn for_person(&self, role: Role, service: &str, token: PersonToken) -> Authenticated {
+        let expected = role.role().parse().expect("the name of a service");
+        let credentials = Credentials::by_certificate().for_person(token);
+        let security = Security::Mutual(self.tls(service));
+        Upstream::new("url", &self.url(role), expected, &security, credentials).expect("a url").as_service()
     }
 
     /// The ledger, called by somebody.

@@ -1,6 +1,5 @@
 //! Every role twice, on one log: it does not matter which instance somebody calls, and calling both with the same command
 //! has one effect.
-#![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Tokens of an organisation's provider: every algorithm with its keys as published, and nothing that is not exactly that.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512,
-    RsaKeyPair,
+    RsaKeyPair, RsaPublicKeyComponents,
 };
 use serde_json::{Value, json};
 
@@ -54,8 +54,8 @@ impl Provider {
     }
 
     fn rsa_jwk(&self) -> Value {
-        let (n, e) = (self.rsa.public().modulus(), self.rsa.public().exponent());
-        let (n, e) = (b64(n.big_endian_without_leading_zero()), b64(e.big_endian_without_leading_zero()));
+        let public = RsaPublicKeyComponents::<Vec<u8>>::from(self.rsa.public());
+        let (n, e) = (b64(&public.n), b64(&public.e));
         json!({"kty": "RSA", "kid": "rsa", "key_ops": ["verify"], "n": n, "e": e})
     }
 
@@ -108,9 +108,10 @@ fn claims() -> Value {
 fn changed(changes: &Value) -> Value {
     let mut claims = claims();
     for (name, value) in changes.as_object().unwrap() {
-        match value {
-            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-            value => claims[name] = value.clone(),
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
         }
     }
     claims
@@ -140,12 +141,15 @@ fn the_examples_of_rfc_7515_verify() {
     for (key, header, signature) in [(&rsa, "eyJhbGciOiJSUzI1NiJ9", rs256), (&ec, "eyJhbGciOiJFUzI1NiJ9", es256)] {
         let token = format!("{header}.{payload}.{signature}");
         // The signature is found good: what is missed comes after it.
-        let good = verify(&token, &set(&[key.clone()]).unwrap(), &joe, NOW_S);
+        let good = verify(&token, &set(std::slice::from_ref(key)).unwrap(), &joe, NOW_S);
         assert_eq!(good, Err(TokenError::WrongAudience), "{header}");
         let other = if header.ends_with("SUzI1NiJ9") { &ec } else { &rsa };
-        assert_eq!(verify(&token, &set(&[other.clone()]).unwrap(), &joe, NOW_S), Err(TokenError::Algorithm));
+        assert_eq!(verify(&token, &set(std::slice::from_ref(other)).unwrap(), &joe, NOW_S), Err(TokenError::Algorithm));
         let longer = token.replacen(payload, &payload.replacen("eyJpc3Mi", "eyJpc3Ni", 1), 1);
-        assert_eq!(verify(&longer, &set(&[key.clone()]).unwrap(), &joe, NOW_S), Err(TokenError::BadSignature));
+        assert_eq!(
+            verify(&longer, &set(std::slice::from_ref(key)).unwrap(), &joe, NOW_S),
+            Err(TokenError::BadSignature)
+        );
     }
 }
 
@@ -192,7 +196,7 @@ fn a_key_serves_for_its_own_algorithm_alone() {
     }
     // Signed as HS256 with what everybody knows: the public key, in any form somebody might use as the secret.
     let public = [
-        provider.rsa.public().modulus().big_endian_without_leading_zero().to_vec(),
+        RsaPublicKeyComponents::<Vec<u8>>::from(provider.rsa.public()).n,
         provider.rsa_jwk().to_string().into_bytes(),
         provider.ed.public_key().as_ref().to_vec(),
     ];

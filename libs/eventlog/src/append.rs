@@ -8,7 +8,7 @@ use egide_wire::proto::egide::ledger::v1::Commit;
 use serde::Deserialize;
 
 use crate::block::{SealedBlock, VerifiedBlock};
-use crate::chain::{ChainBroken, ChainVerifier, RawBlock};
+use crate::chain::{ChainBroken, ChainVerifier};
 use crate::connection::ApiError;
 use crate::head::Head;
 use crate::log::{EventLog, LogError, STREAM, SUBJECT};
@@ -151,14 +151,13 @@ impl Appender {
             return Err(AppendError::OtherIncarnation);
         }
         let (id, key) = (&self.instance_id, &self.signing_key);
-        let sealed = SealedBlock::seal_in(incarnation, after, recorded_at_ms, id, commits, key);
+        let (sealed, own) = SealedBlock::seal_own(incarnation, after, recorded_at_ms, id, commits, key);
         let (bytes, max) = (sealed.bytes().len(), self.log.block_max_bytes());
         if bytes > max {
             return Err(AppendError::TooLarge { bytes, max });
         }
         // The log cannot be rewritten: what readers would refuse must never get there.
-        let raw = RawBlock { sequence: sealed.number(), foreign_header: None, bytes: sealed.bytes().clone() };
-        let verified = ChainVerifier::new(after.clone(), self.log.trust().clone()).verify(&raw)?;
+        let verified = ChainVerifier::new(after.clone(), self.log.trust().clone()).admit(own)?;
         if self.publish_until_known(after, &sealed).await? {
             if let Some(keeper) = self.log.keeper() {
                 keeper.observe(verified.head_after()).map_err(|error| AppendError::Closed(error.into()))?;

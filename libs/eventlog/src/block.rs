@@ -70,6 +70,18 @@ impl SealedBlock {
         commits: Vec<Commit>,
         signing_key: &SigningKey,
     ) -> Self {
+        Self::seal_own(incarnation, after, recorded_at_ms, instance_id, commits, signing_key).0
+    }
+
+    /// The same, with what it was made from.
+    pub(crate) fn seal_own(
+        incarnation: &str,
+        after: &Head,
+        recorded_at_ms: i64,
+        instance_id: &str,
+        commits: Vec<Commit>,
+        signing_key: &SigningKey,
+    ) -> (Self, OwnBlock) {
         let number = after.number().saturating_add(1);
         let block = Block {
             format: FORMAT,
@@ -81,16 +93,17 @@ impl SealedBlock {
             instance_id: instance_id.to_owned(),
             commits,
         };
-        let block = block.encode_to_vec();
-        let hash = block_hash(&block);
-        let signature = signing_key.sign(SIGNATURE_CONTEXT, hash.as_bytes());
+        let encoded = block.encode_to_vec();
+        let hash = block_hash(&encoded);
+        let (key_id, signature) = (signing_key.key_id(), signing_key.sign(SIGNATURE_CONTEXT, hash.as_bytes()));
         let signed = SignedBlock {
-            block,
+            block: encoded,
             hash: hash.as_bytes().to_vec(),
-            key_id: signing_key.key_id().to_string(),
+            key_id: key_id.to_string(),
             signature: signature.as_bytes().to_vec(),
         };
-        Self { number, hash, bytes: signed.encode_to_vec().into() }
+        let sealed = Self { number, hash, bytes: signed.encode_to_vec().into() };
+        (sealed, OwnBlock { block, hash, key_id, signature })
     }
 
     /// The number it will have.
@@ -116,6 +129,16 @@ impl fmt::Debug for SealedBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SealedBlock").field("number", &self.number).field("hash", &self.hash).finish_non_exhaustive()
     }
+}
+
+/// What a block was sealed from, in this process a moment ago.
+///
+/// INVARIANT: made by [`SealedBlock::seal_own`] only, so hash and signature are those of the block.
+pub(crate) struct OwnBlock {
+    pub(crate) block: Block,
+    pub(crate) hash: Digest,
+    pub(crate) key_id: KeyId,
+    pub(crate) signature: Signature,
 }
 
 /// A block that stands in the chain: hash, signature, number, previous hash, positions and time were checked.

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use egide_crypto::digest::Digest;
-use egide_crypto::sign::{KeyId, Signature, VerifyAtError};
+use egide_crypto::sign::{KeyId, KeyRingEntry, Signature, VerifyAtError};
 use egide_trust::{CurrentTrust, Trust};
 use egide_wire::proto::egide::ledger::v1::{Area, Block, Commit, SignedBlock};
 use prost::Message as _;
 use std::collections::BTreeMap;
 
-use crate::block::{FORMAT, SIGNATURE_CONTEXT, VerifiedBlock, block_hash, milliseconds};
+use crate::block::{FORMAT, OwnBlock, SIGNATURE_CONTEXT, VerifiedBlock, block_hash, milliseconds};
 use crate::head::Head;
 
 /// A block as it stands in the stream, unchecked.
@@ -169,15 +169,37 @@ impl ChainVerifier {
         }
         let decoded = Decoded::read(raw)?;
         self.check_place(sequence, &decoded.block, &trust)?;
-        let Content { recorded_at_ms, next_position } = decoded.content()?;
-        if recorded_at_ms < self.head.recorded_at_ms() {
-            let by_ms = recorded_at_ms.abs_diff(self.head.recorded_at_ms());
-            return Err(ChainBroken::RecordedEarlier { number: sequence, by_ms });
-        }
+        let Content { recorded_at_ms, next_position } = self.check_content(sequence, &decoded.block)?;
         let (key_id, signature) = decoded.signature(&trust, next_position)?;
         let Decoded { block, hash, .. } = decoded;
         self.head = self.head.advance(sequence, hash, next_position, recorded_at_ms, &block.incarnation);
         Ok(VerifiedBlock { block, key_id, signature, head_after: self.head.clone() })
+    }
+
+    /// The same for a block that was sealed in this process a moment ago: its place, its content and whether its key counts
+    /// there are checked as every reader will check them. Its hash and signature were made from the same bytes and are not
+    /// made again.
+    ///
+    /// # Errors
+    /// As [`ChainVerifier::verify`].
+    pub(crate) fn admit(&mut self, own: OwnBlock) -> Result<VerifiedBlock, ChainBroken> {
+        let OwnBlock { block, hash, key_id, signature } = own;
+        let trust = self.trust.get();
+        let number = self.head.number().saturating_add(1);
+        self.check_place(number, &block, &trust)?;
+        let Content { recorded_at_ms, next_position } = self.check_content(number, &block)?;
+        counts_for(&block, key_id, next_position, &trust)?;
+        self.head = self.head.advance(number, hash, next_position, recorded_at_ms, &block.incarnation);
+        Ok(VerifiedBlock { block, key_id, signature, head_after: self.head.clone() })
+    }
+
+    fn check_content(&self, number: u64, block: &Block) -> Result<Content, ChainBroken> {
+        let content = content(block)?;
+        if content.recorded_at_ms < self.head.recorded_at_ms() {
+            let by_ms = content.recorded_at_ms.abs_diff(self.head.recorded_at_ms());
+            return Err(ChainBroken::RecordedEarlier { number, by_ms });
+        }
+        Ok(content)
     }
 
     fn check_place(&self, sequence: u64, block: &Block, trust: &Trust) -> Result<(), ChainBroken> {
@@ -257,23 +279,7 @@ impl Decoded {
     }
 
     pub(crate) fn content(&self) -> Result<Content, ChainBroken> {
-        let block = &self.block;
-        let number = block.number;
-        let malformed = |what| ChainBroken::Malformed { number, what };
-        let recorded_at_ms = block.recorded_at.as_ref().and_then(milliseconds);
-        let recorded_at_ms = recorded_at_ms.ok_or(malformed("recorded-at is no whole number of milliseconds"))?;
-        if block.instance_id.is_empty() {
-            return Err(malformed("no instance is named"));
-        }
-        if block.commits.is_empty() {
-            return Err(malformed("no commits"));
-        }
-        for commit in &block.commits {
-            check_commit(commit).map_err(malformed)?;
-        }
-        let events: u64 = block.commits.iter().map(|commit| commit.events.len() as u64).sum();
-        let next_position = block.first_position.checked_add(events).ok_or(malformed("positions overflow"))?;
-        Ok(Content { recorded_at_ms, next_position })
+        content(&self.block)
     }
 
     pub(crate) fn signature(&self, trust: &Trust, next_position: u64) -> Result<(KeyId, Signature), ChainBroken> {
@@ -281,17 +287,44 @@ impl Decoded {
         let unreadable = || ChainBroken::UnreadableSignature { number };
         let key_id: KeyId = self.signed.key_id.parse().map_err(|_| unreadable())?;
         let signature = Signature::try_from(self.signed.signature.as_slice()).map_err(|_| unreadable())?;
-        let broken = |reason| ChainBroken::Signature { number, reason };
-        // A key must count for the whole block: from its first position to its last.
-        let (keys, position) = (trust.ledger(), self.block.first_position);
-        let valid_from = keys.get(key_id).and_then(|entry| entry.valid_from());
-        if let Some(valid_from) = valid_from.filter(|valid_from| position < *valid_from) {
-            return Err(broken(VerifyAtError::NotYetValid { key_id, valid_from, position }));
-        }
-        let last_position = next_position.saturating_sub(1);
-        keys.verify_at(last_position, key_id, SIGNATURE_CONTEXT, self.hash.as_bytes(), &signature).map_err(broken)?;
+        let entry = counts_for(&self.block, key_id, next_position, trust)?;
+        let verified = entry.key().verify(SIGNATURE_CONTEXT, self.hash.as_bytes(), &signature);
+        verified.map_err(|reason| ChainBroken::Signature { number, reason: reason.into() })?;
         Ok((key_id, signature))
     }
+}
+
+/// The entry of a key, if it counts for the whole block: from its first position to its last.
+fn counts_for<'t>(
+    block: &Block,
+    key_id: KeyId,
+    next_position: u64,
+    trust: &'t Trust,
+) -> Result<&'t KeyRingEntry, ChainBroken> {
+    let broken = |reason| ChainBroken::Signature { number: block.number, reason };
+    if let Err(reason @ VerifyAtError::NotYetValid { .. }) = trust.ledger().counts_at(block.first_position, key_id) {
+        return Err(broken(reason));
+    }
+    trust.ledger().counts_at(next_position.saturating_sub(1), key_id).map_err(broken)
+}
+
+fn content(block: &Block) -> Result<Content, ChainBroken> {
+    let number = block.number;
+    let malformed = |what| ChainBroken::Malformed { number, what };
+    let recorded_at_ms = block.recorded_at.as_ref().and_then(milliseconds);
+    let recorded_at_ms = recorded_at_ms.ok_or(malformed("recorded-at is no whole number of milliseconds"))?;
+    if block.instance_id.is_empty() {
+        return Err(malformed("no instance is named"));
+    }
+    if block.commits.is_empty() {
+        return Err(malformed("no commits"));
+    }
+    for commit in &block.commits {
+        check_commit(commit).map_err(malformed)?;
+    }
+    let events: u64 = block.commits.iter().map(|commit| commit.events.len() as u64).sum();
+    let next_position = block.first_position.checked_add(events).ok_or(malformed("positions overflow"))?;
+    Ok(Content { recorded_at_ms, next_position })
 }
 
 /// What can be said about a commit without knowing the streams: it has events, and its extents are exactly what its

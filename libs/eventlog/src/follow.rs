@@ -4,6 +4,8 @@
 //! the follower up; whoever forges it gains nothing but a question to the server.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subscriber};
@@ -120,6 +122,8 @@ pub struct Follower {
     received: VecDeque<RawBlock>,
     suspicion: Suspicion,
     halted: Option<Halted>,
+    /// Number of the last block that somebody beside this reader appends and hands over.
+    beside: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Follower {
@@ -144,7 +148,34 @@ impl Follower {
             received: VecDeque::new(),
             suspicion: Suspicion::default(),
             halted: other.then_some(Halted::OtherIncarnation),
+            beside: Arc::default(),
         }
+    }
+
+    /// The same follower beside somebody who appends: an announcement of a block up to the number in `appended` does not
+    /// wake it, for whoever appended the block has it. If it never says so with [`Follower::pass`], the block is read from
+    /// the log all the same, when the log's end is next looked at.
+    #[must_use]
+    pub fn beside(mut self, appended: Arc<AtomicU64>) -> Self {
+        self.beside = appended;
+        self
+    }
+
+    /// Continues after `head`, which follows from verified blocks of this log: those up to it are at hand elsewhere.
+    pub fn pass(&mut self, head: &Head) {
+        if head.number() <= self.head().number() {
+            return;
+        }
+        if let Some(Err(contradiction)) = self.log.keeper().map(|keeper| keeper.observe(head)) {
+            self.halted = Some(contradiction.into());
+            return;
+        }
+        self.verifier = ChainVerifier::new(head.clone(), self.log.trust().clone());
+        self.anchored = true;
+        self.received.clear();
+        // Replies on their way are replies to an older request, which are passed over.
+        self.phase =
+            if self.phase == Phase::Wait && self.announced <= head.number() { Phase::Wait } else { Phase::Ask };
     }
 
     /// The head after the last block that was handed out.
@@ -376,7 +407,9 @@ impl Follower {
                 let sequence = sequence.unwrap_or_default();
                 if sequence > self.verifier.head().number() {
                     self.announced = self.announced.max(sequence);
-                    self.phase = Phase::Ask;
+                    if sequence > self.beside.load(Ordering::Acquire) {
+                        self.phase = Phase::Ask;
+                    }
                 }
                 Ok(())
             }

@@ -1,7 +1,5 @@
 //! Appending to a real log: limits, and what is never published. Order, fence and conflicts: `contract.rs`.
 
-#![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
-
 mod support;
 
 use egide_eventlog::{

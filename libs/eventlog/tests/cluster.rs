@@ -1,6 +1,6 @@
 //! The log on a cluster of three: the same promises while leaders die, step down or stop, and replicas fall behind.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 
 mod support;
 

@@ -1,12 +1,13 @@
 //! A read model kept up to date.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use egide_eventlog::{EventLog, Halted, Head, VerifiedBlock};
 use egide_trust::Lineage;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::model::{ModelError, ReadModel};
 use crate::rows::Rows;
@@ -15,6 +16,10 @@ use crate::view::View;
 
 /// How many blocks at most become one batch while catching up.
 const BLOCKS_PER_BATCH: usize = 64;
+/// How many blocks may be offered and not applied; with one more, whoever offers it applies all of them.
+const OFFERED_MAX: usize = 64;
+/// How long offered blocks wait for others to become one batch with. Whoever looks applies them at once.
+const OFFERED_WAIT: Duration = Duration::from_millis(5);
 
 /// How far a projection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +127,22 @@ struct Inner<M> {
     /// Held while blocks are applied, one call at a time; whether the projection has halted.
     applying: Mutex<bool>,
     progress: watch::Sender<Progress>,
+    offered: Offered,
+}
+
+/// Blocks that whoever appended them handed over, to be applied a little later.
+#[derive(Default)]
+struct Offered {
+    /// In their order.
+    blocks: Mutex<Vec<VerifiedBlock>>,
+    /// Number of the last of them.
+    last: AtomicU64,
+    /// Position of the last event in them.
+    position: AtomicU64,
+    /// Number of the last block that is being appended here: the follower need not read it.
+    expected: Arc<AtomicU64>,
+    /// Something was offered.
+    some: Notify,
 }
 
 impl<M: ReadModel> Projection<M> {
@@ -151,7 +172,8 @@ impl<M: ReadModel> Projection<M> {
         };
         let progress = watch::Sender::new(progress_of(&head, false));
         let (head, applying) = (RwLock::new(head), Mutex::new(false));
-        Ok(Self { inner: Arc::new(Inner { model, store, head, applying, progress }) })
+        let offered = Offered::default();
+        Ok(Self { inner: Arc::new(Inner { model, store, head, applying, progress, offered }) })
     }
 
     /// The model.
@@ -160,10 +182,20 @@ impl<M: ReadModel> Projection<M> {
         &self.inner.model
     }
 
-    /// What readers see now. One view at a time: while this thread holds it, it asks the view for the head and takes no
-    /// other.
+    /// What readers see now: everything that was applied or offered. One view at a time: while this thread holds it, it
+    /// asks the view for the head and takes no other.
     #[must_use]
     pub fn view(&self) -> View<'_> {
+        if self.inner.offered.last.load(Ordering::Acquire) > self.view_behind().head().number() {
+            // Why it cannot be applied stands in a log line, and stops the projection; what is seen is what was before.
+            drop(self.apply_offered());
+        }
+        self.view_behind()
+    }
+
+    /// What is applied, without waiting for what is only offered: for whoever offered it, and knows what is in it.
+    #[must_use]
+    pub fn view_behind(&self) -> View<'_> {
         // The head is replaced whole, so a panic elsewhere leaves nothing half done.
         let head = self.inner.head.read().unwrap_or_else(PoisonError::into_inner);
         View { store: &self.inner.store, head }
@@ -172,7 +204,7 @@ impl<M: ReadModel> Projection<M> {
     /// The head that the rows follow from.
     #[must_use]
     pub fn head(&self) -> Head {
-        self.view().head().clone()
+        self.view_behind().head().clone()
     }
 
     /// How far it is, now and from now on.
@@ -186,7 +218,38 @@ impl<M: ReadModel> Projection<M> {
     /// # Errors
     /// [`ProjectionError::OutOfOrder`] changes nothing either. All others stop the projection for good.
     pub fn applied(&self, block: &VerifiedBlock) -> Result<Applied, ProjectionError> {
+        self.apply_offered()?;
         self.apply(std::slice::from_ref(block))
+    }
+
+    /// Block `number` is about to be appended by whoever will [`Projection::offer`] it: [`Projection::run`] does not read it
+    /// from the log, unless it turns out to be another's.
+    pub fn expect(&self, number: u64) {
+        self.inner.offered.expected.store(number, Ordering::Release);
+    }
+
+    /// Hands over the next block, which stands in the log: every later [`Projection::view`] shows it. It is applied together
+    /// with others within milliseconds; a crash before that loses nothing, for rows follow from the log.
+    ///
+    /// # Errors
+    /// As [`Projection::applied`], when so many are waiting that they are applied now.
+    pub fn offer(&self, block: VerifiedBlock) -> Result<(), ProjectionError> {
+        let offered = &self.inner.offered;
+        let (number, position) = (block.number(), block.last_position());
+        let waiting = {
+            let mut blocks = offered.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+            blocks.push(block);
+            offered.position.store(position, Ordering::Release);
+            offered.last.store(number, Ordering::Release);
+            blocks.len()
+        };
+        if waiting > OFFERED_MAX {
+            return self.apply_offered();
+        }
+        if waiting == 1 {
+            offered.some.notify_one();
+        }
+        Ok(())
     }
 
     /// Follows the log from where the rows are, until `shutdown` is ready.
@@ -195,21 +258,29 @@ impl<M: ReadModel> Projection<M> {
     /// [`ProjectionError`]: the log or the projection cannot be trusted. Reported in the log, and to all who wait.
     pub async fn run(&self, log: &EventLog, shutdown: impl Future<Output = ()>) -> Result<(), ProjectionError> {
         let mut shutdown = std::pin::pin!(shutdown);
-        let mut follower = log.follow(self.head());
+        let offered = &self.inner.offered;
+        let mut follower = log.follow(self.head()).beside(Arc::clone(&offered.expected));
         let outcome = loop {
-            let blocks = tokio::select! {
+            let applied = tokio::select! {
                 biased;
                 () = &mut shutdown => break Ok(()),
-                blocks = follower.next_batch(BLOCKS_PER_BATCH) => blocks,
+                () = offered.some.notified() => {
+                    tokio::time::sleep(OFFERED_WAIT).await;
+                    self.apply_offered().map(|()| follower.pass(&self.head()))
+                }
+                blocks = follower.next_batch(BLOCKS_PER_BATCH) => {
+                    let applied = blocks.map_err(ProjectionError::from);
+                    applied.and_then(|blocks| self.apply_offered().and_then(|()| self.apply(&blocks)).map(drop))
+                }
             };
-            let applied = blocks.map_err(ProjectionError::from).and_then(|blocks| self.apply(&blocks));
             if let Err(error) = applied {
                 self.halt(&mut self.applying(), &error);
                 break Err(error);
             }
         };
+        let offered = self.apply_offered();
         let flushed = self.flush().await;
-        outcome.and(flushed)
+        outcome.and(offered).and(flushed)
     }
 
     /// Returns once the event at `position` is applied.
@@ -217,6 +288,9 @@ impl<M: ReadModel> Projection<M> {
     /// # Errors
     /// [`Lagging`] after `timeout`, or at once if the projection has halted before.
     pub async fn wait_for(&self, position: u64, timeout: Duration) -> Result<(), Lagging> {
+        if self.inner.offered.position.load(Ordering::Acquire) >= position {
+            drop(self.view());
+        }
         self.wait(position, timeout, |progress| progress.position).await
     }
 
@@ -225,6 +299,9 @@ impl<M: ReadModel> Projection<M> {
     /// # Errors
     /// As [`Projection::wait_for`], counted in blocks.
     pub async fn wait_for_block(&self, number: u64, timeout: Duration) -> Result<(), Lagging> {
+        if self.inner.offered.last.load(Ordering::Acquire) >= number {
+            drop(self.view());
+        }
         self.wait(number, timeout, |progress| progress.number).await
     }
 
@@ -233,6 +310,7 @@ impl<M: ReadModel> Projection<M> {
     /// # Errors
     /// [`ProjectionError::Store`].
     pub async fn flush(&self) -> Result<(), ProjectionError> {
+        self.apply_offered()?;
         Ok(self.inner.store.flush().await?)
     }
 
@@ -251,16 +329,33 @@ impl<M: ReadModel> Projection<M> {
         }
     }
 
+    /// Applies everything that was offered, in one batch.
+    fn apply_offered(&self) -> Result<(), ProjectionError> {
+        if self.inner.offered.last.load(Ordering::Acquire) <= self.head().number() {
+            return Ok(());
+        }
+        // Whoever holds this takes what is offered and applies it before anybody else can take what comes after.
+        let mut halted = self.applying();
+        let blocks = std::mem::take(&mut *self.inner.offered.blocks.lock().unwrap_or_else(PoisonError::into_inner));
+        if blocks.is_empty() {
+            return if *halted { Err(ProjectionError::Halted) } else { Ok(()) };
+        }
+        self.apply_holding(&mut halted, &blocks).map(drop)
+    }
+
     /// Applies consecutive blocks in one batch; those applied before are passed over.
     fn apply(&self, blocks: &[VerifiedBlock]) -> Result<Applied, ProjectionError> {
-        let mut halted = self.applying();
+        self.apply_holding(&mut self.applying(), blocks)
+    }
+
+    fn apply_holding(&self, halted: &mut bool, blocks: &[VerifiedBlock]) -> Result<Applied, ProjectionError> {
         if *halted {
             return Err(ProjectionError::Halted);
         }
         let applied = self.apply_in_order(blocks);
         match &applied {
             Ok(_) | Err(ProjectionError::OutOfOrder { .. }) => {}
-            Err(error) => self.halt(&mut halted, error),
+            Err(error) => self.halt(halted, error),
         }
         applied
     }

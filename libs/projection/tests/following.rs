@@ -105,6 +105,57 @@ async fn a_writer_feeds_its_own_blocks_while_the_log_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn offered_blocks_and_those_of_another_writer_are_applied_each_once() {
+    let server = Server::start();
+    let (own, other) = (signing_key(), signing_key());
+    let log = server.log(&[&own, &other]).await;
+    let mut writer = Writer::new(&log, own);
+    let directory = tempfile::tempdir().unwrap();
+    let projection = open(directory.path(), &log);
+    let (stop, running) = follow(&projection, &log);
+    let mut foreign = Writer::new(&log, other);
+    let mut events = 0;
+    for round in 0..100 {
+        if round % 7 == 3 {
+            foreign.head = projection.view().head().clone();
+            events += foreign.write(1).await.block().commits.len() as u64;
+            projection.wait_for(events, PATIENCE).await.unwrap();
+        }
+        let head = projection.view().head().clone();
+        projection.expect(head.number() + 1);
+        let outcome = writer.appender.append(&head, NOW_MS, vec![commit(2)]).await.unwrap();
+        let AppendOutcome::Accepted(block) = outcome else { unreachable!("the head was the newest") };
+        events += 2;
+        projection.offer(*block).unwrap();
+        if round % 5 == 0 {
+            assert_eq!(projection.view().position(), events, "its own block is there for whoever looks");
+        }
+    }
+    assert_counted(&projection, events);
+    let blocks = projection.head().number();
+    assert_eq!(projection.model().applied.load(Ordering::SeqCst), blocks);
+    assert!(!running.is_finished());
+    stop.send(()).unwrap();
+    within(running).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expected_block_that_turns_out_to_be_anothers_is_read_from_the_log() {
+    let server = Server::start();
+    let key = signing_key();
+    let log = server.log(&[&key]).await;
+    let mut foreign = Writer::new(&log, key);
+    let directory = tempfile::tempdir().unwrap();
+    let projection = open(directory.path(), &log);
+    let (_stop, _running) = follow(&projection, &log);
+    foreign.write(1).await;
+    projection.wait_for(1, PATIENCE).await.unwrap();
+    projection.expect(2);
+    foreign.write(1).await;
+    projection.wait_for(2, PATIENCE).await.expect("nobody offers it, so it is read");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_cannot_be_trusted_stops_it_and_all_who_wait() {
     let server = Server::start();
     let (key, stranger) = (signing_key(), signing_key());

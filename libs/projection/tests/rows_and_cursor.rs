@@ -70,6 +70,81 @@ fn a_block_handed_over_again_changes_nothing_and_one_too_early_is_refused() {
     assert_counted(&projection, 2);
 }
 
+#[tokio::test]
+async fn what_is_offered_is_seen_at_once_and_applied_together() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut chain = Chain::new();
+    let projection = open(directory.path(), &chain);
+    let mut offer = |count: usize| (0..count).for_each(|_| projection.offer(chain.block(2)).unwrap());
+    offer(3);
+    assert_eq!(projection.view_behind().head().number(), 0, "nothing is applied before somebody looks");
+    assert_counted(&projection, 3);
+    offer(2);
+    projection.wait_for(10, Duration::ZERO).await.expect("whoever waits for it has it applied");
+    offer(1);
+    projection.wait_for_block(6, Duration::ZERO).await.expect("by its number too");
+    offer(65);
+    assert_eq!(projection.head().number(), 71, "no more wait than a bound");
+    offer(1);
+    projection.flush().await.unwrap();
+    assert_eq!(projection.head().number(), 72);
+    assert_eq!(projection.model().applied.load(Ordering::SeqCst), 72, "each once");
+    drop(projection);
+    assert_counted(&open(directory.path(), &chain), 72);
+}
+
+#[test]
+fn a_block_applied_after_others_were_offered_comes_after_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut chain = Chain::new();
+    let projection = open(directory.path(), &chain);
+    projection.offer(chain.block(2)).unwrap();
+    projection.offer(chain.block(2)).unwrap();
+    assert_eq!(projection.applied(&chain.block(2)), Ok(Applied::Now));
+    assert_counted(&projection, 3);
+}
+
+#[test]
+fn readers_beside_a_writer_see_what_was_offered_before_they_looked() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut chain = Chain::new();
+    let projection = open(directory.path(), &chain);
+    let offered = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                loop {
+                    let before = offered.load(Ordering::SeqCst);
+                    let seen = projection.view().head().number();
+                    assert!(seen >= before, "{before} blocks were offered, {seen} seen");
+                    if before == 300 {
+                        break;
+                    }
+                }
+            });
+        }
+        for number in 1..=300 {
+            projection.offer(chain.block(2)).unwrap();
+            offered.store(number, Ordering::SeqCst);
+        }
+    });
+    assert_counted(&projection, 300);
+}
+
+#[test]
+fn an_offered_block_that_cannot_be_applied_stops_the_projection() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut chain = Chain::new();
+    let model = Counter { fails_at: Some(2), ..Counter::default() };
+    let projection = Projection::open(directory.path(), model, chain.incarnation()).unwrap();
+    projection.offer(chain.block(2)).unwrap();
+    assert_counted(&projection, 1);
+    projection.offer(chain.block(2)).unwrap();
+    assert_counted(&projection, 1);
+    assert!(projection.subscribe().borrow().halted);
+    assert_eq!(projection.applied(&chain.block(2)), Err(ProjectionError::Halted));
+}
+
 #[test]
 fn a_block_of_another_history_stops_the_projection() {
     for depth in [0, 1] {

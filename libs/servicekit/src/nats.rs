@@ -258,10 +258,21 @@ impl NatsChild {
         Ok(server)
     }
 
-    /// `nats://127.0.0.1:<port>`, without credentials. The same for the whole life of this value.
+    /// `nats://127.0.0.1:<port>`, or `tls://` where it demands TLS, without credentials. The same for the whole life of this
+    /// value.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://{}", self.addresses.client)
+        let scheme = if self.config.tls.is_some() { "tls" } else { "nats" };
+        format!("{scheme}://{}", self.addresses.client)
+    }
+
+    /// Has the server read its certificates again; connections that are there stay.
+    ///
+    /// # Errors
+    /// [`Error::Control`] if it does not run or cannot be told.
+    pub async fn reload(&self) -> Result<(), Error> {
+        let stopped = || Error::Control { pid: None, source: io::Error::other("it is not running") };
+        signal(&self.config.binary, Signal::Reload, self.pid().ok_or_else(stopped)?).await
     }
 
     /// `http://127.0.0.1:<port>` of the monitoring endpoint (`/varz`, `/healthz`, `/jsz`), on loopback, without log-in.
@@ -424,6 +435,8 @@ enum Signal {
     Terminate,
     /// SIGKILL.
     Kill,
+    /// SIGHUP: read the configuration and its files again.
+    Reload,
 }
 
 /// Sends a signal through `nats-server --signal`: unsafe code is forbidden here, and a `kill` program is not on every machine.
@@ -432,6 +445,7 @@ async fn signal(binary: &Path, signal: Signal, pid: u32) -> Result<(), Error> {
     let word = match signal {
         Signal::Terminate => "term",
         Signal::Kill => "stop",
+        Signal::Reload => "reload",
     };
     let control = |source| Error::Control { pid: Some(pid), source };
     let run = Command::new(binary)

@@ -12,7 +12,7 @@ mod file;
 mod mapping;
 mod provider;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -17,8 +17,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber,
 };
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
 use crate::identity::ServiceName;
@@ -258,9 +259,9 @@ impl Authority {
     pub fn renew_if_due(&self, order: &Order) -> Result<bool, Error> {
         let _one = self.lock()?;
         let files = files_of(&self.folder, &order.service);
-        // One that cannot be read is replaced as one that is not there.
-        let newest = read_certificate(&files.certificate).ok();
-        let is_due = newest.is_none_or(|certificate| order.from_s >= certificate.renew_at_s()) || !files.key.exists();
+        // One that cannot be read, or has another key, is replaced as one that is not there.
+        let newest = read_certificate(&files.certificate).ok().filter(|_| belong_together(&files));
+        let is_due = newest.is_none_or(|certificate| order.from_s >= certificate.renew_at_s());
         if is_due {
             self.issue_alone(order)?;
         }
@@ -297,6 +298,14 @@ impl Authority {
         }
         Ok(params)
     }
+}
+
+/// Whether the key is that of the certificate.
+fn belong_together(files: &TlsFiles) -> bool {
+    let certificate = fs::read(&files.certificate).ok().and_then(|pem| CertificateDer::from_pem_slice(&pem).ok());
+    let key = key_file::read(&files.key).ok().flatten().and_then(|pem| PrivateKeyDer::from_pem_slice(&pem).ok());
+    let (Some(certificate), Some(key)) = (certificate, key) else { return false };
+    CertifiedKey::from_der(vec![certificate], key, &rustls::crypto::ring::default_provider()).is_ok()
 }
 
 /// The services that have a certificate below an authority's folder, in the order of their names.
@@ -405,4 +414,45 @@ fn place(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
         drop(fs::remove_file(&draft));
         Error::Io { path: path.to_owned(), source }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::Tls;
+
+    const TRUST_DOMAIN: &str = "egide.test";
+
+    fn authority(folder: &Path) -> Authority {
+        Authority::open_or_make(folder, &TRUST_DOMAIN.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn of_processes_that_start_at_once_one_issues_and_all_find_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(authority(directory.path()));
+        for round in 0..20 {
+            let order = Order::new(format!("ledger-{round}").parse().unwrap());
+            let renew = || authority(directory.path()).renew_if_due(&order).unwrap();
+            let issued = std::thread::scope(|scope| {
+                let racers: Vec<_> = (0..4).map(|_| scope.spawn(renew)).collect();
+                racers.into_iter().map(|racer| racer.join().unwrap()).filter(|issued| *issued).count()
+            });
+            assert_eq!(issued, 1);
+            let files = files_of(directory.path(), &order.service);
+            assert!(Tls::open(files, TRUST_DOMAIN.parse().unwrap()).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_certificate_whose_key_is_another_is_issued_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = authority(directory.path());
+        let [one, other] = ["ledger", "audit"].map(|name| Order::new(name.parse().unwrap()));
+        let [mine, theirs] = [&one, &other].map(|order| authority.issue(order).unwrap());
+        assert!(!authority.renew_if_due(&one).unwrap());
+        fs::copy(&theirs.key, &mine.key).unwrap();
+        assert!(authority.renew_if_due(&one).unwrap());
+        assert!(Tls::open(mine, TRUST_DOMAIN.parse().unwrap()).is_ok());
+    }
 }

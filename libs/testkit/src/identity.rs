@@ -5,14 +5,21 @@ use std::sync::Arc;
 
 use egide_domain::ids::UnitId;
 use egide_servicekit::identity::{Credentials, DevIssuer, Person, Role, ServiceName, Verifier};
+use egide_servicekit::people::{People, PeopleFile};
 use egide_servicekit::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order};
 use egide_servicekit::tls::{Security, Tls, TlsFiles};
 use tempfile::TempDir;
+
+/// A provider of identity whose keys a test publishes: what it issues counts as what the development issuer issues.
+pub const PROVIDER: &str = "https://login.test";
+/// Where its keys are published, below the data directory (RFC 7517); none at first.
+pub const PROVIDER_KEYS: &str = "provider-keys.json";
 
 /// An issuer of tokens and an authority of one's own.
 #[derive(Debug)]
 pub struct TestIdentity {
     issuer: Arc<DevIssuer>,
+    people: Arc<People>,
     authority: Authority,
     _directory: Option<TempDir>,
 }
@@ -39,7 +46,14 @@ impl TestIdentity {
         let issuer = Arc::new(DevIssuer::open(directory).expect("the issuer's key"));
         let trust_domain = DEVELOPMENT_TRUST_DOMAIN.parse().expect("a trust domain");
         let authority = Authority::open_or_make(&directory.join("pki"), &trust_domain).expect("the authority");
-        Self { issuer, authority, _directory: None }
+        let keys = directory.join(PROVIDER_KEYS);
+        if !keys.exists() {
+            std::fs::write(&keys, r#"{"keys": []}"#).expect("the provider's keys");
+        }
+        let provider = PeopleFile::parse(&directory.join("people.json"), &provider()).expect("a provider");
+        let own = People::of_development(&issuer.keys()).expect("the people of development");
+        let people = Arc::new(own.and(provider.open().expect("a provider's keys")));
+        Self { issuer, people, authority, _directory: None }
     }
 
     /// The issuer.
@@ -60,14 +74,14 @@ impl TestIdentity {
         Arc::new(self.issuer.insecure_verifier())
     }
 
-    /// For the server of a service under mutual TLS: believes the certificates of this authority, and this issuer's tokens of
-    /// persons.
+    /// For the server of a service under mutual TLS: believes the certificates of this authority, and the tokens of persons of this
+    /// issuer and of [`PROVIDER`].
     ///
     /// # Panics
     /// When `service` is no name, or its certificate cannot be issued.
     #[must_use]
     pub fn verifier_of(&self, service: &str) -> Arc<Verifier> {
-        Arc::new(self.issuer.verifier(self.tls(service)))
+        Arc::new(Verifier::mutual(self.tls(service), Arc::clone(&self.people)))
     }
 
     /// Certificate, key and authorities of a service, issued when asked for the first time.
@@ -127,6 +141,17 @@ fn files(authority: &Authority, service: &str) -> TlsFiles {
     let order = Order::new(service);
     authority.renew_if_due(&order).expect("a certificate");
     egide_servicekit::pki::files_of(authority.folder(), &order.service)
+}
+
+/// [`PROVIDER`], described.
+fn provider() -> String {
+    let grants: Vec<String> =
+        Role::ALL.map(|role| format!(r#"{{"claim": "/roles", "value": "{role}", "role": "{role}"}}"#)).into();
+    format!(
+        r#"{{"providers": [{{"issuer": "{PROVIDER}", "audiences": ["egide"], "keys": {{"file": "{PROVIDER_KEYS}"}},
+            "account": "/sub", "unit": "/unit", "roles": [{}]}}]}}"#,
+        grants.join(", ")
+    )
 }
 
 fn person(account: &str, roles: &[&str], unit: Option<&str>) -> Person {

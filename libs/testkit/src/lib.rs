@@ -23,7 +23,7 @@ mod wait;
 mod world;
 
 pub use cluster::{CLUSTER_SIZE, TestCluster};
-pub use identity::TestIdentity;
+pub use identity::{PROVIDER, PROVIDER_KEYS, TestIdentity};
 pub use ids::{fresh_id, numbered_id};
 pub use marker::{Found, Markers};
 pub use nats::{StreamCopy, TestNats, connection_of};

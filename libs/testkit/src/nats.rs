@@ -103,7 +103,7 @@ impl TestNats {
     /// Never: the kit writes the URL from an address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.url().trim_start_matches("nats://").parse().expect("the url holds an address")
+        self.url().trim_start_matches("nats://").trim_start_matches("tls://").parse().expect("the url holds an address")
     }
 
     /// How `identity` connects.
@@ -203,6 +203,14 @@ impl TestNats {
             }
         }
         panic!("the server stores no stream `{stream}`")
+    }
+
+    /// Has it read its certificates again.
+    ///
+    /// # Panics
+    /// When it cannot be told.
+    pub async fn reload(&self) {
+        self.child.reload().await.expect("nats-server reloads");
     }
 
     /// Ends it in order.

@@ -1,5 +1,5 @@
 //! TLS to NATS and between its servers: nobody without a certificate, and certificates that are replaced are picked up.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
 
@@ -90,6 +90,26 @@ async fn only_who_shows_a_certificate_and_a_seed_gets_in() {
     let nobody = ConnectionConfig::new(nats.url()).with_tls(client.of_client());
     let refused = Connection::open(&nobody).await.expect_err("a certificate alone is nobody");
     assert!(matches!(refused, ConnectionError::Refused { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_server_reads_its_certificates_again_when_told() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (before, after) = (Authority::new(), Authority::new());
+    let both = format!("{}{}", before.certificate, after.certificate);
+    let folder = directory.path().join("server");
+    let server = before.write(&folder, &SERVER, &both);
+    let old = before.write(&directory.path().join("old"), &["audit"], &both);
+    let new = before.write(&directory.path().join("new"), &["audit"], &after.certificate);
+    let nats = TestNats::start_with_tls(directory.path(), server.of_server()).await;
+    let open = async |files: &Files| {
+        Connection::open(&nats.connection(Identity::AUDIT).with_tls(files.of_client())).await.is_ok()
+    };
+    assert!(open(&old).await && !open(&new).await, "the server shows its first certificate");
+    after.write(&folder, &SERVER, &both);
+    nats.reload().await;
+    wait_until("the server shows its second certificate", PATIENCE, async || open(&new).await).await;
+    assert!(open(&old).await, "both authorities count");
 }
 
 #[tokio::test]

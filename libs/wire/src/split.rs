@@ -34,9 +34,14 @@ pub struct Parts {
 /// # Errors
 /// [`Error::Undecodable`] when the message does not decode by its own descriptor.
 pub fn split<M: Message + Name>(payload: &M) -> Result<Parts, Error> {
-    let mut facts = to_dynamic(payload).map_err(|_| Error::Undecodable { message: M::full_name() })?;
-    let identifying = cut(&mut facts);
-    Ok(Parts { facts: facts.encode_to_vec(), identifying: identifying.map(|message| message.encode_to_vec()) })
+    to_dynamic(payload).map(split_dynamic).map_err(|_| Error::Undecodable { message: M::full_name() })
+}
+
+/// The same for a payload that is at hand through reflection.
+#[must_use]
+pub fn split_dynamic(mut payload: DynamicMessage) -> Parts {
+    let identifying = cut(&mut payload);
+    Parts { facts: payload.encode_to_vec(), identifying: identifying.map(|message| message.encode_to_vec()) }
 }
 
 /// Puts the parts together again. Without `identifying` the facts alone decode.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_domain::ids::{CaseId, DisclosureId, SubjectId, UnitId};

@@ -1,19 +1,55 @@
 //! How roles reach NATS: each as a user of its own, with rights of its own.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use egide_eventlog::{Administration, BucketName, Connection, ConnectionConfig, ConnectionTls, LogConfig, Provisioned};
 use egide_servicekit::nats::Identity;
+use egide_servicekit::tls::TlsFiles;
 
 use crate::endpoints::Service;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::proofs::Proofs;
+
+/// The service whose certificate identities show that are no role's.
+pub(crate) const CLIENT: &str = "cli";
+
+/// By which certificates NATS is reached.
+#[derive(Debug, Clone)]
+pub(crate) enum Certificates {
+    /// By none: only where that was asked for in so many words, or nobody but us can listen.
+    None,
+    /// By these, whoever connects.
+    Given(ConnectionTls),
+    /// Each service by those it has for its calls to others.
+    Own(Arc<Proofs>),
+}
+
+impl Certificates {
+    /// Those of a service.
+    pub(crate) fn of(&self, service: &str) -> Result<Option<ConnectionTls>, Failure> {
+        match self {
+            Self::None => Ok(None),
+            Self::Given(files) => Ok(Some(files.clone())),
+            Self::Own(proofs) => {
+                let refused = |error| Failure::new(Exit::Unexpected, "fail.tls").with("error", error);
+                let files = proofs.files(&service.parse().map_err(refused)?)?;
+                Ok(files.map(|TlsFiles { certificate, key, authorities }| ConnectionTls {
+                    certificate,
+                    key,
+                    authorities,
+                }))
+            }
+        }
+    }
+}
 
 /// How the roles of this process are known at NATS.
 #[derive(Debug, Clone)]
 pub(crate) enum Access {
     /// Each by the seed of its own that stands in a folder.
-    Seeds { url: String, folder: PathBuf, tls: Option<ConnectionTls> },
+    Seeds { url: String, folder: PathBuf, certificates: Certificates },
     /// All by one user, whose rights somebody else has set.
     User(ConnectionConfig),
 }
@@ -23,7 +59,7 @@ impl Access {
     pub(crate) fn of(&self, role: Service) -> Result<ConnectionConfig, Failure> {
         let name = role.name();
         let unknown = || Failure::new(Exit::Unexpected, "fail.nats_identity").with("name", name);
-        Ok(self.identity(Identity::named(name).ok_or_else(unknown)?))
+        self.identity(Identity::named(name).ok_or_else(unknown)?, name)
     }
 
     /// Where NATS is.
@@ -35,14 +71,16 @@ impl Access {
     }
 
     /// How the administrative identity connects.
-    pub(crate) fn administrator(&self) -> ConnectionConfig {
-        self.identity(Identity::ADMINISTRATOR)
+    pub(crate) fn administrator(&self) -> Result<ConnectionConfig, Failure> {
+        self.identity(Identity::ADMINISTRATOR, CLIENT)
     }
 
-    fn identity(&self, identity: Identity) -> ConnectionConfig {
+    fn identity(&self, identity: Identity, service: &str) -> Result<ConnectionConfig, Failure> {
         match self {
-            Self::User(config) => config.clone(),
-            Self::Seeds { url, folder, tls } => connection(identity, url, &identity.seed_path(folder), tls.clone()),
+            Self::User(config) => Ok(config.clone()),
+            Self::Seeds { url, folder, certificates } => {
+                Ok(connection(identity, url, &identity.seed_path(folder), certificates.of(service)?))
+            }
         }
     }
 }
@@ -73,17 +111,28 @@ pub(crate) struct TlsArgs {
 }
 
 impl TlsArgs {
-    /// The files; none only where that was asked for in so many words.
-    pub(crate) fn files(&self) -> Result<Option<ConnectionTls>, Failure> {
+    /// Those that were named, none where that was asked for in so many words, and otherwise those of the services.
+    pub(crate) fn certificates(
+        &self,
+        proofs: impl FnOnce() -> Result<Arc<Proofs>, Failure>,
+    ) -> Result<Certificates, Failure> {
         match (&self.nats_certificate, &self.nats_key, &self.nats_authorities) {
-            (Some(certificate), Some(key), Some(authorities)) => Ok(Some(ConnectionTls {
+            (Some(certificate), Some(key), Some(authorities)) => Ok(Certificates::Given(ConnectionTls {
                 certificate: certificate.clone(),
                 key: key.clone(),
                 authorities: authorities.clone(),
             })),
-            (_, _, _) if self.insecure_nats => Ok(None),
-            (_, _, _) => Err(Failure::new(Exit::Usage, "fail.nats_insecure")),
+            (_, _, _) if self.insecure_nats => Ok(Certificates::None),
+            (_, _, _) => proofs().map(Certificates::Own),
         }
+    }
+
+    /// The files of the command line, which is no role.
+    pub(crate) fn of_client(
+        &self,
+        proofs: impl FnOnce() -> Result<Arc<Proofs>, Failure>,
+    ) -> Result<Option<ConnectionTls>, Failure> {
+        self.certificates(proofs)?.of(CLIENT)
     }
 }
 

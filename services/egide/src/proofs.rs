@@ -155,6 +155,22 @@ impl Proofs {
         Ok(Security::Mutual(tls))
     }
 
+    /// The files of a service, for connections that are not ours to make (NATS); none where nobody is asked for any.
+    ///
+    /// # Errors
+    /// When they cannot be issued.
+    pub(crate) fn files(&self, service: &ServiceName) -> Result<Option<TlsFiles>, Failure> {
+        match &self.source {
+            Source::Insecure => Ok(None),
+            Source::Given { files, .. } => Ok(Some(for_role(files, service))),
+            Source::Found { folder, .. } => Ok(Some(files_of(folder, service))),
+            Source::Issued(authority) => {
+                authority.renew_if_due(&self.order(service)).map_err(refused)?;
+                Ok(Some(files_of(authority.folder(), service)))
+            }
+        }
+    }
+
     fn order(&self, service: &ServiceName) -> Order {
         self.hosts.iter().fold(Order::new(service.clone()), |order, host| order.with_host(host))
     }

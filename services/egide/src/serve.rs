@@ -32,6 +32,9 @@ use crate::trust_file::{self, read_root, root_path};
 /// Password of the NATS user.
 const NATS_PASSWORD: &str = "EGIDE_NATS_PASSWORD";
 
+/// Whose certificate a user of NATS shows that stands for several roles.
+const NATS_USERS_SERVICE: &str = "ledger";
+
 /// The development issuer's key in the data directory.
 const DEVELOPMENT_ISSUER: &str = "keys/issuer.key";
 
@@ -173,12 +176,14 @@ async fn start(
     if args.insecure_durability {
         tracing::warn!("insecure: nobody asks whether nats-servers flush before they acknowledge");
     }
-    let identities = with_people(args, identities(args, global)?, people_shutdown).await?;
+    let proofs = Arc::new(Proofs::find(&global.tls, &data)?);
+    let identities = identities(args, global, Arc::clone(&proofs))?;
+    let identities = with_people(args, identities, people_shutdown).await?;
     let published = args.verification_keys.clone().unwrap_or_else(|| verification_keys_path(&data));
     let root = read_root(&args.root.clone().unwrap_or_else(|| root_path(&data)))?;
     let folder = args.keys.clone().unwrap_or_else(|| data.join("keys"));
     let ground = Ground {
-        nats: nats(args, &data)?,
+        nats: nats(args, &data, proofs)?,
         durability_checked: !args.insecure_durability,
         log: LogConfig { create: false, max_bytes: args.log_max_bytes, replicas: args.replicas },
         trust: trust_file::follow(&published, root)?,
@@ -200,11 +205,11 @@ async fn start(
 }
 
 /// How NATS knows us: each role by its own seed, or all by the user that is named.
-fn nats(args: &Args, data: &Path) -> Result<nats::Access, Failure> {
-    let tls = args.nats_tls.files()?;
+fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, Failure> {
+    let certificates = args.nats_tls.certificates(|| Ok(proofs))?;
     let Some(user) = &args.nats_user else {
         let folder = args.nats_seeds.clone().unwrap_or_else(|| seeds_of(data));
-        return Ok(nats::Access::Seeds { url: args.nats.clone(), folder, tls });
+        return Ok(nats::Access::Seeds { url: args.nats.clone(), folder, certificates });
     };
     let password = match &args.nats_password_file {
         Some(path) => {
@@ -214,7 +219,7 @@ fn nats(args: &Args, data: &Path) -> Result<nats::Access, Failure> {
         None => std::env::var(NATS_PASSWORD).unwrap_or_default(),
     };
     let config = ConnectionConfig {
-        tls,
+        tls: certificates.of(NATS_USERS_SERVICE)?,
         inbox_prefix: args.nats_inbox.clone(),
         ..ConnectionConfig::new(&args.nats).with_user(user, password)
     };
@@ -222,9 +227,8 @@ fn nats(args: &Args, data: &Path) -> Result<nats::Access, Failure> {
 }
 
 /// Tokens of this process: from the environment where an issuer is named, otherwise from the development issuer.
-fn identities(args: &Args, global: &Global) -> Result<Identities, Failure> {
+fn identities(args: &Args, global: &Global, proofs: Arc<Proofs>) -> Result<Identities, Failure> {
     let data = global.data();
-    let proofs = Arc::new(Proofs::find(&global.tls, &data)?);
     if let (Some(name), Some(path)) = (&args.issuer, &args.issuer_keys) {
         return Ok(Identities::of_environment(Some(issuer(name, path)?), proofs));
     }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egide_crypto::sign::SigningKey;
-use egide_eventlog::LogConfig;
-use egide_servicekit::nats::{self, DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, PublicKeys};
+use egide_eventlog::{ConnectionTls, LogConfig};
+use egide_servicekit::nats::{self, DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, NatsTls, PublicKeys};
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
 use egide_servicekit::telemetry::Logging;
 use egide_servicekit::telemetry::metrics::Metrics;
@@ -25,13 +25,15 @@ use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
-use crate::nats::{Access, provision};
+use crate::nats::{Access, Certificates, provision};
 use crate::output::Output;
 use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::sample::{self, Outcome, Player};
 use crate::trust_file::{self, Development};
 
+/// Whose certificate the embedded server shows.
+const SERVER: &str = "nats";
 /// How many bytes the log may take: enough for a trial, and reserved on the disk.
 const LOG_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
@@ -99,22 +101,29 @@ pub(crate) struct Nats {
 }
 
 impl Nats {
-    pub(crate) async fn start(data: &Path, binary: Option<PathBuf>) -> Result<(Self, Access), Failure> {
+    /// Starts it with the certificates of the service `nats`, if there are any.
+    pub(crate) async fn start(
+        data: &Path,
+        binary: Option<PathBuf>,
+        certificates: Certificates,
+    ) -> Result<(Self, Access), Failure> {
         let refused = |error: nats::Error| Failure::new(Exit::Unavailable, "fail.nats").with("error", error);
         let binary = binary.map_or_else(nats::locate_nats_server, Ok).map_err(refused)?;
         let seeds = seeds_of(data);
+        let tls = certificates.of(SERVER)?;
+        let tls = tls.map(|ConnectionTls { certificate, key, authorities }| NatsTls { certificate, key, authorities });
         let config = NatsChildConfig {
             binary,
             directory: data.to_owned(),
             listen: None,
             identities: PublicKeys::of_folder(&seeds).map_err(refused)?,
-            tls: None,
+            tls,
             max_file_store_bytes: None,
             master: None,
             max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
         };
         let child = NatsChild::start(config).await.map_err(refused)?;
-        let access = Access::Seeds { url: child.url(), folder: seeds, tls: None };
+        let access = Access::Seeds { url: child.url(), folder: seeds, certificates };
         let (trigger, shutdown) = shutdown::channel();
         let supervised = tokio::spawn(child.supervise(shutdown.requested()));
         Ok((Self { trigger, supervised }, access))
@@ -153,11 +162,12 @@ impl Everything {
         let report_key = keys.report_signing()?.public_key();
         let Development { trust, root_is_here, upgraded } =
             trust_file::of_development(data, ledger_key.public_key(), report_key)?;
-        let (nats, access) = Nats::start(data, args.nats_server.clone()).await?;
+        let (nats, access) =
+            Nats::start(data, args.nats_server.clone(), Certificates::Own(Arc::clone(&proofs))).await?;
         let nats_url = access.url().to_owned();
         // A log that was there once and is gone is a loss, and never made anew in silence.
         let log = LogConfig { create: !installation.has_log(), max_bytes: LOG_BYTES_MAX, replicas: 1 };
-        provision(&access.administrator(), &log).await?;
+        provision(&access.administrator()?, &log).await?;
         installation.remember_log()?;
         let ground = Ground {
             nats: access,

@@ -14,7 +14,7 @@ use egide_wire::proto::egide::case::v1::Actor;
 use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, Area, Commit, Event, NewEvent};
-use egide_wire::split::{Parts, split};
+use egide_wire::split::Parts;
 use prost::Message as _;
 
 use crate::emitters::{Emitters, NotAllowed};
@@ -32,6 +32,8 @@ const OWN_ID_DOMAIN: &str = "egide/own-command/v1";
 /// What revisions, extents and lengths add to a commit at most: two extents, and a revision for each event.
 const EXTENTS_BYTES: usize = 160;
 const REVISION_BYTES: usize = 11;
+/// What stands before a message within another at most, beyond what [`commit_bytes`] counts: its tag and its length.
+const FRAME_BYTES: usize = 6;
 
 /// What only narrows, or brings the end of something nearer, finds room when the queue is full.
 const NARROWING: [&str; 7] = [
@@ -196,10 +198,10 @@ impl Workshop<'_> {
             event.actor = Some(actor(caller, *role));
             event.causation_id.clone_from(&request.causation_id);
             event.correlation_id.clone_from(&request.correlation_id);
-            let identifying = split_into(new, &mut event)?;
-            if let Some(identifying) = identifying {
-                let (class, message) = (described.class, &described.message);
-                envelope::seal_into(&mut event, &identifying, class.seal_under(), message, place, self.keyring).await?;
+            if let Some(identifying) = split_into(described, &mut event) {
+                let (class, message) = (described.class, described.message());
+                envelope::seal_into(&mut event, &identifying, class.seal_under(), &message, place, self.keyring)
+                    .await?;
             }
             let path = described.path.clone();
             events.push(CommandEvent { event, path, decided_on: decided_on(new) });
@@ -297,13 +299,13 @@ pub(crate) fn fingerprint(request: &AppendRequest, caller: &Caller, fingerprinte
 }
 
 impl Command {
-    /// The commit, with revisions still 0 and no extents.
+    /// The commit, still without events and extents.
     pub(crate) fn commit(&self) -> Commit {
         Commit {
             command_id: self.id.to_string(),
             emitter: self.emitter.clone(),
             fingerprint: self.fingerprint.as_bytes().to_vec(),
-            events: self.events.iter().map(|event| event.event.clone()).collect(),
+            events: Vec::with_capacity(self.events.len()),
             streams: Vec::new(),
         }
     }
@@ -323,7 +325,8 @@ impl Command {
 }
 
 fn bytes_at_most(command: &Command) -> usize {
-    commit_bytes(&command.commit()) + EXTENTS_BYTES + REVISION_BYTES * command.events.len()
+    let event = |event: &CommandEvent| event.event.encoded_len() + FRAME_BYTES + REVISION_BYTES;
+    commit_bytes(&command.commit()) + EXTENTS_BYTES + FRAME_BYTES + command.events.iter().map(event).sum::<usize>()
 }
 
 /// Of a command with events of these areas and kinds.
@@ -369,15 +372,10 @@ fn envelope_of(new: &NewEvent, described: &Described, now: Timestamp) -> Result<
 }
 
 /// Puts the facts into `event`, and returns what must be sealed.
-fn split_into(new: &NewEvent, event: &mut Event) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>, Error> {
-    let parts = match new.payload.as_ref().ok_or(Error::Unchecked)? {
-        Payload::CaseEvent(payload) => split(payload),
-        Payload::DirectoryEvent(payload) => split(payload),
-        Payload::AccessEvent(payload) => split(payload),
-    };
-    let Parts { facts, identifying } = parts.map_err(|_| Error::Unchecked)?;
+fn split_into(described: &Described, event: &mut Event) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    let Parts { facts, identifying } = described.split();
     event.facts = facts;
-    Ok(identifying.map(zeroize::Zeroizing::new))
+    identifying.map(zeroize::Zeroizing::new)
 }
 
 fn decided_on(new: &NewEvent) -> Option<DecidedOn> {

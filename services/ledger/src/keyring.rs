@@ -22,10 +22,10 @@ impl Keyring {
         Self { vault, projection }
     }
 
-    /// The key to seal under. A key that is closed by an event this instance does not know yet is given all the same: the
-    /// writer refuses what is sealed under it, at the fence.
+    /// The key to seal under. A key that is closed by an event this instance does not know yet, or has not applied yet, is
+    /// given all the same: the writer refuses what is sealed under it, at the fence.
     pub(crate) async fn for_sealing(&self, name: KeyName) -> Result<Arc<DataKey>, Error> {
-        if self.is_closed(name)? {
+        if closed::is_closed(&self.projection.view_behind(), name)? {
             return Err(Error::Vault(egide_vault::Error::Destroyed { name }));
         }
         Ok(self.vault.key_for(name).await?)

@@ -6,8 +6,9 @@ use std::time::Duration;
 use egide_crypto::digest::{Digest, Fingerprinter};
 use egide_crypto::sign::SigningKey;
 use egide_domain::time::Timestamp;
+use egide_domain::vocabulary::Role;
 use egide_eventlog::{BLOCK_OVERHEAD_BYTES, EventLog};
-use egide_projection::Projection;
+use egide_projection::{Projection, View};
 use egide_servicekit::identity::Caller;
 use egide_wire::proto::egide::audit::v1::AccessRecorded;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse};
@@ -22,7 +23,7 @@ use crate::find::{Index, Stretching, out_of_reach};
 use crate::keyring::Keyring;
 use crate::limit::AccessLimit;
 use crate::model::{self, LedgerModel};
-use crate::payload::describe;
+use crate::payload::{Described, describe};
 use crate::refuse;
 use crate::room::Room;
 use crate::validate::{self, EVENTS_MAX};
@@ -65,16 +66,19 @@ impl Ledger {
         let kinds = described.iter().flatten().map(|event| (event.area, event.class.kind.as_str()));
         let _place = self.room.for_command(urgency(kinds))?;
         let fingerprint = fingerprint(request, caller, &self.fingerprinter);
-        let committed = match self.repeated(request, caller, &fingerprint)? {
+        let repeated = self.repeated(request, caller, &fingerprint, &self.projection.view_behind())?;
+        let committed = match repeated {
             Some(committed) => committed,
             None => {
-                self.refuse_erased(request).await?;
                 let described: Vec<_> = described.into_iter().flatten().collect();
-                let command = workshop.prepare(request, &described, &roles, By::caller(caller), fingerprint, now).await;
-                let command = command.map_err(|error| refuse::not_ready(&error))?;
-                // After sealing, which refuses what is erased, and before the block that makes it true.
-                self.index.keep(request).await.map_err(|error| out_of_reach(&error))?;
-                self.commit(command, deadline).await?
+                match self.prepared(request, &described, &roles, caller, fingerprint, now).await {
+                    Ok(command) => self.commit(command, deadline).await?,
+                    // What was committed a moment ago and is not among the rows yet has its result all the same.
+                    Err(status) => {
+                        let repeated = self.repeated(request, caller, &fingerprint, &self.projection.view())?;
+                        repeated.ok_or(status)?
+                    }
+                }
             }
         };
         let Committed { row, repeated } = committed;
@@ -89,14 +93,33 @@ impl Ledger {
         request: &AppendRequest,
         caller: &Caller,
         fingerprint: &Digest,
+        view: &View<'_>,
     ) -> Result<Option<Committed>, Status> {
         let Ok(command) = request.command_id.parse() else { return Ok(None) };
-        let row = model::command(&self.projection.view(), caller.service.as_str(), command);
+        let row = model::command(view, caller.service.as_str(), command);
         match row.map_err(|error| refuse::unreadable(&error))? {
             Some(row) if row.has_fingerprint(fingerprint) => Ok(Some(Committed { row, repeated: true })),
             Some(_) => Err(refuse::other_content()),
             None => Ok(None),
         }
+    }
+
+    /// The command, sealed, and findable by what it says of a caller.
+    async fn prepared(
+        &self,
+        request: &AppendRequest,
+        described: &[Described],
+        roles: &[Option<Role>],
+        caller: &Caller,
+        fingerprint: Digest,
+        now: Timestamp,
+    ) -> Result<Command, Status> {
+        self.refuse_erased(request).await?;
+        let command = self.workshop().prepare(request, described, roles, By::caller(caller), fingerprint, now).await;
+        let command = command.map_err(|error| refuse::not_ready(&error))?;
+        // After sealing, which refuses what is erased, and before the block that makes it true.
+        self.index.keep(request).await.map_err(|error| out_of_reach(&error))?;
+        Ok(command)
     }
 
     /// Records that the caller's person looks at something; when this returns it is durable.

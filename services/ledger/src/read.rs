@@ -215,6 +215,9 @@ impl Ledger {
     pub(crate) async fn refuse_erased(&self, request: &AppendRequest) -> Result<(), Status> {
         for event in &request.events {
             let Some(new_event::Payload::CaseEvent(payload)) = &event.payload else { continue };
+            if !matches!(payload.payload, Some(CasePayload::ReferralDelivered(_))) {
+                continue;
+            }
             let CaseEvent::ReferralDelivered(delivered) = convert::case_event(payload) else { continue };
             // A case or a referral that is not known is refused for that.
             let Some(stream) = StreamId::parse(&event.stream_id) else { continue };

@@ -16,4 +16,5 @@
 
 mod arena;
 mod checker;
+mod erasure;
 mod races;

@@ -181,6 +181,14 @@ impl KeyRing {
         message: &[u8],
         signature: &Signature,
     ) -> Result<(), VerifyAtError> {
+        Ok(self.counts_at(position, key_id)?.key.verify(context, message, signature)?)
+    }
+
+    /// The entry of a key that counts at `position`.
+    ///
+    /// # Errors
+    /// See [`VerifyAtError`]; whose signature it is, is not asked.
+    pub fn counts_at(&self, position: u64, key_id: KeyId) -> Result<&KeyRingEntry, VerifyAtError> {
         let entry = self.0.get(&key_id).ok_or(VerifyAtError::UnknownKey(key_id))?;
         if let Some(valid_from) = entry.valid_from.filter(|first| position < *first) {
             return Err(VerifyAtError::NotYetValid { key_id, valid_from, position });
@@ -188,7 +196,7 @@ impl KeyRing {
         if let Some(revoked_after) = entry.revoked_after.filter(|last| position > *last) {
             return Err(VerifyAtError::Revoked { key_id, revoked_after, position });
         }
-        Ok(entry.key.verify(context, message, signature)?)
+        Ok(entry)
     }
 }
 

@@ -193,10 +193,13 @@ impl Verifier {
         Ok(proved.person)
     }
 
-    /// Whether it is worth checking again after this refusal: the person's token names a key that is not known, its provider was
-    /// asked, and has published others meanwhile. Asks at most once a minute; waits for the answer a few seconds at most.
+    /// Whether it is worth checking again after this refusal: the person's token names a key that is not known, or none are known,
+    /// its provider was asked, and has published others meanwhile. Asks at most once a minute; waits for the answer a few seconds at most.
     pub async fn has_newer_keys(&self, refused: &Unproved, headers: &HeaderMap) -> bool {
-        let Unproved::Token { header: PERSON_HEADER, source: TokenError::UnknownKey } = refused else { return false };
+        let unknown_key = Unproved::Token { header: PERSON_HEADER, source: TokenError::UnknownKey };
+        if *refused != unknown_key && *refused != Unproved::ProviderAway {
+            return false;
+        }
         match single(headers, PERSON_HEADER) {
             Ok(Some(token)) => self.people.look_for_keys_of(token).await,
             Ok(None) | Err(_) => false,

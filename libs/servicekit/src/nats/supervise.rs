@@ -4,7 +4,7 @@ use std::{pin::pin, time::Duration};
 
 use tokio::{
     select,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{Error, NatsChild};
@@ -12,6 +12,8 @@ use super::{Error, NatsChild};
 /// After so many restarts in a row without a stable run in between, the server is given up.
 pub const RESTARTS_IN_A_ROW_MAX: u32 = 8;
 
+/// How often certificates are read again; they count for a day, and are renewed after two thirds of it.
+const RELOAD_EVERY: Duration = Duration::from_secs(3600);
 /// A server that ran this long was stable: its next end starts the count anew.
 const STABLE_AFTER: Duration = Duration::from_secs(30);
 const PAUSES: Pauses = Pauses { first: Duration::from_millis(50), longest: Duration::from_secs(5) };
@@ -50,12 +52,28 @@ impl NatsChild {
         self.stop().await
     }
 
+    /// Waits until the server ends by itself, and has it read its certificates again from time to time: they are short-lived,
+    /// and renewed in their places.
+    async fn wait_and_reload(&mut self) -> Result<std::process::ExitStatus, Error> {
+        loop {
+            match timeout(RELOAD_EVERY, self.wait()).await {
+                Ok(ended) => return ended,
+                Err(_elapsed) if self.config.tls.is_none() => {}
+                Err(_elapsed) => {
+                    if let Err(error) = self.reload().await {
+                        tracing::warn!(%error, "nats-server could not be told to read its certificates again");
+                    }
+                }
+            }
+        }
+    }
+
     /// Ends only when the server is given up.
     async fn keep_running(&mut self, pauses: Pauses) -> Error {
         let mut restarts = 0;
         loop {
             let started = Instant::now();
-            let mut last = match self.wait().await {
+            let mut last = match self.wait_and_reload().await {
                 Ok(status) => format!("it ended by itself ({status})"),
                 Err(error) => return error,
             };

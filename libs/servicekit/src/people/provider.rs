@@ -156,6 +156,12 @@ impl Provider {
         self.lock().generation != before
     }
 
+    /// As if a minute had gone by.
+    #[cfg(test)]
+    pub(super) fn forget_when_it_looked(&self) {
+        self.lock().looked_at = None;
+    }
+
     /// Keeps what was read or fetched; what cannot be used is reported, and what was there before goes on for its time.
     fn taken(&self, state: &mut State, bytes: Result<Vec<u8>, PeopleError>) {
         state.looked_at = Some(Instant::now());

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use egide_eventlog::{
     Begun, Connection, ConnectionConfig, Contradiction, Finding, LogError, Mark, MarkError, NamedMark, Verification,
@@ -19,8 +20,9 @@ use crate::commands::trust::Where;
 use crate::endpoints::Endpoints;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::nats::{TlsArgs, connection};
+use crate::nats::{CLIENT, Certificates, TlsArgs, connection};
 use crate::output::Output;
+use crate::proofs::Proofs;
 use crate::trust_file::{not_taken, publish, read_root, read_root_key};
 use crate::up::{Installation, Nats};
 
@@ -81,13 +83,13 @@ pub(crate) async fn run(out: &mut Output, global: &Global, command: &Command) ->
             if let Some(path) = &args.since {
                 marks.push(NamedMark { name: path.display().to_string(), mark: read_result(path)? });
             }
-            let server = Reached::open(out, &args.server, &data, READER).await?;
+            let server = Reached::open(out, global, &args.server, READER).await?;
             let walked = walk(out, server.connection(), &trust, &marks).await;
             server.close().await?;
             show(out, &walked?)
         }
         Command::Restore(args) => {
-            let server = Reached::open(out, &args.server, &data, Identity::ADMINISTRATOR.name()).await?;
+            let server = Reached::open(out, global, &args.server, Identity::ADMINISTRATOR.name()).await?;
             let restored = restore(out, server.connection(), &data, args).await;
             server.close().await?;
             restored
@@ -98,6 +100,9 @@ pub(crate) async fn run(out: &mut Output, global: &Global, command: &Command) ->
 /// The identity that may read the log and nothing else.
 const READER: &str = "reader";
 
+/// How the URL begins of a server that demands TLS.
+const TLS_SCHEME: &str = "tls://";
+
 /// A NATS server we are connected to: one that runs, or the one of a data directory nobody else uses.
 struct Reached {
     connection: Connection,
@@ -105,18 +110,21 @@ struct Reached {
 }
 
 impl Reached {
-    async fn open(out: &Output, args: &Server, data: &Path, identity: &str) -> Result<Self, Failure> {
+    async fn open(out: &Output, global: &Global, args: &Server, identity: &str) -> Result<Self, Failure> {
+        let data = &global.data();
         let unknown = || Failure::new(Exit::Unexpected, "fail.nats_identity").with("name", identity);
         let identity = Identity::named(identity).ok_or_else(unknown)?;
         let seed = args.seed.clone().unwrap_or_else(|| identity.seed_path(&seeds_of(data)));
+        let proofs = || Proofs::find(&global.tls, data).map(Arc::new);
         let running = Endpoints::read(data)?.and_then(|endpoints| endpoints.nats);
         let (url, tls, embedded) = match (&args.nats, running) {
-            (Some(url), _) => (url.clone(), args.tls.files()?, None),
-            // That of an `egide up` listens on this machine alone.
+            (Some(url), _) => (url.clone(), args.tls.of_client(proofs)?, None),
+            (None, Some(url)) if url.starts_with(TLS_SCHEME) => (url, Certificates::Own(proofs()?).of(CLIENT)?, None),
+            // That of an insecure `egide up` listens on this machine alone.
             (None, Some(url)) => (url, None, None),
             (None, None) => {
                 let installation = Installation::take(data)?;
-                let starting = Nats::start(data, args.nats_server.clone());
+                let starting = Nats::start(data, args.nats_server.clone(), Certificates::None);
                 let (nats, access) = out.waiting("say.starting", starting).await?;
                 (access.url().to_owned(), None, Some((nats, installation)))
             }

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use egide_crypto::random::random_bytes;
 use egide_eventlog::{LogConfig, Provisioned};
@@ -19,6 +20,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::nats::{TlsArgs, connection, provision};
 use crate::output::Output;
+use crate::proofs::Proofs;
 use crate::roles::private_folder;
 
 /// Where clients connect to.
@@ -215,7 +217,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
 async fn log(out: &mut Output, global: &Global, args: &Log) -> Result<Exit, Failure> {
     let identity = Identity::ADMINISTRATOR;
     let seed = args.seed.clone().unwrap_or_else(|| identity.seed_path(&seeds_of(&global.data())));
-    let tls = args.tls.files()?;
+    let tls = args.tls.of_client(|| Proofs::find(&global.tls, &global.data()).map(Arc::new))?;
     if tls.is_none() {
         out.note(out.lang.text("say.insecure_nats"))?;
     }

@@ -160,7 +160,7 @@ fn payload(event: &NewEvent, described: Option<&Described>, path: &str, now: Tim
     let path = format!("{path}.{}", described.path);
     let of_the_gate = matches!(described.class.kind.as_str(), "disclosure.decided" | "disclosure.released");
     let bytes_max = if of_the_gate { GATE_EVENT_BYTES_MAX } else { EVENT_BYTES_MAX };
-    if described.message.encoded_len() > bytes_max {
+    if described.message().encoded_len() > bytes_max {
         check.refuse(path, format!("has more than {bytes_max} bytes"));
         return;
     }
@@ -175,8 +175,9 @@ fn content(
     now: Timestamp,
     check: &mut Checker,
 ) {
-    check.message(path, &described.message, now);
-    required::check(&described.class.kind, path, &described.message, check);
+    let message = described.message();
+    check.message(path, &message, now);
+    required::check(&described.class.kind, path, &message, check);
     match payload {
         Payload::CaseEvent(payload) => {
             if let Some(payload) = &payload.payload {

@@ -9,14 +9,15 @@ use egide_domain::ids::CommandId;
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{BLOCK_OVERHEAD_BYTES, Head};
-use egide_projection::{ModelError, View};
+use egide_projection::ModelError;
 use egide_wire::convert::{timestamp, to_timestamp};
 use egide_wire::proto::egide::ledger::v1::{Area, Commit, Event, StreamExtent};
 use tonic::Status;
 
+use super::ahead::Newest;
 use super::state::{NotAdmitted, StreamState};
 use crate::command::{Command, CommandEvent, DecidedOn, Recipient};
-use crate::model::{self, CommandRow, StreamId};
+use crate::model::{CommandRow, StreamId};
 use crate::recent::Recent;
 use crate::refuse;
 
@@ -54,7 +55,7 @@ pub(crate) type StateCache = Recent<StreamId, StreamState>;
 type Judged<T> = Result<Result<T, Status>, ModelError>;
 
 struct Drafting<'a> {
-    view: &'a View<'a>,
+    newest: &'a Newest<'a>,
     cache: &'a mut StateCache,
     policy: &'a Policy,
     recorded_at: Timestamp,
@@ -66,20 +67,20 @@ struct Drafting<'a> {
     full: bool,
 }
 
-/// Judges `commands` at the moment of `view`, for a block of at most `block_max_bytes`.
+/// Judges `commands` at the moment of `newest`, for a block of at most `block_max_bytes`.
 pub(crate) fn draft<'c>(
     commands: impl IntoIterator<Item = &'c Command>,
-    view: &View<'_>,
+    newest: &Newest<'_>,
     cache: &mut StateCache,
     policy: &Policy,
     now: Timestamp,
     block_max_bytes: usize,
 ) -> Result<Draft, ModelError> {
-    let head = view.head().clone();
+    let head = newest.head().clone();
     // Recorded-at never goes backwards, whatever the clock does.
     let recorded_at = Timestamp(now.0.max(head.recorded_at_ms()));
     let mut drafting = Drafting {
-        view,
+        newest,
         cache,
         policy,
         recorded_at,
@@ -126,7 +127,7 @@ impl Drafting<'_> {
             let verdict = if same { Verdict::RepeatOfDraft(*index) } else { Verdict::Refused(refuse::other_content()) };
             return Ok(Some(verdict));
         }
-        let row = model::command(self.view, &command.emitter, command.id)?;
+        let row = self.newest.command(&command.emitter, command.id)?;
         Ok(row.map(|row| match row.has_fingerprint(&command.fingerprint) {
             true => Verdict::Repeat(row),
             false => Verdict::Refused(refuse::other_content()),
@@ -151,7 +152,7 @@ impl Drafting<'_> {
                 return Ok(Err(refuse::other_revision(&expected.stream.to_string(), expected.revision, actual)));
             }
         }
-        let mut commit = Commit { events: Vec::with_capacity(command.events.len()), ..command.commit() };
+        let mut commit = command.commit();
         let mut states = HashMap::new();
         for (index, event) in command.events.iter().enumerate() {
             match self.event(index, event, &mut commit.streams, &mut states)? {
@@ -228,7 +229,7 @@ impl Drafting<'_> {
     fn revision(&self, stream: StreamId) -> Result<u64, ModelError> {
         match self.states.get(&stream) {
             Some(state) => Ok(state.revision()),
-            None => Ok(model::head_of(self.view, stream)?.map_or(0, |head| head.revision)),
+            None => Ok(self.newest.head_of(stream)?.map_or(0, |head| head.revision)),
         }
     }
 
@@ -236,7 +237,7 @@ impl Drafting<'_> {
         match self.states.get(&stream) {
             Some(StreamState::Case(_)) => Ok(Some(Area::Case)),
             Some(StreamState::Directory(_)) => Ok(Some(Area::Directory)),
-            None => Ok(model::head_of(self.view, stream)?.map(|head| head.area)),
+            None => Ok(self.newest.head_of(stream)?.map(|head| head.area)),
         }
     }
 
@@ -245,11 +246,14 @@ impl Drafting<'_> {
         if let Some(state) = self.states.get(&stream) {
             return Ok(Some(state.clone()));
         }
-        let Some(head) = model::head_of(self.view, stream)? else { return Ok(None) };
+        if let Some(state) = self.newest.state_ahead(stream) {
+            return Ok(Some(state.clone()));
+        }
+        let Some(head) = self.newest.head_of(stream)? else { return Ok(None) };
         if let Some(state) = self.cache.get_mut(&stream).filter(|state| state.revision() == head.revision) {
             return Ok(Some(state.clone()));
         }
-        let state = StreamState::fold(self.view, stream, head)?;
+        let state = self.newest.fold(stream, head)?;
         self.cache.insert(stream, state.clone());
         Ok(Some(state))
     }

@@ -1,6 +1,7 @@
 //! The writer: the one task that forms blocks. Whatever queued up while the previous block was being flushed goes into the
 //! next one; every answer that depends on a block waits until that block's fate is certain.
 
+mod ahead;
 mod draft;
 pub(crate) mod queue;
 mod state;
@@ -10,14 +11,15 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use egide_domain::ids::CommandId;
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
-use egide_eventlog::{AppendError, AppendOutcome, Appender, ChainBroken, ChainVerifier, LogError, VerifiedBlock};
+use egide_eventlog::{AppendError, AppendOutcome, Appender, ChainBroken, ChainVerifier, LogError};
 use egide_projection::{ModelError, Projection, ProjectionError};
-use egide_wire::proto::egide::ledger::v1::Commit;
 
 use crate::model::{CommandRow, LedgerModel};
 use crate::refuse;
+use ahead::{Ahead, Newest};
 use draft::{Draft, StateCache, Verdict, draft};
 use queue::{Committed, Pending, Queue};
 
@@ -48,6 +50,12 @@ pub(crate) enum Error {
     Log(LogError),
 }
 
+/// What the writer knows besides the projection's rows.
+struct Known {
+    cache: StateCache,
+    ahead: Ahead,
+}
+
 /// See the module.
 pub(crate) struct Writer {
     pub(crate) queue: Arc<Queue>,
@@ -61,11 +69,11 @@ impl Writer {
     /// Writes without end, or until it must not go on: then what waits is dropped, its outcome unknown to whoever sent it.
     /// Dropping the call leaves the outcome of the block in flight unknown, too.
     pub(crate) async fn run(mut self) -> Result<(), Error> {
-        let mut cache = StateCache::new(STATES_MAX);
+        let mut known = Known { cache: StateCache::new(STATES_MAX), ahead: Ahead::default() };
         loop {
             self.queue.ready().await;
             let waiting = self.queue.take(COMMANDS_PER_BLOCK_MAX);
-            if let Err(error) = self.write(waiting, &mut cache).await {
+            if let Err(error) = self.write(waiting, &mut known).await {
                 tracing::error!(%error, "the ledger writes no more");
                 self.queue.close();
                 return Err(error);
@@ -74,21 +82,26 @@ impl Writer {
     }
 
     /// Writes these commands, in as many blocks as they need, and answers all of them.
-    async fn write(&mut self, mut waiting: Vec<Pending>, cache: &mut StateCache) -> Result<(), Error> {
+    async fn write(&mut self, mut waiting: Vec<Pending>, known: &mut Known) -> Result<(), Error> {
         while !waiting.is_empty() {
-            let Draft { head, recorded_at, commits, verdicts, states } = self.draft(&waiting, cache)?;
+            let Draft { head, recorded_at, commits, verdicts, states } = self.draft(&waiting, known)?;
             if commits.is_empty() {
                 // Refusals are judged on the newest state of the log, or again.
                 if all_repeat(&verdicts) || !self.catch_up().await? {
-                    waiting = answer(waiting, verdicts, None);
+                    waiting = answer(waiting, verdicts, &[]);
                 }
                 continue;
             }
+            self.projection.expect(head.number().saturating_add(1));
             match self.appender.append(&head, recorded_at.0, commits).await {
                 Ok(AppendOutcome::Accepted(block)) => {
-                    self.projection.applied(&block)?;
-                    states.into_iter().for_each(|(stream, state)| cache.insert(stream, state));
-                    waiting = answer(waiting, verdicts, Some(&block));
+                    let rows: Vec<CommandRow> =
+                        block.commits().map(|(first, commit)| CommandRow::of(&block, first, commit)).collect();
+                    let commands = appended(&waiting, &verdicts, &rows);
+                    known.ahead.push(block.head_after(), commands, states);
+                    // Rows follow; whoever looks at the projection waits for them.
+                    self.projection.offer(*block)?;
+                    waiting = answer(waiting, verdicts, &rows);
                 }
                 Ok(AppendOutcome::Conflict) => {
                     self.catch_up().await?;
@@ -103,17 +116,21 @@ impl Writer {
         Ok(())
     }
 
-    fn draft(&self, waiting: &[Pending], cache: &mut StateCache) -> Result<Draft, ModelError> {
+    fn draft(&self, waiting: &[Pending], known: &mut Known) -> Result<Draft, ModelError> {
         let commands = waiting.iter().map(|pending| &pending.command);
         let block_max_bytes = self.appender.log().block_max_bytes();
-        draft(commands, &self.projection.view(), cache, &self.policy, (self.clock)(), block_max_bytes)
+        let view = self.projection.view_behind();
+        let Known { cache, ahead } = known;
+        ahead.settle(view.head().number()).into_iter().for_each(|(stream, state)| cache.insert(stream, state));
+        let newest = Newest::new(&view, ahead);
+        draft(commands, &newest, cache, &self.policy, (self.clock)(), block_max_bytes)
     }
 
     /// Applies what other instances wrote, up to the end of the log as its leader knows it. Whether there was anything.
     async fn catch_up(&self) -> Result<bool, Error> {
         let mut moved = false;
         loop {
-            let head = self.projection.head();
+            let head = self.projection.view().head().clone();
             let number = head.number().saturating_add(1);
             match self.appender.log().read(number).await {
                 Ok(Some(raw)) => {
@@ -135,13 +152,21 @@ fn all_repeat(verdicts: &[Verdict]) -> bool {
     verdicts.iter().all(|verdict| matches!(verdict, Verdict::Repeat(_)))
 }
 
-/// Answers what is decided; what found no room is returned, to be written next.
-fn answer(waiting: Vec<Pending>, verdicts: Vec<Verdict>, block: Option<&VerifiedBlock>) -> Vec<Pending> {
-    let rows: Vec<(u64, &Commit)> = block.map(|block| block.commits().collect()).unwrap_or_default();
-    let row = |index: usize| {
-        let (first_position, commit) = rows.get(index)?;
-        Some(CommandRow::of(block?, *first_position, commit))
-    };
+/// The commands that were appended, with their results.
+fn appended<'a>(
+    waiting: &'a [Pending],
+    verdicts: &'a [Verdict],
+    rows: &'a [CommandRow],
+) -> impl Iterator<Item = ((String, CommandId), CommandRow)> {
+    waiting.iter().zip(verdicts).filter_map(|(Pending { command, .. }, verdict)| match verdict {
+        Verdict::Append(index) => Some(((command.emitter.clone(), command.id), rows.get(*index)?.clone())),
+        Verdict::RepeatOfDraft(_) | Verdict::Repeat(_) | Verdict::Refused(_) | Verdict::Later => None,
+    })
+}
+
+/// Answers what is decided, with the results of the block's commits; what found no room is returned, to be written next.
+fn answer(waiting: Vec<Pending>, verdicts: Vec<Verdict>, rows: &[CommandRow]) -> Vec<Pending> {
+    let row = |index: usize| rows.get(index).cloned();
     let mut later = Vec::new();
     for (pending, verdict) in waiting.into_iter().zip(verdicts) {
         let outcome = match verdict {

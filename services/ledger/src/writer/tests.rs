@@ -7,14 +7,16 @@ use crate::model::{StreamId, event_at, events, head_of};
 use egide_crypto::digest::sha256;
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_domain::ids::CommandId;
-use egide_eventlog::{RawBlock, SealedBlock};
+use egide_eventlog::{RawBlock, SealedBlock, VerifiedBlock};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as DirectoryPayload;
 use egide_wire::proto::egide::directory::v1::{DirectoryEvent, OrganizationRegistered};
+use egide_wire::proto::egide::ledger::v1::Commit;
 use egide_wire::proto::egide::ledger::v1::{Area, Event};
 use prost::Message as _;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use tempfile::TempDir;
 use tonic::Code;
@@ -33,6 +35,7 @@ const ROOM: usize = 1_000_000;
 struct World {
     projection: Projection<LedgerModel>,
     cache: StateCache,
+    ahead: Ahead,
     policy: Policy,
     signing_key: SigningKey,
     keys: KeyRing,
@@ -47,11 +50,13 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let projection = Projection::open(directory.path().join("p"), LedgerModel, INCARNATION).unwrap();
         let (cache, policy) = (StateCache::new(16), Policy::embedded().unwrap());
-        Self { projection, cache, policy, signing_key, keys, directory }
+        Self { projection, cache, ahead: Ahead::default(), policy, signing_key, keys, directory }
     }
 
     fn draft_in(&mut self, commands: &[Command], now: Timestamp, room: usize) -> Draft {
-        draft(commands, &self.projection.view(), &mut self.cache, &self.policy, now, room).unwrap()
+        let view = self.projection.view_behind();
+        self.ahead.settle(view.head().number());
+        draft(commands, &Newest::new(&view, &self.ahead), &mut self.cache, &self.policy, now, room).unwrap()
     }
 
     fn draft(&mut self, commands: &[Command]) -> Draft {
@@ -60,13 +65,27 @@ impl World {
 
     /// Appends the draft as the log would, and applies it.
     fn append(&mut self, draft: Draft) -> VerifiedBlock {
-        let Draft { head, recorded_at, commits, states, .. } = draft;
-        let sealed = SealedBlock::seal(&head, recorded_at.0, "an instance", commits, &self.signing_key);
-        let raw = RawBlock { sequence: sealed.number(), foreign_header: None, bytes: sealed.bytes().clone() };
-        let block = ChainVerifier::new(head, self.keys.clone()).verify(&raw).unwrap();
+        let (block, states) = self.accepted(draft);
         self.projection.applied(&block).unwrap();
         states.into_iter().for_each(|(stream, state)| self.cache.insert(stream, state));
         block
+    }
+
+    /// Appends the draft as the log would; its rows are still to come.
+    fn append_ahead(&mut self, draft: Draft) -> VerifiedBlock {
+        let (block, states) = self.accepted(draft);
+        let row = |(first, commit)| CommandRow::of(&block, first, commit);
+        let id = |commit: &Commit| (commit.emitter.clone(), commit.command_id.parse().unwrap());
+        let commands: Vec<_> = block.commits().map(|(first, commit)| (id(commit), row((first, commit)))).collect();
+        self.ahead.push(block.head_after(), commands, states);
+        block
+    }
+
+    fn accepted(&self, draft: Draft) -> (VerifiedBlock, HashMap<StreamId, state::StreamState>) {
+        let Draft { head, recorded_at, commits, states, .. } = draft;
+        let sealed = SealedBlock::seal(&head, recorded_at.0, "an instance", commits, &self.signing_key);
+        let raw = RawBlock { sequence: sealed.number(), foreign_header: None, bytes: sealed.bytes().clone() };
+        (ChainVerifier::new(head, self.keys.clone()).verify(&raw).unwrap(), states)
     }
 
     /// What becomes of each command, in a word; what is to be appended is.
@@ -218,6 +237,37 @@ fn a_rebuilt_projection_still_knows_every_command_and_state() {
     world.cache = StateCache::new(16);
     let repeated = command(1, vec![opened(CASE), identified(CASE)]);
     assert_eq!(world.write(&[repeated, command(2, vec![situated(CASE)])]), ["repeats block 1", "append 0"]);
+}
+
+#[test]
+fn what_is_not_among_the_rows_yet_counts_all_the_same() {
+    let mut world = World::new();
+    let opening = || command(1, vec![opened(CASE), identified(CASE)]);
+    let draft = world.draft(&[opening()]);
+    let first = world.append_ahead(draft);
+    let draft = world.draft(&[expecting(command(2, vec![triaged(CASE)]), CASE, 2)]);
+    let second = world.append_ahead(draft);
+    assert_eq!((first.number(), second.number(), second.first_position()), (1, 2, 3));
+    let next = || {
+        [
+            opening(),
+            Command { fingerprint: sha256(b"other"), ..command(2, vec![triaged(CASE)]) },
+            expecting(command(3, vec![triaged(CASE)]), CASE, 2),
+            command(4, vec![opened(CASE)]),
+            command(5, vec![event(Area::Directory, CASE, "directory.organization_registered", Vec::new())]),
+            expecting(command(6, vec![situated(CASE)]), CASE, 3),
+        ]
+    };
+    let expected =
+        ["repeats block 1", "AlreadyExists", "Aborted", "FailedPrecondition", "FailedPrecondition", "append 0"];
+    assert_eq!(words(&world.draft(&next())), expected);
+    assert_eq!(world.projection.head().number(), 0, "no row was written for it");
+    world.projection.applied(&first).unwrap();
+    assert_eq!(words(&world.draft(&next())), expected, "with half of the rows");
+    world.projection.applied(&second).unwrap();
+    assert_eq!(words(&world.draft(&next())), expected, "with all of them");
+    world.ahead = Ahead::default();
+    assert_eq!(words(&world.draft(&next())), expected, "and with nothing but rows");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod disclosures;
 mod figures;
 mod jetstream;
 mod rebuild;
+mod scale;
 
 use std::path::{Path, PathBuf};
 
@@ -45,9 +46,12 @@ fn scaled(count: usize) -> usize {
 fn main() {
     let folder = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("target/bench"), PathBuf::from);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    if std::env::args_os().nth(2).is_some_and(|argument| argument == "--scale") {
+        return write(&folder, "scale.json", &runtime.block_on(scale::measure()));
+    }
     let figures = runtime.block_on(measure());
     println!("{}", figures.table());
-    write(&folder, &figures.json());
+    write(&folder, "summary.json", &figures.json());
 }
 
 async fn measure() -> Figures {
@@ -76,9 +80,9 @@ fn say(what: &str) {
     writeln!(std::io::stderr(), "  {what}").ok();
 }
 
-fn write(folder: &Path, json: &str) {
-    std::fs::create_dir_all(folder).expect("a folder for the summary");
-    let path = folder.join("summary.json");
-    std::fs::write(&path, json).expect("room for the summary");
+fn write(folder: &Path, name: &str, json: &str) {
+    std::fs::create_dir_all(folder).expect("a folder for the figures");
+    let path = folder.join(name);
+    std::fs::write(&path, json).expect("room for the figures");
     println!("written to {}", path.display());
 }

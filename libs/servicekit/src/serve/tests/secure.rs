@@ -413,6 +413,38 @@ async fn broken_new_files_are_reported_and_the_old_ones_go_on() {
     assert!(!logs.text().contains("PRIVATE"), "no key in the log");
 }
 
+#[tokio::test]
+async fn a_token_signed_with_a_key_published_a_moment_ago_is_believed_at_the_first_call() {
+    let secure = Secure::start().await;
+    let published = crate::people::tests::Published::start(r#"{"keys": []}"#.to_owned()).await;
+    let people = Arc::new(published.people());
+    people.fetch().await;
+    let files = secure.issue("directory");
+    let verifier = Verifier::mutual(Tls::open(files, trust_domain()).unwrap(), Arc::clone(&people));
+    let (_trigger, shutdown) = shutdown::channel();
+    let running = run(verifier, &secure.fake, "127.0.0.1:0".parse().unwrap(), Limits::default(), shutdown).await;
+    let security = Security::Mutual(Tls::open(secure.issue("console"), trust_domain()).unwrap());
+    let issuer = crate::people::tests::Issuer::new();
+    let call = async |token: String| {
+        let token = crate::identity::PersonToken::new(&token).unwrap();
+        let credentials = Credentials::by_certificate().for_person(token);
+        let upstream = Upstream::new("url", &running.url(), name("directory"), &security, credentials).unwrap();
+        let mut client = DirectoryServiceClient::new(upstream.as_service());
+        client.register_organization(RegisterOrganizationRequest::default()).await.map(drop)
+    };
+    let token = issuer.token("ines.morin", &["hotline-directory"], None);
+    let unknown = call(token.clone()).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::Unauthenticated);
+    assert_eq!(unknown.message(), "`egide-person`: the token names no known key");
+    published.publish(&[&issuer]);
+    crate::people::tests::forget_when_it_looked(&people);
+    call(token).await.unwrap();
+    assert!(secure.fake.seen().caller.person.is_some());
+    let forged = crate::people::tests::Issuer::new().token("ines.morin", &["hotline-directory"], None);
+    assert_eq!(call(forged).await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(published.asked(), 2, "one look for new keys a minute");
+}
+
 #[test]
 fn a_key_that_others_can_read_and_a_key_of_another_certificate_are_refused() {
     use std::os::unix::fs::PermissionsExt as _;

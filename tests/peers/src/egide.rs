@@ -1,0 +1,205 @@
+//! Égide as it runs: a ledger in a process of its own with everything it does (proof of who calls, validation, sealing,
+//! signing, idempotency, fence), on a real `nats-server` that flushes before it answers.
+
+use std::time::Instant;
+
+use async_trait::async_trait;
+use egide_servicekit::channel::{Authenticated, Upstream};
+use egide_servicekit::identity::{Credentials, PersonToken};
+use egide_testkit::fresh_id;
+use egide_tests::case::command;
+use egide_tests::{Plan, Role, World, events, who};
+use egide_wire::proto::egide::case::v1::case_event::Payload;
+use egide_wire::proto::egide::case::v1::{AgeBand, Channel, Jurisdiction, PersonRole};
+use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
+use egide_wire::proto::egide::ledger::v1::{AppendRequest, ReadCaseRequest, StreamExpectation};
+use prost::Message as _;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::load::{Client, EVENT_BYTES, EVENTS_PER_CASE, Error};
+use crate::process::Server;
+use crate::replay::Replay;
+
+/// Clients that hold tokens.
+const CALLERS: usize = 64;
+/// Events of one command while the log is filled.
+const FILLED_AT_ONCE: u64 = 50;
+/// Commands under way while the log is filled.
+const COMMANDS_AT_ONCE: usize = 64;
+
+/// Where the ledger is, and what its callers present.
+#[derive(Serialize, Deserialize)]
+struct At {
+    url: String,
+    callers: Vec<(String, String)>,
+}
+
+/// Serves until the input ends; `replay` on the input is answered with a [`Replay`].
+pub(crate) async fn serve() -> Result<(), Error> {
+    let plan = Plan { roles: &[Role::Ledger], level: tracing::level_filters::LevelFilter::WARN, ..Plan::default() };
+    let world = World::with(plan).await;
+    let caller = |number: usize| {
+        let (service, person) = world.tokens(&who::staff(
+            "telephony-desk",
+            &format!("responder.{number}"),
+            &["responder"],
+        ));
+        (service, person.unwrap_or_default())
+    };
+    let at = At { url: world.url(Role::Ledger), callers: (0..CALLERS).map(caller).collect() };
+    println!("{}", serde_json::to_string(&at)?);
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        if line == "replay" {
+            println!("{}", serde_json::to_string(&replay(&world).await?)?);
+        }
+    }
+    world.stop(|_| {}).await;
+    Ok(())
+}
+
+/// Reads the whole log as every reader does: each block's hash, signature and place are checked.
+async fn replay(world: &World) -> Result<Replay, Error> {
+    let log = world.event_log();
+    let last = log.last_number().await?;
+    let began = Instant::now();
+    let mut follower = log.follow(log.genesis());
+    let mut events = 0;
+    while follower.head().number() < last {
+        for block in follower.next_batch(64).await? {
+            events += block.events().count() as u64;
+        }
+    }
+    Ok(Replay { events, seconds: began.elapsed().as_secs_f64() })
+}
+
+type Ledger = LedgerServiceClient<Authenticated>;
+
+pub(crate) struct Egide {
+    pub(crate) server: Server,
+    at: At,
+}
+
+impl Egide {
+    pub(crate) async fn start() -> Result<Self, Error> {
+        let (server, at) = Server::of_ours(&["egide"]).await?;
+        Ok(Self { server, at })
+    }
+
+    /// For a responder, and for the service alone.
+    fn ledger(&self, number: usize) -> Result<(Ledger, Ledger), Error> {
+        let (service, person) = self.at.callers.get(number).ok_or("more clients than tokens")?;
+        let credentials = Credentials::fixed(service).ok_or("no service's token")?;
+        let person = credentials.for_person(PersonToken::new(person).ok_or("no person's token")?);
+        let upstream = Upstream::new("url", &self.at.url, person)?;
+        let alone = LedgerServiceClient::new(upstream.with_credentials(credentials).as_service());
+        Ok((LedgerServiceClient::new(upstream.as_service()), alone))
+    }
+
+    pub(crate) fn client(&self, number: usize) -> Result<Box<dyn Client>, Error> {
+        let (ledger, alone) = self.ledger(number)?;
+        Ok(Box::new(Cases { ledger, alone, cases: Vec::new() }))
+    }
+
+    /// Appends so many events through the ledger, fifty in a command.
+    pub(crate) async fn fill(&self, events: u64) -> Result<(), Error> {
+        use futures_util::StreamExt as _;
+        let (ledger, _) = self.ledger(0)?;
+        let one = |_| {
+            let mut ledger = ledger.clone();
+            async move {
+                let case = Case::new();
+                let mut payloads = case.opening();
+                let left = FILLED_AT_ONCE.saturating_sub(payloads.len() as u64);
+                payloads.extend((0..left).map(|_| case.event()));
+                ledger.append(command(&case.id, payloads)).await?;
+                Ok::<(), Error>(())
+            }
+        };
+        let commands = futures_util::stream::iter(0..events.div_ceil(FILLED_AT_ONCE));
+        let mut commands = commands.map(one).buffer_unordered(COMMANDS_AT_ONCE);
+        while let Some(appended) = commands.next().await {
+            appended?;
+        }
+        Ok(())
+    }
+
+    /// Reads everything, in order, verified.
+    pub(crate) async fn replay(&mut self) -> Result<Replay, Error> {
+        self.server.ask("replay").await
+    }
+}
+
+/// A case of a client.
+struct Case {
+    id: String,
+    victim: String,
+}
+
+/// Events that open a case.
+const OPENING: u64 = 4;
+
+impl Case {
+    fn new() -> Self {
+        Self { id: fresh_id(), victim: fresh_id() }
+    }
+
+    fn opening(&self) -> Vec<Payload> {
+        vec![
+            events::opened(Jurisdiction::Bc),
+            events::person(&self.victim, &[PersonRole::PotentialVictim, PersonRole::Caller], "Marisol", "Quillfeather"),
+            events::age(&self.victim, AgeBand::From19),
+            events::tip(&fresh_id(), Channel::Phone, &self.victim),
+        ]
+    }
+
+    /// Where the person is: the street identifies, so it is sealed; what else is said does not.
+    fn event(&self) -> Payload {
+        events::whereabouts(&self.victim, Jurisdiction::Bc, &"17 Lanternfish Way, second floor ".repeat(6))
+    }
+
+    fn command(&self, before: u64) -> AppendRequest {
+        let expected = vec![StreamExpectation { stream_id: self.id.clone(), revision: OPENING + before }];
+        AppendRequest { expected, ..command(&self.id, vec![self.event()]) }
+    }
+}
+
+struct Cases {
+    ledger: Ledger,
+    alone: Ledger,
+    cases: Vec<Case>,
+}
+
+impl Cases {
+    fn case(&self, case: u64) -> Result<&Case, Error> {
+        self.cases.get(usize::try_from(case)?).ok_or_else(|| "no such case".into())
+    }
+}
+
+#[async_trait]
+impl Client for Cases {
+    async fn prepare(&mut self, cases: u64) -> Result<(), Error> {
+        self.cases.clear();
+        for _ in 0..cases {
+            let case = Case::new();
+            self.ledger.append(command(&case.id, case.opening())).await?;
+            self.cases.push(case);
+        }
+        Ok(())
+    }
+
+    async fn append(&mut self, case: u64, before: u64) -> Result<(), Error> {
+        let command = self.case(case)?.command(before);
+        debug_assert!(command.encoded_len().abs_diff(EVENT_BYTES) < 50, "{} bytes", command.encoded_len());
+        self.ledger.append(command).await?;
+        Ok(())
+    }
+
+    /// For a service, as the events stand in the log.
+    async fn read(&mut self, case: u64) -> Result<Option<u64>, Error> {
+        let request = ReadCaseRequest { case_id: self.case(case)?.id.clone(), ..ReadCaseRequest::default() };
+        let events = self.alone.read_case(request).await?.into_inner().events.len() as u64;
+        Ok(Some(events.saturating_sub(OPENING).min(EVENTS_PER_CASE)))
+    }
+}
