@@ -306,8 +306,14 @@ async fn an_entry_whose_event_was_never_committed_reveals_nothing() {
     refused.events[0].stream_id = case.clone();
     refused.expected.push(StreamExpectation { stream_id: case.clone(), revision: 99 });
     assert_eq!(append(&mut desk, &refused).await.unwrap_err().code(), Code::Aborted);
+    // The same for somebody who is in the case, under another name.
+    let Some(new_event::Payload::CaseEvent(event)) = &mut refused.events[0].payload else { panic!("a case event") };
+    let Some(Payload::PersonIdentified(identified)) = &mut event.payload else { panic!("a person") };
+    identified.subject_id.clone_from(&person);
+    refused.command_id = fresh_id();
+    assert_eq!(append(&mut desk, &refused).await.unwrap_err().code(), Code::Aborted);
     let bucket = find_bucket(&house).await;
-    assert_eq!(bucket.list("*.*.*").await.unwrap().keys.len(), 4, "two that count, and two that do not");
+    assert_eq!(bucket.list("*.*.*").await.unwrap().keys.len(), 5, "two that count, and three that do not");
     let mut callers = house.on_the_phone(&url);
     assert_eq!(candidates(&mut callers, "", "Zoé Gagnon").await, Vec::<String>::new());
     // Copied by somebody who can write the bucket: still believed only as far as the log bears it out.

@@ -17,8 +17,10 @@ use crate::house::*;
 
 /// Calls of one connection at once; the server takes no more.
 const CALLS_PER_CONNECTION: usize = 256;
-/// Connections: together they ask for more than there is room for.
-const CONNECTIONS: usize = 26;
+/// Connections with ordinary commands: together they ask for more than there is room for, and for less than the server holds.
+const CONNECTIONS: usize = 18;
+/// What one person may look at once.
+const LOOKS: usize = 120;
 /// Long enough for everything that is accepted to be answered after the pause.
 const PATIENT: Duration = Duration::from_secs(30);
 
@@ -31,6 +33,7 @@ fn patient<T>(message: T) -> Request<T> {
 fn is_full(status: &Status) -> bool {
     let hint = retry_after(status);
     status.code() == Code::ResourceExhausted
+        && status.message().contains("waiting to be written")
         && hint.is_some_and(|hint| !hint.is_zero() && hint <= Duration::from_secs(60))
 }
 
@@ -47,25 +50,21 @@ async fn with_the_queue_full_a_withdrawal_a_shred_and_a_recall_still_get_through
     proxy.set(Fault::Hold);
 
     let mut calls = Vec::new();
+    let looking = house.responder(&url);
+    for _ in 0..LOOKS {
+        let (mut client, case) = (looking.clone(), case.clone());
+        calls.push(tokio::spawn(async move { client.read_case(patient(reading(&case))).await.map(drop) }));
+    }
     for _ in 0..CONNECTIONS {
         let client = house.responder(&url);
-        for number in 0..CALLS_PER_CONNECTION {
-            let (mut client, case) = (client.clone(), case.clone());
-            calls.push(tokio::spawn(async move {
-                // One in four is a look.
-                if number % 4 == 0 {
-                    client.read_case(patient(reading(&case))).await.map(drop)
-                } else {
-                    client.append(patient(command(vec![triaged(&case)]))).await.map(drop)
-                }
-            }));
+        for _ in 0..CALLS_PER_CONNECTION {
+            let (mut client, request) = (client.clone(), command(vec![triaged(&case)]));
+            calls.push(tokio::spawn(async move { client.append(patient(request)).await.map(drop) }));
         }
     }
     // Until ordinary commands are refused …
     let mut probe = house.service(&url, "case-desk");
-    let mut soon = Request::new(command(vec![opened(&fresh_id())]));
-    soon.set_timeout(Duration::from_millis(200));
-    let soon: AppendRequest = soon.into_inner();
+    let soon: AppendRequest = command(vec![opened(&fresh_id())]);
     wait_until("the queue to be full", PATIENCE, async || {
         let mut request = Request::new(soon.clone());
         request.set_timeout(Duration::from_millis(200));
