@@ -190,7 +190,7 @@ impl Log {
             let commits = (0..now).map(|_| opened()).collect();
             let recorded_at_ms = FROM_MS + i64::try_from(self.cases).expect("a count");
             let outcome = self.appender.append(&self.head, recorded_at_ms, commits).await.expect("a block");
-            let AppendOutcome::Accepted(block) = outcome else { panic!("nobody else writes") };
+            let AppendOutcome::Accepted(block) = outcome else { unreachable!("nobody else writes") };
             self.head = block.head_after().clone();
             self.cases += now;
         }
