@@ -8,7 +8,6 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::print_stdout,
     reason = "a benchmark stops at the first surprise, and its output is a table"
 )]
