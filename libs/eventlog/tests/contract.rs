@@ -22,21 +22,21 @@ const LOG_BYTES: u64 = 1 << 28;
 
 /// Where a promise is kept.
 enum Place {
-    One(TestNats),
-    Three(TestCluster),
+    One(Box<TestNats>),
+    Three(Box<TestCluster>),
 }
 
 impl Place {
     async fn one() -> Self {
         let nats = TestNats::start().await;
         nats.provision(LOG_BYTES).await;
-        Self::One(nats)
+        Self::One(Box::new(nats))
     }
 
     async fn three() -> Self {
         let cluster = TestCluster::start().await;
         cluster.provision(LOG_BYTES).await;
-        Self::Three(cluster)
+        Self::Three(Box::new(cluster))
     }
 
     fn connection(&self, identity: Identity) -> ConnectionConfig {

@@ -148,7 +148,6 @@ async fn a_good_log_holds_over_many_ranges_and_drift_of_the_stream_is_named() {
 /// `cargo test -p egide-eventlog --release --test walking -- --ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures, and asserts only that the log holds"]
-#[expect(clippy::print_stdout, reason = "it measures for people")]
 async fn the_walk_beside_a_bare_read() {
     const BLOCKS: u64 = 100_000;
     let server = Server::start();

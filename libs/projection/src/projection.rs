@@ -165,7 +165,11 @@ impl<M: ReadModel> Projection<M> {
         let head = match cursor.filter(|head| still_stands(head, &lineage)) {
             Some(head) => head,
             None => {
-                tracing::warn!(projection = M::NAME, version = M::VERSION, "building from the first block");
+                if store.tree().is_empty() {
+                    tracing::info!(projection = M::NAME, version = M::VERSION, "building from the first block");
+                } else {
+                    tracing::warn!(projection = M::NAME, version = M::VERSION, "building again from the first block");
+                }
                 store.clear()?;
                 Head::genesis(lineage.first())
             }

@@ -179,6 +179,16 @@ impl Installation {
         &self.log
     }
 
+    /// The log with the rights of the ledger, past every proxy: for whoever writes it while no ledger runs.
+    ///
+    /// # Panics
+    /// When NATS does not answer.
+    pub async fn log_of_ledger(&self) -> EventLog {
+        let connection = Connection::open(&self.nats.connection(Identity::LEDGER)).await.expect("a connection");
+        let config = LogConfig { create: false, max_bytes: LOG_BYTES_MAX, replicas: self.plan.replicas() };
+        EventLog::open(connection, config, self.log.trust().clone()).await.expect("the log")
+    }
+
     /// Everything that stands in the log now, verified block by block.
     ///
     /// # Panics

@@ -177,7 +177,7 @@ impl Log {
     async fn new(installation: &Installation) -> Self {
         let key = fs::read(installation.data().join("keys-1/ledger-signing.key")).expect("the ledger's key");
         let key = SigningKey::from_pkcs8(&key).expect("a signing key");
-        let log = installation.event_log().clone();
+        let log = installation.log_of_ledger().await;
         let head = log.genesis();
         assert_eq!(log.last_number().await.expect("the log answers"), 0, "nothing stands in the log yet");
         Self { appender: Appender::new(log, key, fresh_id()), head, cases: 0 }
