@@ -99,10 +99,9 @@ enum Phase {
     Wait,
 }
 
-struct Subscriptions {
-    replies: Subscriber,
-    reply_prefix: String,
-    stored: Subscriber,
+struct Replies {
+    subscriber: Subscriber,
+    prefix: String,
 }
 
 /// Reads blocks one after another, as they come, without end.
@@ -111,7 +110,9 @@ pub struct Follower {
     verifier: ChainVerifier,
     /// Whether the reader's own head was found in the log.
     anchored: bool,
-    subscriptions: Option<Subscriptions>,
+    replies: Option<Replies>,
+    /// Announcements of blocks; asked for only at the end of the log, for whoever still reads history would only hoard them.
+    stored: Option<Subscriber>,
     phase: Phase,
     requests: u64,
     pause: Duration,
@@ -139,7 +140,8 @@ impl Follower {
             anchored: from.number() == 0,
             verifier: ChainVerifier::new(from, log.trust().clone()),
             log,
-            subscriptions: None,
+            replies: None,
+            stored: None,
             phase: Phase::Ask,
             requests: 0,
             pause: PAUSE_FIRST,
@@ -302,12 +304,12 @@ impl Follower {
     async fn ask(&mut self) {
         self.log.connection().connected().await;
         self.subscribe().await;
-        let Some(subscriptions) = &self.subscriptions else { return self.pause().await };
+        let Some(replies) = &self.replies else { return self.pause().await };
         let from = if self.anchored { self.head().number().saturating_add(1) } else { self.head().number() };
         self.requests = self.requests.saturating_add(1);
         let request = self.requests;
         let body = format!("{{\"seq\":{from},\"batch\":{BATCH_BLOCKS},\"max_bytes\":{BATCH_BYTES}}}");
-        let reply = format!("{}.{request}", subscriptions.reply_prefix);
+        let reply = format!("{}.{request}", replies.prefix);
         let subject = self.log.connection().api_subject(&format!("DIRECT.GET.{STREAM}"));
         let sent = self.log.connection().client().publish_with_reply(subject, reply, body.into()).await;
         match sent {
@@ -317,31 +319,37 @@ impl Follower {
     }
 
     async fn subscribe(&mut self) {
-        if self.subscriptions.is_some() {
+        if self.replies.is_some() {
             return;
         }
         let client = self.log.connection().client();
-        let reply_prefix = client.new_inbox();
-        let replies = client.subscribe(format!("{reply_prefix}.*")).await;
-        let stored = client.subscribe(STORED_SUBJECT).await;
-        if let (Ok(replies), Ok(stored)) = (replies, stored) {
-            self.subscriptions = Some(Subscriptions { replies, reply_prefix, stored });
+        let prefix = client.new_inbox();
+        let subscriber = client.subscribe(format!("{prefix}.*")).await;
+        self.replies = subscriber.ok().map(|subscriber| Replies { subscriber, prefix });
+    }
+
+    /// Has blocks announced from now on; what was stored a moment before is asked for once more.
+    async fn listen(&mut self) {
+        self.stored = self.log.connection().client().subscribe(STORED_SUBJECT).await.ok();
+        if self.stored.is_none() {
+            self.pause().await;
         }
+        self.phase = Phase::Ask;
     }
 
     /// Takes in one reply.
     async fn receive(&mut self, request: u64) -> Result<(), Halted> {
-        let Some(subscriptions) = &mut self.subscriptions else {
+        let Some(replies) = &mut self.replies else {
             self.phase = Phase::Ask;
             return Ok(());
         };
-        let Ok(reply) = tokio::time::timeout(REPLY_TIMEOUT, subscriptions.replies.next()).await else {
+        let Ok(reply) = tokio::time::timeout(REPLY_TIMEOUT, replies.subscriber.next()).await else {
             tracing::warn!("blocks do not arrive; asking again");
             self.phase = Phase::Ask;
             return Ok(());
         };
         let Some(reply) = reply else {
-            self.subscriptions = None;
+            self.replies = None;
             self.phase = Phase::Ask;
             return Ok(());
         };
@@ -396,12 +404,12 @@ impl Follower {
 
     /// Waits for an announcement, or until it is time to look at the log's end.
     async fn wait(&mut self) -> Result<(), Halted> {
-        self.pause = PAUSE_FIRST;
-        let Some(subscriptions) = &mut self.subscriptions else {
-            self.phase = Phase::Ask;
+        let Some(stored) = &mut self.stored else {
+            self.listen().await;
             return Ok(());
         };
-        match tokio::time::timeout_at(self.checked + CHECK_INTERVAL, subscriptions.stored.next()).await {
+        self.pause = PAUSE_FIRST;
+        match tokio::time::timeout_at(self.checked + CHECK_INTERVAL, stored.next()).await {
             Ok(Some(announcement)) => {
                 let sequence = announcement.headers.as_ref().and_then(|headers| header_number(headers, SEQUENCE));
                 let sequence = sequence.unwrap_or_default();
@@ -414,7 +422,7 @@ impl Follower {
                 Ok(())
             }
             Ok(None) => {
-                self.subscriptions = None;
+                self.stored = None;
                 Ok(())
             }
             Err(_) => self.check().await,

@@ -6,12 +6,14 @@
 mod raw;
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 use egide_eventlog::{EventLog, Follower};
 use futures_util::{FutureExt as _, StreamExt as _};
 use raw::raw_client;
-use support::{Server, Writer, log_config, ring, signing_key, within};
+use support::{Server, Writer, free_port, log_config, ring, signing_key, within};
 
 async fn read(follower: &mut Follower, last: u64) {
     while follower.head().number() < last {
@@ -141,6 +143,43 @@ async fn a_block_whose_announcement_is_lost_is_found_all_the_same() {
         writer.write(1).await;
         read(&mut follower, number).await;
     }
+}
+
+/// How many of the server's clients have blocks announced to them.
+fn listening(monitor: u16) -> usize {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, monitor)).expect("the monitor answers");
+    stream.write_all(b"GET /connz?subs=true HTTP/1.0\r\n\r\n").expect("the monitor answers");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the monitor answers");
+    assert!(answer.contains("\"num_connections\""), "{answer}");
+    answer.matches("\"cases.stored\"").count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_who_waits_at_the_end_has_blocks_announced() {
+    let monitor = free_port();
+    let server = Server::start_with(&format!("http: \"127.0.0.1:{monitor}\""));
+    let key = signing_key();
+    let log = server.log(&[&key]).await;
+    let mut writer = Writer::new(&log, key);
+    writer.write_blocks(70).await;
+    let patrolled = log.clone();
+    let patrol = tokio::spawn(async move { patrolled.patrol().await });
+    let mut reader = log.follow(log.genesis());
+    within(reader.next()).await.expect("a block");
+    // Long enough for a patrol to the end and the beginning of the next.
+    let end = Instant::now() + Duration::from_millis(3_500);
+    while Instant::now() < end {
+        assert_eq!(listening(monitor), 0, "of two that read history");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    read(&mut reader, 70).await;
+    let (_, block) = tokio::join!(writer.write(1), within(reader.next()));
+    assert_eq!(block.expect("a block").number(), 71);
+    assert!(reader.next().now_or_never().is_none(), "it waits");
+    assert_eq!(listening(monitor), 1, "of one that waits and one that patrols");
+    assert!(!patrol.is_finished());
+    patrol.abort();
 }
 
 #[tokio::test]
