@@ -1,4 +1,4 @@
-//! What it costs: durable appends, disclosures and rebuilding, each beside the bare thing below it in the same run.
+//! What it costs: durable appends, disclosures, rebuilding and walking the log, each beside the bare thing below it in the same run.
 //!
 //! *In scope*: figures on the machine it runs on, with one `nats-server` that flushes before it acknowledges, every role and
 //! every client in one process. *Out of scope*: clusters, and figures of other systems (`tests/peers`).
@@ -18,6 +18,7 @@ mod figures;
 mod jetstream;
 mod rebuild;
 mod scale;
+mod walk;
 
 use std::path::{Path, PathBuf};
 
@@ -69,6 +70,8 @@ async fn measure() -> Figures {
     for run in 1..=RUNS {
         say(&format!("run {run} of {RUNS}: rebuilding"));
         rebuild::measure(&world, &mut figures).await;
+        say(&format!("run {run} of {RUNS}: walking"));
+        walk::measure(&world, &mut figures).await;
     }
     world.stop(|_| {}).await;
     figures
