@@ -541,3 +541,19 @@ async fn what_is_erased_is_dropped_from_the_index_and_from_the_disk() {
     assert!(!stands_in(&house.world.nats().files(), &blind), "overwritten where it was stored");
     house.world.stop().await;
 }
+
+#[tokio::test]
+async fn a_key_that_is_missing_without_a_shred_frees_no_phrase_and_drops_nobody_from_the_index() {
+    let (mut house, url) = House::with_ledger().await;
+    let (case, person) = caller_recorded(&mut house.responder(&url), "Ivy", "Singh", "613-555-0122").await;
+    house.on_the_phone(&url).choose_phrase(choosing(&case, &person, PHRASE)).await.unwrap();
+    assert!(house.bucket().await.delete(&format!("subject.{case}.{person}")).await.unwrap());
+    // Another ledger, which has not held the key.
+    let url = house.start("another", clock::now).await;
+    let mut callers = house.on_the_phone(&url);
+    let replaced = callers.choose_phrase(choosing(&case, &person, "seven little boats")).await;
+    assert_eq!(rules(&replaced.unwrap_err()), ["phrase_stands"]);
+    assert_eq!(candidates(&mut callers, "", "ivy singh").await, Vec::<String>::new());
+    assert_eq!(find_bucket(&house).await.list("*.*.*").await.unwrap().keys.len(), 2);
+    house.world.stop().await;
+}
