@@ -3,7 +3,8 @@
 //!
 //! *In scope*: SHA-256 and keyed fingerprints ([`digest`]), Ed25519 signatures and the rings of keys they are checked
 //! against ([`sign`]), sealing of records under data keys ([`seal`]), wrapping of data keys under key-encryption keys
-//! ([`wrap`]), phrases of people stretched with Argon2id ([`stretch`]), EdDSA JSON Web Tokens ([`token`]), random bytes and comparison in constant time ([`random`]).
+//! ([`wrap`]), phrases of people stretched with Argon2id ([`stretch`]), JSON Web Tokens ([`token`]), random bytes and
+//! comparison in constant time ([`random`]).
 //!
 //! *Out of scope*: where keys are kept and when they are destroyed (the vault), what associated data says (the
 //! envelope), who may do what, TLS, and the clock: time and log positions are arguments. Nothing here reads a file, a

@@ -21,7 +21,7 @@ pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
 /// How far, in seconds, an issuer's clock may be ahead of ours. Expiry has no leeway.
 pub const CLOCK_LEEWAY_S: i64 = 30;
 
-const ALGORITHM: &str = "EdDSA";
+const ALGORITHM: &str = jwks::Algorithm::EdDsa.name();
 /// Types that say "a token for access" (RFC 7519, section 5.1; RFC 9068, section 2.1); compared without case.
 const TYPES: [&str; 2] = ["JWT", "at+jwt"];
 
@@ -282,14 +282,10 @@ impl TokenVerifier {
     /// # Errors
     /// See [`TokenError`].
     pub fn verify(&self, token: &str, now_s: i64) -> Result<Claims, TokenError> {
-        if token.len() > TOKEN_BYTES_MAX {
-            return Err(TokenError::TooLong);
-        }
         let token = Compact::read(token)?;
         let header: Header = token.header()?;
         check_header(&header)?;
         let key = header.kid.as_ref().and_then(|kid| self.keys.get(kid)).ok_or(TokenError::UnknownKey)?;
-        // No claim is read before this line has passed.
         let payload = token.payload_signed_by(key)?;
         let claims: ReadClaims = json(&payload, TokenPart::Claims)?;
         self.check_claims(claims, now_s)
@@ -305,17 +301,7 @@ impl TokenVerifier {
         if claims.sub.is_empty() {
             return Err(TokenError::Malformed(TokenPart::Claims));
         }
-        let lifetime_s = claims.exp.checked_sub(claims.iat).ok_or(TokenError::Lifetime)?;
-        if !(1..=i64::from(self.lifetime_max_s)).contains(&lifetime_s) {
-            return Err(TokenError::Lifetime);
-        }
-        if claims.exp <= now_s {
-            return Err(TokenError::Expired);
-        }
-        let latest_start_s = now_s.saturating_add(CLOCK_LEEWAY_S);
-        if claims.iat > latest_start_s || claims.nbf.is_some_and(|not_before| not_before > latest_start_s) {
-            return Err(TokenError::NotYetValid);
-        }
+        check_times(claims.iat, claims.exp, claims.nbf, self.lifetime_max_s, now_s)?;
         Ok(Claims {
             issuer: claims.iss,
             audience: self.audience.clone(),
@@ -327,6 +313,22 @@ impl TokenVerifier {
             expires_at: claims.exp,
         })
     }
+}
+
+/// Whether a token that was issued at `iat`, counts from `nbf` on and up to `exp`, counts at `now_s`.
+fn check_times(iat: i64, exp: i64, nbf: Option<i64>, lifetime_max_s: u32, now_s: i64) -> Result<(), TokenError> {
+    let lifetime_s = exp.checked_sub(iat).ok_or(TokenError::Lifetime)?;
+    if !(1..=i64::from(lifetime_max_s)).contains(&lifetime_s) {
+        return Err(TokenError::Lifetime);
+    }
+    if exp <= now_s {
+        return Err(TokenError::Expired);
+    }
+    let latest_start_s = now_s.saturating_add(CLOCK_LEEWAY_S);
+    if iat > latest_start_s || nbf.is_some_and(|not_before| not_before > latest_start_s) {
+        return Err(TokenError::NotYetValid);
+    }
+    Ok(())
 }
 
 fn check_header(header: &Header) -> Result<(), TokenError> {
@@ -356,6 +358,9 @@ struct Compact<'a> {
 
 impl<'a> Compact<'a> {
     fn read(token: &'a str) -> Result<Self, TokenError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::TooLong);
+        }
         let malformed = TokenError::Malformed(TokenPart::Form);
         let (signed, signature) = token.rsplit_once('.').ok_or(malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(malformed)?;
@@ -370,8 +375,13 @@ impl<'a> Compact<'a> {
     }
 
     fn payload_signed_by(&self, key: &VerifyingKey) -> Result<Vec<u8>, TokenError> {
+        self.payload(|signed, signature| key.verify_raw(signed, signature).map_err(|_| TokenError::BadSignature))
+    }
+
+    /// The payload, once `verify` has found the signature good: no claim is read before that.
+    fn payload(&self, verify: impl FnOnce(&[u8], &[u8]) -> Result<(), TokenError>) -> Result<Vec<u8>, TokenError> {
         let signature = decode(self.signature, TokenPart::Signature)?;
-        key.verify_raw(self.signed.as_bytes(), &signature).map_err(|_| TokenError::BadSignature)?;
+        verify(self.signed.as_bytes(), &signature)?;
         decode(self.payload, TokenPart::Claims)
     }
 }

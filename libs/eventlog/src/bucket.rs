@@ -23,7 +23,7 @@ const ENTRY_MAX_BYTES: usize = 4_096;
 const HEADER_ROOM_BYTES: usize = 1_024;
 /// Longest key.
 const KEY_MAX_BYTES: usize = 200;
-/// Most keys that one listing looks at; a server lists no more than a hundred thousand at once.
+/// Most keys that one listing by a pattern looks at.
 const LISTED_MAX: usize = 4_096;
 /// How often an operation is tried while its outcome is unknown or another instance is in its way.
 const ATTEMPTS: u32 = 8;
@@ -206,6 +206,9 @@ pub struct Listing {
 #[derive(Deserialize)]
 struct Info {
     state: State,
+    /// How many subjects there are, when some are asked for: a server names no more than a hundred thousand at once.
+    #[serde(default)]
+    total: usize,
 }
 
 #[derive(Deserialize)]
@@ -400,11 +403,27 @@ impl Bucket {
         {
             return Err(BucketError::Key);
         }
-        let body = json!({ "subjects_filter": format!("{}{pattern}", self.name.prefix) }).to_string();
+        let mut listing = self.keys(pattern, 0).await?;
+        listing.more |= listing.keys.len() > LISTED_MAX;
+        listing.keys.truncate(LISTED_MAX);
+        Ok(listing)
+    }
+
+    /// All keys but the first `offset`, erased ones too; as many as the server names at once. For whoever goes through all of
+    /// them: what begins with `*` in [`Self::list`] costs the server as much.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`], [`BucketError::Refused`].
+    pub async fn list_from(&self, offset: usize) -> Result<Listing, BucketError> {
+        self.keys(">", offset).await
+    }
+
+    async fn keys(&self, pattern: &str, offset: usize) -> Result<Listing, BucketError> {
+        let body = json!({ "subjects_filter": format!("{}{pattern}", self.name.prefix), "offset": offset }).to_string();
         let info: Info = self.connection.api(&format!("STREAM.INFO.{}", self.name.stream), body).await?;
         let subjects = info.state.subjects.unwrap_or_default();
-        let more = subjects.len() > LISTED_MAX;
-        let keys = subjects.into_keys().take(LISTED_MAX);
+        let more = offset.saturating_add(subjects.len()) < info.total;
+        let keys = subjects.into_keys();
         let keys = keys.filter_map(|subject| subject.strip_prefix(self.name.prefix).map(str::to_owned)).collect();
         Ok(Listing { keys, more })
     }

@@ -232,6 +232,11 @@ async fn keys_are_listed_by_their_parts_and_the_two_buckets_know_nothing_of_each
     assert_eq!(find.get("bb.one.x").await.unwrap(), None);
     assert_eq!(listed("bb.one.*").await, ["bb.one.x", "bb.one.y"], "its mark stays");
     assert_eq!(keys.list("*.*.*").await.unwrap().keys, Vec::<String>::new());
+    let all = find.list_from(0).await.unwrap();
+    assert_eq!(all.keys, ["aa.one.x", "aa.two.x", "bb.one.x", "bb.one.y", "number.aa"]);
+    let rest = find.list_from(3).await.unwrap();
+    assert_eq!((rest.keys.as_slice(), rest.more), (&all.keys[3..], false));
+    assert!(find.list_from(5).await.unwrap().keys.is_empty());
     for pattern in ["a*.one", "aa.>", "", "aa..x"] {
         assert!(matches!(find.list(pattern).await, Err(BucketError::Key)), "{pattern}");
     }

@@ -137,12 +137,17 @@ pub(crate) async fn open_event(event: &Event, place: Place<'_>, keyring: &Keyrin
         identifying = joined;
     }
     // A shred that was applied while we opened comes before the answer.
+    Ok(if is_closed(event, keyring)? { Opened::Shredded } else { Opened::Identifying(identifying) })
+}
+
+/// Whether an event that is applied here closed one of the keys under which something in `event` is sealed.
+pub(crate) fn is_closed(event: &Event, keyring: &Keyring) -> Result<bool, Error> {
     for name in event.sealed.iter().flat_map(key_names) {
         if keyring.is_closed(name.map_err(|_| Error::Malformed)?)? {
-            return Ok(Opened::Shredded);
+            return Ok(true);
         }
     }
-    Ok(Opened::Identifying(identifying))
+    Ok(false)
 }
 
 /// The keys of a part; `None` when one of them is gone.

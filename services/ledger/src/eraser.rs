@@ -5,17 +5,20 @@
 //! what others could open who have the bucket and the key-encryption key.
 
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use egide_domain::ids::CaseId;
+use egide_eventlog::BucketError;
 use egide_projection::{ModelError, Projection};
 use egide_vault::{KeyName, Vault};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::closed::{self, ShredRow};
-use crate::find::Index;
+use crate::find::{Index, owner_of};
 use crate::model::LedgerModel;
 
 /// Shreds that are worked on at once.
@@ -66,9 +69,11 @@ impl Eraser {
         self.erased.clone()
     }
 
-    /// Goes through every shred there ever was, and answers when none of their keys has an entry.
+    /// Goes through every shred there ever was, and answers when none of their keys has an entry, nor anybody they name in the
+    /// index.
     pub(crate) async fn everything(&self) -> Result<(), Error> {
-        self.erase_from(0).await.map(drop)
+        self.erase_from(0, None).await?;
+        self.clear_index().await
     }
 
     /// Erases what is shredded from now on, and everything again from time to time, without end.
@@ -77,7 +82,7 @@ impl Eraser {
         let mut next = self.erased.before();
         let mut again_at = Instant::now() + AGAIN_AFTER;
         loop {
-            next = self.erase_from(next).await?;
+            next = self.erase_from(next, Some(&self.index)).await?;
             tokio::select! {
                 changed = progress.changed() => changed.map_err(|_| Error::Interrupted)?,
                 () = tokio::time::sleep_until(again_at) => {
@@ -88,8 +93,8 @@ impl Eraser {
         }
     }
 
-    /// Erases what was shredded at `position` and after it; the position from which to go on.
-    async fn erase_from(&self, mut position: u64) -> Result<u64, Error> {
+    /// Erases what was shredded at `position` and after it, in the index too if it is given; the position from which to go on.
+    async fn erase_from(&self, mut position: u64, index: Option<&Arc<Index>>) -> Result<u64, Error> {
         loop {
             // Read together: what is applied between the two is not passed over.
             let (shreds, reached) = {
@@ -104,8 +109,13 @@ impl Eraser {
             position = last.saturating_add(1);
             let mut working = JoinSet::new();
             for (_, shred) in shreds {
-                let (vault, index) = (Arc::clone(&self.vault), Arc::clone(&self.index));
-                working.spawn(async move { until_erased(&vault, &index, &shred).await });
+                let (vault, index) = (Arc::clone(&self.vault), index.map(Arc::clone));
+                working.spawn(async move {
+                    patiently(|| erase_keys(&vault, &shred)).await;
+                    if let Some(index) = index {
+                        patiently(|| drop_entries(&index, &shred)).await;
+                    }
+                });
             }
             while let Some(done) = working.join_next().await {
                 done.map_err(|_| Error::Interrupted)?;
@@ -113,22 +123,58 @@ impl Eraser {
             self.erased.0.fetch_max(position, Ordering::AcqRel);
         }
     }
+
+    /// Drops whoever is closed from the index, going through its entries once: to ask for those of each person ever shredded
+    /// costs the server the same every time.
+    async fn clear_index(&self) -> Result<(), Error> {
+        if closed::shreds_from(&self.projection.view(), 0, 1)?.is_empty() {
+            return Ok(());
+        }
+        let mut offset = 0_usize;
+        loop {
+            let listing = patiently(|| self.index.keys_from(offset)).await;
+            let closed = self.closed_among(&listing.keys)?;
+            patiently(|| self.index.drop_keys(&closed)).await;
+            if !listing.more {
+                return Ok(());
+            }
+            // Those that are dropped are counted no more.
+            offset = offset.saturating_add(listing.keys.len()).saturating_sub(closed.len());
+        }
+    }
+
+    /// Those of the entries whose person or case is closed.
+    fn closed_among(&self, entries: &[String]) -> Result<Vec<String>, Error> {
+        let view = self.projection.view();
+        let mut among = Vec::new();
+        for entry in entries {
+            if let Some(owner) = owner_of(entry)
+                && closed::is_closed(&view, owner)?
+            {
+                among.push(entry.clone());
+            }
+        }
+        Ok(among)
+    }
 }
 
-/// Erases what goes with a shred, as often as it takes. What else than keys is kept outside the projection and goes with
-/// them is erased here too.
-async fn until_erased(vault: &Vault, index: &Index, shred: &ShredRow) {
+/// Tries as often as it takes.
+async fn patiently<T, E: Display, F: Future<Output = Result<T, E>>>(attempt: impl Fn() -> F) -> T {
     let mut report_at = Instant::now() + REPORT_AFTER;
-    while let Err(error) = erase(vault, index, shred).await {
-        if Instant::now() >= report_at {
-            tracing::error!(%error, "entries of shredded keys are still in the bucket; trying on");
-            report_at = Instant::now() + REPORT_AFTER;
+    loop {
+        match attempt().await {
+            Ok(done) => return done,
+            Err(error) if Instant::now() >= report_at => {
+                tracing::error!(%error, "what was shredded still has entries in the buckets; trying on");
+                report_at = Instant::now() + REPORT_AFTER;
+            }
+            Err(_) => {}
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn erase(vault: &Vault, index: &Index, shred: &ShredRow) -> Result<(), egide_vault::Error> {
+async fn erase_keys(vault: &Vault, shred: &ShredRow) -> Result<(), egide_vault::Error> {
     let names = shred.key_ids.iter().filter_map(|id| id.parse::<KeyName>().ok());
     // All copies in memory go first: that cannot fail.
     names.clone().for_each(|name| vault.forget(name));
@@ -136,16 +182,26 @@ async fn erase(vault: &Vault, index: &Index, shred: &ShredRow) -> Result<(), egi
         if vault.destroy(name).await? {
             tracing::info!("the entry of a shredded key was deleted");
         }
-        // With a person goes all by which they are found.
+    }
+    if let Some(case) = whole_case(shred) {
+        vault.destroy_case(case).await?;
+    }
+    Ok(())
+}
+
+/// Drops from the index whoever a shred names: what else than keys is kept outside the projection and goes with them.
+async fn drop_entries(index: &Index, shred: &ShredRow) -> Result<(), BucketError> {
+    if let Some(case) = whole_case(shred) {
+        return index.drop_entries(case, None).await;
+    }
+    for name in shred.key_ids.iter().filter_map(|id| id.parse::<KeyName>().ok()) {
         if let KeyName::Subject { case, subject } = name {
             index.drop_entries(case, Some(subject)).await?;
         }
     }
-    if shred.whole_case
-        && let Ok(case) = shred.case_id.parse()
-    {
-        vault.destroy_case(case).await?;
-        index.drop_entries(case, None).await?;
-    }
     Ok(())
+}
+
+fn whole_case(shred: &ShredRow) -> Option<CaseId> {
+    shred.case_id.parse().ok().filter(|_| shred.whole_case)
 }

@@ -14,7 +14,7 @@ use egide_wire::proto::egide::audit::v1::AccessRecorded;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse};
 use egide_wire::refusal::invalid;
 use tokio::time::Instant;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::acknowledge::acknowledge;
 use crate::command::{self, By, Command, OwnCommand, Urgency, Workshop, fingerprint, urgency};
@@ -73,8 +73,12 @@ impl Ledger {
                 let described: Vec<_> = described.into_iter().flatten().collect();
                 match self.prepared(request, &described, &roles, caller, fingerprint, now).await {
                     Ok(command) => self.commit(command, deadline).await?,
-                    // What was committed a moment ago and is not among the rows yet has its result all the same.
+                    // What was committed a moment ago and is not among the rows yet has its result all the same; so has
+                    // what another ledger committed before it erased the key that is missing now.
                     Err(status) => {
+                        if status.code() == Code::FailedPrecondition {
+                            self.newest().await?;
+                        }
                         let repeated = self.repeated(request, caller, &fingerprint, &self.projection.view())?;
                         repeated.ok_or(status)?
                     }
@@ -129,9 +133,29 @@ impl Ledger {
         caller: &Caller,
         deadline: Instant,
     ) -> Result<(), Status> {
+        self.record(access, Urgency::Access, caller, deadline).await
+    }
+
+    /// Records a search behind which a withdrawal waits: there is room kept for it, and no limit to how often.
+    pub(crate) async fn record_withdrawal(
+        &self,
+        access: AccessRecorded,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<(), Status> {
+        self.record(access, Urgency::Narrowing, caller, deadline).await
+    }
+
+    async fn record(
+        &self,
+        access: AccessRecorded,
+        urgency: Urgency,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<(), Status> {
         let command = self.workshop().access(access, caller, (self.clock)());
-        self.commit(command.map_err(|error| refuse::not_ready(&error))?, deadline).await?;
-        Ok(())
+        let command = command.map_err(|error| refuse::not_ready(&error))?;
+        self.commit(Command { urgency, ..command }, deadline).await.map(drop)
     }
 
     /// Appends a command of the ledger's own.
@@ -143,19 +167,6 @@ impl Ledger {
     ) -> Result<Committed, Status> {
         let command = self.workshop().own(own, caller, (self.clock)()).await;
         self.commit(command.map_err(|error| refuse::not_ready(&error))?, deadline).await
-    }
-
-    /// Records a search behind which a withdrawal waits: there is room kept for it, and no limit to how often.
-    pub(crate) async fn record_withdrawal(
-        &self,
-        access: AccessRecorded,
-        caller: &Caller,
-        deadline: Instant,
-    ) -> Result<(), Status> {
-        let command = self.workshop().access(access, caller, (self.clock)());
-        let command = Command { urgency: Urgency::Narrowing, ..command.map_err(|error| refuse::not_ready(&error))? };
-        self.commit(command, deadline).await?;
-        Ok(())
     }
 
     /// See [`command::own_id`].

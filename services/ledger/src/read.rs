@@ -76,7 +76,7 @@ impl Ledger {
     }
 
     /// Waits until everything is applied here that stands in the log now, as its leader says.
-    async fn newest(&self) -> Result<(), Status> {
+    pub(crate) async fn newest(&self) -> Result<(), Status> {
         let last = self.log.last_number().await.map_err(|error| {
             tracing::warn!(%error, "the end of the log cannot be read");
             Status::unavailable("the log is out of reach; try again")

@@ -5,9 +5,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
-};
+use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -92,7 +90,7 @@ struct PublicKey {
 
 #[derive(Clone, PartialEq, Eq)]
 enum Material {
-    Ed25519([u8; VerifyingKey::BYTES]),
+    Ed25519(VerifyingKey),
     P256(Vec<u8>),
     Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
 }
@@ -122,7 +120,7 @@ impl PublicKeys {
         if set.keys.len() > JWKS_KEYS_MAX {
             return Err(JwksError::TooMany);
         }
-        // `d` is private in every type of key there is, `k` the whole of a symmetric one.
+        // `d` is private in every type of key that has two halves; a symmetric one is none of ours, and left out.
         if set.keys.iter().any(|key| key.contains_key("d")) {
             return Err(JwksError::Private);
         }
@@ -141,8 +139,7 @@ impl PublicKeys {
     #[must_use]
     pub fn of_ed25519(keys: impl IntoIterator<Item = (String, VerifyingKey)>) -> Self {
         let keys: std::collections::BTreeMap<String, VerifyingKey> = keys.into_iter().collect();
-        let material = |key: VerifyingKey| Material::Ed25519(*key.as_bytes());
-        let keys = keys.into_iter().map(|(id, key)| PublicKey { id: Some(id), material: material(key) });
+        let keys = keys.into_iter().map(|(id, key)| PublicKey { id: Some(id), material: Material::Ed25519(key) });
         Self { keys: keys.collect(), ignored: 0 }
     }
 
@@ -181,7 +178,7 @@ impl PublicKeys {
         if key.material.algorithm() != algorithm {
             return Err(TokenError::Algorithm);
         }
-        key.material.verify(signed, signature).map_err(|_| TokenError::BadSignature)
+        key.material.verify(signed, signature)
     }
 }
 
@@ -194,16 +191,17 @@ impl Material {
         }
     }
 
-    fn verify(&self, signed: &[u8], signature: &[u8]) -> Result<(), ring::error::Unspecified> {
-        match self {
-            Self::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(signed, signature),
+    fn verify(&self, signed: &[u8], signature: &[u8]) -> Result<(), TokenError> {
+        let verified = match self {
+            Self::Ed25519(key) => return key.verify_raw(signed, signature).map_err(|_| TokenError::BadSignature),
             Self::P256(point) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed, signature),
             Self::Rsa { modulus, exponent } => RsaPublicKeyComponents { n: modulus, e: exponent }.verify(
                 &RSA_PKCS1_2048_8192_SHA256,
                 signed,
                 signature,
             ),
-        }
+        };
+        verified.map_err(|_| TokenError::BadSignature)
     }
 }
 
@@ -217,7 +215,7 @@ fn read(key: &serde_json::Map<String, Value>) -> Option<PublicKey> {
         Some(_) => return None,
     };
     let material = match (text("kty")?, text("crv")) {
-        ("OKP", Some("Ed25519")) => Material::Ed25519(bytes("x")?.try_into().ok()?),
+        ("OKP", Some("Ed25519")) => Material::Ed25519(bytes("x")?.as_slice().try_into().ok()?),
         ("EC", Some("P-256")) => {
             let (x, y) = (bytes("x")?, bytes("y")?);
             // Whole coordinates, leading zeros included (RFC 7518, section 6.2.1.2).

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::jwks::{Algorithm, PublicKeys};
-use super::{CLOCK_LEEWAY_S, Compact, Header, TOKEN_BYTES_MAX, TokenError, TokenPart, check_type, json};
+use super::{Compact, Header, TokenError, TokenPart, check_times, check_type, decode, json};
 
 /// What a token must say to be believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,33 +46,24 @@ pub fn claimed_issuer(token: &str) -> Result<String, TokenError> {
     struct Issuer {
         iss: String,
     }
-    let token = bounded(token)?;
-    json::<Issuer>(&super::decode(token.payload, TokenPart::Claims)?, TokenPart::Claims).map(|issuer| issuer.iss)
+    let token = Compact::read(token)?;
+    json::<Issuer>(&decode(token.payload, TokenPart::Claims)?, TokenPart::Claims).map(|issuer| issuer.iss)
 }
 
 /// What `token` says, if `keys` signed it and it says what is expected at `now_s` (seconds since 1970-01-01 UTC). `sub`, `iat` and
-/// `exp` are demanded; times are whole seconds; an issuer's clock may be [`CLOCK_LEEWAY_S`] ahead, and expiry has no leeway.
+/// `exp` are demanded; times are whole seconds; an issuer's clock may be [`super::CLOCK_LEEWAY_S`] ahead, and expiry has no leeway.
 ///
 /// # Errors
 /// See [`TokenError`].
 pub fn verify(token: &str, keys: &PublicKeys, expected: &Expected, now_s: i64) -> Result<Believed, TokenError> {
-    let token = bounded(token)?;
+    let token = Compact::read(token)?;
     let header: Header = token.header()?;
     let algorithm = Algorithm::named(&header.alg).ok_or(TokenError::Algorithm)?;
     check_type(&header)?;
-    let signature = super::decode(token.signature, TokenPart::Signature)?;
-    // No claim is read before this line has passed.
-    keys.verify(header.kid.as_deref(), algorithm, token.signed.as_bytes(), &signature)?;
-    let payload = super::decode(token.payload, TokenPart::Claims)?;
+    let payload =
+        token.payload(|signed, signature| keys.verify(header.kid.as_deref(), algorithm, signed, signature))?;
     let Claims(claims) = json(&payload, TokenPart::Claims)?;
     check(claims, expected, now_s)
-}
-
-fn bounded(token: &str) -> Result<Compact<'_>, TokenError> {
-    if token.len() > TOKEN_BYTES_MAX {
-        return Err(TokenError::TooLong);
-    }
-    Compact::read(token)
 }
 
 fn check(claims: Value, expected: &Expected, now_s: i64) -> Result<Believed, TokenError> {
@@ -91,17 +82,7 @@ fn check(claims: Value, expected: &Expected, now_s: i64) -> Result<Believed, Tok
         return Err(malformed);
     }
     let (issued_at, expires_at) = (time("iat")?.ok_or(malformed)?, time("exp")?.ok_or(malformed)?);
-    let lifetime_s = expires_at.checked_sub(issued_at).ok_or(TokenError::Lifetime)?;
-    if !(1..=i64::from(expected.lifetime_max_s)).contains(&lifetime_s) {
-        return Err(TokenError::Lifetime);
-    }
-    if expires_at <= now_s {
-        return Err(TokenError::Expired);
-    }
-    let latest_start_s = now_s.saturating_add(CLOCK_LEEWAY_S);
-    if issued_at > latest_start_s || time("nbf")?.is_some_and(|not_before| not_before > latest_start_s) {
-        return Err(TokenError::NotYetValid);
-    }
+    check_times(issued_at, expires_at, time("nbf")?, expected.lifetime_max_s, now_s)?;
     Ok(Believed { issued_at, expires_at, claims })
 }
 

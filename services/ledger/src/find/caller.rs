@@ -1,6 +1,7 @@
 //! Numbers, phrases, recognising callers, and finding cases by telephone number and name.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use egide_crypto::stretch::Stretched;
 use egide_domain::facts::CaseFacts;
@@ -24,6 +25,7 @@ use super::index::{People, Term};
 use super::number::CaseNumber;
 use super::phrase::Phrase;
 use crate::command::OwnCommand;
+use crate::envelope;
 use crate::ledger::Ledger;
 use crate::model::{StoredEvent, StreamId};
 use crate::refuse;
@@ -43,13 +45,16 @@ struct Known {
     number: Option<CaseNumber>,
     number_subject: Option<SubjectId>,
     phrase: Option<Stretched>,
+    /// Whether a phrase was chosen and not erased: it stands even when its key cannot be had.
+    phrase_stands: bool,
 }
 
 /// Somebody of a case who was found, and what the case is.
+#[derive(Clone)]
 pub(super) struct Found {
     pub(super) case: CaseId,
     pub(super) subject: Option<SubjectId>,
-    pub(super) facts: CaseFacts,
+    facts: Arc<CaseFacts>,
     opened_month: String,
 }
 
@@ -137,13 +142,13 @@ impl Ledger {
         self.case_exists(&case.to_string())?;
         let events = self.events_in(StreamId::from(case))?;
         let own = self.own_id("ChoosePhrase", command_id, &case.to_string(), caller);
-        let standing = self.known(&events).await?.phrase;
+        let Known { phrase: standing, phrase_stands, .. } = self.known(&events).await?;
         if events.iter().any(|stored| stored.command_id == own) {
             // What the phrase was is kept nowhere, so what is repeated is compared as any phrase is.
             let same = self.compare(case, phrase, standing, caller).await?;
             return if same { Ok(true) } else { Err(refuse::other_content()) };
         }
-        if standing.is_some() && !is_supervisor(caller) {
+        if phrase_stands && !is_supervisor(caller) {
             let current = current.ok_or_else(refuse::phrase_stands)?;
             if !self.compare(case, current, standing, caller).await? {
                 return Err(refuse::phrase_stands());
@@ -214,7 +219,7 @@ impl Ledger {
 
     /// What a caller is recognised by: the number, and the newest phrase. What cannot be opened is not there.
     async fn known(&self, events: &[StoredEvent]) -> Result<Known, Status> {
-        let mut known = Known { number: None, number_subject: None, phrase: None };
+        let mut known = Known { number: None, number_subject: None, phrase: None, phrase_stands: false };
         for stored in events.iter().filter(|stored| is_about_recognition(stored)) {
             let opened = self.opened_payload(stored).await?;
             if let Some(Payload::NumberAssigned(assigned)) = &opened {
@@ -224,6 +229,8 @@ impl Ledger {
             if stored.event.kind == PHRASE_CHOSEN {
                 // A phrase that is erased leaves none: not the one before it.
                 known.phrase = None;
+                let closed = envelope::is_closed(&stored.event, &self.keyring);
+                known.phrase_stands = !closed.map_err(|error| refuse::not_sealed(&error))?;
             }
             if let Some(Payload::PhraseChosen(chosen)) = &opened {
                 known.phrase = chosen.stretched.parse().ok();
@@ -277,42 +284,25 @@ impl Ledger {
         let mut verified = Vec::new();
         for (case, subjects) in cases {
             let events = self.events_in(StreamId::from(case))?;
+            let Some(found) = found(case, None, &events) else { continue };
             for subject in subjects {
-                if self.is_erased(&events, case, subject).await? {
+                let owner = KeyName::Subject { case, subject };
+                if self.keyring.is_closed(owner).map_err(|error| refuse::not_sealed(&error))? {
                     // What a shred could not drop when it happened is dropped when it is met.
                     self.index.drop_entries(case, Some(subject)).await.map_err(|error| out_of_reach(&error))?;
-                    continue;
-                }
-                if self.has_all(&events, subject, terms).await?
-                    && let Some(found) = found(case, Some(subject), &events)
-                    && may_be_a_caller(&found.facts, subject)
-                {
-                    verified.push(found);
+                } else if may_be_a_caller(&found.facts, subject) && self.has_all(&events, owner, terms).await? {
+                    verified.push(Found { subject: Some(subject), ..found.clone() });
                 }
             }
         }
         Ok(verified)
     }
 
-    /// Whether somebody's key is gone whose key there was: somebody who was never recorded has none either.
-    async fn is_erased(&self, events: &[StoredEvent], case: CaseId, subject: SubjectId) -> Result<bool, Status> {
-        let sealed = KeyName::Subject { case, subject };
-        let id = sealed.to_string();
-        let used = events.iter().flat_map(|stored| &stored.event.sealed).any(|part| part.key_ids.contains(&id));
-        if !used {
-            return Ok(false);
-        }
-        let key = self.keyring.for_opening(sealed).await.map_err(|error| refuse::not_sealed(&error))?;
-        Ok(key.is_none())
-    }
-
-    async fn has_all(&self, events: &[StoredEvent], subject: SubjectId, terms: &[Vec<Term>]) -> Result<bool, Status> {
-        let mut recorded = Vec::new();
-        for stored in events.iter().filter(|stored| makes_findable(stored)) {
-            let Some(payload) = self.opened_payload(stored).await? else { continue };
-            if super::index::subject_of(&payload) == Some(subject) {
-                recorded.extend(Term::of_event(&payload));
-            }
+    /// Whether what was recorded of somebody has each of these, by any of its terms.
+    async fn has_all(&self, events: &[StoredEvent], owner: KeyName, terms: &[Vec<Term>]) -> Result<bool, Status> {
+        let (mut recorded, key_id) = (Vec::new(), owner.to_string());
+        for stored in events.iter().filter(|stored| makes_findable(stored, &key_id)) {
+            recorded.extend(self.opened_payload(stored).await?.iter().flat_map(Term::of_event));
         }
         Ok(terms.iter().all(|terms| terms.iter().any(|term| recorded.contains(term))))
     }
@@ -348,7 +338,7 @@ fn found(case: CaseId, subject: Option<SubjectId>, events: &[StoredEvent]) -> Op
     });
     let opened = events.first()?;
     let opened_month = to_timestamp(opened.recorded_at).to_string().get(..7).unwrap_or_default().to_owned();
-    Some(Found { case, subject, facts, opened_month })
+    Some(Found { case, subject, facts: Arc::new(facts), opened_month })
 }
 
 /// Somebody who is only a suspect is nobody's caller.
@@ -360,8 +350,10 @@ fn is_about_recognition(stored: &StoredEvent) -> bool {
     [NUMBER_ASSIGNED, PHRASE_CHOSEN].contains(&stored.event.kind.as_str())
 }
 
-fn makes_findable(stored: &StoredEvent) -> bool {
+/// Whether an event says by what the person of this key is found.
+fn makes_findable(stored: &StoredEvent, key_id: &String) -> bool {
     matches!(stored.event.kind.as_str(), "case.person_identified" | "case.contact_recorded")
+        && stored.event.sealed.iter().any(|part| part.key_ids.contains(key_id))
 }
 
 fn is_numbered(status: &Status) -> bool {

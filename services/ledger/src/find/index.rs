@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use egide_crypto::digest::{Digest, Fingerprinter};
 use egide_domain::ids::{CaseId, SubjectId};
-use egide_eventlog::{Bucket, BucketError, Creation};
+use egide_eventlog::{Bucket, BucketError, Creation, Listing};
+use egide_vault::KeyName;
 use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
 use egide_wire::proto::egide::case::v1::{ContactRecorded, PersonIdentified};
 use egide_wire::proto::egide::ledger::v1::AppendRequest;
@@ -22,6 +23,8 @@ use super::number::CaseNumber;
 
 /// Stands for the person where a number stands for nobody in particular.
 const NOBODY: &str = "nobody";
+/// Ends the entry by which a number is found again.
+const NUMBER: &str = ".number";
 /// The value of an entry whose key says everything.
 const PRESENT: &[u8] = b"1";
 /// Rounds in which the entries of one person or case are dropped; each takes up to 4,096.
@@ -99,9 +102,9 @@ impl Index {
         let mut more = false;
         for listing in try_join_all(listings).await? {
             more |= listing.more;
-            people.extend(listing.keys.iter().filter_map(|key| {
-                let mut parts = key.split('.').skip(1);
-                Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+            people.extend(listing.keys.iter().filter_map(|key| match owner_of(key)? {
+                KeyName::Subject { case, subject } => Some((case, subject)),
+                KeyName::Narrative { .. } | KeyName::Case { .. } | KeyName::Fingerprints | KeyName::Index => None,
             }));
         }
         Ok((people, more))
@@ -116,7 +119,7 @@ impl Index {
     ) -> Result<bool, BucketError> {
         let blind = self.blind_number(number);
         // First what lets it be found again: a claim that nobody can find could never be dropped.
-        let back = format!("{blind}.{case}.{}.number", person(subject));
+        let back = format!("{blind}.{case}.{}{NUMBER}", person(subject));
         self.bucket.create_if_absent(&back, PRESENT.into()).await?;
         match self.bucket.create_if_absent(&claim_key(&blind), case.to_string().into()).await? {
             Creation::Created => Ok(true),
@@ -139,28 +142,42 @@ impl Index {
     /// [`BucketError`]: some entries may still be there.
     pub(crate) async fn drop_entries(&self, case: CaseId, subject: Option<SubjectId>) -> Result<(), BucketError> {
         let who = subject.map_or_else(|| "*".to_owned(), |subject| subject.to_string());
-        self.drop_all(&format!("*.{case}.{who}.number"), true).await?;
-        self.drop_all(&format!("*.{case}.{who}"), false).await
+        self.drop_all(&format!("*.{case}.{who}{NUMBER}")).await?;
+        self.drop_all(&format!("*.{case}.{who}")).await
     }
 
-    async fn drop_all(&self, pattern: &str, numbers: bool) -> Result<(), BucketError> {
+    async fn drop_all(&self, pattern: &str) -> Result<(), BucketError> {
         for _ in 0..DROP_ROUNDS_MAX {
             let listing = self.bucket.list(pattern).await?;
-            for keys in listing.keys.chunks(AT_ONCE) {
-                try_join_all(keys.iter().map(async |key| {
-                    if numbers && let Some(blind) = key.split('.').next() {
-                        // A number is never given twice: a mark without content stays in its place.
-                        self.bucket.delete(&claim_key(blind)).await?;
-                    }
-                    self.bucket.remove(key).await
-                }))
-                .await?;
-            }
+            self.drop_keys(&listing.keys).await?;
             if !listing.more {
                 return Ok(());
             }
         }
         Err(BucketError::Unavailable)
+    }
+
+    /// The keys of all entries but the first `offset`, as many as come at once; [`owner_of`] says whose they are.
+    pub(crate) async fn keys_from(&self, offset: usize) -> Result<Listing, BucketError> {
+        self.bucket.list_from(offset).await
+    }
+
+    /// Drops these entries, and with a number its claim. Repeating it is harmless.
+    ///
+    /// # Errors
+    /// [`BucketError`]: some of them may still be there.
+    pub(crate) async fn drop_keys(&self, keys: &[String]) -> Result<(), BucketError> {
+        for some in keys.chunks(AT_ONCE) {
+            try_join_all(some.iter().map(async |key| {
+                if let (true, Some((blind, _))) = (key.ends_with(NUMBER), key.split_once('.')) {
+                    // A number is never given twice: a mark without content stays in its place.
+                    self.bucket.delete(&claim_key(blind)).await?;
+                }
+                self.bucket.remove(key).await
+            }))
+            .await?;
+        }
+        Ok(())
     }
 
     fn entry(&self, term: &Term, case: CaseId, subject: SubjectId) -> String {
@@ -180,7 +197,17 @@ fn person(subject: Option<SubjectId>) -> String {
     subject.map_or_else(|| NOBODY.to_owned(), |subject| subject.to_string())
 }
 
-pub(super) fn subject_of(payload: &CasePayload) -> Option<SubjectId> {
+/// Under whose key stands what an entry was made of; `None` for the claim of a number, which another entry leads to.
+pub(crate) fn owner_of(key: &str) -> Option<KeyName> {
+    let mut parts = key.split('.').skip(1);
+    let (case, person) = (parts.next()?.parse().ok()?, parts.next()?);
+    match person {
+        NOBODY => Some(KeyName::Case { case }),
+        subject => Some(KeyName::Subject { case, subject: subject.parse().ok()? }),
+    }
+}
+
+fn subject_of(payload: &CasePayload) -> Option<SubjectId> {
     if let CasePayload::PersonIdentified(event) = payload {
         return event.subject_id.parse().ok();
     }

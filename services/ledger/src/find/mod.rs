@@ -14,6 +14,6 @@ mod withdraw;
 
 pub(crate) use attempts::AttemptsRow;
 pub(crate) use caller::out_of_reach;
-pub(crate) use index::Index;
+pub(crate) use index::{Index, owner_of};
 pub(crate) use phrase::Stretching;
 pub(crate) use service::CallerApi;

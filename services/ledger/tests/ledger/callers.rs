@@ -484,24 +484,30 @@ fn stands_in(path: &Path, needle: &str) -> bool {
 async fn what_a_restored_bucket_brings_back_is_dropped_again_and_believed_by_nobody() {
     let (mut house, url) = House::with_ledger().await;
     let (case, person) = caller_recorded(&mut house.responder(&url), "Ivy", "Singh", "613-555-0122").await;
+    let (other, somebody) = caller_recorded(&mut house.responder(&url), "Ana", "Cruz", "613-555-0100").await;
+    let mut callers = house.on_the_phone(&url);
+    for (case, person) in [(&case, &person), (&other, &somebody)] {
+        number_of(&mut callers, case, person).await;
+    }
     let bucket = find_bucket(&house).await;
-    let entries = bucket.list("*.*.*").await.unwrap().keys;
+    let listed = async || {
+        let keys = bucket.list_from(0).await.unwrap().keys;
+        keys.into_iter().filter(|key| !key.starts_with("number.")).collect::<Vec<_>>()
+    };
+    let (gone, kept): (Vec<_>, Vec<_>) = listed().await.into_iter().partition(|key| key.contains(&case));
+    assert_eq!((gone.len(), kept.len()), (3, 3), "by name, by telephone and by number");
     shred(&house, &url, &case, &person).await;
-    wait_until("the entries to be dropped", PATIENCE, async || bucket.list("*.*.*").await.unwrap().keys.is_empty())
-        .await;
-    for entry in &entries {
+    wait_until("the entries to be dropped", PATIENCE, async || listed().await == kept).await;
+    for entry in &gone {
         bucket.create_if_absent(entry, "1".into()).await.unwrap();
     }
-    let mut callers = house.on_the_phone(&url);
     assert_eq!(candidates(&mut callers, "", "ivy singh").await, Vec::<String>::new());
     house.stop_ledger().await;
-    bucket.create_if_absent(&entries[0], "1".into()).await.unwrap();
+    for entry in &gone {
+        bucket.create_if_absent(entry, "1".into()).await.unwrap();
+    }
     house.start("ledger", clock::now).await;
-    assert_eq!(
-        bucket.list("*.*.*").await.unwrap().keys,
-        Vec::<String>::new(),
-        "at the start, before anything is served"
-    );
+    assert_eq!(listed().await, kept, "at the start, before anything is served");
     house.world.stop().await;
 }
 
@@ -533,5 +539,21 @@ async fn what_is_erased_is_dropped_from_the_index_and_from_the_disk() {
     .await;
     assert_eq!(candidates(&mut callers, "", "ana cruz").await, [kept]);
     assert!(!stands_in(&house.world.nats().files(), &blind), "overwritten where it was stored");
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_missing_without_a_shred_frees_no_phrase_and_drops_nobody_from_the_index() {
+    let (mut house, url) = House::with_ledger().await;
+    let (case, person) = caller_recorded(&mut house.responder(&url), "Ivy", "Singh", "613-555-0122").await;
+    house.on_the_phone(&url).choose_phrase(choosing(&case, &person, PHRASE)).await.unwrap();
+    assert!(house.bucket().await.delete(&format!("subject.{case}.{person}")).await.unwrap());
+    // Another ledger, which has not held the key.
+    let url = house.start("another", clock::now).await;
+    let mut callers = house.on_the_phone(&url);
+    let replaced = callers.choose_phrase(choosing(&case, &person, "seven little boats")).await;
+    assert_eq!(rules(&replaced.unwrap_err()), ["phrase_stands"]);
+    assert_eq!(candidates(&mut callers, "", "ivy singh").await, Vec::<String>::new());
+    assert_eq!(find_bucket(&house).await.list("*.*.*").await.unwrap().keys.len(), 2);
     house.world.stop().await;
 }

@@ -2,11 +2,11 @@
 
 use egide_crypto::wrap::KeyEncryptionKey;
 use egide_domain::time::Timestamp;
-use egide_eventlog::KeyBucket;
+use egide_eventlog::{ConnectionConfig, KeyBucket};
 use egide_ledger::Config;
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
-use egide_testkit::{fresh_id, wait_until, within};
+use egide_testkit::{Fault, FaultProxy, fresh_id, wait_until, within};
 use egide_vault::KeyEncryptionKeys;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
@@ -211,6 +211,29 @@ async fn what_another_instance_sealed_a_moment_before_loses_the_race_and_the_ret
         assert_eq!(rules(&refused), ["data_erased"]);
         assert_eq!(case.opens(&mut two).await, [true, false, true, false, true]);
     }
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_command_repeated_at_an_instance_that_is_behind_has_its_first_result_though_the_key_is_gone() {
+    let (mut house, url) = House::with_ledger().await;
+    let nats = house.world.nats();
+    let proxy = FaultProxy::start(nats.address()).await;
+    let through = ConnectionConfig::new(proxy.url("nats")).with_user(nats.user(), nats.password());
+    let behind = house.start_with(Config { nats: through, ..house.config("behind", clock::now) }).await;
+    let (mut one, mut two) = (house.supervisor(&url), house.supervisor(&behind));
+    let case = Case::tell(&mut house.responder(&url)).await;
+    read(&mut two, reading(&case.id)).await;
+    // That there are new blocks is not heard.
+    proxy.set(Fault::SwallowReplies);
+    let said = command(vec![situated(&case.id, &case.people[0])]);
+    let first = append(&mut one, &said).await.unwrap();
+    acknowledged(&mut one, vec![shredded(&case.id, ShredScope::Person, &case.people[0])]).await;
+    case.entries_become(&house.bucket().await, [true, false, true, false, true]).await;
+    proxy.set(Fault::None);
+    let repeated = append(&mut two, &said).await.unwrap();
+    assert!(repeated.repeated_command);
+    assert_eq!(repeated.acknowledgement, first.acknowledgement);
     house.world.stop().await;
 }
 
