@@ -17,6 +17,7 @@ use tonic::transport::server::{Connected, TcpIncoming};
 
 use super::Limits;
 use crate::identity::Peer;
+use crate::telemetry::metrics::CONNECTIONS_REFUSED;
 use crate::tls::{Security, TlsConnection};
 
 /// Connections of `listener`, as many at a time as the limits say; further ones are closed at once. A connection whose other
@@ -76,7 +77,7 @@ impl Refused {
             Self::Unproved(error) => ("unproved", error.to_string()),
             Self::Late => ("late", "the handshake took too long".to_owned()),
         };
-        metrics::counter!("egide_connections_refused_total", "role" => role, "reason" => reason).increment(1);
+        metrics::counter!(CONNECTIONS_REFUSED, "role" => role, "reason" => reason).increment(1);
         tracing::warn!(role, reason, error, "a connection was closed");
     }
 }

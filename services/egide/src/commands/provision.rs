@@ -10,7 +10,8 @@ use egide_crypto::random::random_bytes;
 use egide_eventlog::{LogConfig, Provisioned};
 use egide_servicekit::file::{self, PRIVATE};
 use egide_servicekit::key_file;
-use egide_servicekit::nats::{DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsCluster, NatsServer, NatsTls, PublicKeys};
+use egide_servicekit::nats::{DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsCluster, NatsServer, PublicKeys};
+use egide_servicekit::tls::TlsFiles;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -156,7 +157,7 @@ fn keys(out: &mut Output, global: &Global, args: &Keys) -> Result<Exit, Failure>
 }
 
 fn configuration(args: &Keys, server: &ServerName, identities: &PublicKeys, seeds: &Path) -> Result<String, Failure> {
-    let tls = (!args.insecure_nats).then(|| NatsTls {
+    let tls = (!args.insecure_nats).then(|| TlsFiles {
         certificate: args.certificates.join("certificate.pem"),
         key: args.certificates.join("key.pem"),
         authorities: args.certificates.join("authorities.pem"),
