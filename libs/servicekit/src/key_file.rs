@@ -2,17 +2,17 @@
 //!
 //! A key beside the data it protects is development mode; whoever uses one says so.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-/// Largest file that is read as a key, in bytes. Keys have less than a hundred.
+use crate::file::{self, PRIVATE};
+
+/// Largest file that is read as a key, in bytes. Keys of ours have a few hundred.
 const KEY_BYTES_MAX: u64 = 4096;
-const PRIVATE_FILE: u32 = 0o600;
-const PRIVATE_FOLDER: u32 = 0o700;
 
 /// A key file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,50 +71,45 @@ pub fn read_or_make<E: std::fmt::Display>(
 /// # Errors
 /// See [`Error`].
 pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
-    };
+    match read_whole(path, KEY_BYTES_MAX, true) {
+        Ok(key) => Ok(Some(key)),
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a file of up to `bytes_max` bytes; one that is `private` only if nobody but its owner can.
+pub(crate) fn read_whole(path: &Path, bytes_max: u64, private: bool) -> Result<Zeroizing<Vec<u8>>, Error> {
     let at = |source| Error::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(at)?;
     let about = file.metadata().map_err(at)?;
     let mode = about.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if private && mode & 0o077 != 0 {
         return Err(Error::Exposed { path: path.to_owned(), mode });
     }
-    if about.len() > KEY_BYTES_MAX {
+    if about.len() > bytes_max {
         return Err(Error::TooLarge { path: path.to_owned() });
     }
     // Room for everything from the start: a vector that grows leaves copies of the key behind.
     let room = usize::try_from(about.len()).unwrap_or(0).saturating_add(1);
-    let mut key = Zeroizing::new(Vec::with_capacity(room));
-    file.take(KEY_BYTES_MAX).read_to_end(&mut key).map_err(at)?;
-    Ok(Some(key))
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    file.take(bytes_max).read_to_end(&mut bytes).map_err(at)?;
+    Ok(bytes)
 }
 
-/// Writes beside, then links into place: a link never replaces what is there, and never shows half a file.
+/// Of those who find none at the same time, the first one's key is kept.
 fn place(path: &Path, key: &[u8]) -> Result<(), Error> {
     let at = |source| Error::Io { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder).map_err(at)?;
-    let draft = folder.join(format!(".{}.new", uuid::Uuid::new_v4().simple()));
-    let placed = write_draft(&draft, key).and_then(|()| match fs::hard_link(&draft, path) {
-        Ok(()) => File::open(folder)?.sync_all(),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    });
-    let removed = fs::remove_file(&draft);
-    placed.and(removed).map_err(at)
-}
-
-fn write_draft(draft: &Path, key: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(draft)?;
-    file.write_all(key)?;
-    file.sync_all()
+    if let Some(folder) = path.parent() {
+        file::private_folder(folder).map_err(at)?;
+    }
+    file::keep_first(path, key, PRIVATE).map_err(at)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn key(byte: u8) -> Result<Zeroizing<Vec<u8>>, std::convert::Infallible> {

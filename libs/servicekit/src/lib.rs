@@ -1,9 +1,10 @@
 //! The one shape of a process: read the configuration, know who calls, serve gRPC within limits, report, and end in order
 //! when asked.
 //!
-//! *In scope*: the clock, configuration errors, key files, who calls and how that is proved ([`identity`], [`people`]),
-//! who may call what ([`access`]), the gRPC server with its limits ([`serve`]), calls to other services ([`channel`]), logs
-//! and metrics without content ([`telemetry`]), mutual TLS ([`tls`]) and the authority of development ([`pki`]), signals and the timed drain ([`shutdown`]), the embedded `nats-server`
+//! *In scope*: the clock, configuration errors, files put in place whole ([`file`]), key files, who calls and how that is
+//! proved ([`identity`], [`people`]), mutual TLS ([`tls`]) and the authority of development ([`pki`]), who may call what
+//! ([`access`]), the gRPC server with its limits ([`serve`]), calls to other services ([`channel`]), logs and metrics without
+//! content ([`telemetry`]), signals and the timed drain ([`shutdown`]), who may do what at NATS and the embedded `nats-server`
 //! ([`nats`]).
 //!
 //! *Out of scope*: what any method does, the log (`egide-eventlog`), ciphers and signatures (`egide-crypto`), the contract
@@ -13,6 +14,7 @@ pub mod access;
 pub mod channel;
 pub mod clock;
 pub mod config;
+pub mod file;
 pub mod identity;
 pub mod key_file;
 pub mod nats;

@@ -35,10 +35,10 @@ use self::home::{Home, Lock, at, private_file};
 pub use self::{
     identity::{Identity, LOG_ACCOUNT, PublicKeys, SERVERS_SUBJECT},
     locate::{MINIMUM_VERSION, ServerVersion, locate_nats_server},
-    server::{NatsCluster, NatsFiles, NatsServer, NatsTls},
+    server::{NatsCluster, NatsFiles, NatsServer},
     supervise::RESTARTS_IN_A_ROW_MAX,
 };
-use crate::key_file;
+use crate::{key_file, tls::TlsFiles};
 
 /// Largest message the server takes unless the configuration says otherwise, in bytes (the server's own default, 1 MiB).
 pub const DEFAULT_MAX_PAYLOAD_BYTES: u32 = 1_048_576;
@@ -120,7 +120,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The server was asked to listen on an address others can reach.
-    #[error("`{address}` is not a loopback address; an embedded nats-server has no TLS and listens on loopback only")]
+    #[error("`{address}` is not a loopback address; an embedded nats-server listens on loopback only")]
     NotLoopback {
         /// The address asked for.
         address: SocketAddr,
@@ -208,7 +208,7 @@ pub struct NatsChildConfig {
     /// Whom it knows.
     pub identities: PublicKeys,
     /// TLS, where clients are to prove themselves by certificates too.
-    pub tls: Option<NatsTls>,
+    pub tls: Option<TlsFiles>,
     /// How many bytes JetStream may take on disk; three quarters of what is free without.
     pub max_file_store_bytes: Option<u64>,
     /// Somebody who may do everything in JetStream's account: for tests that break things. `None` otherwise.

@@ -6,9 +6,9 @@
 //! service: production brings its own certificates, and has no such key on its machines.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
+use crate::file::{self, PRIVATE, PUBLIC};
 use crate::identity::ServiceName;
 use crate::tls::{Certificate, TlsFiles, TrustDomain, uri_of};
 use crate::{clock, key_file};
@@ -183,7 +184,7 @@ impl Authority {
                 return Err(Error::OtherTrustDomain { path: folder.to_owned(), found });
             }
             Some(_) => {}
-            None => place(&folder.join(TRUST_DOMAIN_FILE), trust_domain.as_str().as_bytes(), 0o644)?,
+            None => place(&folder.join(TRUST_DOMAIN_FILE), trust_domain.as_str().as_bytes(), PUBLIC)?,
         }
         let path = folder.join(AUTHORITY_FOLDER).join(KEY_FILE);
         let key = key_file::read_or_make(&path, || -> Result<_, Error> {
@@ -194,12 +195,12 @@ impl Authority {
         let params = authority_params(trust_domain, &key, clock::now_s())?;
         let certificate = folder.join(AUTHORITY_FOLDER).join(CERTIFICATE_FILE);
         if !certificate.exists() {
-            place(&certificate, params.self_signed(&key)?.pem().as_bytes(), 0o644)?;
+            place(&certificate, params.self_signed(&key)?.pem().as_bytes(), PUBLIC)?;
         }
         let authorities = folder.join(AUTHORITIES_FILE);
         if !authorities.exists() {
             let certificate = fs::read(&certificate).map_err(|source| Error::Io { path: certificate, source })?;
-            place(&authorities, &certificate, 0o644)?;
+            place(&authorities, &certificate, PUBLIC)?;
         }
         Ok(Self { folder: folder.to_owned(), trust_domain: trust_domain.clone(), issuer: Issuer::new(params, key) })
     }
@@ -247,8 +248,8 @@ impl Authority {
         }
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let certificate = self.service_params(order)?.signed_by(&key, &self.issuer)?;
-        place(&files.key, Zeroizing::new(key.serialize_pem()).as_bytes(), 0o600)?;
-        place(&files.certificate, certificate.pem().as_bytes(), 0o644)?;
+        place(&files.key, Zeroizing::new(key.serialize_pem()).as_bytes(), PRIVATE)?;
+        place(&files.certificate, certificate.pem().as_bytes(), PUBLIC)?;
         Ok(files)
     }
 
@@ -396,24 +397,11 @@ fn serial_number() -> Result<SerialNumber, Error> {
 }
 
 fn private_folder(path: &Path) -> Result<(), Error> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| Error::Io { path: path.to_owned(), source })
+    file::private_folder(path).map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
-/// Writes beside and renames, so that nobody reads half a file.
 fn place(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
-    let draft = path.with_extension(format!("{}.new", uuid::Uuid::new_v4().simple()));
-    let write = || {
-        let mut file: File = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)
-    };
-    write().map_err(|source| {
-        // The draft may hold a key; that it cannot be removed either adds nothing to what is told.
-        drop(fs::remove_file(&draft));
-        Error::Io { path: path.to_owned(), source }
-    })
+    file::replace(path, bytes, mode).map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub use self::certificate::{Certificate, NotRead};
 pub use self::connection::TlsConnection;
 pub use self::connector::Connector;
-pub use self::identity::{BadTrustDomain, NotAService, TrustDomain, service_of, uri_of};
+pub use self::identity::{NotAService, TrustDomain, service_of, uri_of};
 pub use self::live::{Error, Pace, Tls};
 
 /// The files one service proves itself with, and trusts others by; PEM all of them. They are read again when they change.

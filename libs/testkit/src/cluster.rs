@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use egide_eventlog::{Administration, BucketName, Connection, ConnectionConfig, ConnectionTls, LogConfig, LogError};
 use egide_servicekit::nats::{
-    DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsCluster, NatsCredentials, NatsServer, NatsTls, PublicKeys,
-    locate_nats_server,
+    DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsCluster, NatsCredentials, NatsServer, PublicKeys, locate_nats_server,
 };
+use egide_servicekit::tls::TlsFiles;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
@@ -72,11 +72,11 @@ impl TestCluster {
     ///
     /// # Panics
     /// As [`TestCluster::start`].
-    pub async fn start_with_tls(servers: NatsTls, clients: ConnectionTls) -> Self {
+    pub async fn start_with_tls(servers: TlsFiles, clients: ConnectionTls) -> Self {
         Self::start_with(Some((servers, clients))).await
     }
 
-    async fn start_with(tls: Option<(NatsTls, ConnectionTls)>) -> Self {
+    async fn start_with(tls: Option<(TlsFiles, ConnectionTls)>) -> Self {
         let (tls, clients_tls) = tls.unzip();
         let directory = tempfile::tempdir().expect("a temporary directory");
         let seeds = directory.path().join("keys/nats");

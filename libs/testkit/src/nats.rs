@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use egide_crypto::random::random_bytes;
 use egide_eventlog::{Administration, BucketName, Connection, ConnectionConfig, LogConfig};
 use egide_servicekit::nats::{
-    DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsChild, NatsChildConfig, NatsCredentials, NatsTls, PublicKeys,
-    locate_nats_server,
+    DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsChild, NatsChildConfig, NatsCredentials, PublicKeys, locate_nats_server,
 };
+use egide_servicekit::tls::TlsFiles;
 use tempfile::TempDir;
 
 /// How `identity` connects to `url`, with its seed from the folder `seeds`.
@@ -70,11 +70,11 @@ impl TestNats {
     ///
     /// # Panics
     /// As [`TestNats::start`].
-    pub async fn start_with_tls(data: &Path, tls: NatsTls) -> Self {
+    pub async fn start_with_tls(data: &Path, tls: TlsFiles) -> Self {
         Self::start_with(data, Some(tls)).await
     }
 
-    async fn start_with(data: &Path, tls: Option<NatsTls>) -> Self {
+    async fn start_with(data: &Path, tls: Option<TlsFiles>) -> Self {
         let credentials = master();
         let identities = PublicKeys::of_folder(&seeds_of(data)).expect("seeds of the identities");
         let config = NatsChildConfig {

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use egide_eventlog::{Connection, ConnectionConfig, ConnectionError, ConnectionTls, EventLog, LogConfig};
-use egide_servicekit::nats::{Identity, NatsTls};
+use egide_servicekit::nats::Identity;
+use egide_servicekit::tls::TlsFiles;
 use egide_testkit::{PATIENCE, TestCluster, TestNats, wait_until};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
@@ -53,9 +54,9 @@ struct Files {
 }
 
 impl Files {
-    fn of_server(&self) -> NatsTls {
+    fn of_server(&self) -> TlsFiles {
         let Self { certificate, key, authorities } = self;
-        NatsTls { certificate: certificate.clone(), key: key.clone(), authorities: authorities.clone() }
+        TlsFiles { certificate: certificate.clone(), key: key.clone(), authorities: authorities.clone() }
     }
 
     fn of_client(&self) -> ConnectionTls {

@@ -1,9 +1,9 @@
 //! `endpoints.json` in the data directory: where the services of a running `egide up` listen.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use egide_servicekit::file::{self, PUBLIC};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
@@ -119,17 +119,9 @@ pub fn verification_keys_path(data: &Path) -> PathBuf {
     data.join(KEYS_FILE)
 }
 
-/// Writes beside and renames, so that nobody reads half a file.
-pub(crate) fn place(path: &Path, bytes: &[u8]) -> Result<PathBuf, Failure> {
-    let draft = path.with_extension("new");
-    let write = || {
-        let mut file = fs::File::create(&draft)?;
-        file.write_all(bytes)?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&draft, path)
-    };
-    write().map_err(|error| Failure::file(path, &error))?;
+/// Puts a text that everybody may read into place, whole or not at all, with the end of its last line.
+pub(crate) fn place(path: &Path, text: &[u8]) -> Result<PathBuf, Failure> {
+    file::replace(path, &[text, b"\n"].concat(), PUBLIC).map_err(|error| Failure::file(path, &error))?;
     Ok(path.to_owned())
 }
 

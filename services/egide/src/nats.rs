@@ -21,25 +21,20 @@ pub(crate) enum Certificates {
     /// By none: only where that was asked for in so many words, or nobody but us can listen.
     None,
     /// By these, whoever connects.
-    Given(ConnectionTls),
+    Given(TlsFiles),
     /// Each service by those it has for its calls to others.
     Own(Arc<Proofs>),
 }
 
 impl Certificates {
     /// Those of a service.
-    pub(crate) fn of(&self, service: &str) -> Result<Option<ConnectionTls>, Failure> {
+    pub(crate) fn of(&self, service: &str) -> Result<Option<TlsFiles>, Failure> {
         match self {
             Self::None => Ok(None),
             Self::Given(files) => Ok(Some(files.clone())),
             Self::Own(proofs) => {
                 let refused = |error| Failure::new(Exit::Unexpected, "fail.tls").with("error", error);
-                let files = proofs.files(&service.parse().map_err(refused)?)?;
-                Ok(files.map(|TlsFiles { certificate, key, authorities }| ConnectionTls {
-                    certificate,
-                    key,
-                    authorities,
-                }))
+                proofs.files(&service.parse().map_err(refused)?)
             }
         }
     }
@@ -57,9 +52,13 @@ pub(crate) enum Access {
 impl Access {
     /// How a role connects.
     pub(crate) fn of(&self, role: Service) -> Result<ConnectionConfig, Failure> {
-        let name = role.name();
-        let unknown = || Failure::new(Exit::Unexpected, "fail.nats_identity").with("name", name);
-        self.identity(Identity::named(name).ok_or_else(unknown)?, name)
+        let identity = match role {
+            Service::Ledger => Identity::LEDGER,
+            Service::Disclosure => Identity::DISCLOSURE,
+            Service::Audit => Identity::AUDIT,
+            Service::Directory => Identity::DIRECTORY,
+        };
+        self.identity(identity, role.name())
     }
 
     /// Where NATS is.
@@ -86,13 +85,20 @@ impl Access {
 }
 
 /// How an identity connects.
-pub(crate) fn connection(identity: Identity, url: &str, seed: &Path, tls: Option<ConnectionTls>) -> ConnectionConfig {
+pub(crate) fn connection(identity: Identity, url: &str, seed: &Path, tls: Option<TlsFiles>) -> ConnectionConfig {
     let config = ConnectionConfig::new(url)
         .with_seed(seed)
         .with_api_prefix(identity.api_prefix())
         .with_inbox_prefix(identity.inbox_prefix());
+    secured(config, tls)
+}
+
+/// The same with these certificates, where there are any.
+pub(crate) fn secured(config: ConnectionConfig, tls: Option<TlsFiles>) -> ConnectionConfig {
     match tls {
-        Some(tls) => config.with_tls(tls),
+        Some(TlsFiles { certificate, key, authorities }) => {
+            config.with_tls(ConnectionTls { certificate, key, authorities })
+        }
         None => config,
     }
 }
@@ -117,7 +123,7 @@ impl TlsArgs {
         proofs: impl FnOnce() -> Result<Arc<Proofs>, Failure>,
     ) -> Result<Certificates, Failure> {
         match (&self.nats_certificate, &self.nats_key, &self.nats_authorities) {
-            (Some(certificate), Some(key), Some(authorities)) => Ok(Certificates::Given(ConnectionTls {
+            (Some(certificate), Some(key), Some(authorities)) => Ok(Certificates::Given(TlsFiles {
                 certificate: certificate.clone(),
                 key: key.clone(),
                 authorities: authorities.clone(),
@@ -131,7 +137,7 @@ impl TlsArgs {
     pub(crate) fn of_client(
         &self,
         proofs: impl FnOnce() -> Result<Arc<Proofs>, Failure>,
-    ) -> Result<Option<ConnectionTls>, Failure> {
+    ) -> Result<Option<TlsFiles>, Failure> {
         self.certificates(proofs)?.of(CLIENT)
     }
 }

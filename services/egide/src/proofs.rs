@@ -141,21 +141,24 @@ impl Proofs {
         if let Some(tls) = opened.get(service) {
             return Ok(Security::Mutual(Arc::clone(tls)));
         }
-        let (files, trust_domain) = match &self.source {
-            Source::Insecure => return Ok(Security::Insecure),
-            Source::Given { files, trust_domain } => (for_role(files, service), trust_domain.clone()),
-            Source::Found { folder, trust_domain } => (files_of(folder, service), trust_domain.clone()),
-            Source::Issued(authority) => {
-                authority.renew_if_due(&self.order(service)).map_err(refused)?;
-                (files_of(authority.folder(), service), authority.trust_domain().clone())
-            }
+        let (Some(files), Some(trust_domain)) = (self.files(service)?, self.trust_domain()) else {
+            return Ok(Security::Insecure);
         };
-        let tls = Tls::open_as(files, trust_domain, service).map_err(refused)?;
+        let tls = Tls::open_as(files, trust_domain.clone(), service).map_err(refused)?;
         opened.insert(service.clone(), Arc::clone(&tls));
         Ok(Security::Mutual(tls))
     }
 
-    /// The files of a service, for connections that are not ours to make (NATS); none where nobody is asked for any.
+    /// Whose authorities vouch for services; none where nobody is asked for certificates.
+    fn trust_domain(&self) -> Option<&TrustDomain> {
+        match &self.source {
+            Source::Insecure => None,
+            Source::Given { trust_domain, .. } | Source::Found { trust_domain, .. } => Some(trust_domain),
+            Source::Issued(authority) => Some(authority.trust_domain()),
+        }
+    }
+
+    /// The files of a service, issued if they are due; none where nobody is asked for any.
     ///
     /// # Errors
     /// When they cannot be issued.

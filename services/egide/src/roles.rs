@@ -1,7 +1,7 @@
 //! Starting roles and ending them in order: those that call the ledger before the ledger.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use egide_domain::Policy;
@@ -298,11 +298,4 @@ async fn start_directory(
         ledger,
     };
     egide_directory::start(config, shutdown).await.map_err(|error| not_started(Service::Directory, error))
-}
-
-/// Makes a folder that only its owner may enter.
-pub(crate) fn private_folder(path: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| Failure::file(path, &error))
 }

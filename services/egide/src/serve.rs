@@ -219,11 +219,10 @@ fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, F
         None => std::env::var(NATS_PASSWORD).unwrap_or_default(),
     };
     let config = ConnectionConfig {
-        tls: certificates.of(NATS_USERS_SERVICE)?,
         inbox_prefix: args.nats_inbox.clone(),
         ..ConnectionConfig::new(&args.nats).with_user(user, password)
     };
-    Ok(nats::Access::User(config))
+    Ok(nats::Access::User(nats::secured(config, certificates.of(NATS_USERS_SERVICE)?)))
 }
 
 /// Tokens of this process: from the environment where an issuer is named, otherwise from the development issuer.

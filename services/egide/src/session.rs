@@ -151,3 +151,8 @@ pub(crate) fn words_given(text: &str) -> Result<String, Failure> {
     };
     Ok(read.trim_end_matches(['\n', '\r']).to_owned())
 }
+
+/// The same for text that need not be given; empty without.
+pub(crate) fn words_if_given(text: Option<&str>) -> Result<String, Failure> {
+    text.map_or_else(|| Ok(String::new()), words_given)
+}

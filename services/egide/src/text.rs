@@ -161,6 +161,32 @@ mod tests {
     }
 
     #[test]
+    fn french_is_punctuated_as_in_canada() {
+        // No space before `;`, `!` and `?` at the end of a word, and one that does not break before `:` and within « ».
+        let wrong = [
+            " ;",
+            " !",
+            " ?",
+            "\u{202f};",
+            "\u{202f}!",
+            "\u{202f}?",
+            "\u{a0};",
+            "\u{a0}!",
+            "\u{a0}?",
+            " :",
+            "« ",
+            " »",
+        ];
+        for source in &SOURCES {
+            for (key, text) in read(source, Lang::French).unwrap() {
+                // A mark that is spoken of stands by itself.
+                let text = text.replace("; ! marque", "");
+                assert!(!wrong.iter().any(|wrong| text.contains(wrong)), "`{key}`: {text}");
+            }
+        }
+    }
+
+    #[test]
     fn no_key_stands_in_two_files_or_twice_in_one() {
         for lang in Lang::ALL {
             let mut seen = BTreeSet::new();

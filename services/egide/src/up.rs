@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egide_crypto::sign::SigningKey;
-use egide_eventlog::{ConnectionTls, LogConfig};
-use egide_servicekit::nats::{self, DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, NatsTls, PublicKeys};
+use egide_eventlog::LogConfig;
+use egide_servicekit::nats::{self, DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, PublicKeys};
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
 use egide_servicekit::telemetry::Logging;
 use egide_servicekit::telemetry::metrics::Metrics;
@@ -110,14 +110,12 @@ impl Nats {
         let refused = |error: nats::Error| Failure::new(Exit::Unavailable, "fail.nats").with("error", error);
         let binary = binary.map_or_else(nats::locate_nats_server, Ok).map_err(refused)?;
         let seeds = seeds_of(data);
-        let tls = certificates.of(SERVER)?;
-        let tls = tls.map(|ConnectionTls { certificate, key, authorities }| NatsTls { certificate, key, authorities });
         let config = NatsChildConfig {
             binary,
             directory: data.to_owned(),
             listen: None,
             identities: PublicKeys::of_folder(&seeds).map_err(refused)?,
-            tls,
+            tls: certificates.of(SERVER)?,
             max_file_store_bytes: None,
             master: None,
             max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,

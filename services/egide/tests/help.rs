@@ -1,6 +1,7 @@
 //! Help and usage errors in both languages: everything is explained, nothing is left in clap's English.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
 use clap::Command;
@@ -30,6 +31,23 @@ fn every_command_and_argument_is_explained_in_both_languages() {
         });
         assert!(count > 100);
     }
+}
+
+#[test]
+fn every_explanation_explains_something() {
+    let mut used = BTreeSet::new();
+    each(&localised(Lang::English), "help", &mut |path, command| {
+        used.extend(["", ".after"].map(|part| format!("{path}{part}")));
+        for argument in command.get_arguments() {
+            let id = argument.get_id().as_str();
+            let own = format!("{path}.{id}");
+            used.insert(if Lang::English.find(&own).is_some() { own } else { format!("arg.{id}") });
+        }
+    });
+    used.extend(egide::exit::Exit::ALL.map(|exit| format!("help.exit.{}", exit.code())));
+    let texts: BTreeMap<String, String> = serde_json::from_str(include_str!("../texts/help.en.json")).unwrap();
+    let idle: Vec<&String> = texts.keys().filter(|key| !used.contains(*key)).collect();
+    assert!(idle.is_empty(), "{idle:?}");
 }
 
 #[test]

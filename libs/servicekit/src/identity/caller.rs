@@ -18,6 +18,20 @@ pub struct BadName {
     rule: &'static str,
 }
 
+impl BadName {
+    /// The text, if it has 1 to `bytes_max` bytes, all of them allowed; `rule` says so in words.
+    pub(crate) fn unless(
+        text: &str,
+        bytes_max: usize,
+        is_allowed: impl Fn(u8) -> bool,
+        what: &'static str,
+        rule: &'static str,
+    ) -> Result<String, Self> {
+        let fits = (1..=bytes_max).contains(&text.len()) && text.bytes().all(is_allowed);
+        fits.then(|| text.to_owned()).ok_or(Self { what, rule })
+    }
+}
+
 /// A service, by the name its token carries: `telephony-desk`, `disclosure` …
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceName(String);
@@ -35,9 +49,8 @@ impl FromStr for ServiceName {
 
     fn from_str(text: &str) -> Result<Self, BadName> {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let fits = (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed);
-        fits.then(|| Self(text.to_owned()))
-            .ok_or(BadName { what: "a service", rule: "1 to 128 lower-case letters, digits and hyphens" })
+        let rule = "1 to 128 lower-case letters, digits and hyphens";
+        BadName::unless(text, NAME_BYTES_MAX, allowed, "a service", rule).map(Self)
     }
 }
 
@@ -89,9 +102,8 @@ impl FromStr for AccountName {
     type Err = BadName;
 
     fn from_str(text: &str) -> Result<Self, BadName> {
-        let fits = (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        fits.then(|| Self(text.to_owned()))
-            .ok_or(BadName { what: "an account", rule: "1 to 128 visible ASCII characters" })
+        let allowed = |byte: u8| byte.is_ascii_graphic();
+        BadName::unless(text, NAME_BYTES_MAX, allowed, "an account", "1 to 128 visible ASCII characters").map(Self)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,7 @@ use super::{
     Addresses, Error, NatsChildConfig,
     server::{NatsFiles, NatsServer},
 };
+use crate::file::{self, PRIVATE};
 
 /// How much of a log's end is read to say why a server would not start, in bytes.
 const LOG_TAIL_BYTES: u64 = 8 * 1024;
@@ -45,7 +46,7 @@ impl Home {
             lock: nats.join("lock"),
         };
         for folder in [&nats, &home.ports] {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
+            file::private_folder(folder).map_err(at(folder))?;
         }
         Ok(home)
     }
@@ -62,11 +63,7 @@ impl Home {
 
     pub(super) fn write_config(&self, config: &NatsChildConfig, wanted: Addresses) -> Result<(), Error> {
         let text = config_text(self, config, wanted)?;
-        // Under another name first: a configuration is never half written, and never readable by others for a moment.
-        let fresh = self.config.with_extension("conf.new");
-        let mut file = private_file(&fresh)?;
-        file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(at(&fresh))?;
-        fs::rename(&fresh, &self.config).map_err(at(&self.config))
+        file::replace(&self.config, text.as_bytes(), PRIVATE).map_err(at(&self.config))
     }
 
     /// The ports file is named after the process, so those of earlier runs are only in the way.
@@ -103,7 +100,7 @@ impl Drop for Lock {
 
 /// Opens a file for writing that only this user may read, making it where it is missing.
 pub(super) fn private_file(path: &Path) -> Result<File, Error> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(at(path))
+    OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(path).map_err(at(path))
 }
 
 fn tail(path: &Path) -> io::Result<Vec<String>> {

@@ -10,23 +10,13 @@ use super::{
     Error, NatsCredentials,
     identity::{PublicKeys, accounts},
 };
+use crate::tls::TlsFiles;
 
 /// Size at which the server starts a new log file, and how many it keeps.
 const LOG_FILE_BYTES_MAX: u32 = 10 * 1024 * 1024;
 const LOG_FILES_MAX: u32 = 3;
 /// How long a TLS handshake may take, in seconds; more than the server's own 2, for a machine that just came up.
 const TLS_TIMEOUT_S: u32 = 5;
-
-/// Files (PEM) a server speaks TLS with. Whoever connects shows a certificate that one of the authorities has signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NatsTls {
-    /// The server's certificate, and those between it and the authority.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-    /// The authorities whose certificates count.
-    pub authorities: PathBuf,
-}
 
 /// Being one of several servers that keep every stream together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +63,8 @@ pub struct NatsServer {
     pub max_payload_bytes: u32,
     /// Whom it knows.
     pub identities: PublicKeys,
-    /// TLS; without, only on loopback.
-    pub tls: Option<NatsTls>,
+    /// TLS: whoever connects shows a certificate that one of the authorities has signed. Without, only on loopback.
+    pub tls: Option<TlsFiles>,
     /// The cluster it is part of.
     pub cluster: Option<NatsCluster>,
     /// Where it writes what is looked after.
@@ -152,11 +142,11 @@ impl NatsServer {
     }
 }
 
-fn tls_fields(tls: &NatsTls) -> Result<String, Error> {
+fn tls_fields(tls: &TlsFiles) -> Result<String, Error> {
     Ok(format!("{}, verify: true", tls_fields_bare(tls)?))
 }
 
-fn tls_fields_bare(tls: &NatsTls) -> Result<String, Error> {
+fn tls_fields_bare(tls: &TlsFiles) -> Result<String, Error> {
     Ok(format!(
         "cert_file: {}, key_file: {}, ca_file: {}, min_version: \"1.3\", timeout: {TLS_TIMEOUT_S}",
         quoted(&tls.certificate)?,

@@ -403,7 +403,7 @@ fn the_example_for_three_machines_is_what_is_written_for_them() {
         store_key_variable: Some("EGIDE_NATS_STORE_KEY".to_owned()),
         max_payload_bytes: DEFAULT_MAX_PAYLOAD_BYTES,
         identities: PublicKeys::of_folder(&seeds(&folder)).unwrap(),
-        tls: Some(NatsTls {
+        tls: Some(TlsFiles {
             certificate: in_folder("certificate.pem"),
             key: in_folder("key.pem"),
             authorities: in_folder("authorities.pem"),

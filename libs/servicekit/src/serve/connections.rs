@@ -17,6 +17,7 @@ use tonic::transport::server::{Connected, TcpIncoming};
 
 use super::Limits;
 use crate::identity::Peer;
+use crate::telemetry::metrics::CONNECTIONS_REFUSED;
 use crate::tls::{Security, TlsConnection};
 
 /// Connections of `listener`, as many at a time as the limits say; further ones are closed at once. A connection whose other
@@ -36,8 +37,8 @@ pub(super) fn incoming(
             async move {
                 let socket = accepted.map_err(Refused::Accept)?;
                 let place = place.ok_or(Refused::NoRoom)?;
-                let io = prove(security, socket, limits.handshake_within).await?;
-                Ok(Connection { io, _place: place })
+                let (io, peer) = prove(security, socket, limits.handshake_within).await?;
+                Ok(Connection { io, peer, _place: place })
             }
         })
         .buffer_unordered(limits.handshakes.max(1))
@@ -46,11 +47,14 @@ pub(super) fn incoming(
         })
 }
 
-async fn prove(security: Security, socket: TcpStream, within: Duration) -> Result<Io, Refused> {
+async fn prove(security: Security, socket: TcpStream, within: Duration) -> Result<(Pin<Box<dyn Io>>, Peer), Refused> {
     match security {
-        Security::Insecure => Ok(Io::Plain(socket)),
+        Security::Insecure => Ok((Box::pin(socket), Peer::Anybody)),
         Security::Mutual(tls) => match timeout(within, TlsConnection::accept(&tls, socket)).await {
-            Ok(Ok(connection)) => Ok(Io::Tls(Box::new(connection))),
+            Ok(Ok(connection)) => {
+                let peer = Peer::Service(connection.peer().clone());
+                Ok((Box::pin(connection), peer))
+            }
             Ok(Err(error)) => Err(Refused::Unproved(error)),
             Err(_) => Err(Refused::Late),
         },
@@ -73,30 +77,28 @@ impl Refused {
             Self::Unproved(error) => ("unproved", error.to_string()),
             Self::Late => ("late", "the handshake took too long".to_owned()),
         };
-        metrics::counter!("egide_connections_refused_total", "role" => role, "reason" => reason).increment(1);
+        metrics::counter!(CONNECTIONS_REFUSED, "role" => role, "reason" => reason).increment(1);
         tracing::warn!(role, reason, error, "a connection was closed");
     }
 }
 
+/// What is read from and written to.
+trait Io: AsyncRead + AsyncWrite + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
+
 /// A connection that holds its place among them.
 pub(super) struct Connection {
-    io: Io,
+    io: Pin<Box<dyn Io>>,
+    peer: Peer,
     _place: OwnedSemaphorePermit,
-}
-
-enum Io {
-    Plain(TcpStream),
-    Tls(Box<TlsConnection>),
 }
 
 impl Connected for Connection {
     type ConnectInfo = Peer;
 
     fn connect_info(&self) -> Peer {
-        match &self.io {
-            Io::Plain(_) => Peer::Anybody,
-            Io::Tls(connection) => Peer::Service(connection.peer().clone()),
-        }
+        self.peer.clone()
     }
 }
 
@@ -106,33 +108,21 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
-            Io::Tls(connection) => Pin::new(connection).poll_read(context, buffer),
-        }
+        self.io.as_mut().poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.io {
-            Io::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
-            Io::Tls(connection) => Pin::new(connection).poll_write(context, bytes),
-        }
+        self.io.as_mut().poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(socket) => Pin::new(socket).poll_flush(context),
-            Io::Tls(connection) => Pin::new(connection).poll_flush(context),
-        }
+        self.io.as_mut().poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(socket) => Pin::new(socket).poll_shutdown(context),
-            Io::Tls(connection) => Pin::new(connection).poll_shutdown(context),
-        }
+        self.io.as_mut().poll_shutdown(context)
     }
 
     fn poll_write_vectored(
@@ -140,16 +130,10 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.io {
-            Io::Plain(socket) => Pin::new(socket).poll_write_vectored(context, slices),
-            Io::Tls(connection) => Pin::new(connection).poll_write_vectored(context, slices),
-        }
+        self.io.as_mut().poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.io {
-            Io::Plain(socket) => socket.is_write_vectored(),
-            Io::Tls(connection) => connection.is_write_vectored(),
-        }
+        self.io.is_write_vectored()
     }
 }

@@ -5,6 +5,7 @@
 //! | `egide_calls_total` | counter | `role`, `method`, `code` |
 //! | `egide_call_seconds` | histogram | `role`, `method`, `code` |
 //! | `egide_panics_total` | counter | `role`, `method` |
+//! | `egide_connections_refused_total` | counter | `role`, `reason`: `accept`, `no_room`, `unproved`, `late` |
 //!
 //! A method that is none counts as `unknown`: what strangers send makes no labels.
 
@@ -36,6 +37,8 @@ use crate::shutdown::Shutdown;
 const CALLS: &str = "egide_calls_total";
 const SECONDS: &str = "egide_call_seconds";
 const PANICS: &str = "egide_panics_total";
+/// Connections closed before anything was read from them.
+pub(crate) const CONNECTIONS_REFUSED: &str = "egide_connections_refused_total";
 
 /// From a tenth of a millisecond (an answer from memory) to the longest a request may take.
 const SECONDS_BUCKETS: [f64; 16] =
@@ -88,6 +91,7 @@ impl Metrics {
         metrics::describe_counter!(CALLS, "Calls answered.");
         metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "Time from a call to the end of its answer.");
         metrics::describe_counter!(PANICS, "Calls on which the service's code panicked.");
+        metrics::describe_counter!(CONNECTIONS_REFUSED, "Connections closed before anything was read from them.");
         Ok(Self(handle))
     }
 

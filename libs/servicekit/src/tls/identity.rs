@@ -6,7 +6,7 @@ use std::str::FromStr;
 use rustls::pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
-use crate::identity::ServiceName;
+use crate::identity::{BadName, ServiceName};
 
 /// Longest name of a trust domain, in bytes (SPIFFE ID, section 2.1).
 const TRUST_DOMAIN_BYTES_MAX: usize = 255;
@@ -15,13 +15,6 @@ const SCHEME: &str = "spiffe://";
 /// Whose authorities vouch for services: `egide.example.ca`. Installations that must not know each other have different ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrustDomain(String);
-
-/// A text that names no trust domain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a trust domain is 1 to 255 lower-case letters, digits, dots, hyphens and underscores, such as `egide.example.ca`"
-)]
-pub struct BadTrustDomain;
 
 impl TrustDomain {
     /// The name.
@@ -32,12 +25,12 @@ impl TrustDomain {
 }
 
 impl FromStr for TrustDomain {
-    type Err = BadTrustDomain;
+    type Err = BadName;
 
-    fn from_str(text: &str) -> Result<Self, BadTrustDomain> {
+    fn from_str(text: &str) -> Result<Self, BadName> {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
-        let fits = (1..=TRUST_DOMAIN_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed);
-        fits.then(|| Self(text.to_owned())).ok_or(BadTrustDomain)
+        let rule = "1 to 255 lower-case letters, digits, dots, hyphens and underscores, such as `egide.example.ca`";
+        BadName::unless(text, TRUST_DOMAIN_BYTES_MAX, allowed, "a trust domain", rule).map(Self)
     }
 }
 

@@ -1,7 +1,6 @@
 //! The files of a service as they stand now.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +19,7 @@ use super::verify::{ClientsOf, ServerIs, now};
 use super::{Certificate, NotAService, TlsFiles, TrustDomain, service_of};
 use crate::clock;
 use crate::identity::ServiceName;
+use crate::key_file::{self, read_whole};
 
 /// HTTP/2, which gRPC is (RFC 7540, section 3.3).
 const HTTP_2: &[u8] = b"h2";
@@ -402,20 +402,12 @@ fn read_authorities(path: &Path) -> Result<Arc<RootCertStore>, Error> {
 }
 
 fn read(path: &Path, private: bool) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let failed = |error: io::Error| Error::File { path: path.to_owned(), reason: error.to_string() };
-    let file = File::open(path).map_err(failed)?;
-    let about = file.metadata().map_err(failed)?;
-    if private && about.mode() & 0o077 != 0 {
-        return Err(Error::Exposed { path: path.to_owned() });
-    }
-    if about.len() > FILE_BYTES_MAX {
-        return Err(Error::File { path: path.to_owned(), reason: "larger than it can be".to_owned() });
-    }
-    // Room for everything from the start: a vector that grows leaves copies of a key behind.
-    let room = usize::try_from(about.len()).unwrap_or(0).saturating_add(1);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    read_whole(path, FILE_BYTES_MAX, private).map_err(|error| match error {
+        key_file::Error::Exposed { path, .. } => Error::Exposed { path },
+        key_file::Error::Io { path, source } => Error::File { path, reason: source.to_string() },
+        key_file::Error::TooLarge { path } => Error::File { path, reason: "larger than it can be".to_owned() },
+        key_file::Error::NotMade { path, reason } => Error::File { path, reason },
+    })
 }
 
 fn settings(error: rustls::Error) -> Error {

@@ -45,11 +45,40 @@ pub(super) fn in_words(error: io::Error) -> io::Error {
     io::Error::other(reason.to_string())
 }
 
+/// What rustls asks of either verifier besides the certificate. TLS 1.2 is never offered; should it be asked for all the same,
+/// it is refused.
+macro_rules! signatures_of_tls13 {
+    () => {
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Err(PeerIncompatible::Tls13RequiredForQuic.into())
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.algorithms.supported_schemes()
+        }
+    };
+}
+
 /// What a server asks of a client: to be some service of the trust domain.
 #[derive(Debug)]
 pub(super) struct ClientsOf {
     chain: Arc<dyn ClientCertVerifier>,
     trust_domain: TrustDomain,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ClientsOf {
@@ -59,7 +88,7 @@ impl ClientsOf {
         provider: &Arc<CryptoProvider>,
     ) -> Option<Self> {
         let chain = WebPkiClientVerifier::builder_with_provider(authorities, Arc::clone(provider)).build().ok()?;
-        Some(Self { chain, trust_domain })
+        Some(Self { chain, trust_domain, algorithms: provider.signature_verification_algorithms })
     }
 }
 
@@ -79,27 +108,7 @@ impl ClientCertVerifier for ClientsOf {
         Ok(verified)
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(only_tls13())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.chain.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
-    }
+    signatures_of_tls13!();
 }
 
 /// What a client asks of a server: to be the service that was meant.
@@ -142,30 +151,5 @@ impl ServerCertVerifier for ServerIs {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(only_tls13())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
-}
-
-/// TLS 1.2 is never offered; should it be asked for all the same, it is refused.
-fn only_tls13() -> Error {
-    PeerIncompatible::Tls13RequiredForQuic.into()
+    signatures_of_tls13!();
 }

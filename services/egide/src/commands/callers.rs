@@ -74,10 +74,10 @@ pub(crate) struct Number {
     command_id: Option<Uuid>,
 }
 
-/// `egide find`.
+/// What a caller says of themself, and why it is asked.
 #[derive(Clone, clap::Args)]
-pub(crate) struct Find {
-    #[arg(long, value_name = "NUMBER", requires = "phrase", conflicts_with_all = ["phone", "name"])]
+struct Told {
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["phone", "name"])]
     number: Option<String>,
     #[arg(long, value_name = "FILE", requires = "number", value_hint = clap::ValueHint::FilePath)]
     phrase: Option<Said>,
@@ -89,19 +89,19 @@ pub(crate) struct Find {
     reason: AccessReason,
 }
 
-/// `egide withdraw`.
+/// `egide find`: a number finds nothing without its phrase.
+#[derive(Clone, clap::Args)]
+#[command(group = clap::ArgGroup::new("recognised").arg("number").requires("phrase"))]
+pub(crate) struct Find {
+    #[command(flatten)]
+    told: Told,
+}
+
+/// `egide withdraw`: a number alone is enough.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Withdraw {
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["phone", "name"])]
-    number: Option<String>,
-    #[arg(long, value_name = "FILE", requires = "number", value_hint = clap::ValueHint::FilePath)]
-    phrase: Option<Said>,
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["number", "name"], value_hint = clap::ValueHint::FilePath)]
-    phone: Option<Said>,
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    name: Option<Said>,
-    #[arg(long, required = true, value_parser = value_of::<AccessReason>())]
-    reason: AccessReason,
+    #[command(flatten)]
+    told: Told,
     #[arg(long, value_name = "ID")]
     command_id: Option<Uuid>,
 }
@@ -153,7 +153,7 @@ pub(crate) async fn number(session: &mut Session<'_>, args: &Number) -> Result<E
     Ok(Exit::Ok)
 }
 
-pub(crate) async fn find(session: &mut Session<'_>, args: &Find) -> Result<Exit, Failure> {
+pub(crate) async fn find(session: &mut Session<'_>, Find { told: args }: &Find) -> Result<Exit, Failure> {
     let mut client = session.callers(Role::Responder)?;
     let reason = i32::from(args.reason);
     let answer = match &args.number {
@@ -199,8 +199,9 @@ fn show(out: &mut Output, candidates: &[FoundCase]) -> Result<(), Failure> {
 
 pub(crate) async fn withdraw(session: &mut Session<'_>, args: &Withdraw) -> Result<Exit, Failure> {
     let client = session.callers(Role::Responder)?;
+    let Withdraw { told: args, command_id } = args;
     let request = WithdrawByCallerRequest {
-        command_id: id_or_new(args.command_id),
+        command_id: id_or_new(*command_id),
         number: args.number.clone().unwrap_or_default(),
         phrase: words(args.phrase.as_ref())?,
         phone: words(args.phone.as_ref())?,
@@ -225,6 +226,21 @@ pub(crate) async fn withdraw(session: &mut Session<'_>, args: &Withdraw) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_finds_nothing_without_its_phrase_and_withdraws_without() {
+        let parsed = |words: &str| {
+            let command = crate::help::localised(crate::text::Lang::English);
+            command.try_get_matches_from(format!("egide {words} --reason working-the-case").split(' ')).is_ok()
+        };
+        assert!(!parsed("find --number 1") && parsed("find --number 1 --phrase -"));
+        assert!(parsed("find --phone -") && parsed("find --name -") && !parsed("find"));
+        assert!(parsed("withdraw --number 1") && parsed("withdraw --phone - --name -") && !parsed("withdraw"));
+        for command in ["find", "withdraw"] {
+            assert!(!parsed(&format!("{command} --phrase -")), "{command}: a phrase says nothing by itself");
+            assert!(!parsed(&format!("{command} --number 1 --phrase - --phone -")), "{command}");
+        }
+    }
 
     #[test]
     fn what_was_said_comes_from_a_file_or_from_standard_input() {

@@ -17,7 +17,7 @@ use super::consent::{digest_of, numbers};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::value_of;
-use crate::session::{Session, id_or_new, words_given};
+use crate::session::{Session, id_or_new, words_if_given};
 
 /// `egide exception …`.
 #[derive(Clone, Subcommand)]
@@ -116,12 +116,11 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
 }
 
 fn asserted(args: &Assert) -> Result<ExceptionAsserted, Failure> {
-    let given = |text: &Option<String>| text.as_deref().map(words_given).transpose().map(Option::unwrap_or_default);
     let instrument = match args.instrument {
         Some(kind) => Some(Instrument {
             kind: i32::from(kind),
             issuer: args.issuer.clone(),
-            number: given(&args.number)?,
+            number: words_if_given(args.number.as_deref())?,
             issued_on: args.issued_on.clone(),
             return_at: args.return_at,
             scope: numbers(&args.scope),
@@ -136,8 +135,8 @@ fn asserted(args: &Assert) -> Result<ExceptionAsserted, Failure> {
         subject_ids: args.person.iter().map(|person| id_or_new(Some(*person))).collect(),
         grounds: args.ground.iter().map(|ground| i32::from(*ground)).collect(),
         instrument,
-        evidence: given(&args.evidence)?,
-        line_to_send: given(&args.line)?,
+        evidence: words_if_given(args.evidence.as_deref())?,
+        line_to_send: words_if_given(args.line.as_deref())?,
         break_glass: args.break_glass,
     })
 }

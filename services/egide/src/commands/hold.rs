@@ -10,7 +10,7 @@ use super::append::{self, append};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::value_of;
-use crate::session::{Session, id_or_new, words_given};
+use crate::session::{Session, id_or_new, words_if_given};
 
 /// `egide hold …`.
 #[derive(Clone, Subcommand)]
@@ -51,7 +51,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
     match command {
         Command::Place(args) => {
             let hold_id = id_or_new(args.hold_id);
-            let reference = args.reference.as_deref().map(words_given).transpose()?.unwrap_or_default();
+            let reference = words_if_given(args.reference.as_deref())?;
             let placed = LegalHoldPlaced { hold_id: hold_id.clone(), ground: args.ground.into(), reference };
             let record = Some(("head.hold", hold_id.as_str()));
             let payload = Payload::LegalHoldPlaced(placed);

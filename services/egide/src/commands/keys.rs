@@ -132,7 +132,7 @@ fn state_of(lang: Lang, epoch: &KeyEpoch, keys: &GetKeysResponse) -> String {
 
 /// The shreds of a case, with which a look at its facts is recorded.
 async fn shreds_of(session: &mut Session<'_>, case: Uuid, reason: AccessReason) -> Result<Vec<RecordedEvent>, Failure> {
-    let events = shred::facts_of(session, case, reason, Role::Supervisor).await?;
+    let events = shred::facts_of(session, case, reason).await?;
     Ok(events.into_iter().filter(|event| matches!(shred::payload(event), Some(Payload::KeyShredded(_)))).collect())
 }
 

@@ -83,22 +83,19 @@ pub(crate) async fn run(out: &mut Output, global: &Global, command: &Command) ->
             if let Some(path) = &args.since {
                 marks.push(NamedMark { name: path.display().to_string(), mark: read_result(path)? });
             }
-            let server = Reached::open(out, global, &args.server, READER).await?;
+            let server = Reached::open(out, global, &args.server, Identity::READER).await?;
             let walked = walk(out, server.connection(), &trust, &marks).await;
             server.close().await?;
             show(out, &walked?)
         }
         Command::Restore(args) => {
-            let server = Reached::open(out, global, &args.server, Identity::ADMINISTRATOR.name()).await?;
+            let server = Reached::open(out, global, &args.server, Identity::ADMINISTRATOR).await?;
             let restored = restore(out, server.connection(), &data, args).await;
             server.close().await?;
             restored
         }
     }
 }
-
-/// The identity that may read the log and nothing else.
-const READER: &str = "reader";
 
 /// How the URL begins of a server that demands TLS.
 const TLS_SCHEME: &str = "tls://";
@@ -110,10 +107,8 @@ struct Reached {
 }
 
 impl Reached {
-    async fn open(out: &Output, global: &Global, args: &Server, identity: &str) -> Result<Self, Failure> {
+    async fn open(out: &Output, global: &Global, args: &Server, identity: Identity) -> Result<Self, Failure> {
         let data = &global.data();
-        let unknown = || Failure::new(Exit::Unexpected, "fail.nats_identity").with("name", identity);
-        let identity = Identity::named(identity).ok_or_else(unknown)?;
         let seed = args.seed.clone().unwrap_or_else(|| identity.seed_path(&seeds_of(data)));
         let proofs = || Proofs::find(&global.tls, data).map(Arc::new);
         let running = Endpoints::read(data)?.and_then(|endpoints| endpoints.nats);

@@ -2,16 +2,16 @@
 //! configuration; `log` makes the streams, with the administrative identity, which no role holds.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use egide_crypto::random::random_bytes;
 use egide_eventlog::{LogConfig, Provisioned};
+use egide_servicekit::file::{self, PRIVATE};
 use egide_servicekit::key_file;
-use egide_servicekit::nats::{DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsCluster, NatsServer, NatsTls, PublicKeys};
+use egide_servicekit::nats::{DEFAULT_MAX_PAYLOAD_BYTES, Identity, NatsCluster, NatsServer, PublicKeys};
+use egide_servicekit::tls::TlsFiles;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -21,7 +21,6 @@ use crate::failure::Failure;
 use crate::nats::{TlsArgs, connection, provision};
 use crate::output::Output;
 use crate::proofs::Proofs;
-use crate::roles::private_folder;
 
 /// Where clients connect to.
 const CLIENT_PORT: u16 = 4222;
@@ -123,12 +122,13 @@ fn keys(out: &mut Output, global: &Global, args: &Keys) -> Result<Exit, Failure>
     let seeds = args.seeds.clone().unwrap_or_else(|| seeds_of(&global.data()));
     let output = args.output.clone().unwrap_or_else(|| global.data().join("nats-servers"));
     let identities = PublicKeys::of_folder(&seeds).map_err(unusable)?;
-    private_folder(&output)?;
+    file::private_folder(&output).map_err(|error| Failure::file(&output, &error))?;
     let mut files = Vec::with_capacity(args.servers.len());
     for server in &args.servers {
         let text = configuration(args, server, &identities, &seeds)?;
         let path = output.join(format!("{}.conf", server.name));
-        write_private(&path, &text)?;
+        // A cluster's configuration holds the password of its routes.
+        file::replace(&path, text.as_bytes(), PRIVATE).map_err(|error| Failure::file(&path, &error))?;
         files.push(path);
     }
     if args.insecure_nats {
@@ -157,7 +157,7 @@ fn keys(out: &mut Output, global: &Global, args: &Keys) -> Result<Exit, Failure>
 }
 
 fn configuration(args: &Keys, server: &ServerName, identities: &PublicKeys, seeds: &Path) -> Result<String, Failure> {
-    let tls = (!args.insecure_nats).then(|| NatsTls {
+    let tls = (!args.insecure_nats).then(|| TlsFiles {
         certificate: args.certificates.join("certificate.pem"),
         key: args.certificates.join("key.pem"),
         authorities: args.certificates.join("authorities.pem"),
@@ -203,15 +203,6 @@ fn route_password(seeds: &Path) -> Result<Zeroizing<String>, Failure> {
     let bytes = key_file::read_or_make(&seeds.join(ROUTE_PASSWORD_FILE), make).map_err(unusable)?;
     let text = std::str::from_utf8(&bytes).map_err(unusable)?;
     Ok(Zeroizing::new(text.trim().to_owned()))
-}
-
-/// A cluster's configuration holds the password of its routes.
-fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
-    let at = |error: std::io::Error| Failure::file(path, &error);
-    let fresh = path.with_extension("conf.new");
-    let open = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh);
-    open.and_then(|mut file| file.write_all(text.as_bytes())).map_err(at)?;
-    std::fs::rename(&fresh, path).map_err(at)
 }
 
 async fn log(out: &mut Output, global: &Global, args: &Log) -> Result<Exit, Failure> {

@@ -4,10 +4,11 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use egide_servicekit::file;
+
 use crate::endpoints::place;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::roles::private_folder;
 
 /// Locked for as long as an `egide up` runs.
 const LOCK_FILE: &str = "lock";
@@ -27,7 +28,7 @@ impl Installation {
     /// # Errors
     /// [`Exit::Conflict`] while another process holds it.
     pub(crate) fn take(data: &Path) -> Result<Self, Failure> {
-        private_folder(data)?;
+        file::private_folder(data).map_err(|error| Failure::file(data, &error))?;
         let path = data.join(LOCK_FILE);
         let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let lock = open.map_err(|error| Failure::file(&path, &error))?;

@@ -86,7 +86,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
                 AccessReason::Supervision
             }
         };
-        let events = facts_of(session, case, reason, Role::Supervisor).await?;
+        let events = facts_of(session, case, reason).await?;
         tell(session, &lost(&events, &shred)?)?;
         confirm(session)?;
     }
@@ -129,9 +129,8 @@ pub(super) async fn facts_of(
     session: &mut Session<'_>,
     case: Uuid,
     reason: AccessReason,
-    role: Role,
 ) -> Result<Vec<RecordedEvent>, Failure> {
-    let mut client = session.ledger(role)?;
+    let mut client = session.ledger(Role::Supervisor)?;
     let mut events = Vec::new();
     let mut from_revision = 0;
     loop {
@@ -163,7 +162,8 @@ pub(super) fn payload(event: &RecordedEvent) -> Option<&Payload> {
 fn lost(events: &[RecordedEvent], shred: &KeyShredded) -> Result<Lost, Failure> {
     let mut lost = Lost::default();
     for event in events.iter().filter(|event| event.open_state() != OpenState::Unspecified) {
-        let Some(Ok(message)) = payload(event).cloned().map(message_of) else { continue };
+        let Some(payload) = payload(event) else { continue };
+        let message = message_of(payload.clone())?;
         let whole = shred.scope() == ShredScope::Case;
         let seal_under = event_class(&message.descriptor()).map_or(SealUnder::Unspecified, |class| class.seal_under());
         let about = |field: &str, id: &str| names(&message, field, id);
