@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use egide_domain::ids::{DecisionId, OrganizationId, UnitId};
+use egide_domain::ids::{DecisionId, OrganizationId, Revision, UnitId};
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_domain::{CaseFacts, OrganizationFacts, decide};
@@ -35,7 +35,7 @@ use egide_wire::proto::egide::audit::v1::{
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::consent_given::Expiry;
 use egide_wire::proto::egide::case::v1::{
-    ConsentGiven, ConsentWithdrawn, DisclosureDecided, MaskLevel, Outcome, RecallReason, ReferralDelivered,
+    ConsentGiven, ConsentWithdrawn, DisclosureDecided, MaskLevel, Outcome, Reason, RecallReason, ReferralDelivered,
     ReferralRecalled, SituationRecorded,
 };
 use egide_wire::proto::egide::disclosure::v1::{
@@ -49,6 +49,8 @@ use tonic::Code;
 
 const SITUATION: &[DataCategory] = &[DataCategory::Situation];
 const PLACE_AND_SITUATION: &[DataCategory] = &[DataCategory::Situation, DataCategory::Whereabouts];
+/// Commands under way at once while the server is killed.
+const LANES: usize = 8;
 
 /// A case whose potential victim consented to a unit receiving situation and whereabouts.
 async fn consented<'w>(world: &'w World, unit: &Unit<'_>) -> (Case<'w>, String) {
@@ -364,6 +366,15 @@ fn replay(
     let decision_id: DecisionId = recorded.decision_id.parse().unwrap();
     let (mask, bases) = convert::decided_from(recorded).unwrap();
     assert!(mask == decision.mask && bases == decision.bases, "{decision_id}: another mask or bases");
+    // What `decided` forgot, or took from elsewhere, it would forget below as well.
+    let seen = (facts.revision, organizations[&organization.to_string()].revision);
+    assert_eq!((Revision(recorded.case_revision), Revision(recorded.directory_revision)), seen, "{decision_id}");
+    let said = |reasons: &[Reason]| reasons.iter().map(|reason| reason.code).collect::<Vec<_>>();
+    let reasons: Vec<Reason> = decision.reasons.iter().map(convert::reason).collect();
+    assert_eq!(said(&recorded.reasons), said(&reasons), "{decision_id}: other reasons");
+    assert_eq!(recorded.obligations.len(), decision.obligations.len(), "{decision_id}: other obligations");
+    assert_eq!(recorded.expires_at, decision.expires_at.map(to_timestamp), "{decision_id}: another end");
+    assert_eq!(recorded.policy_version, **policy.version(), "{decision_id}: another policy");
     let mut again = convert::decided(decision_id, &request, &decision);
     // What the domain does not know is taken over; everything else must come out the same, byte for byte.
     again.policy_digest.clone_from(&recorded.policy_digest);
@@ -559,43 +570,45 @@ async fn p10_without_its_key_nothing_opens_and_the_history_stays() {
 async fn p11_acknowledged_means_durable_and_nothing_is_doubled() {
     let world = World::with(Plan { roles: &egide_tests::world::TWO_LEDGERS, ..Plan::default() }).await;
     let case = world.case().victim().triaged().open().await;
-    let (mut commands, mut positions) = (Vec::<AppendRequest>::new(), BTreeMap::new());
-    // Commands keep coming while the server is killed and until it is back.
+    // Commands keep coming while the server is killed and until it is back: so many at once that it never dies between two.
     let (halfway, crashed) = (tokio::sync::Notify::new(), std::cell::Cell::new(false));
-    let appending = async {
-        while commands.len() < 40 || !crashed.get() {
+    let lane = async |_: usize| {
+        let mut acknowledged = Vec::new();
+        while acknowledged.len() < 10 || !crashed.get() {
             let command = case::command(&case.id, vec![events::situation(&case.victim)]);
             let answer = world.append(&who::responder(), command.clone()).await.expect("acknowledged");
-            positions.insert(command.command_id.clone(), case::position(&answer));
-            commands.push(command);
-            if commands.len() == 20 {
+            acknowledged.push((command, case::position(&answer)));
+            if acknowledged.len() == 5 {
                 halfway.notify_one();
             }
         }
+        acknowledged
     };
+    let appending = futures_util::future::join_all((0..LANES).map(lane));
     let crashing = async {
         halfway.notified().await;
         world.crash_nats().await;
         crashed.set(true);
     };
-    tokio::join!(appending, crashing);
+    let (acknowledged, ()) = tokio::join!(appending, crashing);
+    let acknowledged: Vec<(AppendRequest, u64)> = acknowledged.into_iter().flatten().collect();
     world.stop_role(Role::Ledger).await;
     world.start_role(Role::Ledger).await;
-    for command in &commands {
+    for (command, position) in &acknowledged {
         let answer = world.append(&who::responder(), command.clone()).await.expect("the first result");
         assert!(answer.repeated_command);
-        assert_eq!(case::position(&answer), positions[&command.command_id]);
+        assert_eq!(case::position(&answer), *position);
         let other = world.second_ledger(&who::responder()).append(command.clone()).await.unwrap().into_inner();
-        assert_eq!(case::position(&other), positions[&command.command_id], "the other ledger knows it too");
+        assert_eq!(case::position(&other), *position, "the other ledger knows it too");
     }
     let mut found: BTreeMap<String, u32> = BTreeMap::new();
     for entry in world.walk().await {
         *found.entry(entry.command_id).or_default() += 1;
     }
-    for command in &commands {
+    for (command, _) in &acknowledged {
         assert_eq!(found.get(&command.command_id), Some(&1), "exactly once");
     }
-    let mut changed = commands[0].clone();
+    let mut changed = acknowledged[0].0.clone();
     changed.correlation_id = fresh_id();
     let refused = world.append(&who::responder(), changed).await;
     assert_eq!(refused.unwrap_err().code(), Code::AlreadyExists, "the same id with other content is refused");

@@ -197,9 +197,17 @@ fn names(walked: &[String], text: &str) -> bool {
     walked.iter().any(|finding| finding.contains(text))
 }
 
+/// What an instance says to a log that is shorter than it was.
+fn shorter(last: u64, mark: u64) -> String {
+    format!("the log ends at block `{last}`, and this instance saw block `{mark}`")
+}
+
 /// What every tampering with the end of the log comes to.
 fn assert_noticed(seen: &Seen, what: &str) {
-    assert!(seen.opened.is_err(), "{what}: a role starts");
+    let Err(refused) = &seen.opened else { panic!("{what}: a role starts") };
+    if let Some(last) = seen.last.filter(|last| *last < BLOCKS) {
+        assert!(refused.contains(&shorter(last, BLOCKS)), "{what}: refused for another reason: {refused}");
+    }
     assert!(seen.followed.is_err(), "{what}: a reader goes on");
     assert!(!seen.walked.is_empty(), "{what}: the walk names nothing");
     assert!(names(&seen.walked, "`ledger`"), "{what}: the mark is not contradicted: {:?}", seen.walked);
@@ -368,6 +376,7 @@ async fn a_store_rolled_back_whole_is_noticed_by_marks_and_cursors() {
     let seen = store.look().await;
     assert_eq!((seen.last, seen.rebuilt.as_ref()), (Some(BLOCKS), Ok(&BLOCKS)), "by itself the log looks good");
     assert_noticed(&seen, "rollback");
+    assert!(seen.opened.is_err_and(|refused| refused.contains(&shorter(BLOCKS, BLOCKS + 3))));
     assert!(seen.written.is_err());
 }
 

@@ -3,13 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use egide_crypto::seal::{DataKey, open, seal};
 use egide_crypto::wrap::{Epoch, KeyEncryptionKey};
 use egide_domain::ids::{CaseId, SubjectId};
 use egide_domain::time::Timestamp;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, KeyBucket};
-use egide_testkit::TestNats;
+use egide_testkit::{Fault, FaultProxy, PATIENCE, TestNats, wait_until};
 use egide_vault::{Error, KeyEncryptionKeys, KeyName, Register, RegisterError, Retired, Tally, Vault};
 
 const OLD: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -33,7 +34,11 @@ fn person(number: u8) -> KeyName {
 }
 
 async fn bucket(nats: &TestNats) -> KeyBucket {
-    let config = ConnectionConfig::new(nats.url()).with_user(nats.user(), nats.password());
+    bucket_at(&nats.url(), nats).await
+}
+
+async fn bucket_at(url: &str, nats: &TestNats) -> KeyBucket {
+    let config = ConnectionConfig::new(url).with_user(nats.user(), nats.password());
     let connection = Connection::open(&config).await.unwrap();
     KeyBucket::open(connection, &BucketConfig { create: true, replicas: 1 }).await.unwrap()
 }
@@ -122,6 +127,38 @@ async fn two_rotations_at_once_with_keys_created_and_destroyed_meanwhile_lose_no
         } else {
             assert!(same(key, &found.unwrap()), "{number}");
         }
+    }
+}
+
+/// Each entry is looked at and replaced with a long way in between, on which its key is destroyed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_destroyed_between_the_look_at_its_entry_and_its_replacement_stays_destroyed() {
+    const PEOPLE: u8 = 9;
+    let nats = TestNats::start().await;
+    let before = vault(&nats, old()).await;
+    for number in 0..PEOPLE {
+        before.key_for(person(number)).await.unwrap();
+    }
+    let proxy = FaultProxy::start(nats.address()).await;
+    let far = bucket_at(&proxy.url("nats"), &nats).await;
+    let rotating = Arc::new(Vault::new(far, KeyEncryptionKeys::new(new(), vec![old()]).unwrap()));
+    // Two entries a lane: when the first is done, the second is looked at one way later and replaced another two later.
+    let way = Duration::from_millis(100);
+    proxy.set(Fault::Delay(way));
+    let tally = Arc::new(Tally::default());
+    let rotation = tokio::spawn({
+        let tally = Arc::clone(&tally);
+        async move { rotating.rotate(&tally).await.unwrap() }
+    });
+    wait_until("the first entries to be replaced", PATIENCE, async || tally.entries() > 0).await;
+    tokio::time::sleep(way * 2).await;
+    for number in 0..PEOPLE {
+        assert!(before.destroy(person(number)).await.unwrap());
+    }
+    rotation.await.unwrap();
+    assert!(tally.rewrapped() < u64::from(PEOPLE), "all were replaced before they were destroyed: this was no race");
+    for number in 0..PEOPLE {
+        assert!(before.existing(person(number)).await.unwrap().is_none(), "{number} was destroyed");
     }
 }
 

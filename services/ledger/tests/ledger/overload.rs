@@ -37,8 +37,19 @@ fn is_full(status: &Status) -> bool {
         && hint.is_some_and(|hint| !hint.is_zero() && hint <= Duration::from_secs(60))
 }
 
+/// Looks stand in the queue and have no place among the commands: with them the queue is full first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_queue_full_a_withdrawal_a_shred_and_a_recall_still_get_through() {
+    what_narrows_gets_through(LOOKS).await;
+}
+
+/// Without them, the block under way has left the queue and its commands keep their places: those are gone first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_every_place_taken_a_withdrawal_a_shred_and_a_recall_still_get_through() {
+    what_narrows_gets_through(0).await;
+}
+
+async fn what_narrows_gets_through(looks: usize) {
     let mut house = House::new().await;
     let nats = house.world.nats();
     let proxy = FaultProxy::start(nats.address()).await;
@@ -51,7 +62,7 @@ async fn with_the_queue_full_a_withdrawal_a_shred_and_a_recall_still_get_through
 
     let mut calls = Vec::new();
     let looking = house.responder(&url);
-    for _ in 0..LOOKS {
+    for _ in 0..looks {
         let (mut client, case) = (looking.clone(), case.clone());
         calls.push(tokio::spawn(async move { client.read_case(patient(reading(&case))).await.map(drop) }));
     }
