@@ -70,15 +70,18 @@ async fn the_actor_of_a_decision_is_named_in_the_history_after_the_provider_has_
     world.start_role(Role::Audit).await;
     let history = ListDisclosuresRequest { reason: AccessReason::Audit.into(), ..ListDisclosuresRequest::default() };
     let mut audit = world.audit(&who::compliance());
-    let mut disclosures = Vec::new();
-    wait_until("the history answers", PATIENCE, async || {
+    let position = answer.decision.expect("a decision").position;
+    let mut theirs = None;
+    // The history answers with what it has while it catches up: their decision may come after others.
+    wait_until("their decision in the history", PATIENCE, async || {
         let listed = audit.list_disclosures(history.clone()).await;
-        disclosures = listed.map(|answer| answer.into_inner().disclosures).unwrap_or_default();
-        !disclosures.is_empty()
+        let mut disclosures = listed.map(|answer| answer.into_inner().disclosures).unwrap_or_default();
+        disclosures.retain(|one| one.position == position);
+        theirs = disclosures.pop();
+        theirs.is_some()
     })
     .await;
-    let position = answer.decision.expect("a decision").position;
-    let theirs = disclosures.iter().find(|one| one.position == position).expect("their decision");
+    let theirs = theirs.expect("their decision");
     let actor = theirs.actor.as_ref().expect("an actor");
     // The service is the one that committed it.
     let (service, person, role) = (actor.service.as_str(), actor.person.as_str(), actor.role.as_str());
