@@ -8,6 +8,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::identity::Credentials;
+use egide_servicekit::serve::worker_threads;
 use egide_servicekit::tls::{Connector, Tls};
 use egide_testkit::{TestIdentity, fresh_id};
 use egide_tests::case::command;
@@ -42,7 +43,9 @@ struct At {
 
 /// Serves until the input ends; `replay` on the input is answered with a [`Replay`].
 pub(crate) async fn serve() -> Result<(), Error> {
-    let plan = Plan { roles: &[Role::Ledger], level: tracing::level_filters::LevelFilter::WARN, ..Plan::default() };
+    let level = tracing::level_filters::LevelFilter::WARN;
+    // As many threads as `egide serve` gives itself.
+    let plan = Plan { roles: &[Role::Ledger], level, threads: worker_threads(), ..Plan::default() };
     let world = World::with(plan).await;
     let at = At { url: world.url(Role::Ledger), data: world.data().to_owned() };
     println!("{}", serde_json::to_string(&at)?);
