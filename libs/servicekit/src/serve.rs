@@ -84,16 +84,6 @@ impl Default for Limits {
     }
 }
 
-/// On how many threads the tasks of a role are run that has a process to itself: half of the processors, and one at least.
-///
-/// The other half is busy all the same, with `nats-server`, sled's own threads and whoever calls from this machine. On two
-/// processors a second thread costs more in locks and wake-ups than it gives (a third of the processor time of an append).
-#[must_use]
-pub fn worker_threads() -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    (processors / 2).max(1)
-}
-
 /// What a server is and where it listens.
 #[derive(Debug, Clone, Copy)]
 pub struct ServeConfig {

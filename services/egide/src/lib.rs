@@ -35,8 +35,6 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
-use egide_servicekit::serve::worker_threads;
-use tokio::runtime::Runtime;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
@@ -56,7 +54,8 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     };
     let lang = cli.global.lang.unwrap_or(lang);
     let mut out = Output::standard(lang, cli.global.json, cli.global.quiet);
-    let ended = match runtime(&cli.command) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = match runtime {
         Ok(runtime) => runtime.block_on(dispatch(cli, &mut out)),
         Err(error) => Err(Failure::from(error)),
     };
@@ -66,15 +65,6 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         failure.exit()
     });
     exit.into()
-}
-
-/// A role in a process of its own has the threads it needs and no more, unless `TOKIO_WORKER_THREADS` says how many.
-fn runtime(command: &Command) -> std::io::Result<Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if matches!(command, Command::Serve(_)) && std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
-        builder.worker_threads(worker_threads());
-    }
-    builder.enable_all().build()
 }
 
 async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
