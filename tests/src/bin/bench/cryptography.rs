@@ -31,10 +31,9 @@ use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
 
 use crate::figures::Figures;
-use crate::scaled;
 
-/// How long each thing is measured, in nanoseconds: many of the kernel's ticks.
-const MEASURED_NS: usize = 300_000_000;
+/// How long each thing is measured, in nanoseconds, however small everything else is made: many of the kernel's ticks.
+const MEASURED_NS: u64 = 300_000_000;
 /// Appends between two looks at the time.
 const AT_ONCE: usize = 512;
 /// Commits of a block when a client is alone, and when sixty-four are not.
@@ -68,14 +67,13 @@ pub(crate) fn measure(world: &World, figures: &mut Figures) {
 /// Microseconds on the processor for one of the appends that `work` makes `in_block` of.
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 fn per_append(in_block: usize, mut work: impl FnMut()) -> f64 {
-    let enough = u64::try_from(scaled(MEASURED_NS)).expect("a fraction of a second");
     let before = on_processor_ns();
     let mut appends = 0_usize;
     loop {
         (0..AT_ONCE.div_ceil(in_block)).for_each(|_| work());
         appends += AT_ONCE.div_ceil(in_block) * in_block;
         let took = on_processor_ns().saturating_sub(before);
-        if took > enough {
+        if took > MEASURED_NS {
             return took as f64 / 1e3 / appends as f64;
         }
     }
