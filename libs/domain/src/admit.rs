@@ -11,10 +11,6 @@ use crate::ids::{ConsentId, ExceptionId, HoldId, NarrativeId, Revision, SubjectI
 use crate::policy::Policy;
 use crate::time::Timestamp;
 use crate::vocabulary::{ConsentKind, ExceptionKind, GrantorKind, Outcome, PersonRole, Role, ShredGround, vocabulary};
-use serde::{Deserialize, Serialize};
-
-use crate::set::Member;
-use crate::vocabulary::UnknownName;
 
 vocabulary! {
     /// Why an event is refused. Names are stable: clients act on them.
