@@ -17,7 +17,7 @@ use egide_servicekit::identity::{Credentials, DevIssuer, PersonToken, ServiceNam
 use egide_servicekit::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order, files_of};
 use egide_servicekit::serve::Running;
 use egide_servicekit::tls::{Connector, Security, Tls, TlsFiles};
-use egide_testkit::{StreamCopy, TestWorld, within};
+use egide_testkit::{StreamCopy, TestWorld, adoption, within};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
 use egide_wire::proto::egide::case::v1::{Purpose, RecipientKind};
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
@@ -38,7 +38,7 @@ use crate::log::{self, Entry};
 use crate::raw::{self, Answer, Listening};
 use crate::roles::{Role, Roles};
 use crate::watch::{self, Lines, THREADS};
-use crate::who::Who;
+use crate::who::{self, Who};
 
 /// What to start.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +154,7 @@ impl World {
             (inside, urls, log)
         });
         let (inside, urls, log) = starting.await.expect("the system starts");
-        Self {
+        let world = Self {
             urls: Mutex::new(urls),
             data: inside.kit.data().to_owned(),
             log,
@@ -165,7 +165,10 @@ impl World {
             callers: Mutex::default(),
             channels: Mutex::default(),
             runtime: Some(runtime),
-        }
+        };
+        // Nothing is decided under a policy that was not adopted.
+        world.append(&who::compliance(), adoption()).await.expect("the policy is adopted");
+        world
     }
 
     /// Ends everything in order, and hands what was written to `look` before it is taken away.
