@@ -15,10 +15,6 @@ use crate::time::Timestamp;
 use crate::vocabulary::{
     ApprovalOutcome, ConsentKind, ExceptionKind, GrantorKind, Outcome, PersonRole, Role, ShredGround, vocabulary,
 };
-use serde::{Deserialize, Serialize};
-
-use crate::set::Member;
-use crate::vocabulary::UnknownName;
 
 vocabulary! {
     /// Why an event is refused. Names are stable: clients act on them.
@@ -119,6 +115,14 @@ vocabulary! {
         CaseStillOpen = "case_still_open",
         /// Something in the case cannot be read.
         CaseUnreadable = "case_unreadable",
+        /// No policy of this digest was adopted.
+        PolicyNotAdopted = "policy_not_adopted",
+        /// The policy was adopted before.
+        PolicyAdopted = "policy_adopted",
+        /// The shift is longer than any may be.
+        ShiftTooLong = "shift_too_long",
+        /// The person is not on shift.
+        NotOnShift = "not_on_shift",
         /// The data was erased.
         DataErased = "data_erased",
         /// The case has a number.
@@ -209,6 +213,10 @@ impl ViolationReason {
             Self::NarrativeUnknown => "this narrative is not in the case",
             Self::CaseStillOpen => "the case is open; close it first",
             Self::CaseUnreadable => "something in the case cannot be read here and may be a hold; use a newer egide",
+            Self::PolicyNotAdopted => "no policy of this digest was adopted; have compliance adopt it first",
+            Self::PolicyAdopted => "this policy was adopted before; there is nothing to do",
+            Self::ShiftTooLong => "a shift ends within 16 hours; start another one then",
+            Self::NotOnShift => "this person is not on shift",
             Self::DataErased => "the data was erased, for good; what is new is recorded under a new id",
             Self::AlreadyNumbered => "the case has a number already; ask for that one",
             Self::AuthorityUnknown => "this verification is not in the case",
@@ -577,7 +585,9 @@ impl Admission<'_> {
         self.refuse_if(!fits, "grounds", ViolationReason::GroundMissing);
         let without = asserted.kind == ExceptionKind::LegalRequirement && asserted.instrument.is_none();
         self.refuse_if(without, "instrument", ViolationReason::InstrumentMissing);
-        if asserted.break_glass {
+        // Whether a supervisor is on shift, whom a responder would have to ask, stands in the house's own records.
+        let alone = self.policy.exception(asserted.kind).is_some_and(|rule| rule.responder_alone);
+        if asserted.break_glass && !(alone && self.actor.acts_as(Role::Responder)) {
             self.check_supervisor();
         }
     }

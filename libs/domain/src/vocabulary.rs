@@ -1,8 +1,5 @@
 //! Value lists, mirroring the contract by name. The contract's "unspecified" has no counterpart: absence is an `Option`.
 
-use crate::set::Member;
-use serde::{Deserialize, Serialize};
-
 /// A name that is in no value list. The name itself is not repeated: it may come from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unknown `{list}`: use one of the names of the contract")]
@@ -14,7 +11,7 @@ pub struct UnknownName {
 macro_rules! vocabulary {
     ($($(#[$doc:meta])* $list:ident { $($(#[$member_doc:meta])* $member:ident = $name:literal,)+ })+) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ::serde::Serialize, ::serde::Deserialize)]
         pub enum $list {
             $($(#[$member_doc])* #[serde(rename = $name)] $member,)+
         }
@@ -30,7 +27,7 @@ macro_rules! vocabulary {
             }
         }
 
-        impl Member for $list {
+        impl $crate::set::Member for $list {
             const MEMBERS: &'static [Self] = Self::ALL;
 
             fn bit(self) -> u64 {
@@ -45,12 +42,12 @@ macro_rules! vocabulary {
         }
 
         impl std::str::FromStr for $list {
-            type Err = UnknownName;
+            type Err = $crate::vocabulary::UnknownName;
 
-            fn from_str(name: &str) -> Result<Self, UnknownName> {
+            fn from_str(name: &str) -> Result<Self, Self::Err> {
                 match name {
                     $($name => Ok(Self::$member),)+
-                    _ => Err(UnknownName { list: stringify!($list) }),
+                    _ => Err($crate::vocabulary::UnknownName { list: stringify!($list) }),
                 }
             }
         }
