@@ -253,6 +253,7 @@ impl Case<'_> {
             category: DataCategory::Situation.into(),
             level: MaskLevel::Whole.into(),
             bases: vec![0],
+            ..MaskEntry::default()
         });
         let obligations = obligations.iter().map(|kind| Obligation { kind: (*kind).into(), ..Obligation::default() });
         let decided = DisclosureDecided {

@@ -49,6 +49,16 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("case.legal_hold_lifted", &["hold_id", "reason"]),
     ("case.number_assigned", &["number"]),
     ("case.phrase_chosen", &["stretched"]),
+    ("case.authority_verified", &["verification_id", "subject_id", "representative_subject_id", "authority"]),
+    ("case.authority_revoked", &["verification_id"]),
+    ("case.wishes_recorded", &["subject_id", "exception_id", "wish", "followed", "why"]),
+    ("case.contact_cleared", &["contact_id", "subject_id", "means", "purpose"]),
+    ("case.contact_made", &["contact_id", "subject_id", "means", "purpose", "outcome"]),
+    ("disclosure.approval_requested", &["approval_id", "decision_id", "rules", "expires_at"]),
+    ("disclosure.approval_decided", &["approval_id", "outcome"]),
+    ("disclosure.obligation_noted", &["decision_id", "kind", "state"]),
+    ("disclosure.outside_reviewed", &["disclosure_id", "outcome"]),
+    ("disclosure.recall_acknowledged", &["referral_id", "unit_id"]),
     (
         "disclosure.decided",
         &[

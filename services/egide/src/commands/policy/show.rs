@@ -1,10 +1,10 @@
 //! A policy in plain language: what goes to whom, when without consent, who must say yes, and by when what is owed.
 
+use egide_domain::Policy;
 use egide_domain::policy::{ApprovalRow, ExceptionRule, LocalHours};
 use egide_domain::set::{Member, Reach, Set};
 use egide_domain::time::Millis;
 use egide_domain::vocabulary::{ExceptionKind, MaskLevel, ObligationKind};
-use egide_domain::Policy;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -49,7 +49,8 @@ fn section(out: &mut Output, key: &str) -> Result<(), Failure> {
 
 fn ceilings(out: &mut Output, policy: &Policy) -> Result<(), Failure> {
     section(out, "policy.ceilings")?;
-    let columns = ["head.recipient", "head.purpose", "MASK_LEVEL_WHOLE", "MASK_LEVEL_GENERALISED", "MASK_LEVEL_FACTS_ONLY"];
+    let columns =
+        ["head.recipient", "head.purpose", "MASK_LEVEL_WHOLE", "MASK_LEVEL_GENERALISED", "MASK_LEVEL_FACTS_ONLY"];
     let mut table = out.table(&columns, 2);
     let lang = out.lang;
     for row in policy.ceilings() {
@@ -75,7 +76,8 @@ fn exception(out: &mut Output, rule: &ExceptionRule) -> Result<(), Failure> {
         let whole = reached(lang, row.ceiling, MaskLevel::Whole);
         let recipient = word(lang, "RECIPIENT_KIND", row.recipient.name());
         let purpose = word(lang, "PURPOSE", row.purpose.name());
-        let mut told = lang.fill("policy.reaches", &[("recipient", &recipient), ("purpose", &purpose), ("whole", &whole)]);
+        let mut told =
+            lang.fill("policy.reaches", &[("recipient", &recipient), ("purpose", &purpose), ("whole", &whole)]);
         let also = [
             (row.minors_only, "policy.minors_only"),
             (row.jurisdiction_required, "policy.of_the_place"),
@@ -120,7 +122,8 @@ fn statutes(out: &mut Output, policy: &Policy) -> Result<(), Failure> {
 fn regimes(out: &mut Output, policy: &Policy) -> Result<(), Failure> {
     section(out, "policy.regimes")?;
     let lang = out.lang;
-    let mut table = out.table(&["head.provision", "head.place", "head.obliges", "head.named", "head.counts", "head.confidence"], 5);
+    let mut table =
+        out.table(&["head.provision", "head.place", "head.obliges", "head.named", "head.counts", "head.confidence"], 5);
     let answer = |holds: bool| lang.text(if holds { "word.yes" } else { "word.no" }).to_owned();
     for row in policy.regime_rows() {
         let everywhere = lang.text("policy.everywhere").to_owned();
@@ -199,7 +202,9 @@ fn periods(out: &mut Output, policy: &Policy) -> Result<(), Failure> {
             table.add_row([word(lang, "OBLIGATION_KIND", kind.name()), period(lang, length)]);
         }
     }
-    for (key, LocalHours { from, until }) in [("policy.daytime", policy.daytime()), ("policy.evening", policy.evening())] {
+    for (key, LocalHours { from, until }) in
+        [("policy.daytime", policy.daytime()), ("policy.evening", policy.evening())]
+    {
         table.add_row([lang.text(key).to_owned(), format!("{from:02}:00–{until:02}:00")]);
     }
     out.show(&table, "say.no_policy")
