@@ -74,8 +74,9 @@ impl Symbols {
             };
         }
         if let Some(name) = text.strip_prefix("@wording:") {
-            let shipped = LoadedPolicy::embedded().map_err(|error| error.to_string())?;
-            let digest = shipped.wording_digest(name).ok_or_else(|| format!("there is no wording `{name}`"))?;
+            let shipped = LoadedPolicy::embedded().ok();
+            let digest = shipped.and_then(|shipped| shipped.wording_digest(name));
+            let digest = digest.ok_or_else(|| Unresolved(text.to_owned()))?;
             return Ok(Some(STANDARD.encode(digest.as_bytes())));
         }
         if let Some(words) = text.strip_prefix("@sha256:") {
