@@ -1,0 +1,290 @@
+//! What the events of a case say, in the order of the log.
+
+use super::tables::Tables;
+use egide_domain::event::{
+    Actor, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn, DisclosureDecided, ExceptionAsserted, Recorded,
+    ReferralReleased, Shredded,
+};
+use egide_domain::ids::{DecisionId, ExceptionId, ReferralId, SubjectId, TipId};
+use egide_domain::vocabulary::{
+    AgeBand, Answer, Channel, ContactPermission, InstrumentKind, Jurisdiction, PersonRole, ReviewOutcome, Role,
+    TriageLevel,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A person of the case.
+#[derive(Default)]
+pub(crate) struct Person {
+    pub(crate) roles: BTreeSet<PersonRole>,
+    pub(crate) age: Option<(AgeBand, i64)>,
+    pub(crate) place: Option<Jurisdiction>,
+    pub(crate) contact: Option<ContactPermission>,
+    pub(crate) erased: bool,
+}
+
+/// What is certain of somebody's age.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Majority {
+    Minor,
+    Adult,
+    Unknown,
+}
+
+/// A tip.
+pub(crate) struct Tip {
+    pub(crate) channel: Option<Channel>,
+    pub(crate) bringer: Option<SubjectId>,
+    pub(crate) minor: bool,
+    pub(crate) review: Option<ReviewOutcome>,
+}
+
+/// Something said about consent, with its place in the log.
+pub(crate) struct Said<T> {
+    pub(crate) order: u64,
+    pub(crate) at: i64,
+    pub(crate) what: T,
+}
+
+/// An exception.
+pub(crate) struct Exception {
+    pub(crate) asserted: ExceptionAsserted,
+    pub(crate) by: Actor,
+    pub(crate) at: i64,
+    pub(crate) confirmed: bool,
+    pub(crate) lifted: bool,
+}
+
+/// A released referral.
+pub(crate) struct Referral {
+    pub(crate) released: ReferralReleased,
+    pub(crate) recalled: bool,
+}
+
+/// A case.
+#[derive(Default)]
+pub(crate) struct Case {
+    pub(crate) opened: bool,
+    pub(crate) closed: bool,
+    pub(crate) unreadable: bool,
+    pub(crate) erased: bool,
+    pub(crate) jurisdiction: Option<Jurisdiction>,
+    pub(crate) people: BTreeMap<SubjectId, Person>,
+    pub(crate) tips: BTreeMap<TipId, Tip>,
+    pub(crate) assessed: Option<TriageLevel>,
+    pub(crate) given: Vec<Said<ConsentGiven>>,
+    pub(crate) refused: Vec<Said<ConsentRefused>>,
+    pub(crate) withdrawn: Vec<Said<ConsentWithdrawn>>,
+    pub(crate) exceptions: BTreeMap<ExceptionId, Exception>,
+    pub(crate) decisions: BTreeMap<DecisionId, DisclosureDecided>,
+    pub(crate) referrals: Vec<Referral>,
+}
+
+impl Person {
+    pub(crate) fn is(&self, role: PersonRole) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// Suspects are never asked, but who is also potential victim, child or caller is not treated as a suspect.
+    pub(crate) fn only_suspect(&self) -> bool {
+        self.is(PersonRole::Suspect)
+            && ![PersonRole::PotentialVictim, PersonRole::Child, PersonRole::Caller].iter().any(|role| self.is(*role))
+    }
+
+    /// The lowest and the highest age in full years that the newest assessment leaves possible; `None`: nothing is known.
+    pub(crate) fn years(&self, _tables: &Tables, _now: i64) -> Option<(i64, i64)> {
+        let (band, _) = self.age?;
+        Some(match band {
+            AgeBand::Under16 => (0, 15),
+            AgeBand::From16To17 => (16, 17),
+            AgeBand::Exactly18 => (18, 18),
+            AgeBand::From19 => (19, i64::MAX),
+            AgeBand::Minor => (0, 17),
+            AgeBand::Adult => (18, i64::MAX),
+        })
+    }
+
+    pub(crate) fn majority(&self, tables: &Tables, now: i64) -> Majority {
+        match self.years(tables, now) {
+            Some((lowest, _)) if lowest >= 18 => Majority::Adult,
+            Some((_, highest)) if highest < 18 => Majority::Minor,
+            Some(_) | None => Majority::Unknown,
+        }
+    }
+}
+
+impl Case {
+    pub(crate) fn read(events: &[Recorded<CaseEvent>]) -> Self {
+        let mut case = Self::default();
+        for recorded in events {
+            case.hear(recorded);
+        }
+        case
+    }
+
+    fn person(&mut self, subject_id: SubjectId) -> &mut Person {
+        let erased = self.erased;
+        self.people.entry(subject_id).or_insert_with(|| Person { erased, ..Person::default() })
+    }
+
+    fn hear(&mut self, recorded: &Recorded<CaseEvent>) {
+        let (order, at, actor) = (recorded.revision.0, recorded.recorded_at.0, &recorded.actor);
+        match &recorded.event {
+            CaseEvent::CaseOpened(opened) if !self.opened => {
+                self.opened = true;
+                self.jurisdiction = opened.jurisdiction;
+            }
+            // A case is opened once.
+            CaseEvent::CaseOpened(_) => {}
+            CaseEvent::CaseClosed(_) => self.closed = true,
+            CaseEvent::CaseReopened(_) => self.closed = false,
+            CaseEvent::Unreadable => self.unreadable = true,
+            CaseEvent::PersonIdentified(said) => self.person(said.subject_id).roles.extend(said.roles.iter()),
+            CaseEvent::AgeAssessed(said) => self.person(said.subject_id).age = said.band.map(|band| (band, at)),
+            CaseEvent::ContactRecorded(said) => {
+                let person = self.person(said.subject_id);
+                person.contact = said.permission.or(person.contact);
+            }
+            CaseEvent::WhereaboutsRecorded(said) => {
+                let person = self.person(said.subject_id);
+                person.place = said.jurisdiction.or(person.place);
+            }
+            CaseEvent::TriageAssessed(said) => self.assessed = Some(said.level),
+            CaseEvent::TipReceived(said) => {
+                self.tips.entry(said.tip_id).or_insert(Tip {
+                    channel: said.channel,
+                    bringer: said.bringer_subject_id,
+                    minor: said.concerns_minor == Some(Answer::Yes),
+                    review: None,
+                });
+            }
+            CaseEvent::SupervisorReviewed(said) => {
+                if let Some(tip) = self.tips.get_mut(&said.tip_id) {
+                    tip.review = Some(said.outcome);
+                }
+            }
+            CaseEvent::ConsentGiven(said) => self.given.push(Said { order, at, what: said.clone() }),
+            CaseEvent::ConsentRefused(said) => self.refused.push(Said { order, at, what: said.clone() }),
+            CaseEvent::ConsentWithdrawn(said) => self.withdrawn.push(Said { order, at, what: said.clone() }),
+            CaseEvent::ExceptionAsserted(said) => {
+                let fresh =
+                    Exception { asserted: said.clone(), by: actor.clone(), at, confirmed: false, lifted: false };
+                self.exceptions.entry(said.exception_id).or_insert(fresh);
+            }
+            CaseEvent::ExceptionConfirmed(said) => {
+                if let Some(exception) = self.exceptions.get_mut(&said.exception_id) {
+                    exception.confirmed |= !exception.lifted && is_supervisor(actor) && another(actor, &exception.by);
+                }
+            }
+            CaseEvent::ExceptionLifted(said) => {
+                if let Some(exception) = self.exceptions.get_mut(&said.exception_id) {
+                    exception.lifted = true;
+                }
+            }
+            CaseEvent::DisclosureDecided(said) => {
+                self.decisions.entry(said.decision_id).or_insert_with(|| said.clone());
+            }
+            CaseEvent::ReferralReleased(said) => {
+                if self.referral(said.referral_id).is_none() {
+                    self.referrals.push(Referral { released: said.clone(), recalled: false });
+                }
+            }
+            CaseEvent::ReferralRecalled(said) => {
+                for referral in &mut self.referrals {
+                    referral.recalled |= referral.released.referral_id == said.referral_id;
+                }
+            }
+            CaseEvent::KeyShredded(said) => match said.whose {
+                Shredded::Person(subject_id) => self.person(subject_id).erased = true,
+                Shredded::Narrative(_) => {}
+                Shredded::Case => {
+                    self.erased = true;
+                    self.people.values_mut().for_each(|person| person.erased = true);
+                }
+            },
+            // What is told here says nothing about who may get it.
+            CaseEvent::SituationRecorded(_)
+            | CaseEvent::ImmigrationRecorded(_)
+            | CaseEvent::HealthRecorded(_)
+            | CaseEvent::FinancesRecorded(_)
+            | CaseEvent::SuspectDescribed(_)
+            | CaseEvent::NarrativeRecorded(_)
+            | CaseEvent::ReferralDelivered(_)
+            | CaseEvent::ReferralAcknowledged(_)
+            | CaseEvent::DisclosedOutsideSystem(_)
+            | CaseEvent::LegalHoldPlaced(_)
+            | CaseEvent::LegalHoldLifted(_)
+            | CaseEvent::NumberAssigned(_)
+            | CaseEvent::PhraseChosen(_) => {}
+        }
+    }
+
+    pub(crate) fn referral(&self, referral_id: ReferralId) -> Option<&Referral> {
+        self.referrals.iter().find(|referral| referral.released.referral_id == referral_id)
+    }
+
+    pub(crate) fn erased(&self, subject_id: SubjectId) -> bool {
+        self.erased || self.people.get(&subject_id).is_some_and(|person| person.erased)
+    }
+
+    /// Who brought information to the case: a caller, or named as the bringer of a tip.
+    pub(crate) fn is_bringer(&self, subject_id: SubjectId) -> bool {
+        self.people.get(&subject_id).is_some_and(|person| person.is(PersonRole::Caller))
+            || self.tips.values().any(|tip| tip.bringer == Some(subject_id))
+    }
+
+    /// A minor in the case makes it urgent, but a case nobody assessed is not triaged.
+    pub(crate) fn triage(&self, tables: &Tables, now: i64) -> Option<TriageLevel> {
+        let assessed = self.assessed?;
+        let young = |person: &Person| !person.only_suspect() && person.majority(tables, now) == Majority::Minor;
+        if self.people.values().any(young) || self.tips.values().any(|tip| tip.minor) {
+            return Some(TriageLevel::Urgent);
+        }
+        Some(assessed)
+    }
+
+    /// Where the case is: as said when it was opened, otherwise wherever its potential victims and children were seen.
+    pub(crate) fn places(&self) -> BTreeSet<Jurisdiction> {
+        if let Some(place) = self.jurisdiction {
+            return BTreeSet::from([place]);
+        }
+        let concerned = |person: &&Person| person.is(PersonRole::PotentialVictim) || person.is(PersonRole::Child);
+        self.people.values().filter(concerned).filter_map(|person| person.place).collect()
+    }
+
+    /// Where a person is: as last recorded, otherwise where the case is. A suspect belongs to both.
+    pub(crate) fn places_of(&self, person: &Person) -> BTreeSet<Jurisdiction> {
+        let own: BTreeSet<Jurisdiction> = person.place.into_iter().collect();
+        if person.only_suspect() {
+            return own.union(&self.places()).copied().collect();
+        }
+        if own.is_empty() { self.places() } else { own }
+    }
+
+    /// Whether what concerns a person can only be referred, never reported: the person is abroad, or it is not known where
+    /// the person is and the case is abroad. A suspect belongs to the case.
+    pub(crate) fn abroad_for(&self, person: &Person) -> bool {
+        let places = self.places();
+        let case_abroad = !places.is_empty() && places.iter().all(|place| *place == Jurisdiction::Abroad);
+        match person.place {
+            Some(place) if !person.only_suspect() => place == Jurisdiction::Abroad,
+            Some(_) | None => case_abroad,
+        }
+    }
+}
+
+fn is_supervisor(actor: &Actor) -> bool {
+    actor.person.is_some() && actor.role == Some(Role::Supervisor)
+}
+
+/// Two different people; a service alone is nobody.
+pub(crate) fn another(one: &Actor, other: &Actor) -> bool {
+    one.person.is_some() && other.person.is_some() && one.person != other.person
+}
+
+pub(crate) fn supervises(actor: &Actor) -> bool {
+    is_supervisor(actor)
+}
+
+pub(crate) fn is_defence_subpoena(asserted: &ExceptionAsserted) -> bool {
+    asserted.instrument.as_ref().is_some_and(|instrument| instrument.kind == Some(InstrumentKind::DefenceSubpoena))
+}

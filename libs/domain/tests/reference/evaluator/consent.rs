@@ -1,0 +1,168 @@
+//! Consent: permissions, denials, withdrawals, and what a report consent reaches.
+
+use super::case::{Case, Said};
+use super::recipient::Unit;
+use super::tables::Tables;
+use egide_domain::decision::Basis;
+use egide_domain::event::{ConsentGiven, ConsentWithdrawn, Expiry, RecipientScope};
+use egide_domain::ids::{ConsentId, ReferralId, SubjectId};
+use egide_domain::vocabulary::{Answer, ConsentKind, DataCategory, GrantorKind, Purpose};
+
+/// What is asked, as far as consent goes.
+pub(crate) struct Asked<'a> {
+    pub(crate) case: &'a Case,
+    pub(crate) unit: &'a Unit<'a>,
+    pub(crate) purpose: Purpose,
+    pub(crate) tables: &'a Tables,
+    pub(crate) now: i64,
+    /// The referral that is delivered: its own use of a consent does not stand in its way.
+    pub(crate) delivering: Option<ReferralId>,
+}
+
+impl Asked<'_> {
+    /// A permission names the unit, its organisation, or the unit's kind; to anyone is to nobody.
+    fn permits_to(&self, scope: Option<RecipientScope>) -> bool {
+        match scope {
+            Some(RecipientScope::Unit(unit)) => unit == self.unit.unit.unit_id,
+            Some(RecipientScope::Organization(organization)) => organization == self.unit.organization.organization_id,
+            Some(RecipientScope::Kind(kind)) => self.unit.kind() == Some(kind),
+            Some(RecipientScope::Anyone) | None => false,
+        }
+    }
+
+    /// A denial names the recipient, its organisation, either one's kind, or anyone; naming nobody denies to everybody.
+    fn denies_to(&self, scope: Option<RecipientScope>) -> bool {
+        match scope {
+            Some(RecipientScope::Kind(kind)) => {
+                self.unit.kind() == Some(kind) || self.unit.organization.kind == Some(kind)
+            }
+            Some(RecipientScope::Unit(_) | RecipientScope::Organization(_)) => self.permits_to(scope),
+            Some(RecipientScope::Anyone) | None => true,
+        }
+    }
+
+    /// Until when a consent holds, exclusive; `None`: expressly without end.
+    pub(crate) fn end(&self, consent: &Said<ConsentGiven>) -> Option<i64> {
+        match consent.what.expiry {
+            Expiry::At(end) => Some(end.0),
+            Expiry::Unlimited => None,
+            Expiry::Absent => Some(consent.at + self.tables.period("consent_default")),
+        }
+    }
+
+    /// Whether the record could permit anything at all now, whoever's data and whatever category.
+    pub(crate) fn lives(&self, consent: &Said<ConsentGiven>) -> bool {
+        let said = &consent.what;
+        said.grantor == Some(GrantorKind::Self_)
+            && said.speaking_freely == Some(Answer::Yes)
+            && said.understood == Some(Answer::Yes)
+            && self.permits_to(said.recipient)
+            && said.purposes.contains(self.purpose)
+            && said.not_before.is_none_or(|from| from.0 <= self.now)
+            && self.end(consent).is_none_or(|end| self.now < end)
+            && !said.subject_id.is_some_and(|subject| self.case.erased(subject))
+            && !self.superseded(said.consent_id)
+            && (said.standing || !self.used(said.consent_id))
+    }
+
+    /// What a record names never permits again, whatever became of the record that names it.
+    fn superseded(&self, consent_id: ConsentId) -> bool {
+        self.case.given.iter().any(|record| record.what.supersedes.contains(&consent_id))
+    }
+
+    /// Used up by the first referral that rests on it, except for delivering that same referral.
+    fn used(&self, consent_id: ConsentId) -> bool {
+        let rests = |basis: &Basis| match basis {
+            Basis::Consent(id) | Basis::ReportConsent(id) => *id == consent_id,
+            Basis::Exception(..) => false,
+        };
+        let first = self.case.referrals.iter().find(|referral| {
+            let decision = self.case.decisions.get(&referral.released.decision_id);
+            decision.is_some_and(|decision| decision.bases.iter().any(rests))
+        });
+        first.is_some_and(|referral| Some(referral.released.referral_id) != self.delivering)
+    }
+
+    /// Whether a newer withdrawal takes the category back.
+    fn taken_back(&self, consent: &Said<ConsentGiven>, category: DataCategory) -> bool {
+        let newer = self.case.withdrawn.iter().filter(|withdrawal| withdrawal.order > consent.order);
+        newer.into_iter().any(|withdrawal| {
+            let said = &withdrawal.what;
+            let about = said.categories.is_empty() || said.categories.contains(category);
+            about && self.withdraws(said, consent)
+        })
+    }
+
+    fn withdraws(&self, withdrawal: &ConsentWithdrawn, consent: &Said<ConsentGiven>) -> bool {
+        let whose = withdrawal.subject_id;
+        match withdrawal.consent_id {
+            Some(named) if named == consent.what.consent_id && (whose.is_none() || whose == consent.what.subject_id) => true,
+            // It names a record the person has: only that one.
+            Some(named) if self.has_record(whose, named) => false,
+            // It names none, or one that the person does not have: everything of that person; of nobody: everything.
+            Some(_) | None => whose.is_none() || whose == consent.what.subject_id,
+        }
+    }
+
+    fn has_record(&self, whose: Option<SubjectId>, named: ConsentId) -> bool {
+        let mine = |subject: Option<SubjectId>| whose.is_none() || whose == subject;
+        self.case.given.iter().any(|record| record.what.consent_id == named && mine(record.what.subject_id))
+            || self.case.refused.iter().any(|record| record.what.consent_id == named && mine(Some(record.what.subject_id)))
+    }
+
+    /// Whether a denial of this person holds the category back from this permission.
+    fn denied(&self, whose: SubjectId, category: DataCategory, permission: &Said<ConsentGiven>) -> bool {
+        let beaten = |order: u64, denial: ConsentId| {
+            permission.order > order && permission.what.supersedes.contains(&denial)
+        };
+        let refused = self.case.refused.iter().any(|refusal| {
+            let said = &refusal.what;
+            said.subject_id == whose
+                && self.denies_to(said.recipient)
+                && (said.denied.is_empty() || said.denied.contains(category))
+                && !beaten(refusal.order, said.consent_id)
+        });
+        let denied = self.case.given.iter().any(|record| {
+            let said = &record.what;
+            said.subject_id == Some(whose)
+                && self.denies_to(said.recipient)
+                && (said.purposes.is_empty() || said.purposes.contains(self.purpose))
+                && said.denied.contains(category)
+                && !beaten(record.order, said.consent_id)
+        });
+        refused || denied
+    }
+
+    /// The data subject's own consents that let a category of theirs through.
+    pub(crate) fn own(&self, whose: SubjectId, category: DataCategory) -> Vec<&Said<ConsentGiven>> {
+        let lets = |record: &&Said<ConsentGiven>| {
+            record.what.kind == Some(ConsentKind::DataSubject)
+                && record.what.subject_id == Some(whose)
+                && record.what.permitted.contains(category)
+                && self.lives(record)
+                && !self.taken_back(record, category)
+                && !self.denied(whose, category, record)
+        };
+        self.case.given.iter().filter(lets).collect()
+    }
+
+    /// Whether a person has said anything about their own data: given, refused or withdrawn.
+    pub(crate) fn spoke(&self, whose: SubjectId) -> bool {
+        let own = |record: &Said<ConsentGiven>| {
+            record.what.subject_id == Some(whose) && record.what.kind != Some(ConsentKind::Report)
+        };
+        self.case.given.iter().any(own)
+            || self.case.refused.iter().any(|record| record.what.subject_id == whose)
+            || self.case.withdrawn.iter().any(|record| record.what.subject_id == Some(whose))
+    }
+
+    /// Whether a report consent lets a category through that it names in `permitted` or, about its bringer, in
+    /// `about_bringer`.
+    pub(crate) fn report_holds(&self, record: &Said<ConsentGiven>, category: DataCategory) -> bool {
+        record.what.kind == Some(ConsentKind::Report)
+            && self.lives(record)
+            && !self.taken_back(record, category)
+            && !record.what.denied.contains(category)
+            && !record.what.subject_id.is_some_and(|bringer| self.denied(bringer, category, record))
+    }
+}

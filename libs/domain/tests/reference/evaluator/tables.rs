@@ -1,0 +1,194 @@
+//! The policy tables, read from their JSON.
+
+use egide_domain::vocabulary::{
+    DataCategory, ExceptionGround, ExceptionKind, InstrumentKind, Jurisdiction, MaskLevel, Purpose, RecipientKind,
+};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+pub(crate) const HOUR: i64 = 3_600_000;
+pub(crate) const DAY: i64 = 24 * HOUR;
+
+/// For each category how much of it.
+pub(crate) type Levels = BTreeMap<DataCategory, MaskLevel>;
+
+/// One kind of recipient that an exception reaches.
+pub(crate) struct Reached {
+    pub(crate) recipient: RecipientKind,
+    pub(crate) purpose: Purpose,
+    pub(crate) ceiling: Levels,
+    pub(crate) jurisdiction_required: bool,
+    pub(crate) break_glass: bool,
+    pub(crate) minors_only: bool,
+}
+
+/// An instrument that is a basis.
+pub(crate) struct InstrumentRow {
+    pub(crate) instrument: InstrumentKind,
+    pub(crate) recipients: BTreeSet<RecipientKind>,
+    pub(crate) no_tip_off: bool,
+}
+
+/// One exception's rules.
+pub(crate) struct ExceptionRow {
+    pub(crate) life: i64,
+    pub(crate) grounds: BTreeSet<ExceptionGround>,
+    pub(crate) reached: Vec<Reached>,
+    pub(crate) inform_person: bool,
+    pub(crate) register_in: BTreeSet<Jurisdiction>,
+    pub(crate) instruments: Vec<InstrumentRow>,
+}
+
+/// One statute row.
+pub(crate) struct Statute {
+    pub(crate) jurisdiction: Jurisdiction,
+    pub(crate) mandatory_below: Option<i64>,
+    pub(crate) optional_below: Option<i64>,
+    pub(crate) recipients: BTreeSet<RecipientKind>,
+    pub(crate) from: Option<i64>,
+    pub(crate) until: Option<i64>,
+    pub(crate) verified: bool,
+}
+
+/// What stands in for an agreement where an exception is the basis.
+pub(crate) struct StandIn {
+    pub(crate) recipient: RecipientKind,
+    pub(crate) purposes: BTreeSet<Purpose>,
+    pub(crate) categories: BTreeSet<DataCategory>,
+}
+
+/// All tables.
+pub(crate) struct Tables {
+    periods: BTreeMap<String, i64>,
+    ceilings: BTreeMap<(Purpose, RecipientKind), Levels>,
+    pub(crate) anonymous: Levels,
+    pub(crate) report_victim: Levels,
+    pub(crate) report_victim_identity: bool,
+    exceptions: BTreeMap<ExceptionKind, ExceptionRow>,
+    pub(crate) stand_ins: Vec<StandIn>,
+    pub(crate) statute_purpose: Purpose,
+    pub(crate) statute_ceiling: Levels,
+    pub(crate) statutes: Vec<Statute>,
+}
+
+fn one<T: FromStr>(value: &Value) -> T {
+    let text = value.as_str().expect("a name");
+    text.parse().ok().unwrap_or_else(|| panic!("`{text}` is a name of the contract"))
+}
+
+fn many<T: FromStr + Ord>(value: &Value) -> BTreeSet<T> {
+    value.as_array().expect("a list").iter().map(one).collect()
+}
+
+fn levels(value: &Value) -> Levels {
+    let level = |name: &str| name.parse::<DataCategory>().expect("a category");
+    value.as_object().expect("an object").iter().map(|(name, value)| (level(name), one(value))).collect()
+}
+
+/// Days since 1970-01-01, counted one by one.
+pub(crate) fn midnight(date: &str) -> i64 {
+    let parts: Vec<i64> = date.split('-').map(|part| part.parse().expect("a number")).collect();
+    let leap = |year: i64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let length = |year: i64, month: i64| match month {
+        2 => 28 + i64::from(leap(year)),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    let years: i64 = (1970..parts[0]).map(|year| 365 + i64::from(leap(year))).sum();
+    let months: i64 = (1..parts[1]).map(|month| length(parts[0], month)).sum();
+    (years + months + parts[2] - 1) * DAY
+}
+
+fn instrument(row: &Value) -> InstrumentRow {
+    InstrumentRow {
+        instrument: one(&row["instrument"]),
+        recipients: many(&row["recipients"]),
+        no_tip_off: row["no_tip_off"] == true,
+    }
+}
+
+fn reached(row: &Value) -> Reached {
+    Reached {
+        recipient: one(&row["recipient"]),
+        purpose: one(&row["purpose"]),
+        ceiling: levels(&row["ceiling"]),
+        jurisdiction_required: row["jurisdiction_required"] == true,
+        break_glass: row["break_glass"] == true,
+        minors_only: row["minors_only"] == true,
+    }
+}
+
+fn exception(row: &Value) -> (ExceptionKind, ExceptionRow) {
+    let list = |name: &str| row[name].as_array().map_or(&[][..], Vec::as_slice);
+    let rule = ExceptionRow {
+        life: row["life_hours"].as_i64().expect("hours") * HOUR,
+        grounds: many(&row["grounds"]),
+        reached: list("recipients").iter().map(reached).collect(),
+        inform_person: row["inform_person"] == true,
+        register_in: many(&row["register_in"]),
+        instruments: list("instruments").iter().map(instrument).collect(),
+    };
+    (one(&row["kind"]), rule)
+}
+
+fn statute(row: &Value) -> Statute {
+    Statute {
+        jurisdiction: one(&row["jurisdiction"]),
+        mandatory_below: row["mandatory_below"].as_i64(),
+        optional_below: row["optional_below"].as_i64(),
+        recipients: many(&row["recipients"]),
+        from: row["effective_from"].as_str().map(midnight),
+        until: row["effective_until"].as_str().map(midnight),
+        verified: row["verified"] == true,
+    }
+}
+
+impl Tables {
+    pub(crate) fn read(policy: &Value, statutes: &Value) -> Self {
+        let list = |table: &Value, name: &str| table[name].as_array().expect("a list").clone();
+        let periods = policy["periods"].as_object().expect("an object");
+        Self {
+            periods: periods.iter().map(|(name, hours)| (name.clone(), hours.as_i64().expect("hours") * HOUR)).collect(),
+            ceilings: list(policy, "ceilings")
+                .iter()
+                .map(|row| ((one(&row["purpose"]), one(&row["recipient"])), levels(&row["ceiling"])))
+                .collect(),
+            anonymous: levels(&policy["anonymous"]),
+            report_victim: levels(&policy["report_consent"]["potential_victim"]),
+            report_victim_identity: policy["report_consent"]["potential_victim_identity"] == true,
+            exceptions: list(policy, "exceptions").iter().map(exception).collect(),
+            stand_ins: list(policy, "statutory_agreements")
+                .iter()
+                .map(|row| StandIn {
+                    recipient: one(&row["recipient"]),
+                    purposes: many(&row["purposes"]),
+                    categories: many(&row["categories"]),
+                })
+                .collect(),
+            statute_purpose: one(&policy["statute_recipients"]["purpose"]),
+            statute_ceiling: levels(&policy["statute_recipients"]["ceiling"]),
+            statutes: list(statutes, "rows").iter().map(statute).collect(),
+        }
+    }
+
+    /// A period, by its name in the table without `_hours`.
+    pub(crate) fn period(&self, name: &str) -> i64 {
+        self.periods[&format!("{name}_hours")]
+    }
+
+    /// What a kind of recipient may get for a purpose at most; no row: nothing.
+    pub(crate) fn ceiling(&self, purpose: Purpose, recipient: RecipientKind) -> Levels {
+        self.ceilings.get(&(purpose, recipient)).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn exception(&self, kind: ExceptionKind) -> &ExceptionRow {
+        &self.exceptions[&kind]
+    }
+
+    /// The categories that stand in for an agreement; no row: none.
+    pub(crate) fn stand_in(&self, purpose: Purpose, recipient: RecipientKind) -> BTreeSet<DataCategory> {
+        let fits = |row: &&StandIn| row.recipient == recipient && row.purposes.contains(&purpose);
+        self.stand_ins.iter().filter(fits).flat_map(|row| row.categories.iter().copied()).collect()
+    }
+}

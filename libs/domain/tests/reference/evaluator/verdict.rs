@@ -1,0 +1,325 @@
+//! The whole answer: released = requested ∩ basis ∩ purpose ∩ agreement, person by person and category by category.
+
+use super::case::{Case, Exception, Person};
+use super::consent::Asked;
+use super::exception;
+use super::recipient::Unit;
+use super::tables::{Levels, Tables};
+use egide_domain::decision::{Basis, Request};
+use egide_domain::ids::{ReferralId, SubjectId};
+use egide_domain::vocabulary::{
+    ContactPermission, DataCategory, ExceptionKind, MaskLevel, ObligationKind, PersonRole, Purpose, ReasonCode,
+    RecipientKind, ReviewOutcome, TriageLevel, Channel,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What lets a category of a person through, and how far each.
+type Found = BTreeMap<(SubjectId, DataCategory), BTreeMap<Basis, MaskLevel>>;
+
+/// An answer, in a form that can be compared.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Answer {
+    pub(crate) permit: bool,
+    pub(crate) refusals: BTreeSet<ReasonCode>,
+    pub(crate) entries: BTreeMap<(SubjectId, DataCategory), (MaskLevel, BTreeSet<Basis>)>,
+    pub(crate) bases: BTreeSet<Basis>,
+    pub(crate) obligations: BTreeSet<(ObligationKind, Option<SubjectId>, Option<i64>)>,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) urgent: bool,
+}
+
+/// A question to the gate.
+pub(crate) struct Question<'a> {
+    pub(crate) case: &'a Case,
+    pub(crate) unit: Option<Unit<'a>>,
+    pub(crate) request: &'a Request,
+    pub(crate) tables: &'a Tables,
+    pub(crate) now: i64,
+    pub(crate) delivering: Option<ReferralId>,
+}
+
+/// What refuses the request as a whole; complete.
+fn refusals(question: &Question<'_>) -> BTreeSet<ReasonCode> {
+    let (case, request) = (question.case, question.request);
+    let mut codes = BTreeSet::new();
+    let mut refuse = |applies: bool, code: ReasonCode| {
+        if applies {
+            codes.insert(code);
+        }
+    };
+    refuse(!case.opened, ReasonCode::CaseUnknown);
+    refuse(case.closed, ReasonCode::CaseClosed);
+    refuse(case.unreadable, ReasonCode::RecordUnreadable);
+    refuse(case.erased, ReasonCode::DataErased);
+    refuse(request.purpose.is_none(), ReasonCode::PurposeMissing);
+    match &question.unit {
+        None => refuse(true, ReasonCode::RecipientUnknown),
+        Some(unit) => {
+            refuse(unit.unreadable, ReasonCode::RecordUnreadable);
+            refuse(unit.kind().is_none(), ReasonCode::RecipientUnknown);
+            refuse(unit.organization.organization_id != request.organization_id, ReasonCode::RecipientUnknown);
+            refuse(!unit.organization.verified, ReasonCode::RecipientUnverified);
+            refuse(unit.suspended, ReasonCode::RecipientSuspended);
+            refuse(request.purpose.is_some_and(|purpose| !unit.may_receive_for(purpose)), ReasonCode::PurposeNotOfUnit);
+        }
+    }
+    if let Some(first) = request.supplementary_to {
+        match case.referral(first) {
+            Some(referral) if !referral.recalled => {
+                refuse(referral.released.unit_id != request.unit_id, ReasonCode::SupplementaryOtherAgency);
+            }
+            Some(_) | None => refuse(true, ReasonCode::SupplementaryUnknown),
+        }
+    }
+    let known = asked_people(case, request);
+    refuse(known.is_empty(), ReasonCode::SubjectUnknown);
+    codes
+}
+
+fn asked_people<'a>(case: &'a Case, request: &Request) -> BTreeMap<SubjectId, &'a Person> {
+    let asked = |id: &SubjectId| request.subject_ids.is_empty() || request.subject_ids.contains(id);
+    case.people.iter().filter(|(id, _)| asked(id)).map(|(id, person)| (*id, person)).collect()
+}
+
+/// Consent waits for triage and for the review of tips; so does a report.
+fn consent_may_speak(asked: &Asked<'_>) -> bool {
+    let triaged = asked.case.triage(asked.tables, asked.now).is_some_and(|level| level != TriageLevel::Insufficient);
+    let waits = |channel: Option<Channel>| match channel {
+        Some(Channel::Phone | Channel::Chat | Channel::InPerson) => false,
+        Some(Channel::WebForm | Channel::Email) | None => true,
+    };
+    triaged && asked.case.tips.values().all(|tip| !waits(tip.channel) || tip.review.is_some())
+}
+
+fn reports(asked: &Asked<'_>) -> bool {
+    asked.unit.kind() == Some(RecipientKind::InvestigatingAgency)
+}
+
+fn not_to_report(asked: &Asked<'_>) -> bool {
+    asked.case.tips.values().any(|tip| tip.review == Some(ReviewOutcome::DoNotReport))
+}
+
+fn own_consents(asked: &Asked<'_>, who: SubjectId, person: &Person, category: DataCategory) -> BTreeSet<Basis> {
+    if !consent_may_speak(asked) || (reports(asked) && not_to_report(asked)) {
+        return BTreeSet::new();
+    }
+    let givers: Vec<SubjectId> = if person.only_suspect() {
+        let may_tell = |person: &Person| person.is(PersonRole::PotentialVictim) || person.is(PersonRole::Caller);
+        asked.case.people.iter().filter(|(_, person)| may_tell(person)).map(|(id, _)| *id).collect()
+    } else {
+        vec![who]
+    };
+    let bases = givers.into_iter().flat_map(|giver| asked.own(giver, category));
+    bases.map(|record| Basis::Consent(record.what.consent_id)).collect()
+}
+
+/// How far report consents reach into a category of a person, each for itself.
+fn report_consents(asked: &Asked<'_>, who: SubjectId, person: &Person, category: DataCategory) -> BTreeMap<Basis, MaskLevel> {
+    let mut found = BTreeMap::new();
+    if !consent_may_speak(asked) || !reports(asked) || !asked.unit.has_jurisdiction(&asked.case.places_of(person)) {
+        return found;
+    }
+    for record in &asked.case.given {
+        let said = &record.what;
+        let decided = said
+            .tip_id
+            .and_then(|tip| asked.case.tips.get(&tip))
+            .is_some_and(|tip| tip.review == Some(ReviewOutcome::Report));
+        if !decided || !asked.report_holds(record, category) {
+            continue;
+        }
+        let level = if said.subject_id == Some(who) {
+            said.about_bringer.contains(category).then_some(MaskLevel::Whole)
+        } else if !said.permitted.contains(category) || asked.case.is_bringer(who) {
+            None
+        } else if person.only_suspect() {
+            (category == DataCategory::Suspects).then_some(MaskLevel::Whole)
+        } else if person.is(PersonRole::PotentialVictim) && !asked.spoke(who) {
+            match category {
+                DataCategory::Identity => asked.tables.report_victim_identity.then_some(MaskLevel::Whole),
+                other => asked.tables.report_victim.get(&other).copied(),
+            }
+        } else {
+            None
+        };
+        if let Some(level) = level {
+            found.insert(Basis::ReportConsent(said.consent_id), level);
+        }
+    }
+    found
+}
+
+fn one(category: DataCategory, level: MaskLevel) -> Levels {
+    Levels::from([(category, level)])
+}
+
+/// Everything that lets something through, cut to what it is bounded by.
+fn find(question: &Question<'_>, asked: &Asked<'_>, kind: RecipientKind) -> Found {
+    let request = question.request;
+    let mut found = Found::new();
+    let mut bound = asked.tables.ceiling(asked.purpose, kind);
+    if asked.unit.anonymous_only() {
+        bound = exception::lower(&bound, &asked.tables.anonymous);
+    }
+    let agreed = asked.unit.agreed(asked.purpose, asked.now).unwrap_or_default();
+    let stand_in = asked.tables.stand_in(asked.purpose, kind);
+    for (who, person) in asked_people(asked.case, request) {
+        let abroad = asked.case.abroad_for(person) && asked.purpose != Purpose::SupportService;
+        if person.erased || abroad {
+            continue;
+        }
+        for category in request.categories.iter() {
+            let about_a_suspect = category == DataCategory::Suspects;
+            let never = matches!(category, DataCategory::Narrative | DataCategory::RecordKeeping);
+            if never || about_a_suspect != person.only_suspect() {
+                continue;
+            }
+            let mut bases: BTreeMap<Basis, Levels> = BTreeMap::new();
+            if agreed.contains(&category) {
+                for basis in own_consents(asked, who, person, category) {
+                    bases.insert(basis, one(category, MaskLevel::Whole));
+                }
+                for (basis, level) in report_consents(asked, who, person, category) {
+                    bases.insert(basis, one(category, level));
+                }
+            }
+            if stand_in.contains(&category) {
+                for exception in exception::of(asked.case) {
+                    let basis = Basis::Exception(exception.asserted.exception_id, exception.asserted.kind);
+                    bases.insert(basis, asked.reach(exception, who, person));
+                }
+            }
+            let relied = |basis: &Basis| request.relies_on.is_empty() || request.relies_on.contains(basis);
+            let let_through: BTreeMap<Basis, MaskLevel> = bases
+                .into_iter()
+                .filter(|(basis, _)| relied(basis))
+                .filter_map(|(basis, reach)| Some((basis, *exception::lower(&reach, &bound).get(&category)?)))
+                .collect();
+            if !let_through.is_empty() {
+                found.insert((who, category), let_through);
+            }
+        }
+    }
+    found
+}
+
+pub(crate) fn evaluate(question: &Question<'_>) -> Answer {
+    let refusals = refusals(question);
+    let urgent_case = question.case.triage(question.tables, question.now) == Some(TriageLevel::Urgent);
+    let denied = Answer { refusals: refusals.clone(), urgent: urgent_case, ..Answer::default() };
+    let (Some(unit), Some(purpose)) = (&question.unit, question.request.purpose) else { return denied };
+    let Some(kind) = unit.kind() else { return denied };
+    if !refusals.is_empty() {
+        return denied;
+    }
+    let asked = Asked {
+        case: question.case,
+        unit,
+        purpose,
+        tables: question.tables,
+        now: question.now,
+        delivering: question.delivering,
+    };
+    let found = find(question, &asked, kind);
+    if found.is_empty() {
+        return denied;
+    }
+    let highest = |bases: &BTreeMap<Basis, MaskLevel>| *bases.values().max().expect("at least one");
+    let bases: BTreeSet<Basis> = found.values().flat_map(|bases| bases.keys().copied()).collect();
+    let urgent = urgent_case || resting_on(&asked, &bases).any(|it| it.asserted.kind == ExceptionKind::ImminentDanger);
+    Answer {
+        permit: true,
+        refusals,
+        entries: found
+            .iter()
+            .map(|(place, bases)| (*place, (highest(bases), bases.keys().copied().collect())))
+            .collect(),
+        obligations: obligations(&asked, &found, &bases, urgent),
+        expires_at: Some(expires_at(&asked, &bases)),
+        bases,
+        urgent,
+    }
+}
+
+fn resting_on<'a>(asked: &'a Asked<'_>, bases: &'a BTreeSet<Basis>) -> impl Iterator<Item = &'a Exception> {
+    exception::of(asked.case)
+        .filter(|it| bases.contains(&Basis::Exception(it.asserted.exception_id, it.asserted.kind)))
+}
+
+/// As long as the policy lets a permit wait, and no longer than anything it rests on.
+fn expires_at(asked: &Asked<'_>, bases: &BTreeSet<Basis>) -> i64 {
+    let mut end = asked.now + asked.tables.period("decision_life");
+    for record in &asked.case.given {
+        let id = record.what.consent_id;
+        if bases.contains(&Basis::Consent(id)) || bases.contains(&Basis::ReportConsent(id)) {
+            end = end.min(asked.end(record).unwrap_or(i64::MAX));
+        }
+    }
+    for exception in resting_on(asked, bases) {
+        end = end.min(exception.at + asked.tables.exception(exception.asserted.kind).life);
+        if !exception.confirmed {
+            end = end.min(exception.at + asked.tables.period("break_glass_review"));
+        }
+    }
+    end
+}
+
+fn obligations(
+    asked: &Asked<'_>,
+    found: &Found,
+    bases: &BTreeSet<Basis>,
+    urgent: bool,
+) -> BTreeSet<(ObligationKind, Option<SubjectId>, Option<i64>)> {
+    let mut owed = BTreeSet::new();
+    let within = |name: &str| Some(asked.now + asked.tables.period(name));
+    if urgent {
+        owed.insert((ObligationKind::PhoneRecipient, None, within("phone_recipient")));
+    }
+    for exception in resting_on(asked, bases) {
+        let rule = asked.tables.exception(exception.asserted.kind);
+        let basis = Basis::Exception(exception.asserted.exception_id, exception.asserted.kind);
+        let people: BTreeSet<SubjectId> =
+            found.iter().filter(|(_, bases)| bases.contains_key(&basis)).map(|((who, _), _)| *who).collect();
+        if !exception.confirmed {
+            let due = Some(exception.at + asked.tables.period("break_glass_review"));
+            owed.insert((ObligationKind::ReviewBreakGlass, None, due));
+        }
+        if let Some(instrument) = &exception.asserted.instrument
+            && exception.asserted.kind == ExceptionKind::LegalRequirement
+        {
+            owed.insert((ObligationKind::AnswerInstrument, None, instrument.return_at.map(|at| at.0)));
+        }
+        for who in people {
+            let person = &asked.case.people[&who];
+            if rule.inform_person && !person.only_suspect() {
+                owed.insert((ObligationKind::InformPerson, Some(who), within("inform_person")));
+            }
+            if asked.case.places_of(person).iter().any(|place| rule.register_in.contains(place)) {
+                owed.insert((ObligationKind::EnterInRegister, Some(who), within("register_entry")));
+            }
+            let no_tip_off = exception.asserted.instrument.as_ref().is_some_and(|instrument| {
+                rule.instruments.iter().any(|row| Some(row.instrument) == instrument.kind && row.no_tip_off)
+            });
+            if no_tip_off {
+                owed.insert((ObligationKind::NoTipOff, Some(who), None));
+            }
+            if exception.asserted.kind == ExceptionKind::Minor {
+                let rows: Vec<_> = asked.statutes_for(person).collect();
+                let told = asked.unit.kind() == Some(RecipientKind::ChildProtection);
+                if rows.iter().any(|row| asked.mandatory(row, person)) && !told {
+                    owed.insert((ObligationKind::ReportToChildProtection, Some(who), within("statutory_report")));
+                }
+                if rows.iter().any(|row| asked.optional(row, person)) {
+                    owed.insert((ObligationKind::RecordWishes, Some(who), within("record_wishes")));
+                }
+            }
+        }
+    }
+    for (who, category) in found.keys() {
+        let reachable = matches!(category, DataCategory::Identity | DataCategory::Contact | DataCategory::Whereabouts);
+        if reachable && asked.case.people[who].contact != Some(ContactPermission::MayContact) {
+            owed.insert((ObligationKind::SafeContact, Some(*who), None));
+        }
+    }
+    owed
+}

@@ -1,0 +1,133 @@
+//! Single acts of a history: consents, refusals, withdrawals, exceptions.
+
+use super::dice::{Dice, consent, exception, organization, subject, tip, unit};
+use super::{BEGIN, Theme, categories};
+use crate::evaluator::tables::{DAY, HOUR};
+use egide_domain::event::{
+    ConsentGiven, ConsentRefused, ConsentWithdrawn, ExceptionAsserted, Expiry, Instrument, RecipientScope,
+};
+use egide_domain::set::Set;
+use egide_domain::vocabulary::{
+    Answer, ConsentKind, ExceptionGround, ExceptionKind, GrantorKind, InstrumentKind, Purpose, RecipientKind,
+};
+use egide_domain::{Basis, Categories, Purposes, Timestamp};
+
+/// A basis a request relies on.
+pub(crate) fn basis(dice: &mut Dice) -> Basis {
+    match dice.below(3) {
+        0 => Basis::Consent(consent(dice.small())),
+        1 => Basis::ReportConsent(consent(dice.small())),
+        _ => Basis::Exception(exception(dice.small()), dice.pick(ExceptionKind::ALL)),
+    }
+}
+
+fn moment(dice: &mut Dice) -> Timestamp {
+    Timestamp(BEGIN + dice.pick(&[-DAY, 0, HOUR, DAY, 2 * DAY, 5 * DAY, 40 * DAY, 1]))
+}
+
+/// Whom a record names.
+fn scope(dice: &mut Dice, theme: Theme, odd: usize) -> Option<RecipientScope> {
+    if dice.chance(odd) {
+        return match dice.below(5) {
+            0 => None,
+            1 => Some(RecipientScope::Anyone),
+            2 => Some(RecipientScope::Kind(dice.pick(RecipientKind::ALL))),
+            3 => Some(RecipientScope::Unit(unit(dice.small()))),
+            _ => Some(RecipientScope::Organization(organization(dice.small()))),
+        };
+    }
+    Some(match dice.below(3) {
+        0 => RecipientScope::Unit(unit(1)),
+        1 => RecipientScope::Organization(organization(1)),
+        _ => RecipientScope::Kind(theme.kind),
+    })
+}
+
+fn answer(dice: &mut Dice) -> Option<Answer> {
+    if dice.chance(94) { Some(Answer::Yes) } else { dice.maybe(Answer::ALL, 70) }
+}
+
+/// A consent, mostly one that counts.
+pub(crate) fn given(dice: &mut Dice, theme: Theme) -> ConsentGiven {
+    let report = theme.kind == RecipientKind::InvestigatingAgency && dice.chance(40) || dice.chance(3);
+    let kind = if report { ConsentKind::Report } else { ConsentKind::DataSubject };
+    let nobody = if report { 25 } else { 3 };
+    ConsentGiven {
+        consent_id: consent(dice.small()),
+        subject_id: if dice.chance(nobody) { None } else { Some(subject(dice.small())) },
+        kind: if dice.chance(97) { Some(kind) } else { dice.maybe(ConsentKind::ALL, 50) },
+        grantor: if dice.chance(94) { Some(GrantorKind::Self_) } else { dice.maybe(GrantorKind::ALL, 70) },
+        representative_subject_id: dice.chance(6).then(|| subject(dice.small())),
+        recipient: scope(dice, theme, 12),
+        purposes: if dice.chance(80) { Purposes::only(theme.purpose) } else { dice.some_of::<Purpose>(40) },
+        permitted: categories(dice),
+        denied: if dice.chance(80) { Categories::EMPTY } else { dice.some_of(20) },
+        not_before: dice.chance(15).then(|| moment(dice)),
+        expiry: match dice.below(4) {
+            0 => Expiry::At(moment(dice)),
+            1 => Expiry::Absent,
+            _ => Expiry::Unlimited,
+        },
+        standing: dice.chance(65),
+        onward_sharing: dice.chance(30),
+        speaking_freely: answer(dice),
+        understood: answer(dice),
+        supersedes: if dice.chance(25) { vec![consent(dice.small())] } else { Vec::new() },
+        about_bringer: if dice.chance(60) { Categories::EMPTY } else { dice.some_of(40) },
+        tip_id: if dice.chance(if report { 92 } else { 5 }) { Some(tip(dice.small())) } else { None },
+    }
+}
+
+pub(crate) fn refused(dice: &mut Dice, theme: Theme) -> ConsentRefused {
+    ConsentRefused {
+        consent_id: consent(dice.small()),
+        subject_id: subject(dice.small()),
+        recipient: scope(dice, theme, 40),
+        denied: if dice.chance(30) { Categories::EMPTY } else { dice.some_of(30) },
+    }
+}
+
+pub(crate) fn withdrawn(dice: &mut Dice) -> ConsentWithdrawn {
+    ConsentWithdrawn {
+        consent_id: dice.chance(70).then(|| consent(dice.small())),
+        subject_id: dice.chance(80).then(|| subject(dice.small())),
+        categories: if dice.chance(50) { Categories::EMPTY } else { dice.some_of(40) },
+    }
+}
+
+fn instrument(dice: &mut Dice) -> Instrument {
+    let usual = |dice: &mut Dice| dice.chance(94);
+    Instrument {
+        kind: dice.maybe(InstrumentKind::ALL, 96),
+        issuer: if usual(dice) { "court".to_owned() } else { String::new() },
+        issued_on: if usual(dice) { "2024-02-20".to_owned() } else { String::new() },
+        return_at: dice.chance(85).then(|| moment(dice)),
+        scope: if dice.chance(60) { Categories::all() } else { dice.some_of(50) },
+        unit_id: if usual(dice) { Some(unit(if dice.chance(90) { 1 } else { 2 })) } else { None },
+        document_digest: usual(dice).then_some([7; 32]),
+    }
+}
+
+/// An exception, mostly of the kind that the theme asks for.
+pub(crate) fn asserted(dice: &mut Dice, theme: Theme) -> ExceptionAsserted {
+    let usual = match theme.purpose {
+        Purpose::LegalObligation => ExceptionKind::LegalRequirement,
+        Purpose::EmergencyResponse => ExceptionKind::ImminentDanger,
+        Purpose::Investigation | Purpose::ChildProtection | Purpose::SupportService => ExceptionKind::Minor,
+    };
+    let kind = dice.mostly(usual, 92, ExceptionKind::ALL);
+    let ground = match kind {
+        ExceptionKind::LegalRequirement => ExceptionGround::Instrument,
+        ExceptionKind::ImminentDanger => ExceptionGround::ThreatToLife,
+        ExceptionKind::Minor => ExceptionGround::SuspectedAbuse,
+    };
+    let legal = kind == ExceptionKind::LegalRequirement;
+    ExceptionAsserted {
+        exception_id: exception(dice.small()),
+        kind,
+        subject_ids: (0..dice.below(4) + usize::from(dice.chance(95))).map(|_| subject(dice.small())).collect(),
+        grounds: if dice.chance(92) { Set::only(ground) } else { dice.some_of(30) },
+        instrument: dice.chance(if legal { 97 } else { 4 }).then(|| instrument(dice)),
+        break_glass: dice.chance(50),
+    }
+}

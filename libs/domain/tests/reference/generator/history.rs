@@ -1,0 +1,299 @@
+//! Histories: a skeleton that mostly makes sense, then acts, then decisions of the engine itself and what follows them.
+
+use super::acts;
+use super::dice::{Dice, decision, delivery, exception, referral, subject, tip, unit};
+use super::{BEGIN, ROLES, Theme};
+use crate::evaluator::tables::{DAY, HOUR};
+use crate::question::Rules;
+use egide_domain::directory::DirectoryEvent;
+use egide_domain::event::{
+    AgeAssessed, CaseClosed, CaseEvent, CaseOpened, CaseReopened, ContactRecorded, DisclosureDecided,
+    ExceptionConfirmed, ExceptionLifted, HealthRecorded, KeyShredded, LegalHoldPlaced, NarrativeRecorded,
+    PersonIdentified, Recorded, ReferralDelivered, ReferralRecalled, ReferralReleased, Shredded, SituationRecorded,
+    SupervisorReviewed, TipReceived, TriageAssessed, WhereaboutsRecorded,
+};
+use egide_domain::ids::{HoldId, NarrativeId, Position, Revision};
+use egide_domain::vocabulary::{
+    AgeBand, Answer, Channel, ContactPermission, DataCategory, Jurisdiction, MaskLevel, Outcome, ReviewOutcome, Role,
+    TriageLevel,
+};
+use egide_domain::{Bases, CaseFacts, Mask, MaskEntry, OrganizationFacts, Roles, Timestamp, decide};
+
+const PLACES: [Jurisdiction; 8] = [
+    Jurisdiction::On,
+    Jurisdiction::On,
+    Jurisdiction::Qc,
+    Jurisdiction::Ab,
+    Jurisdiction::Bc,
+    Jurisdiction::Nb,
+    Jurisdiction::Sk,
+    Jurisdiction::Abroad,
+];
+
+struct Pen {
+    events: Vec<Recorded<CaseEvent>>,
+    at: i64,
+}
+
+impl Pen {
+    fn write(&mut self, dice: &mut Dice, role: Role, event: CaseEvent) {
+        self.at += dice.pick(&[0, 0, 1, 1000, HOUR, HOUR, 6 * HOUR, DAY]);
+        let revision = u64::try_from(self.events.len()).expect("small") + 1;
+        let actor = dice.actor(role);
+        let occurred_at = Timestamp(self.at - dice.pick(&[0, HOUR, 30 * DAY]));
+        self.events.push(Recorded {
+            event,
+            revision: Revision(revision),
+            position: Position(revision + 100),
+            occurred_at,
+            recorded_at: Timestamp(self.at),
+            actor,
+        });
+    }
+}
+
+pub(crate) fn events(
+    dice: &mut Dice,
+    theme: Theme,
+    directory: &[Recorded<DirectoryEvent>],
+    rules: &Rules,
+) -> Vec<Recorded<CaseEvent>> {
+    let mut pen = Pen { events: Vec::new(), at: BEGIN };
+    let mut first = skeleton(dice);
+    for _ in 0..=dice.below(6) {
+        first.extend(an_act(dice, theme));
+    }
+    if dice.chance(12) {
+        let (one, other) = (dice.below(first.len()), dice.below(first.len()));
+        first.swap(one, other);
+    }
+    for (role, event) in first {
+        pen.write(dice, role, event);
+    }
+    for _ in 0..dice.below(3) {
+        if dice.chance(60) {
+            disclose(dice, theme, &mut pen, directory, rules);
+        }
+        for _ in 0..dice.below(3) {
+            for (role, event) in an_act(dice, theme) {
+                pen.write(dice, role, event);
+            }
+        }
+    }
+    pen.events
+}
+
+type Acts = Vec<(Role, CaseEvent)>;
+
+fn skeleton(dice: &mut Dice) -> Acts {
+    let mut acts = Acts::new();
+    if dice.chance(98) {
+        let opened = CaseOpened { channel: Some(Channel::Phone), jurisdiction: dice.maybe(&PLACES, 65) };
+        acts.push((Role::Responder, CaseEvent::CaseOpened(opened)));
+    }
+    for number in 1..=dice.pick(&[1_u8, 2, 2, 3, 4]) {
+        let roles: Roles = dice.pick(&ROLES).iter().copied().collect();
+        let identified = PersonIdentified { subject_id: subject(number), roles };
+        acts.push((Role::Responder, CaseEvent::PersonIdentified(identified)));
+        if dice.chance(60) {
+            acts.push((Role::Responder, age(dice, number)));
+        }
+    }
+    for _ in 0..dice.pick(&[0_u8, 1, 1, 2]) {
+        let received = tip_received(dice);
+        acts.push((Role::Responder, received));
+    }
+    if dice.chance(60) {
+        acts.push((Role::Supervisor, reviewed(dice)));
+    }
+    if dice.chance(92) {
+        acts.push((Role::Supervisor, triaged(dice)));
+    }
+    acts
+}
+
+fn age(dice: &mut Dice, number: u8) -> CaseEvent {
+    CaseEvent::AgeAssessed(AgeAssessed { subject_id: subject(number), band: dice.maybe(AgeBand::ALL, 92) })
+}
+
+fn tip_received(dice: &mut Dice) -> CaseEvent {
+    let channel = dice.mostly(Some(Channel::Phone), 70, &[Some(Channel::WebForm), Some(Channel::Email), None]);
+    CaseEvent::TipReceived(TipReceived {
+        tip_id: tip(dice.small()),
+        channel,
+        bringer_subject_id: dice.chance(50).then(|| subject(dice.small())),
+        concerns_minor: dice.maybe(Answer::ALL, 30),
+    })
+}
+
+fn reviewed(dice: &mut Dice) -> CaseEvent {
+    let outcome = dice.mostly(ReviewOutcome::Report, 85, ReviewOutcome::ALL);
+    CaseEvent::SupervisorReviewed(SupervisorReviewed { tip_id: tip(dice.small()), outcome })
+}
+
+fn triaged(dice: &mut Dice) -> CaseEvent {
+    CaseEvent::TriageAssessed(TriageAssessed { level: dice.mostly(TriageLevel::NotUrgent, 70, TriageLevel::ALL) })
+}
+
+fn an_act(dice: &mut Dice, theme: Theme) -> Acts {
+    let number = dice.small();
+    let who = subject(number);
+    let (role, event) = match dice.below(100) {
+        0..30 => (Role::Responder, CaseEvent::ConsentGiven(acts::given(dice, theme))),
+        30..38 => (Role::Responder, CaseEvent::ConsentRefused(acts::refused(dice, theme))),
+        38..46 => (Role::Responder, CaseEvent::ConsentWithdrawn(acts::withdrawn(dice))),
+        46..60 => return an_exception(dice, theme),
+        60..63 => {
+            let confirmed = ExceptionConfirmed { exception_id: exception(number) };
+            (Role::Supervisor, CaseEvent::ExceptionConfirmed(confirmed))
+        }
+        63..66 => {
+            let lifted = ExceptionLifted { exception_id: exception(number), reason: None };
+            (Role::Supervisor, CaseEvent::ExceptionLifted(lifted))
+        }
+        66..70 => (Role::Responder, age(dice, number)),
+        70..75 => {
+            let jurisdiction = dice.maybe(&PLACES, 90);
+            (Role::Responder, CaseEvent::WhereaboutsRecorded(WhereaboutsRecorded { subject_id: who, jurisdiction }))
+        }
+        75..79 => {
+            let permission = dice.maybe(ContactPermission::ALL, 85);
+            (Role::Responder, CaseEvent::ContactRecorded(ContactRecorded { subject_id: who, permission }))
+        }
+        79..82 => {
+            let roles: Roles = dice.pick(&ROLES).iter().copied().collect();
+            (Role::Responder, CaseEvent::PersonIdentified(PersonIdentified { subject_id: who, roles }))
+        }
+        82..84 => (Role::Responder, tip_received(dice)),
+        84..88 => (Role::Supervisor, reviewed(dice)),
+        88..91 => (Role::Supervisor, triaged(dice)),
+        91 | 92 => (Role::Supervisor, shredded(dice, number)),
+        _ => return rarely(dice, number),
+    };
+    vec![(role, event)]
+}
+
+fn shredded(dice: &mut Dice, number: u8) -> CaseEvent {
+    let whose = match dice.below(12) {
+        0 => Shredded::Case,
+        1 | 2 => Shredded::Narrative(NarrativeId([number; 16])),
+        _ => Shredded::Person(subject(number)),
+    };
+    CaseEvent::KeyShredded(KeyShredded { whose, ground: None })
+}
+
+fn an_exception(dice: &mut Dice, theme: Theme) -> Acts {
+    let asserted = acts::asserted(dice, theme);
+    let exception_id = asserted.exception_id;
+    let role = dice.pick(&[Role::Supervisor, Role::Supervisor, Role::Responder]);
+    let mut acts = vec![(role, CaseEvent::ExceptionAsserted(asserted))];
+    if dice.chance(65) {
+        acts.push((Role::Supervisor, CaseEvent::ExceptionConfirmed(ExceptionConfirmed { exception_id })));
+    }
+    acts
+}
+
+fn rarely(dice: &mut Dice, number: u8) -> Acts {
+    let who = subject(number);
+    let (role, event) = match dice.below(14) {
+        0 => (Role::Supervisor, CaseEvent::CaseClosed(CaseClosed { closure: None })),
+        1..3 => (Role::Supervisor, CaseEvent::CaseReopened(CaseReopened {})),
+        3 if dice.chance(40) => (Role::Responder, CaseEvent::Unreadable),
+        4 => (Role::Responder, CaseEvent::HealthRecorded(HealthRecorded { subject_id: who })),
+        5 => (Role::Responder, CaseEvent::SituationRecorded(SituationRecorded { subject_id: who })),
+        6 => {
+            let narrative_id = NarrativeId([number; 16]);
+            (Role::Responder, CaseEvent::NarrativeRecorded(NarrativeRecorded { narrative_id, subject_ids: vec![who] }))
+        }
+        7 => (
+            Role::Supervisor,
+            CaseEvent::LegalHoldPlaced(LegalHoldPlaced { hold_id: HoldId([number; 16]), ground: None }),
+        ),
+        8..11 => (
+            Role::Supervisor,
+            CaseEvent::ReferralRecalled(ReferralRecalled { referral_id: referral(number), reason: None }),
+        ),
+        _ => {
+            let opened = CaseOpened { channel: None, jurisdiction: dice.maybe(&PLACES, 70) };
+            (Role::Responder, CaseEvent::CaseOpened(opened))
+        }
+    };
+    vec![(role, event)]
+}
+
+/// A decision of the engine at this point, or a made-up one, and the referral that follows.
+fn disclose(
+    dice: &mut Dice,
+    theme: Theme,
+    pen: &mut Pen,
+    directory: &[Recorded<DirectoryEvent>],
+    rules: &Rules,
+) {
+    let number = dice.small();
+    let request = super::request(dice, theme);
+    let mut organization = OrganizationFacts::default();
+    directory.iter().for_each(|event| organization.apply(event));
+    let facts = CaseFacts::from_events(&pen.events);
+    let recipient = organization.recipient(request.unit_id);
+    let decided = decide(&facts, &request, recipient.as_ref(), &rules.engine, Timestamp(pen.at));
+    let made_up = dice.chance(6);
+    let (bases, mask, outcome) = if made_up {
+        (vec![acts::basis(dice)], a_mask(dice), dice.pick(Outcome::ALL))
+    } else {
+        (decided.bases, decided.mask, decided.outcome)
+    };
+    let subject_ids = mask.entries().iter().map(|entry| entry.subject_id).collect();
+    let decision_id = decision(if dice.chance(97) { number } else { dice.small() });
+    let release = outcome == Outcome::Permit || dice.chance(10);
+    let supplementary_to = request.supplementary_to;
+    let unit_id = if dice.chance(96) { request.unit_id } else { unit(dice.small()) };
+    let organization_id = request.organization_id;
+    let event = DisclosureDecided {
+        decision_id: decision(number),
+        request,
+        outcome,
+        bases,
+        mask,
+        decided_at: decided.decided_at,
+        expires_at: decided.expires_at,
+        case_revision: decided.case_revision,
+        directory_revision: decided.directory_revision,
+    };
+    pen.write(dice, Role::Supervisor, CaseEvent::DisclosureDecided(event));
+    if !release {
+        return;
+    }
+    let referral_id = referral(number);
+    let event = ReferralReleased {
+        referral_id,
+        decision_id,
+        unit_id,
+        organization_id,
+        subject_ids,
+        report_digest: [number; 32],
+        supplementary_to,
+    };
+    pen.write(dice, Role::Supervisor, CaseEvent::ReferralReleased(event));
+    if dice.chance(30) {
+        let event = ReferralDelivered {
+            delivery_id: delivery(number),
+            referral_id,
+            decision_id,
+            unit_id,
+            channel: None,
+            report_digest: [number; 32],
+            case_revision: decided.case_revision,
+        };
+        pen.write(dice, Role::Liaison, CaseEvent::ReferralDelivered(event));
+    }
+}
+
+fn a_mask(dice: &mut Dice) -> Mask {
+    let entry = MaskEntry {
+        subject_id: subject(dice.small()),
+        category: dice.pick(DataCategory::ALL),
+        level: dice.pick(MaskLevel::ALL),
+        bases: Bases::default().with(0),
+    };
+    Mask::from(vec![entry])
+}

@@ -1,0 +1,99 @@
+//! Random cases, small enough to collide and close enough to sense to be permitted now and then.
+
+pub(crate) mod acts;
+pub(crate) mod dice;
+pub(crate) mod directory;
+pub(crate) mod history;
+pub(crate) mod rules;
+pub(crate) mod times;
+
+use crate::question::{Asked, Rules};
+use dice::Dice;
+use egide_domain::vocabulary::{DataCategory, PersonRole, Purpose, RecipientKind};
+use egide_domain::{Categories, Request};
+use std::sync::Arc;
+
+/// When histories begin: shortly before a leap day.
+pub(crate) const BEGIN: i64 = 1_709_000_000_000;
+
+/// Who is asked for, and why: what a history mostly turns around.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Theme {
+    pub(crate) kind: RecipientKind,
+    pub(crate) purpose: Purpose,
+}
+
+const THEMES: [(RecipientKind, Purpose); 13] = [
+    (RecipientKind::InvestigatingAgency, Purpose::Investigation),
+    (RecipientKind::InvestigatingAgency, Purpose::Investigation),
+    (RecipientKind::InvestigatingAgency, Purpose::EmergencyResponse),
+    (RecipientKind::InvestigatingAgency, Purpose::ChildProtection),
+    (RecipientKind::InvestigatingAgency, Purpose::LegalObligation),
+    (RecipientKind::ChildProtection, Purpose::ChildProtection),
+    (RecipientKind::ChildProtection, Purpose::EmergencyResponse),
+    (RecipientKind::EmergencyService, Purpose::EmergencyResponse),
+    (RecipientKind::SupportService, Purpose::SupportService),
+    (RecipientKind::SupportService, Purpose::SupportService),
+    (RecipientKind::ForeignHotline, Purpose::SupportService),
+    (RecipientKind::AnonymousTipLine, Purpose::Investigation),
+    (RecipientKind::Court, Purpose::LegalObligation),
+];
+
+/// A case from a seed.
+pub(crate) fn case(seed: u64, rules: &[Arc<Rules>]) -> Asked {
+    let mut dice = Dice::new(seed);
+    let rules = Arc::clone(&rules[dice.below(rules.len())]);
+    let (kind, purpose) = dice.pick(&THEMES);
+    let theme = Theme { kind, purpose };
+    let directory = directory::events(&mut dice, theme);
+    let history = history::events(&mut dice, theme, &directory, &rules);
+    let request = request(&mut dice, theme);
+    let now = times::instant(&mut dice, &history, &directory, &rules);
+    let delivering = dice::referral(dice.small());
+    Asked { history, directory, request, delivering, now, rules }
+}
+
+/// A request, mostly a sensible one.
+pub(crate) fn request(dice: &mut Dice, theme: Theme) -> Request {
+    let purpose = if dice.chance(95) { Some(theme.purpose) } else { dice.maybe(Purpose::ALL, 80) };
+    let categories = if dice.chance(50) { Categories::all() } else { dice.some_of(50) };
+    let subject_ids = match dice.below(3) {
+        0 => (0..=dice.below(3)).map(|_| dice::subject(dice.small())).collect(),
+        _ => Vec::new(),
+    };
+    let relies_on = if dice.chance(12) { (0..=dice.below(2)).map(|_| acts::basis(dice)).collect() } else { Vec::new() };
+    Request {
+        unit_id: dice::unit(if dice.chance(95) { 1 } else { dice.small() }),
+        organization_id: dice::organization(if dice.chance(98) { 1 } else { 2 }),
+        purpose,
+        categories,
+        subject_ids,
+        relies_on,
+        mode: None,
+        supplementary_to: dice.chance(8).then(|| dice::referral(dice.small())),
+    }
+}
+
+/// Roles a person mostly has.
+pub(crate) const ROLES: [&[PersonRole]; 10] = [
+    &[PersonRole::PotentialVictim],
+    &[PersonRole::PotentialVictim],
+    &[PersonRole::PotentialVictim, PersonRole::Caller],
+    &[PersonRole::Caller],
+    &[PersonRole::Suspect],
+    &[PersonRole::Suspect],
+    &[PersonRole::Child],
+    &[PersonRole::ThirdParty],
+    &[PersonRole::Suspect, PersonRole::PotentialVictim],
+    &[PersonRole::Suspect, PersonRole::ThirdParty],
+];
+
+/// Categories that consents mostly name.
+pub(crate) fn categories(dice: &mut Dice) -> Categories {
+    match dice.below(4) {
+        0 => Categories::all(),
+        1 => Categories::from([DataCategory::Situation, DataCategory::Suspects]),
+        2 => dice.some_of(50),
+        _ => dice.some_of(75),
+    }
+}
