@@ -245,11 +245,8 @@ fn taken_back(facts: &CaseFacts, record: &ConsentRecord, given: &ConsentGiven) -
             ConsentAct::Withdrawn(withdrawn) if withdraws(facts, withdrawn, given) => {
                 if withdrawn.categories.is_empty() { Categories::all() } else { withdrawn.categories }
             }
-            ConsentAct::Given(successor)
-                if successor.subject_id == given.subject_id && successor.supersedes.contains(&given.consent_id) =>
-            {
-                Categories::all()
-            }
+            // Whoever's record it is: one recorded under the wrong person must not let the older one win.
+            ConsentAct::Given(successor) if successor.supersedes.contains(&given.consent_id) => Categories::all(),
             ConsentAct::Withdrawn(_) | ConsentAct::Given(_) | ConsentAct::Refused(_) => Categories::EMPTY,
         };
         taken.union(more)

@@ -408,7 +408,10 @@ impl CaseFacts {
         if exception.is_defence_subpoena() {
             self.hold(hold_of(asserted.exception_id), Some(HoldGround::Subpoena), &recorded.actor);
         }
-        self.exceptions.push(exception);
+        // An id that is taken stays with what was asserted first: a lift or a confirmation of it must not miss another one.
+        if self.exception(asserted.exception_id).is_none() {
+            self.exceptions.push(exception);
+        }
     }
 
     fn hold(&mut self, hold_id: HoldId, ground: Option<HoldGround>, by: &Actor) {

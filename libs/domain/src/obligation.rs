@@ -69,12 +69,8 @@ fn of_statutes(
     reasons: &mut Vec<Reason>,
     obligations: &mut Vec<Obligation>,
 ) {
-    let minor = match standing.exception.asserted.kind {
-        ExceptionKind::Minor => true,
-        ExceptionKind::ImminentDanger => person.majority() == Majority::Minor,
-        ExceptionKind::LegalRequirement => false,
-    };
-    if !minor {
+    // The rows know the ages themselves: some protect people of 18, too.
+    if standing.exception.asserted.kind == ExceptionKind::LegalRequirement {
         return;
     }
     let periods = asking.policy.periods();

@@ -7,8 +7,8 @@ use egide_domain::event::{
 };
 use egide_domain::ids::{DecisionId, ExceptionId, ReferralId, SubjectId, TipId};
 use egide_domain::vocabulary::{
-    AgeBand, Answer, Channel, ContactPermission, InstrumentKind, Jurisdiction, PersonRole, ReviewOutcome, Role,
-    TriageLevel,
+    AgeBand, Answer, Channel, ContactPermission, ExceptionKind, InstrumentKind, Jurisdiction, PersonRole,
+    ReviewOutcome, Role, TriageLevel,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,7 @@ pub(crate) enum Majority {
 
 /// A tip.
 pub(crate) struct Tip {
+    pub(crate) tip_id: TipId,
     pub(crate) channel: Option<Channel>,
     pub(crate) bringer: Option<SubjectId>,
     pub(crate) minor: bool,
@@ -69,7 +70,7 @@ pub(crate) struct Case {
     pub(crate) erased: bool,
     pub(crate) jurisdiction: Option<Jurisdiction>,
     pub(crate) people: BTreeMap<SubjectId, Person>,
-    pub(crate) tips: BTreeMap<TipId, Tip>,
+    pub(crate) tips: Vec<Tip>,
     pub(crate) assessed: Option<TriageLevel>,
     pub(crate) given: Vec<Said<ConsentGiven>>,
     pub(crate) refused: Vec<Said<ConsentRefused>>,
@@ -129,12 +130,10 @@ impl Case {
     fn hear(&mut self, recorded: &Recorded<CaseEvent>) {
         let (order, at, actor) = (recorded.revision.0, recorded.recorded_at.0, &recorded.actor);
         match &recorded.event {
-            CaseEvent::CaseOpened(opened) if !self.opened => {
+            CaseEvent::CaseOpened(opened) => {
                 self.opened = true;
-                self.jurisdiction = opened.jurisdiction;
+                self.jurisdiction = self.jurisdiction.or(opened.jurisdiction);
             }
-            // A case is opened once.
-            CaseEvent::CaseOpened(_) => {}
             CaseEvent::CaseClosed(_) => self.closed = true,
             CaseEvent::CaseReopened(_) => self.closed = false,
             CaseEvent::Unreadable => self.unreadable = true,
@@ -149,16 +148,20 @@ impl Case {
                 person.place = said.jurisdiction.or(person.place);
             }
             CaseEvent::TriageAssessed(said) => self.assessed = Some(said.level),
-            CaseEvent::TipReceived(said) => {
-                self.tips.entry(said.tip_id).or_insert(Tip {
-                    channel: said.channel,
-                    bringer: said.bringer_subject_id,
-                    minor: said.concerns_minor == Some(Answer::Yes),
-                    review: None,
-                });
-            }
+            CaseEvent::TipReceived(said) => self.tips.push(Tip {
+                tip_id: said.tip_id,
+                channel: said.channel,
+                bringer: said.bringer_subject_id,
+                minor: said.concerns_minor == Some(Answer::Yes),
+                review: None,
+            }),
             CaseEvent::SupervisorReviewed(said) => {
-                if let Some(tip) = self.tips.get_mut(&said.tip_id) {
+                // Of two tips under one id the later is another tip, which nobody reviewed.
+                // Somebody else than a supervisor can only hold back.
+                let counts = is_supervisor(actor) || said.outcome == ReviewOutcome::DoNotReport;
+                if let Some(tip) = self.tips.iter_mut().find(|tip| tip.tip_id == said.tip_id)
+                    && counts
+                {
                     tip.review = Some(said.outcome);
                 }
             }
@@ -222,6 +225,10 @@ impl Case {
         self.referrals.iter().find(|referral| referral.released.referral_id == referral_id)
     }
 
+    pub(crate) fn tip(&self, tip_id: TipId) -> Option<&Tip> {
+        self.tips.iter().find(|tip| tip.tip_id == tip_id)
+    }
+
     pub(crate) fn erased(&self, subject_id: SubjectId) -> bool {
         self.erased || self.people.get(&subject_id).is_some_and(|person| person.erased)
     }
@@ -229,17 +236,23 @@ impl Case {
     /// Who brought information to the case: a caller, or named as the bringer of a tip.
     pub(crate) fn is_bringer(&self, subject_id: SubjectId) -> bool {
         self.people.get(&subject_id).is_some_and(|person| person.is(PersonRole::Caller))
-            || self.tips.values().any(|tip| tip.bringer == Some(subject_id))
+            || self.tips.iter().any(|tip| tip.bringer == Some(subject_id))
+    }
+
+    /// Whether the case concerns somebody under 18, by the age of anybody who is not only a suspect, or by a tip.
+    fn concerns_minor(&self, tables: &Tables, now: i64) -> bool {
+        let young = |person: &Person| !person.only_suspect() && person.majority(tables, now) == Majority::Minor;
+        self.people.values().any(young) || self.tips.iter().any(|tip| tip.minor)
+    }
+
+    /// Every case with a minor is urgent (hotline policy, row 10).
+    pub(crate) fn urgent(&self, tables: &Tables, now: i64) -> bool {
+        self.concerns_minor(tables, now) || self.assessed == Some(TriageLevel::Urgent)
     }
 
     /// A minor in the case makes it urgent, but a case nobody assessed is not triaged.
     pub(crate) fn triage(&self, tables: &Tables, now: i64) -> Option<TriageLevel> {
-        let assessed = self.assessed?;
-        let young = |person: &Person| !person.only_suspect() && person.majority(tables, now) == Majority::Minor;
-        if self.people.values().any(young) || self.tips.values().any(|tip| tip.minor) {
-            return Some(TriageLevel::Urgent);
-        }
-        Some(assessed)
+        self.assessed.map(|level| if self.urgent(tables, now) { TriageLevel::Urgent } else { level })
     }
 
     /// Where the case is: as said when it was opened, otherwise wherever its potential victims and children were seen.
@@ -263,7 +276,10 @@ impl Case {
     /// Whether what concerns a person can only be referred, never reported: the person is abroad, or it is not known where
     /// the person is and the case is abroad. A suspect belongs to the case.
     pub(crate) fn abroad_for(&self, person: &Person) -> bool {
-        let places = self.places();
+        // Everything known of where the case is lies abroad: what was said at its opening and what was seen since.
+        let concerned = |person: &&Person| person.is(PersonRole::PotentialVictim) || person.is(PersonRole::Child);
+        let seen = self.people.values().filter(concerned).filter_map(|person| person.place);
+        let places: BTreeSet<Jurisdiction> = seen.chain(self.jurisdiction).collect();
         let case_abroad = !places.is_empty() && places.iter().all(|place| *place == Jurisdiction::Abroad);
         match person.place {
             Some(place) if !person.only_suspect() => place == Jurisdiction::Abroad,
@@ -286,5 +302,9 @@ pub(crate) fn supervises(actor: &Actor) -> bool {
 }
 
 pub(crate) fn is_defence_subpoena(asserted: &ExceptionAsserted) -> bool {
-    asserted.instrument.as_ref().is_some_and(|instrument| instrument.kind == Some(InstrumentKind::DefenceSubpoena))
+    asserted.kind == ExceptionKind::LegalRequirement
+        && asserted
+            .instrument
+            .as_ref()
+            .is_some_and(|instrument| instrument.kind == Some(InstrumentKind::DefenceSubpoena))
 }

@@ -61,13 +61,14 @@ impl Asked<'_> {
             && said.not_before.is_none_or(|from| from.0 <= self.now)
             && self.end(consent).is_none_or(|end| self.now < end)
             && !said.subject_id.is_some_and(|subject| self.case.erased(subject))
-            && !self.superseded(said.consent_id)
+            && !self.superseded(consent)
             && (said.standing || !self.used(said.consent_id))
     }
 
-    /// What a record names never permits again, whatever became of the record that names it.
-    fn superseded(&self, consent_id: ConsentId) -> bool {
-        self.case.given.iter().any(|record| record.what.supersedes.contains(&consent_id))
+    /// What a newer record names never permits again, whosever it is and whatever became of it.
+    fn superseded(&self, consent: &Said<ConsentGiven>) -> bool {
+        let newer = self.case.given.iter().filter(|record| record.order > consent.order);
+        newer.into_iter().any(|record| record.what.supersedes.contains(&consent.what.consent_id))
     }
 
     /// Used up by the first referral that rests on it, except for delivering that same referral.
@@ -78,7 +79,8 @@ impl Asked<'_> {
         };
         let first = self.case.referrals.iter().find(|referral| {
             let decision = self.case.decisions.get(&referral.released.decision_id);
-            decision.is_some_and(|decision| decision.bases.iter().any(rests))
+            // What a referral rests on that nobody decided is not known: on everything, then.
+            decision.is_none_or(|decision| decision.bases.iter().any(rests))
         });
         first.is_some_and(|referral| Some(referral.released.referral_id) != self.delivering)
     }
@@ -95,26 +97,32 @@ impl Asked<'_> {
 
     fn withdraws(&self, withdrawal: &ConsentWithdrawn, consent: &Said<ConsentGiven>) -> bool {
         let whose = withdrawal.subject_id;
-        match withdrawal.consent_id {
-            Some(named) if named == consent.what.consent_id && (whose.is_none() || whose == consent.what.subject_id) => true,
-            // It names a record the person has: only that one.
-            Some(named) if self.has_record(whose, named) => false,
-            // It names none, or one that the person does not have: everything of that person; of nobody: everything.
-            Some(_) | None => whose.is_none() || whose == consent.what.subject_id,
+        // The record it names, whoever it says gave it.
+        if withdrawal.consent_id == Some(consent.what.consent_id) {
+            return true;
         }
+        // It names another record that the person has: only that one.
+        if withdrawal.consent_id.is_some_and(|named| self.has_record(whose, named)) {
+            return false;
+        }
+        // It names none, or one that the person does not have: everything of that person; of nobody: everything.
+        whose.is_none() || whose == consent.what.subject_id
     }
 
     fn has_record(&self, whose: Option<SubjectId>, named: ConsentId) -> bool {
         let mine = |subject: Option<SubjectId>| whose.is_none() || whose == subject;
         self.case.given.iter().any(|record| record.what.consent_id == named && mine(record.what.subject_id))
-            || self.case.refused.iter().any(|record| record.what.consent_id == named && mine(Some(record.what.subject_id)))
+            || self
+                .case
+                .refused
+                .iter()
+                .any(|record| record.what.consent_id == named && mine(Some(record.what.subject_id)))
     }
 
     /// Whether a denial of this person holds the category back from this permission.
-    fn denied(&self, whose: SubjectId, category: DataCategory, permission: &Said<ConsentGiven>) -> bool {
-        let beaten = |order: u64, denial: ConsentId| {
-            permission.order > order && permission.what.supersedes.contains(&denial)
-        };
+    pub(crate) fn denied(&self, whose: SubjectId, category: DataCategory, permission: &Said<ConsentGiven>) -> bool {
+        let beaten =
+            |order: u64, denial: ConsentId| permission.order > order && permission.what.supersedes.contains(&denial);
         let refused = self.case.refused.iter().any(|refusal| {
             let said = &refusal.what;
             said.subject_id == whose
@@ -133,7 +141,7 @@ impl Asked<'_> {
         refused || denied
     }
 
-    /// The data subject's own consents that let a category of theirs through.
+    /// The data subject's own consents that permit a category, denials apart.
     pub(crate) fn own(&self, whose: SubjectId, category: DataCategory) -> Vec<&Said<ConsentGiven>> {
         let lets = |record: &&Said<ConsentGiven>| {
             record.what.kind == Some(ConsentKind::DataSubject)
@@ -141,7 +149,6 @@ impl Asked<'_> {
                 && record.what.permitted.contains(category)
                 && self.lives(record)
                 && !self.taken_back(record, category)
-                && !self.denied(whose, category, record)
         };
         self.case.given.iter().filter(lets).collect()
     }

@@ -6,8 +6,8 @@ use super::tables::Tables;
 use super::verdict::{Answer, Question, evaluate};
 use egide_domain::decision::Request;
 use egide_domain::ids::ReferralId;
-use egide_domain::vocabulary::{DataCategory, MaskLevel, Outcome};
 use egide_domain::ids::SubjectId;
+use egide_domain::vocabulary::{DataCategory, MaskLevel, Outcome};
 use std::collections::BTreeMap;
 
 /// Whether a referral may be delivered.
@@ -32,23 +32,22 @@ pub(crate) fn deliver(
 ) -> Delivery {
     let Some(referral) = case.referral(referral_id) else { return Delivery::Unknown };
     let Some(decision) = case.decisions.get(&referral.released.decision_id) else { return Delivery::Unknown };
-    if decision.outcome == Outcome::Deny {
-        return Delivery::Unknown;
-    }
     if referral.recalled {
         return Delivery::Recalled;
+    }
+    // What rests on nothing was never permitted, and a refusal permits nothing today.
+    if decision.bases.is_empty() {
+        return Delivery::Unknown;
+    }
+    if decision.outcome == Outcome::Deny {
+        return Delivery::Narrowed;
     }
     let request = Request { relies_on: decision.bases.clone(), ..decision.request.clone() };
     let unit = directory.unit(request.unit_id);
     let answer = evaluate(&Question { case, unit, request: &request, tables, now, delivering: Some(referral_id) });
-    let let_through: BTreeMap<(SubjectId, DataCategory), MaskLevel> = decision
-        .mask
-        .entries()
-        .iter()
-        .map(|entry| ((entry.subject_id, entry.category), entry.level))
-        .collect();
-    let contained = let_through
-        .iter()
-        .all(|(place, level)| answer.entries.get(place).is_some_and(|(today, _)| level <= today));
+    let let_through: BTreeMap<(SubjectId, DataCategory), MaskLevel> =
+        decision.mask.entries().iter().map(|entry| ((entry.subject_id, entry.category), entry.level)).collect();
+    let contained =
+        let_through.iter().all(|(place, level)| answer.entries.get(place).is_some_and(|(today, _)| level <= today));
     if answer.permit && contained { Delivery::May(Box::new(answer)) } else { Delivery::Narrowed }
 }

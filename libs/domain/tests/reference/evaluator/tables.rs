@@ -149,7 +149,10 @@ impl Tables {
         let list = |table: &Value, name: &str| table[name].as_array().expect("a list").clone();
         let periods = policy["periods"].as_object().expect("an object");
         Self {
-            periods: periods.iter().map(|(name, hours)| (name.clone(), hours.as_i64().expect("hours") * HOUR)).collect(),
+            periods: periods
+                .iter()
+                .map(|(name, hours)| (name.clone(), hours.as_i64().expect("hours") * HOUR))
+                .collect(),
             ceilings: list(policy, "ceilings")
                 .iter()
                 .map(|row| ((one(&row["purpose"]), one(&row["recipient"])), levels(&row["ceiling"])))
@@ -180,6 +183,11 @@ impl Tables {
     /// What a kind of recipient may get for a purpose at most; no row: nothing.
     pub(crate) fn ceiling(&self, purpose: Purpose, recipient: RecipientKind) -> Levels {
         self.ceilings.get(&(purpose, recipient)).cloned().unwrap_or_default()
+    }
+
+    /// Whether the tables say anything about this purpose and kind.
+    pub(crate) fn has_ceiling(&self, purpose: Purpose, recipient: RecipientKind) -> bool {
+        self.ceilings.contains_key(&(purpose, recipient))
     }
 
     pub(crate) fn exception(&self, kind: ExceptionKind) -> &ExceptionRow {

@@ -1,20 +1,24 @@
 //! The whole answer: released = requested ∩ basis ∩ purpose ∩ agreement, person by person and category by category.
 
-use super::case::{Case, Exception, Person};
+use super::case::{Case, Exception, Person, Said};
 use super::consent::Asked;
 use super::exception;
 use super::recipient::Unit;
 use super::tables::{Levels, Tables};
 use egide_domain::decision::{Basis, Request};
+use egide_domain::event::ConsentGiven;
 use egide_domain::ids::{ReferralId, SubjectId};
 use egide_domain::vocabulary::{
-    ContactPermission, DataCategory, ExceptionKind, MaskLevel, ObligationKind, PersonRole, Purpose, ReasonCode,
-    RecipientKind, ReviewOutcome, TriageLevel, Channel,
+    Channel, DataCategory, ExceptionKind, MaskLevel, ObligationKind, PersonRole, Purpose, ReasonCode, RecipientKind,
+    ReviewOutcome, TriageLevel,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What lets a category of a person through, and how far each.
 type Found = BTreeMap<(SubjectId, DataCategory), BTreeMap<Basis, MaskLevel>>;
+
+/// Until when the records hold that let something through, exclusive.
+type Ends = Vec<i64>;
 
 /// An answer, in a form that can be compared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,15 +56,21 @@ fn refusals(question: &Question<'_>) -> BTreeSet<ReasonCode> {
     refuse(case.unreadable, ReasonCode::RecordUnreadable);
     refuse(case.erased, ReasonCode::DataErased);
     refuse(request.purpose.is_none(), ReasonCode::PurposeMissing);
-    match &question.unit {
+    let right = |unit: &&Unit<'_>| unit.organization.organization_id == request.organization_id;
+    let known = question.unit.as_ref().filter(right);
+    match known {
         None => refuse(true, ReasonCode::RecipientUnknown),
         Some(unit) => {
             refuse(unit.unreadable, ReasonCode::RecordUnreadable);
             refuse(unit.kind().is_none(), ReasonCode::RecipientUnknown);
-            refuse(unit.organization.organization_id != request.organization_id, ReasonCode::RecipientUnknown);
             refuse(!unit.organization.verified, ReasonCode::RecipientUnverified);
             refuse(unit.suspended, ReasonCode::RecipientSuspended);
-            refuse(request.purpose.is_some_and(|purpose| !unit.may_receive_for(purpose)), ReasonCode::PurposeNotOfUnit);
+            // Neither the unit's record nor the tables may be silent about the purpose.
+            let served = |purpose: Purpose| {
+                unit.kind()
+                    .is_none_or(|kind| unit.may_receive_for(purpose) && question.tables.has_ceiling(purpose, kind))
+            };
+            refuse(request.purpose.is_some_and(|purpose| !served(purpose)), ReasonCode::PurposeNotOfUnit);
         }
     }
     if let Some(first) = request.supplementary_to {
@@ -71,8 +81,6 @@ fn refusals(question: &Question<'_>) -> BTreeSet<ReasonCode> {
             Some(_) | None => refuse(true, ReasonCode::SupplementaryUnknown),
         }
     }
-    let known = asked_people(case, request);
-    refuse(known.is_empty(), ReasonCode::SubjectUnknown);
     codes
 }
 
@@ -81,14 +89,15 @@ fn asked_people<'a>(case: &'a Case, request: &Request) -> BTreeMap<SubjectId, &'
     case.people.iter().filter(|(id, _)| asked(id)).map(|(id, person)| (*id, person)).collect()
 }
 
-/// Consent waits for triage and for the review of tips; so does a report.
+/// Consent waits for the review of tips and yields to a supervisor's no and to insufficient information.
 fn consent_may_speak(asked: &Asked<'_>) -> bool {
-    let triaged = asked.case.triage(asked.tables, asked.now).is_some_and(|level| level != TriageLevel::Insufficient);
+    let triaged =
+        asked.case.triage(asked.tables, asked.now) != Some(TriageLevel::Insufficient) && !not_to_report(asked);
     let waits = |channel: Option<Channel>| match channel {
         Some(Channel::Phone | Channel::Chat | Channel::InPerson) => false,
         Some(Channel::WebForm | Channel::Email) | None => true,
     };
-    triaged && asked.case.tips.values().all(|tip| !waits(tip.channel) || tip.review.is_some())
+    triaged && asked.case.tips.iter().all(|tip| !waits(tip.channel) || tip.review.is_some())
 }
 
 fn reports(asked: &Asked<'_>) -> bool {
@@ -96,44 +105,62 @@ fn reports(asked: &Asked<'_>) -> bool {
 }
 
 fn not_to_report(asked: &Asked<'_>) -> bool {
-    asked.case.tips.values().any(|tip| tip.review == Some(ReviewOutcome::DoNotReport))
+    asked.case.tips.iter().any(|tip| tip.review == Some(ReviewOutcome::DoNotReport))
 }
 
-fn own_consents(asked: &Asked<'_>, who: SubjectId, person: &Person, category: DataCategory) -> BTreeSet<Basis> {
-    if !consent_may_speak(asked) || (reports(asked) && not_to_report(asked)) {
-        return BTreeSet::new();
+type Records<'a> = Vec<&'a Said<ConsentGiven>>;
+
+fn own_consents<'a>(asked: &'a Asked<'_>, who: SubjectId, person: &Person, category: DataCategory) -> Records<'a> {
+    if !consent_may_speak(asked) {
+        return Vec::new();
     }
-    let givers: Vec<SubjectId> = if person.only_suspect() {
-        let may_tell = |person: &Person| person.is(PersonRole::PotentialVictim) || person.is(PersonRole::Caller);
-        asked.case.people.iter().filter(|(_, person)| may_tell(person)).map(|(id, _)| *id).collect()
-    } else {
-        vec![who]
+    let givers: Vec<SubjectId> = if person.only_suspect() { tellers(asked) } else { vec![who] };
+    let permissions = givers.iter().flat_map(|giver| asked.own(*giver, category));
+    permissions.filter(|record| !givers.iter().any(|giver| asked.denied(*giver, category, record))).collect()
+}
+
+/// Who may tell about suspects: potential victims, and whoever brought information.
+fn tellers(asked: &Asked<'_>) -> Vec<SubjectId> {
+    let may_tell = |(id, person): &(&SubjectId, &Person)| {
+        !person.only_suspect() && (person.is(PersonRole::PotentialVictim) || asked.case.is_bringer(**id))
     };
-    let bases = givers.into_iter().flat_map(|giver| asked.own(giver, category));
-    bases.map(|record| Basis::Consent(record.what.consent_id)).collect()
+    asked.case.people.iter().filter(may_tell).map(|(id, _)| *id).collect()
 }
 
 /// How far report consents reach into a category of a person, each for itself.
-fn report_consents(asked: &Asked<'_>, who: SubjectId, person: &Person, category: DataCategory) -> BTreeMap<Basis, MaskLevel> {
-    let mut found = BTreeMap::new();
-    if !consent_may_speak(asked) || !reports(asked) || !asked.unit.has_jurisdiction(&asked.case.places_of(person)) {
+fn report_consents<'a>(
+    asked: &'a Asked<'_>,
+    who: SubjectId,
+    person: &Person,
+    category: DataCategory,
+) -> Vec<(&'a Said<ConsentGiven>, MaskLevel)> {
+    let mut found = Vec::new();
+    // A report waits for triage, too.
+    let triaged = asked.case.triage(asked.tables, asked.now).is_some();
+    let investigation = asked.purpose == Purpose::Investigation;
+    if !investigation
+        || !triaged
+        || !consent_may_speak(asked)
+        || !reports(asked)
+        || !asked.unit.has_jurisdiction(&asked.case.places_of(person))
+    {
         return found;
     }
     for record in &asked.case.given {
         let said = &record.what;
         let decided = said
             .tip_id
-            .and_then(|tip| asked.case.tips.get(&tip))
-            .is_some_and(|tip| tip.review == Some(ReviewOutcome::Report));
+            .and_then(|tip| asked.case.tip(tip))
+            .is_some_and(|tip| tip.review == Some(ReviewOutcome::Report) && tip.bringer == said.subject_id);
         if !decided || !asked.report_holds(record, category) {
             continue;
         }
-        let level = if said.subject_id == Some(who) {
+        let level = if person.only_suspect() {
+            said.permitted.contains(category).then_some(MaskLevel::Whole)
+        } else if said.subject_id == Some(who) {
             said.about_bringer.contains(category).then_some(MaskLevel::Whole)
         } else if !said.permitted.contains(category) || asked.case.is_bringer(who) {
             None
-        } else if person.only_suspect() {
-            (category == DataCategory::Suspects).then_some(MaskLevel::Whole)
         } else if person.is(PersonRole::PotentialVictim) && !asked.spoke(who) {
             match category {
                 DataCategory::Identity => asked.tables.report_victim_identity.then_some(MaskLevel::Whole),
@@ -143,7 +170,7 @@ fn report_consents(asked: &Asked<'_>, who: SubjectId, person: &Person, category:
             None
         };
         if let Some(level) = level {
-            found.insert(Basis::ReportConsent(said.consent_id), level);
+            found.push((record, level));
         }
     }
     found
@@ -154,7 +181,8 @@ fn one(category: DataCategory, level: MaskLevel) -> Levels {
 }
 
 /// Everything that lets something through, cut to what it is bounded by.
-fn find(question: &Question<'_>, asked: &Asked<'_>, kind: RecipientKind) -> Found {
+fn find(question: &Question<'_>, asked: &Asked<'_>, kind: RecipientKind) -> (Found, Ends) {
+    let mut ends = Ends::new();
     let request = question.request;
     let mut found = Found::new();
     let mut bound = asked.tables.ceiling(asked.purpose, kind);
@@ -169,43 +197,48 @@ fn find(question: &Question<'_>, asked: &Asked<'_>, kind: RecipientKind) -> Foun
             continue;
         }
         for category in request.categories.iter() {
-            let about_a_suspect = category == DataCategory::Suspects;
+            // Everything about somebody who is only a suspect stands under suspects.
+            let elsewhere = person.only_suspect() && category != DataCategory::Suspects;
+            let no_suspect = category == DataCategory::Suspects && !person.is(PersonRole::Suspect);
             let never = matches!(category, DataCategory::Narrative | DataCategory::RecordKeeping);
-            if never || about_a_suspect != person.only_suspect() {
+            if never || elsewhere || no_suspect {
                 continue;
             }
-            let mut bases: BTreeMap<Basis, Levels> = BTreeMap::new();
+            let mut bases: Vec<(Basis, Levels, Option<i64>)> = Vec::new();
             if agreed.contains(&category) {
-                for basis in own_consents(asked, who, person, category) {
-                    bases.insert(basis, one(category, MaskLevel::Whole));
+                for record in own_consents(asked, who, person, category) {
+                    let basis = Basis::Consent(record.what.consent_id);
+                    bases.push((basis, one(category, MaskLevel::Whole), asked.end(record)));
                 }
-                for (basis, level) in report_consents(asked, who, person, category) {
-                    bases.insert(basis, one(category, level));
+                for (record, level) in report_consents(asked, who, person, category) {
+                    let basis = Basis::ReportConsent(record.what.consent_id);
+                    bases.push((basis, one(category, level), asked.end(record)));
                 }
             }
             if stand_in.contains(&category) {
                 for exception in exception::of(asked.case) {
                     let basis = Basis::Exception(exception.asserted.exception_id, exception.asserted.kind);
-                    bases.insert(basis, asked.reach(exception, who, person));
+                    bases.push((basis, asked.reach(exception, who, person), asked.exception_end(exception)));
                 }
             }
             let relied = |basis: &Basis| request.relies_on.is_empty() || request.relies_on.contains(basis);
-            let let_through: BTreeMap<Basis, MaskLevel> = bases
-                .into_iter()
-                .filter(|(basis, _)| relied(basis))
-                .filter_map(|(basis, reach)| Some((basis, *exception::lower(&reach, &bound).get(&category)?)))
-                .collect();
-            if !let_through.is_empty() {
-                found.insert((who, category), let_through);
+            for (basis, reach, end) in bases {
+                let relied = request.relies_on.is_empty() || request.relies_on.contains(&basis);
+                let Some(level) = exception::lower(&reach, &bound).get(&category).copied().filter(|_| relied) else {
+                    continue;
+                };
+                let known = found.entry((who, category)).or_default().entry(basis).or_insert(level);
+                *known = (*known).max(level);
+                ends.extend(end);
             }
         }
     }
-    found
+    (found, ends)
 }
 
 pub(crate) fn evaluate(question: &Question<'_>) -> Answer {
     let refusals = refusals(question);
-    let urgent_case = question.case.triage(question.tables, question.now) == Some(TriageLevel::Urgent);
+    let urgent_case = question.case.urgent(question.tables, question.now);
     let denied = Answer { refusals: refusals.clone(), urgent: urgent_case, ..Answer::default() };
     let (Some(unit), Some(purpose)) = (&question.unit, question.request.purpose) else { return denied };
     let Some(kind) = unit.kind() else { return denied };
@@ -220,13 +253,14 @@ pub(crate) fn evaluate(question: &Question<'_>) -> Answer {
         now: question.now,
         delivering: question.delivering,
     };
-    let found = find(question, &asked, kind);
+    let (found, ends) = find(question, &asked, kind);
     if found.is_empty() {
         return denied;
     }
     let highest = |bases: &BTreeMap<Basis, MaskLevel>| *bases.values().max().expect("at least one");
     let bases: BTreeSet<Basis> = found.values().flat_map(|bases| bases.keys().copied()).collect();
-    let urgent = urgent_case || resting_on(&asked, &bases).any(|it| it.asserted.kind == ExceptionKind::ImminentDanger);
+    let urgent =
+        urgent_case || resting_on(&asked, &bases).any(|it| it.asserted.kind != ExceptionKind::LegalRequirement);
     Answer {
         permit: true,
         refusals,
@@ -235,33 +269,15 @@ pub(crate) fn evaluate(question: &Question<'_>) -> Answer {
             .map(|(place, bases)| (*place, (highest(bases), bases.keys().copied().collect())))
             .collect(),
         obligations: obligations(&asked, &found, &bases, urgent),
-        expires_at: Some(expires_at(&asked, &bases)),
+        // As long as the policy lets a permit wait, and no longer than anything it rests on.
+        expires_at: ends.into_iter().chain([question.now + question.tables.period("decision_life")]).min(),
         bases,
         urgent,
     }
 }
 
 fn resting_on<'a>(asked: &'a Asked<'_>, bases: &'a BTreeSet<Basis>) -> impl Iterator<Item = &'a Exception> {
-    exception::of(asked.case)
-        .filter(|it| bases.contains(&Basis::Exception(it.asserted.exception_id, it.asserted.kind)))
-}
-
-/// As long as the policy lets a permit wait, and no longer than anything it rests on.
-fn expires_at(asked: &Asked<'_>, bases: &BTreeSet<Basis>) -> i64 {
-    let mut end = asked.now + asked.tables.period("decision_life");
-    for record in &asked.case.given {
-        let id = record.what.consent_id;
-        if bases.contains(&Basis::Consent(id)) || bases.contains(&Basis::ReportConsent(id)) {
-            end = end.min(asked.end(record).unwrap_or(i64::MAX));
-        }
-    }
-    for exception in resting_on(asked, bases) {
-        end = end.min(exception.at + asked.tables.exception(exception.asserted.kind).life);
-        if !exception.confirmed {
-            end = end.min(exception.at + asked.tables.period("break_glass_review"));
-        }
-    }
-    end
+    exception::of(asked.case).filter(|it| bases.contains(&Basis::Exception(it.asserted.exception_id, it.asserted.kind)))
 }
 
 fn obligations(
@@ -295,7 +311,7 @@ fn obligations(
                 owed.insert((ObligationKind::InformPerson, Some(who), within("inform_person")));
             }
             if asked.case.places_of(person).iter().any(|place| rule.register_in.contains(place)) {
-                owed.insert((ObligationKind::EnterInRegister, Some(who), within("register_entry")));
+                owed.insert((ObligationKind::EnterInRegister, None, within("register_entry")));
             }
             let no_tip_off = exception.asserted.instrument.as_ref().is_some_and(|instrument| {
                 rule.instruments.iter().any(|row| Some(row.instrument) == instrument.kind && row.no_tip_off)
@@ -303,13 +319,15 @@ fn obligations(
             if no_tip_off {
                 owed.insert((ObligationKind::NoTipOff, Some(who), None));
             }
-            if exception.asserted.kind == ExceptionKind::Minor {
-                let rows: Vec<_> = asked.statutes_for(person).collect();
-                let told = asked.unit.kind() == Some(RecipientKind::ChildProtection);
-                if rows.iter().any(|row| asked.mandatory(row, person)) && !told {
+            if exception.asserted.kind == ExceptionKind::LegalRequirement || person.only_suspect() {
+                continue;
+            }
+            for row in asked.statutes_for(person) {
+                let told = asked.unit.kind().is_some_and(|kind| row.recipients.contains(&kind));
+                if asked.mandatory(row, person) && !told {
                     owed.insert((ObligationKind::ReportToChildProtection, Some(who), within("statutory_report")));
                 }
-                if rows.iter().any(|row| asked.optional(row, person)) {
+                if asked.optional(row, person) {
                     owed.insert((ObligationKind::RecordWishes, Some(who), within("record_wishes")));
                 }
             }
@@ -317,7 +335,7 @@ fn obligations(
     }
     for (who, category) in found.keys() {
         let reachable = matches!(category, DataCategory::Identity | DataCategory::Contact | DataCategory::Whereabouts);
-        if reachable && asked.case.people[who].contact != Some(ContactPermission::MayContact) {
+        if reachable {
             owed.insert((ObligationKind::SafeContact, Some(*who), None));
         }
     }

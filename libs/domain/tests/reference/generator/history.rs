@@ -222,13 +222,7 @@ fn rarely(dice: &mut Dice, number: u8) -> Acts {
 }
 
 /// A decision of the engine at this point, or a made-up one, and the referral that follows.
-fn disclose(
-    dice: &mut Dice,
-    theme: Theme,
-    pen: &mut Pen,
-    directory: &[Recorded<DirectoryEvent>],
-    rules: &Rules,
-) {
+fn disclose(dice: &mut Dice, theme: Theme, pen: &mut Pen, directory: &[Recorded<DirectoryEvent>], rules: &Rules) {
     let number = dice.small();
     let request = super::request(dice, theme);
     let mut organization = OrganizationFacts::default();

@@ -73,8 +73,12 @@ fn another(dice: &mut Dice, at: &str, known: &Value) -> Option<Value> {
         ("ceiling" | "anonymous" | "potential_victim", _) => ceiling(dice),
         (_, Value::Bool(known)) => json!(!known),
         (name, _) if name.ends_with("_hours") => json!(dice.pick(&[1, 2, 6, 24, 48, 200, 5000])),
-        ("mandatory_below" | "optional_below", _) => dice.maybe(&[15, 16, 18, 19], 80).map_or(Value::Null, |age| json!(age)),
-        ("effective_from" | "effective_until", _) => dice.maybe(&["2024-02-29", "2024-03-01", "2024-02-27"], 80).map_or(Value::Null, |date| json!(date)),
+        ("mandatory_below" | "optional_below", _) => {
+            dice.maybe(&[15, 16, 18, 19], 80).map_or(Value::Null, |age| json!(age))
+        }
+        ("effective_from" | "effective_until", _) => {
+            dice.maybe(&["2024-02-29", "2024-03-01", "2024-02-27"], 80).map_or(Value::Null, |date| json!(date))
+        }
         ("jurisdiction", _) => json!(dice.pick(Jurisdiction::ALL).to_string()),
         ("register_in", _) => json!(names(dice, Jurisdiction::ALL, 30)),
         ("categories", _) => json!(names(dice, DataCategory::ALL, 70)),
@@ -82,11 +86,12 @@ fn another(dice: &mut Dice, at: &str, known: &Value) -> Option<Value> {
             json!(names(dice, RecipientKind::ALL, 40))
         }
         ("recipient", _) => json!(dice.pick(RecipientKind::ALL).to_string()),
-        ("grounds", Value::Array(entries)) => Value::Array(entries.iter().filter(|_| dice.chance(60)).cloned().collect()),
+        ("grounds", Value::Array(entries)) => {
+            Value::Array(entries.iter().filter(|_| dice.chance(60)).cloned().collect())
+        }
         (_, Value::String(_)) if ["ceiling", "anonymous", "potential_victim"].contains(&parent) => {
             json!(dice.pick(MaskLevel::ALL).to_string())
         }
         _ => return None,
     })
 }
-

@@ -21,11 +21,7 @@ pub(crate) fn instant(
     last + dice.pick(&[0, 0, 0, 1, HOUR, HOUR, DAY, DAY, 7 * DAY, 31 * DAY, 400 * DAY, -DAY])
 }
 
-fn boundaries(
-    history: &[Recorded<CaseEvent>],
-    directory: &[Recorded<DirectoryEvent>],
-    rules: &Rules,
-) -> Vec<i64> {
+fn boundaries(history: &[Recorded<CaseEvent>], directory: &[Recorded<DirectoryEvent>], rules: &Rules) -> Vec<i64> {
     let tables = &rules.tables;
     let mut boundaries = Vec::new();
     for recorded in history {
