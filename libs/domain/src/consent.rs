@@ -103,6 +103,18 @@ impl<'a> Consents<'a> {
         })
     }
 
+    /// What a person's own records deny to this recipient and purpose of what this permission permits: a denial is beaten by
+    /// the newer permission that names it, and by no other one.
+    pub(crate) fn denied_to(&self, permission: &Permission<'_>, subject_id: SubjectId) -> Categories {
+        self.facts.consents.iter().fold(Categories::EMPTY, |all, record| {
+            let Some((consent_id, denied)) = denial(record, subject_id, self.asking) else { return all };
+            let beats = permission.revision > record.revision
+                && permission.given.subject_id == Some(subject_id)
+                && permission.given.supersedes.contains(&consent_id);
+            all.union(if beats { denied.difference(permission.own_data()) } else { denied })
+        })
+    }
+
     /// What live newer permissions of the same person that name this record allow again.
     fn beaten(&self, consent_id: ConsentId, revision: Revision, subject_id: SubjectId) -> Categories {
         self.permissions

@@ -3,7 +3,7 @@
 use crate::consent::Asking;
 use crate::decision::{Obligation, Reason, Reference};
 use crate::exception::{Standing, statutes_of};
-use crate::facts::{CaseFacts, Majority, Person};
+use crate::facts::{CaseFacts, Person};
 use crate::set::{Categories, Reach};
 use crate::statute::Duty;
 use crate::time::{Millis, Timestamp};

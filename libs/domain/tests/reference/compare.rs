@@ -28,10 +28,7 @@ pub(crate) fn ask_engine(asked: &Asked) -> Engine {
     let policy = &asked.rules.engine;
     let recipient = organization.recipient(asked.request.unit_id);
     let decision = decide(&facts, &asked.request, recipient.as_ref(), policy, now);
-    let of_the_referral = facts
-        .referral(asked.delivering)
-        .and_then(|referral| facts.decision(referral.released.decision_id))
-        .map_or(asked.request.unit_id, |decision| decision.request.unit_id);
+    let of_the_referral = facts.referral(asked.delivering).map_or(asked.request.unit_id, |it| it.released.unit_id);
     let recipient = organization.recipient(of_the_referral);
     let delivery = redecide_for_delivery(&facts, asked.delivering, recipient.as_ref(), policy, now);
     Engine { decision, delivery }

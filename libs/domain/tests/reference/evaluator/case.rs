@@ -186,10 +186,9 @@ impl Case {
             CaseEvent::DisclosureDecided(said) => {
                 self.decisions.entry(said.decision_id).or_insert_with(|| said.clone());
             }
+            // Of two under one id the first is meant, but the second has used up what it rests on.
             CaseEvent::ReferralReleased(said) => {
-                if self.referral(said.referral_id).is_none() {
-                    self.referrals.push(Referral { released: said.clone(), recalled: false });
-                }
+                self.referrals.push(Referral { released: said.clone(), recalled: false });
             }
             CaseEvent::ReferralRecalled(said) => {
                 for referral in &mut self.referrals {

@@ -71,18 +71,18 @@ impl Asked<'_> {
         newer.into_iter().any(|record| record.what.supersedes.contains(&consent.what.consent_id))
     }
 
-    /// Used up by the first referral that rests on it, except for delivering that same referral.
+    /// Used up by any referral that rests on it, but not for delivering that same referral.
     fn used(&self, consent_id: ConsentId) -> bool {
         let rests = |basis: &Basis| match basis {
             Basis::Consent(id) | Basis::ReportConsent(id) => *id == consent_id,
             Basis::Exception(..) => false,
         };
-        let first = self.case.referrals.iter().find(|referral| {
+        let others = self.case.referrals.iter().filter(|it| Some(it.released.referral_id) != self.delivering);
+        others.into_iter().any(|referral| {
             let decision = self.case.decisions.get(&referral.released.decision_id);
             // What a referral rests on that nobody decided is not known: on everything, then.
             decision.is_none_or(|decision| decision.bases.iter().any(rests))
-        });
-        first.is_some_and(|referral| Some(referral.released.referral_id) != self.delivering)
+        })
     }
 
     /// Whether a newer withdrawal takes the category back.
@@ -121,8 +121,11 @@ impl Asked<'_> {
 
     /// Whether a denial of this person holds the category back from this permission.
     pub(crate) fn denied(&self, whose: SubjectId, category: DataCategory, permission: &Said<ConsentGiven>) -> bool {
-        let beaten =
-            |order: u64, denial: ConsentId| permission.order > order && permission.what.supersedes.contains(&denial);
+        let beaten = |order: u64, denial: ConsentId| {
+            permission.order > order
+                && permission.what.subject_id == Some(whose)
+                && permission.what.supersedes.contains(&denial)
+        };
         let refused = self.case.refused.iter().any(|refusal| {
             let said = &refusal.what;
             said.subject_id == whose
@@ -153,14 +156,21 @@ impl Asked<'_> {
         self.case.given.iter().filter(lets).collect()
     }
 
-    /// Whether a person has said anything about their own data: given, refused or withdrawn.
+    /// Whether a person has said anything about their own data that concerns this recipient: given, refused, or taken back
+    /// everything.
     pub(crate) fn spoke(&self, whose: SubjectId) -> bool {
-        let own = |record: &Said<ConsentGiven>| {
-            record.what.subject_id == Some(whose) && record.what.kind != Some(ConsentKind::Report)
+        let given = |record: &Said<ConsentGiven>| {
+            record.what.subject_id == Some(whose)
+                && record.what.kind != Some(ConsentKind::Report)
+                && self.denies_to(record.what.recipient)
         };
-        self.case.given.iter().any(own)
-            || self.case.refused.iter().any(|record| record.what.subject_id == whose)
-            || self.case.withdrawn.iter().any(|record| record.what.subject_id == Some(whose))
+        let took_back = |said: &ConsentWithdrawn| {
+            let one_record = said.consent_id.is_some_and(|named| self.has_record(Some(whose), named));
+            said.subject_id == Some(whose) && !one_record
+        };
+        self.case.given.iter().any(given)
+            || self.case.refused.iter().any(|it| it.what.subject_id == whose && self.denies_to(it.what.recipient))
+            || self.case.withdrawn.iter().any(|it| took_back(&it.what))
     }
 
     /// Whether a report consent lets a category through that it names in `permitted` or, about its bringer, in
@@ -170,6 +180,5 @@ impl Asked<'_> {
             && self.lives(record)
             && !self.taken_back(record, category)
             && !record.what.denied.contains(category)
-            && !record.what.subject_id.is_some_and(|bringer| self.denied(bringer, category, record))
     }
 }

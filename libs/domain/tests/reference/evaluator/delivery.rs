@@ -31,15 +31,16 @@ pub(crate) fn deliver(
     now: i64,
 ) -> Delivery {
     let Some(referral) = case.referral(referral_id) else { return Delivery::Unknown };
-    let Some(decision) = case.decisions.get(&referral.released.decision_id) else { return Delivery::Unknown };
     if referral.recalled {
         return Delivery::Recalled;
     }
-    // What rests on nothing was never permitted, and a refusal permits nothing today.
-    if decision.bases.is_empty() {
+    let Some(decision) = case.decisions.get(&referral.released.decision_id) else { return Delivery::Unknown };
+    // A refusal permits nothing, whatever stands in it; what rests on nothing or lets nothing through was never permitted.
+    if decision.outcome == Outcome::Deny || decision.bases.is_empty() || decision.mask.is_empty() {
         return Delivery::Unknown;
     }
-    if decision.outcome == Outcome::Deny {
+    // Decided for one unit is not decided for another.
+    if decision.request.unit_id != referral.released.unit_id {
         return Delivery::Narrowed;
     }
     let request = Request { relies_on: decision.bases.clone(), ..decision.request.clone() };

@@ -155,6 +155,11 @@ fn report_consents<'a>(
         if !decided || !asked.report_holds(record, category) {
             continue;
         }
+        // Denials of suspects are those of everybody who may tell about them; otherwise the person's own.
+        let deniers = if person.only_suspect() { tellers(asked) } else { vec![who] };
+        if deniers.iter().any(|denier| asked.denied(*denier, category, record)) {
+            continue;
+        }
         let level = if person.only_suspect() {
             said.permitted.contains(category).then_some(MaskLevel::Whole)
         } else if said.subject_id == Some(who) {

@@ -52,27 +52,29 @@ pub(crate) fn given(dice: &mut Dice, theme: Theme) -> ConsentGiven {
     let report = theme.kind == RecipientKind::InvestigatingAgency && dice.chance(40) || dice.chance(3);
     let kind = if report { ConsentKind::Report } else { ConsentKind::DataSubject };
     let nobody = if report { 25 } else { 3 };
+    let calm = theme.calm;
+    let (free, understood) = if calm { (Some(Answer::Yes), Some(Answer::Yes)) } else { (answer(dice), answer(dice)) };
     ConsentGiven {
         consent_id: consent(dice.small()),
         subject_id: if dice.chance(nobody) { None } else { Some(subject(dice.small())) },
-        kind: if dice.chance(97) { Some(kind) } else { dice.maybe(ConsentKind::ALL, 50) },
-        grantor: if dice.chance(94) { Some(GrantorKind::Self_) } else { dice.maybe(GrantorKind::ALL, 70) },
+        kind: if calm || dice.chance(97) { Some(kind) } else { dice.maybe(ConsentKind::ALL, 50) },
+        grantor: if calm || dice.chance(94) { Some(GrantorKind::Self_) } else { dice.maybe(GrantorKind::ALL, 70) },
         representative_subject_id: dice.chance(6).then(|| subject(dice.small())),
-        recipient: scope(dice, theme, 12),
-        purposes: if dice.chance(80) { Purposes::only(theme.purpose) } else { dice.some_of::<Purpose>(40) },
-        permitted: categories(dice),
-        denied: if dice.chance(80) { Categories::EMPTY } else { dice.some_of(20) },
-        not_before: dice.chance(15).then(|| moment(dice)),
-        expiry: match dice.below(4) {
+        recipient: scope(dice, theme, if calm { 2 } else { 12 }),
+        purposes: if calm || dice.chance(80) { Purposes::only(theme.purpose) } else { dice.some_of::<Purpose>(40) },
+        permitted: if calm { dice.some_of(80) } else { categories(dice) },
+        denied: if dice.chance(if calm { 92 } else { 80 }) { Categories::EMPTY } else { dice.some_of(20) },
+        not_before: dice.chance(if calm { 5 } else { 15 }).then(|| moment(dice)),
+        expiry: match dice.below(if calm { 10 } else { 4 }) {
             0 => Expiry::At(moment(dice)),
             1 => Expiry::Absent,
             _ => Expiry::Unlimited,
         },
         standing: dice.chance(65),
         onward_sharing: dice.chance(30),
-        speaking_freely: answer(dice),
-        understood: answer(dice),
-        supersedes: if dice.chance(25) { vec![consent(dice.small())] } else { Vec::new() },
+        speaking_freely: free,
+        understood,
+        supersedes: if dice.chance(if calm { 12 } else { 25 }) { vec![consent(dice.small())] } else { Vec::new() },
         about_bringer: if dice.chance(60) { Categories::EMPTY } else { dice.some_of(40) },
         tip_id: if dice.chance(if report { 92 } else { 5 }) { Some(tip(dice.small())) } else { None },
     }

@@ -17,7 +17,7 @@ pub(crate) fn events(dice: &mut Dice, theme: Theme) -> Vec<Recorded<DirectoryEve
         DirectoryEvent::UnitRegistered(a_unit(dice, theme, 1)),
         DirectoryEvent::AgreementRecorded(an_agreement(dice, theme, 90)),
     ];
-    for _ in 0..dice.below(4) {
+    for _ in 0..if theme.calm { 0 } else { dice.below(4) } {
         let number = dice.small();
         events.push(match dice.below(12) {
             0..6 => DirectoryEvent::AgreementRecorded(an_agreement(dice, theme, 50)),
@@ -36,7 +36,7 @@ pub(crate) fn events(dice: &mut Dice, theme: Theme) -> Vec<Recorded<DirectoryEve
             _ => DirectoryEvent::UnitRegistered(a_unit(dice, theme, number)),
         });
     }
-    if dice.chance(5) {
+    if !theme.calm && dice.chance(5) {
         let (one, other) = (dice.below(events.len()), dice.below(events.len()));
         events.swap(one, other);
     }
@@ -60,9 +60,9 @@ fn places(dice: &mut Dice) -> Jurisdictions {
 
 fn an_organization(dice: &mut Dice, theme: Theme) -> OrganizationRegistered {
     OrganizationRegistered {
-        organization_id: organization(if dice.chance(99) { 1 } else { 2 }),
-        kind: if dice.chance(90) { Some(theme.kind) } else { dice.maybe(RecipientKind::ALL, 80) },
-        verified: dice.chance(97),
+        organization_id: organization(if theme.calm || dice.chance(99) { 1 } else { 2 }),
+        kind: if theme.calm || dice.chance(90) { Some(theme.kind) } else { dice.maybe(RecipientKind::ALL, 80) },
+        verified: theme.calm || dice.chance(97),
         jurisdictions: places(dice),
         national: dice.chance(10),
         anonymous_only: dice.chance(5),
@@ -73,7 +73,7 @@ fn a_unit(dice: &mut Dice, theme: Theme, number: u8) -> UnitRegistered {
     UnitRegistered {
         unit_id: unit(number),
         organization_id: organization(1),
-        kind: if dice.chance(95) { Some(theme.kind) } else { dice.maybe(RecipientKind::ALL, 80) },
+        kind: if theme.calm || dice.chance(95) { Some(theme.kind) } else { dice.maybe(RecipientKind::ALL, 80) },
         purposes: if dice.chance(85) { Purposes::all() } else { dice.some_of(60) },
         jurisdictions: places(dice),
         national: dice.chance(15),
@@ -86,10 +86,10 @@ fn an_agreement(dice: &mut Dice, theme: Theme, usual: usize) -> AgreementRecorde
     AgreementRecorded {
         agreement_id: agreement(dice.small()),
         organization_id: organization(1),
-        unit_id: if dice.chance(80) { None } else { Some(unit(dice.small())) },
+        unit_id: if theme.calm || dice.chance(80) { None } else { Some(unit(dice.small())) },
         purposes: if dice.chance(usual) { Purposes::only(theme.purpose) } else { dice.some_of::<Purpose>(50) },
         categories: if dice.chance(usual) { Categories::all() } else { dice.some_of(60) },
-        valid_from: dice.chance(20).then(|| instant(dice)),
-        valid_until: dice.chance(15).then(|| instant(dice)),
+        valid_from: dice.chance(if theme.calm { 5 } else { 20 }).then(|| instant(dice)),
+        valid_until: dice.chance(if theme.calm { 5 } else { 15 }).then(|| instant(dice)),
     }
 }

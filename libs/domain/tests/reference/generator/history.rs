@@ -14,8 +14,8 @@ use egide_domain::event::{
 };
 use egide_domain::ids::{HoldId, NarrativeId, Position, Revision};
 use egide_domain::vocabulary::{
-    AgeBand, Answer, Channel, ContactPermission, DataCategory, Jurisdiction, MaskLevel, Outcome, ReviewOutcome, Role,
-    TriageLevel,
+    AgeBand, Answer, Channel, ConsentKind, ContactPermission, DataCategory, Jurisdiction, MaskLevel, Outcome,
+    RecipientKind, ReviewOutcome, Role, TriageLevel,
 };
 use egide_domain::{Bases, CaseFacts, Mask, MaskEntry, OrganizationFacts, Roles, Timestamp, decide};
 
@@ -59,11 +59,11 @@ pub(crate) fn events(
     rules: &Rules,
 ) -> Vec<Recorded<CaseEvent>> {
     let mut pen = Pen { events: Vec::new(), at: BEGIN };
-    let mut first = skeleton(dice);
-    for _ in 0..=dice.below(6) {
+    let mut first = skeleton(dice, theme);
+    for _ in 0..=dice.below(if theme.calm { 4 } else { 6 }) {
         first.extend(an_act(dice, theme));
     }
-    if dice.chance(12) {
+    if !theme.calm && dice.chance(12) {
         let (one, other) = (dice.below(first.len()), dice.below(first.len()));
         first.swap(one, other);
     }
@@ -85,13 +85,13 @@ pub(crate) fn events(
 
 type Acts = Vec<(Role, CaseEvent)>;
 
-fn skeleton(dice: &mut Dice) -> Acts {
+fn skeleton(dice: &mut Dice, theme: Theme) -> Acts {
     let mut acts = Acts::new();
-    if dice.chance(98) {
+    if theme.calm || dice.chance(98) {
         let opened = CaseOpened { channel: Some(Channel::Phone), jurisdiction: dice.maybe(&PLACES, 65) };
         acts.push((Role::Responder, CaseEvent::CaseOpened(opened)));
     }
-    for number in 1..=dice.pick(&[1_u8, 2, 2, 3, 4]) {
+    for number in 1..=dice.pick(if theme.calm { &[2_u8, 3, 4] } else { &[1, 2, 3, 4] }) {
         let roles: Roles = dice.pick(&ROLES).iter().copied().collect();
         let identified = PersonIdentified { subject_id: subject(number), roles };
         acts.push((Role::Responder, CaseEvent::PersonIdentified(identified)));
@@ -99,16 +99,42 @@ fn skeleton(dice: &mut Dice) -> Acts {
             acts.push((Role::Responder, age(dice, number)));
         }
     }
-    for _ in 0..dice.pick(&[0_u8, 1, 1, 2]) {
+    for _ in 0..dice.pick(if theme.calm { &[0_u8, 0, 0, 1] } else { &[0, 1, 1, 2] }) {
         let received = tip_received(dice);
         acts.push((Role::Responder, received));
     }
     if dice.chance(60) {
         acts.push((Role::Supervisor, reviewed(dice)));
     }
+    if theme.kind == RecipientKind::InvestigatingAgency && dice.chance(60) {
+        acts.extend(a_reported_tip(dice, theme));
+    }
     if dice.chance(92) {
         acts.push((Role::Supervisor, triaged(dice)));
     }
+    acts
+}
+
+/// A tip that its bringer wants reported, and a supervisor too, mostly.
+fn a_reported_tip(dice: &mut Dice, theme: Theme) -> Acts {
+    let tip_id = tip(dice.small());
+    let bringer = dice.chance(60).then(|| subject(dice.small()));
+    let received = TipReceived {
+        tip_id,
+        channel: dice.pick(&[Some(Channel::Phone), Some(Channel::WebForm)]),
+        bringer_subject_id: bringer,
+        concerns_minor: None,
+    };
+    let mut consent = acts::given(dice, theme);
+    consent.kind = Some(ConsentKind::Report);
+    consent.tip_id = Some(tip_id);
+    consent.subject_id = if dice.chance(90) { bringer } else { Some(subject(dice.small())) };
+    let mut acts = vec![(Role::Responder, CaseEvent::TipReceived(received))];
+    if dice.chance(90) {
+        let outcome = dice.mostly(ReviewOutcome::Report, 92, ReviewOutcome::ALL);
+        acts.push((Role::Supervisor, CaseEvent::SupervisorReviewed(SupervisorReviewed { tip_id, outcome })));
+    }
+    acts.push((Role::Responder, CaseEvent::ConsentGiven(consent)));
     acts
 }
 
@@ -138,7 +164,9 @@ fn triaged(dice: &mut Dice) -> CaseEvent {
 fn an_act(dice: &mut Dice, theme: Theme) -> Acts {
     let number = dice.small();
     let who = subject(number);
-    let (role, event) = match dice.below(100) {
+    let which =
+        if theme.calm && dice.chance(70) { dice.pick(&[0, 0, 0, 50, 50, 30, 38, 66, 70, 75]) } else { dice.below(100) };
+    let (role, event) = match which {
         0..30 => (Role::Responder, CaseEvent::ConsentGiven(acts::given(dice, theme))),
         30..38 => (Role::Responder, CaseEvent::ConsentRefused(acts::refused(dice, theme))),
         38..46 => (Role::Responder, CaseEvent::ConsentWithdrawn(acts::withdrawn(dice))),
@@ -239,8 +267,9 @@ fn disclose(dice: &mut Dice, theme: Theme, pen: &mut Pen, directory: &[Recorded<
     let subject_ids = mask.entries().iter().map(|entry| entry.subject_id).collect();
     let decision_id = decision(if dice.chance(97) { number } else { dice.small() });
     let release = outcome == Outcome::Permit || dice.chance(10);
+    let recalled = dice.chance(12);
     let supplementary_to = request.supplementary_to;
-    let unit_id = if dice.chance(96) { request.unit_id } else { unit(dice.small()) };
+    let unit_id = if dice.chance(85) { request.unit_id } else { unit(dice.small()) };
     let organization_id = request.organization_id;
     let event = DisclosureDecided {
         decision_id: decision(number),
@@ -279,6 +308,10 @@ fn disclose(dice: &mut Dice, theme: Theme, pen: &mut Pen, directory: &[Recorded<
             case_revision: decided.case_revision,
         };
         pen.write(dice, Role::Liaison, CaseEvent::ReferralDelivered(event));
+    }
+    if recalled {
+        let event = ReferralRecalled { referral_id, reason: None };
+        pen.write(dice, Role::Supervisor, CaseEvent::ReferralRecalled(event));
     }
 }
 

@@ -9,6 +9,8 @@ pub(crate) mod times;
 
 use crate::question::{Asked, Rules};
 use dice::Dice;
+use egide_domain::event::CaseEvent;
+use egide_domain::ids::ReferralId;
 use egide_domain::vocabulary::{DataCategory, PersonRole, Purpose, RecipientKind};
 use egide_domain::{Categories, Request};
 use std::sync::Arc;
@@ -21,6 +23,8 @@ pub(crate) const BEGIN: i64 = 1_709_000_000_000;
 pub(crate) struct Theme {
     pub(crate) kind: RecipientKind,
     pub(crate) purpose: Purpose,
+    /// Whether this history mostly makes sense; wild ones hold anything in any order.
+    pub(crate) calm: bool,
 }
 
 const THEMES: [(RecipientKind, Purpose); 13] = [
@@ -44,33 +48,49 @@ pub(crate) fn case(seed: u64, rules: &[Arc<Rules>]) -> Asked {
     let mut dice = Dice::new(seed);
     let rules = Arc::clone(&rules[dice.below(rules.len())]);
     let (kind, purpose) = dice.pick(&THEMES);
-    let theme = Theme { kind, purpose };
+    let theme = Theme { kind, purpose, calm: dice.chance(60) };
     let directory = directory::events(&mut dice, theme);
     let history = history::events(&mut dice, theme, &directory, &rules);
     let request = request(&mut dice, theme);
-    let now = times::instant(&mut dice, &history, &directory, &rules);
-    let delivering = dice::referral(dice.small());
+    let now = times::instant(&mut dice, theme, &history, &directory, &rules);
+    // Mostly a referral that there is, and mostly the first one of a supplementary request, too.
+    let released = history.iter().filter_map(|recorded| match &recorded.event {
+        CaseEvent::ReferralReleased(released) => Some(released.referral_id),
+        _ => None,
+    });
+    let released: Vec<ReferralId> = released.collect();
+    let known = |dice: &mut Dice| {
+        if released.is_empty() || dice.chance(15) { dice::referral(dice.small()) } else { dice.pick(&released) }
+    };
+    let delivering = known(&mut dice);
+    let supplementary_to = request.supplementary_to.map(|_| known(&mut dice));
+    let request = Request { supplementary_to, ..request };
     Asked { history, directory, request, delivering, now, rules }
 }
 
 /// A request, mostly a sensible one.
 pub(crate) fn request(dice: &mut Dice, theme: Theme) -> Request {
-    let purpose = if dice.chance(95) { Some(theme.purpose) } else { dice.maybe(Purpose::ALL, 80) };
-    let categories = if dice.chance(50) { Categories::all() } else { dice.some_of(50) };
-    let subject_ids = match dice.below(3) {
+    let calm = theme.calm;
+    let purpose = if calm || dice.chance(95) { Some(theme.purpose) } else { dice.maybe(Purpose::ALL, 80) };
+    let categories = if dice.chance(if calm { 80 } else { 50 }) { Categories::all() } else { dice.some_of(50) };
+    let subject_ids = match dice.below(if calm { 8 } else { 3 }) {
         0 => (0..=dice.below(3)).map(|_| dice::subject(dice.small())).collect(),
         _ => Vec::new(),
     };
-    let relies_on = if dice.chance(12) { (0..=dice.below(2)).map(|_| acts::basis(dice)).collect() } else { Vec::new() };
+    let relies_on = if dice.chance(if calm { 6 } else { 12 }) {
+        (0..=dice.below(2)).map(|_| acts::basis(dice)).collect()
+    } else {
+        Vec::new()
+    };
     Request {
-        unit_id: dice::unit(if dice.chance(95) { 1 } else { dice.small() }),
-        organization_id: dice::organization(if dice.chance(98) { 1 } else { 2 }),
+        unit_id: dice::unit(if calm || dice.chance(95) { 1 } else { dice.small() }),
+        organization_id: dice::organization(if calm || dice.chance(98) { 1 } else { 2 }),
         purpose,
         categories,
         subject_ids,
         relies_on,
         mode: None,
-        supplementary_to: dice.chance(8).then(|| dice::referral(dice.small())),
+        supplementary_to: dice.chance(if calm { 4 } else { 10 }).then(|| dice::referral(dice.small())),
     }
 }
 

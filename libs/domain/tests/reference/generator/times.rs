@@ -1,5 +1,6 @@
 //! Instants, most of all those at which something begins or ends.
 
+use super::Theme;
 use super::dice::Dice;
 use crate::evaluator::tables::{DAY, HOUR};
 use crate::question::Rules;
@@ -9,14 +10,18 @@ use egide_domain::event::{CaseEvent, Expiry, Recorded};
 /// An instant for a question about this history: often exactly at a boundary, or a millisecond beside it.
 pub(crate) fn instant(
     dice: &mut Dice,
+    theme: Theme,
     history: &[Recorded<CaseEvent>],
     directory: &[Recorded<DirectoryEvent>],
     rules: &Rules,
 ) -> i64 {
     let last = history.last().map_or(super::BEGIN, |event| event.recorded_at.0);
     let boundaries = boundaries(history, directory, rules);
-    if dice.chance(35) && !boundaries.is_empty() {
+    if dice.chance(if theme.calm { 15 } else { 35 }) && !boundaries.is_empty() {
         return dice.pick(&boundaries) + dice.pick(&[-1, 0, 1]);
+    }
+    if theme.calm {
+        return last + dice.pick(&[0, 1, HOUR, HOUR, DAY]);
     }
     last + dice.pick(&[0, 0, 0, 1, HOUR, HOUR, DAY, DAY, 7 * DAY, 31 * DAY, 400 * DAY, -DAY])
 }
