@@ -16,3 +16,4 @@ mod evaluator;
 mod found;
 mod generator;
 mod question;
+mod tale;
