@@ -295,11 +295,21 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|value| value.parse().ok())
 }
 
+/// Where the cases begin: the same place by day, another each night.
+pub(crate) fn seed() -> u64 {
+    let fresh = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8) >> 24;
+    number("EGIDE_GATE_SEED").unwrap_or(if nightly() { fresh } else { 20_261_122 })
+}
+
+/// How many cases: so many by day, fifty times as many by night.
+pub(crate) fn cases(by_day: u64) -> u64 {
+    number("EGIDE_GATE_CASES").unwrap_or(if nightly() { by_day * 50 } else { by_day })
+}
+
 #[test]
 fn engine_and_evaluator_agree() {
-    let fresh = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8);
-    let seed = number("EGIDE_GATE_SEED").unwrap_or(if nightly() { fresh } else { 20_261_122 });
-    let how_many = number("EGIDE_GATE_CASES").unwrap_or(if nightly() { 1_000_000 } else { 20_000 });
+    let seed = seed();
+    let how_many = cases(20_000);
     println!("EGIDE_GATE_SEED={seed} EGIDE_GATE_CASES={how_many}");
     let rules = generator::rules::some(seed, 48);
     let threads = std::thread::available_parallelism().map_or(1, |count| u64::try_from(count.get()).expect("small"));

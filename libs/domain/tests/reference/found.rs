@@ -11,7 +11,7 @@ use egide_domain::ids::Revision;
 use egide_domain::vocabulary::{
     AgeBand, DataCategory, ExceptionKind, MaskLevel, ObligationKind, Outcome, PersonRole, Purpose, RecipientKind, Role,
 };
-use egide_domain::{Basis, Bases, DeliveryRefusal, Mask, MaskEntry, Timestamp};
+use egide_domain::{Bases, Basis, DeliveryRefusal, Mask, MaskEntry, Timestamp};
 use serde_json::json;
 
 const NOW: i64 = BEGIN + 2 * HOUR;
@@ -146,6 +146,19 @@ fn nothing_is_delivered_on_a_refusal() {
     let (engine, found) = differences(&told.asked);
     assert_eq!(found, []);
     assert_eq!(engine.delivery, Err(DeliveryRefusal::Unknown));
+}
+
+/// A withdrawal that came before the record it names took back everything; the record that comes after it must not make it
+/// smaller, whoever's desk was faster.
+#[test]
+fn a_withdrawal_stays_as_wide_as_it_was() {
+    let told = || {
+        tale(RecipientKind::SupportService, Purpose::SupportService).consent(1, 1, |_| {}).withdrawn(Some(2), Some(1))
+    };
+    assert_eq!(told().answer(NOW).outcome, Outcome::Deny);
+    let after = told().consent(2, 1, |given| given.permitted = [DataCategory::Contact].into()).answer(NOW);
+    assert_eq!(level(&after, 1, DataCategory::Situation), None);
+    assert_eq!(told().refused(2, 1, None, &[DataCategory::Contact]).answer(NOW).outcome, Outcome::Deny);
 }
 
 /// Rules that prose did not say, now it does; engine and evaluator as it says.

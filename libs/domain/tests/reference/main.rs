@@ -15,5 +15,6 @@ mod coverage;
 mod evaluator;
 mod found;
 mod generator;
+mod laws;
 mod question;
 mod tale;

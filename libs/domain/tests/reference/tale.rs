@@ -10,7 +10,7 @@ use egide_domain::decision::Decision;
 use egide_domain::directory::{AgreementRecorded, DirectoryEvent, OrganizationRegistered, UnitRegistered};
 use egide_domain::event::{
     Actor, AgeAssessed, CaseEvent, CaseOpened, ConsentGiven, ConsentRefused, ConsentWithdrawn, ExceptionAsserted,
-    ExceptionConfirmed, Expiry, PersonIdentified, Recorded, RecipientScope, SupervisorReviewed, TipReceived,
+    ExceptionConfirmed, Expiry, PersonIdentified, RecipientScope, Recorded, SupervisorReviewed, TipReceived,
     TriageAssessed,
 };
 use egide_domain::ids::{Position, Revision};
@@ -127,10 +127,7 @@ impl Tale {
     }
 
     pub(crate) fn opened(self, jurisdiction: Jurisdiction) -> Self {
-        self.says(CaseEvent::CaseOpened(CaseOpened {
-            channel: Some(Channel::Phone),
-            jurisdiction: Some(jurisdiction),
-        }))
+        self.says(CaseEvent::CaseOpened(CaseOpened { channel: Some(Channel::Phone), jurisdiction: Some(jurisdiction) }))
     }
 
     pub(crate) fn person(self, number: u8, roles: &[PersonRole]) -> Self {
@@ -168,7 +165,12 @@ impl Tale {
     }
 
     /// A report consent to unit 1 about situation, whereabouts and suspects, for the tip of the same number.
-    pub(crate) fn report_consent(self, number: u8, bringer: Option<u8>, change: impl FnOnce(&mut ConsentGiven)) -> Self {
+    pub(crate) fn report_consent(
+        self,
+        number: u8,
+        bringer: Option<u8>,
+        change: impl FnOnce(&mut ConsentGiven),
+    ) -> Self {
         self.consent(number, 1, |given| {
             given.subject_id = bringer.map(subject);
             given.kind = Some(ConsentKind::Report);

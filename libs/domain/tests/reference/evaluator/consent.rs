@@ -91,32 +91,32 @@ impl Asked<'_> {
         newer.into_iter().any(|withdrawal| {
             let said = &withdrawal.what;
             let about = said.categories.is_empty() || said.categories.contains(category);
-            about && self.withdraws(said, consent)
+            about && self.withdraws(withdrawal, consent)
         })
     }
 
-    fn withdraws(&self, withdrawal: &ConsentWithdrawn, consent: &Said<ConsentGiven>) -> bool {
+    fn withdraws(&self, withdrawal: &Said<ConsentWithdrawn>, consent: &Said<ConsentGiven>) -> bool {
+        let (order, withdrawal) = (withdrawal.order, &withdrawal.what);
         let whose = withdrawal.subject_id;
         // The record it names, whoever it says gave it.
         if withdrawal.consent_id == Some(consent.what.consent_id) {
             return true;
         }
         // It names another record that the person has: only that one.
-        if withdrawal.consent_id.is_some_and(|named| self.has_record(whose, named)) {
+        if withdrawal.consent_id.is_some_and(|named| self.had_record(order, whose, named)) {
             return false;
         }
         // It names none, or one that the person does not have: everything of that person; of nobody: everything.
         whose.is_none() || whose == consent.what.subject_id
     }
 
-    fn has_record(&self, whose: Option<SubjectId>, named: ConsentId) -> bool {
+    /// Whether the person had a record of this id when something was said.
+    fn had_record(&self, before: u64, whose: Option<SubjectId>, named: ConsentId) -> bool {
         let mine = |subject: Option<SubjectId>| whose.is_none() || whose == subject;
-        self.case.given.iter().any(|record| record.what.consent_id == named && mine(record.what.subject_id))
-            || self
-                .case
-                .refused
-                .iter()
-                .any(|record| record.what.consent_id == named && mine(Some(record.what.subject_id)))
+        let given = self.case.given.iter().filter(|record| record.order < before);
+        let refused = self.case.refused.iter().filter(|record| record.order < before);
+        given.into_iter().any(|it| it.what.consent_id == named && mine(it.what.subject_id))
+            || refused.into_iter().any(|it| it.what.consent_id == named && mine(Some(it.what.subject_id)))
     }
 
     /// Whether a denial of this person holds the category back from this permission.
@@ -164,13 +164,13 @@ impl Asked<'_> {
                 && record.what.kind != Some(ConsentKind::Report)
                 && self.denies_to(record.what.recipient)
         };
-        let took_back = |said: &ConsentWithdrawn| {
-            let one_record = said.consent_id.is_some_and(|named| self.has_record(Some(whose), named));
-            said.subject_id == Some(whose) && !one_record
+        let took_back = |it: &Said<ConsentWithdrawn>| {
+            let one_record = it.what.consent_id.is_some_and(|named| self.had_record(it.order, Some(whose), named));
+            it.what.subject_id == Some(whose) && !one_record
         };
         self.case.given.iter().any(given)
             || self.case.refused.iter().any(|it| it.what.subject_id == whose && self.denies_to(it.what.recipient))
-            || self.case.withdrawn.iter().any(|it| took_back(&it.what))
+            || self.case.withdrawn.iter().any(took_back)
     }
 
     /// Whether a report consent lets a category through that it names in `permitted` or, about its bringer, in

@@ -226,7 +226,6 @@ fn find(question: &Question<'_>, asked: &Asked<'_>, kind: RecipientKind) -> (Fou
                     bases.push((basis, asked.reach(exception, who, person), asked.exception_end(exception)));
                 }
             }
-            let relied = |basis: &Basis| request.relies_on.is_empty() || request.relies_on.contains(basis);
             for (basis, reach, end) in bases {
                 let relied = request.relies_on.is_empty() || request.relies_on.contains(&basis);
                 let Some(level) = exception::lower(&reach, &bound).get(&category).copied().filter(|_| relied) else {
