@@ -10,11 +10,13 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod boundaries;
 mod compare;
 mod coverage;
 mod evaluator;
 mod found;
 mod generator;
 mod laws;
+mod peers;
 mod question;
 mod tale;

@@ -61,7 +61,7 @@ pub(crate) fn tale(kind: RecipientKind, purpose: Purpose) -> Tale {
         unit_id: None,
         purposes: Purposes::only(purpose),
         categories: Categories::all(),
-        valid_from: None,
+        valid_from: Some(Timestamp(0)),
         valid_until: None,
     };
     let request = Request {
