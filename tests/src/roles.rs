@@ -8,10 +8,10 @@ use egide_crypto::digest::Fingerprinter;
 use egide_crypto::random::random_bytes;
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
-use egide_domain::policy::Policy;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::nats::Identity;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::{Running, ServeConfig};
 use egide_testkit::{PATIENCE, TestWorld};
 use egide_vault::KeyEncryptionKeys;
@@ -107,7 +107,7 @@ pub(crate) struct Roles {
     reports: Document,
     ring: KeyRing,
     secret: [u8; 32],
-    policy: Arc<Policy>,
+    policy: LoadedPolicy,
     plan: Plan,
 }
 
@@ -121,7 +121,7 @@ impl Roles {
         for key in [first, second] {
             ring.insert(key.public_key(), None, None).expect("two keys that differ");
         }
-        let policy = Arc::new(Policy::embedded().expect("the policy in the source"));
+        let policy = LoadedPolicy::embedded().expect("the policy in the source");
         let secret = random_bytes().expect("random bytes");
         Self { key_encryption_keys, ledgers: [one, two], reports, ring, secret, policy, plan }
     }
@@ -190,7 +190,7 @@ impl Roles {
             signing_key: self.ledgers[number].0.clone().into(),
             anchor: self.ring.clone().into(),
             verifier: kit.identity().verifier_of(role.role()),
-            policy: Arc::clone(&self.policy),
+            policy: self.policy.clone(),
             clock: self.plan.clock,
         };
         Ok(egide_ledger::start(config, kit.shutdown()).await?)
@@ -243,6 +243,7 @@ impl Roles {
             verifier: kit.identity().verifier_of(role.role()),
             report_key: self.reports.key(),
             secret: Fingerprinter::new(&self.secret),
+            policy: self.policy.clone(),
             refuse_after: self.plan.refuse_after,
             clock: self.plan.clock,
         };

@@ -167,12 +167,18 @@ fn denial(record: &ConsentRecord, subject_id: SubjectId, asking: Asking<'_>) -> 
     }
 }
 
-/// Whom a refusal means. A kind means units of that kind and the whole of an organisation of that kind.
+/// Whom a refusal means, regions included where any of the recipient's may be one of them. A kind means units of that kind and the whole of an organisation of that kind.
 fn denies_to(scope: RecipientScope, asking: Asking<'_>) -> bool {
     match scope {
         RecipientScope::Organization(id) => id == asking.recipient.organization_id,
         RecipientScope::Unit(id) => id == asking.recipient.unit_id,
         RecipientScope::Kind(kind) => kind == asking.kind || asking.recipient.organization_kind == Some(kind),
+        RecipientScope::KindInRegion(kind, regions) => {
+            let recipient = asking.recipient;
+            let places = recipient.jurisdictions;
+            let there = recipient.national || places.is_empty() || places.intersects(regions);
+            there && denies_to(RecipientScope::Kind(kind), asking)
+        }
         RecipientScope::Anyone => true,
     }
 }
@@ -183,6 +189,11 @@ fn permits_to(scope: Option<RecipientScope>, asking: Asking<'_>) -> bool {
         Some(RecipientScope::Organization(id)) => id == asking.recipient.organization_id,
         Some(RecipientScope::Unit(id)) => id == asking.recipient.unit_id,
         Some(RecipientScope::Kind(kind)) => kind == asking.kind,
+        // All of what the unit is responsible for lies there: a unit of the whole country is not a unit of one region.
+        Some(RecipientScope::KindInRegion(kind, regions)) => {
+            let (recipient, places) = (asking.recipient, asking.recipient.jurisdictions);
+            kind == asking.kind && !recipient.national && !places.is_empty() && places.is_subset(regions)
+        }
         Some(RecipientScope::Anyone) | None => false,
     }
 }

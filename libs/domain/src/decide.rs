@@ -113,6 +113,7 @@ impl Draft {
             directory_revision: recipient.map_or(Revision(0), |recipient| recipient.directory_revision),
             policy_version: policy.version().clone(),
             urgent: self.urgent || is_urgent(facts),
+            recipient_kind: recipient.and_then(|recipient| recipient.kind),
         }
     }
 

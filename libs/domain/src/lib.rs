@@ -2,7 +2,7 @@
 //! whether something may leave. Everything here is a function of its arguments; time, policy and the directory entry are
 //! arguments like any other, so that the same log gives the same decision for ever. Start reading at [`decide::decide`].
 //!
-//! *In scope*: identifiers and value lists, the facts of case and directory events, what the ledger refuses because of a
+//! *In scope*: identifiers and value lists, the facts of case, directory and house events, what the ledger refuses because of a
 //! case's state, the consent algebra, exceptions and statute rows, decisions with every reason, the permit, policy tables.
 //!
 //! *Out of scope*: identifying data (none reaches this crate), encoding (`egide-wire`), applying a mask (`egide-redaction`),
@@ -18,6 +18,7 @@ pub mod directory;
 pub mod event;
 pub mod exception;
 pub mod facts;
+pub mod house;
 pub mod ids;
 mod obligation;
 pub mod permit;
@@ -35,6 +36,7 @@ pub use delivery::{DeliveryRefusal, redecide_for_delivery};
 pub use directory::{DirectoryEvent, OrganizationFacts, Recipient, admit_directory};
 pub use event::{Actor, CaseEvent, Recorded};
 pub use facts::CaseFacts;
+pub use house::{HouseEvent, HouseFacts, admit_house, admit_in_house};
 pub use permit::{AcknowledgedEvent, NoPermit, Permit};
 pub use policy::{Policy, PolicyError};
 pub use set::{Categories, Jurisdictions, Purposes, Reach, Roles, Set};

@@ -4,6 +4,7 @@ use crate::consent::Asking;
 use crate::decision::{Obligation, Reason, Reference};
 use crate::exception::{Standing, statutes_of};
 use crate::facts::{CaseFacts, Person};
+use crate::policy::RegimeDuty;
 use crate::set::{Categories, Reach};
 use crate::statute::Duty;
 use crate::time::{Millis, Timestamp};
@@ -38,15 +39,17 @@ pub(crate) fn of_exception(
     if let Some(review_due) = standing.review_due {
         bind(ObligationKind::ReviewBreakGlass, None, Some(review_due));
     }
-    if standing.rule.register_in.intersects(facts.places_of(person)) {
+    let kind = standing.exception.asserted.kind;
+    let duties = asking.policy.regime_duties(kind, facts.places_of(person), asking.now);
+    if duties.contains(RegimeDuty::EnterInRegister) {
         bind(ObligationKind::EnterInRegister, None, due(asking, periods.register_entry));
     }
     // To inform a suspect would be to warn them.
-    if standing.rule.inform_person && !person.is_only_suspect() {
+    if duties.contains(RegimeDuty::InformPerson) && !person.is_only_suspect() {
         bind(ObligationKind::InformPerson, Some(person.subject_id), due(asking, periods.inform_person));
     }
     if let Some(instrument) = &standing.exception.asserted.instrument
-        && standing.exception.asserted.kind == ExceptionKind::LegalRequirement
+        && kind == ExceptionKind::LegalRequirement
     {
         bind(ObligationKind::AnswerInstrument, None, instrument.return_at);
         let row = standing.rule.instruments.iter().find(|row| instrument.kind == Some(row.instrument));

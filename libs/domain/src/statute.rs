@@ -1,11 +1,11 @@
 //! The duty to report a child in need of protection, as data: one row per act and period in force, with its source and
 //! whether somebody verified it. An unverified row permits nothing and takes nothing away.
 
-use crate::policy::PolicyError;
+use crate::policy::{Fault, PolicyError, date, read};
 use crate::set::Set;
 use crate::time::Timestamp;
 use crate::vocabulary::{AgeBand, Jurisdiction, RecipientKind};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// One row.
@@ -38,12 +38,6 @@ pub struct StatuteRow {
     pub verified: bool,
     /// Where it was read.
     pub source: String,
-}
-
-fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    let midnight = Timestamp::from_date(&text);
-    midnight.map(Some).ok_or_else(|| serde::de::Error::custom("a date is written as in `2024-01-26`"))
 }
 
 /// What a row says about somebody's age.
@@ -95,10 +89,9 @@ pub(crate) struct StatuteTable {
 }
 
 impl StatuteTable {
-    pub(crate) fn from_json(text: &str) -> Result<Self, PolicyError> {
-        let table: Self =
-            serde_json::from_str(text).map_err(|source| PolicyError::Form { table: "statutes", source })?;
-        table.validate()?;
+    pub(crate) fn from_json(file: &str, text: &str) -> Result<Self, PolicyError> {
+        let table: Self = read(file, text)?;
+        table.validate().map_err(|fault| fault.in_file(file, text))?;
         Ok(table)
     }
 
@@ -110,12 +103,12 @@ impl StatuteTable {
         &self.version
     }
 
-    fn validate(&self) -> Result<(), PolicyError> {
+    fn validate(&self) -> Result<(), Fault> {
         if self.version.is_empty() {
-            return Err(PolicyError::value("version", "must not be empty"));
+            return Err(Fault::new("version", "must not be empty"));
         }
         for (place, row) in self.rows.iter().enumerate() {
-            let refuse = |field: &str, why| Err(PolicyError::value(format!("rows[{place}].{field}"), why));
+            let refuse = |field: &str, why| Err(Fault::new(format!("rows[{place}].{field}"), why));
             if row.id.is_empty() || self.rows.iter().filter(|other| other.id == row.id).count() > 1 {
                 return refuse("id", "must be there and stand once");
             }

@@ -85,7 +85,17 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
             | Payload::LegalHoldPlaced(_)
             | Payload::LegalHoldLifted(_)
             | Payload::NumberAssigned(_)
-            | Payload::PhraseChosen(_),
+            | Payload::PhraseChosen(_)
+            | Payload::AuthorityVerified(_)
+            | Payload::AuthorityRevoked(_)
+            | Payload::WishesRecorded(_)
+            | Payload::ApprovalRequested(_)
+            | Payload::ApprovalDecided(_)
+            | Payload::ObligationNoted(_)
+            | Payload::ContactCleared(_)
+            | Payload::ContactMade(_)
+            | Payload::OutsideDisclosureReviewed(_)
+            | Payload::RecallAcknowledged(_),
         )
         | None => Ok(()),
     }

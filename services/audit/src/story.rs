@@ -77,6 +77,7 @@ pub(crate) fn lets_through(of: SubjectId, category: DataCategory, bases: &[u32])
         category: category.into(),
         level: MaskLevel::Whole.into(),
         bases: bases.to_vec(),
+        ..MaskEntry::default()
     }
 }
 

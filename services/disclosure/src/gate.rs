@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use egide_crypto::digest::{Digest, Fingerprinter, sha256, sha256_parts};
+use egide_crypto::digest::{Digest, Fingerprinter, sha256};
 use egide_crypto::sign::SigningKey;
 use egide_domain::Policy;
 use egide_domain::ids::{CaseId, DecisionId};
 use egide_domain::time::Timestamp;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::shutdown::Shutdown;
 use egide_wire::descriptors;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -25,13 +26,12 @@ pub(crate) const ROUNDS_MAX: u32 = 8;
 pub(crate) const EVENT_BYTES_MAX: usize = 250 * 1024;
 
 const COMMITMENT_SALT: &str = "egide/disclosure/commitment-salt/v1";
-const POLICY: &str = "egide/policy/v1";
 
 /// See the module.
 pub(crate) struct Gate {
     pub(crate) reader: Reader,
     pub(crate) ledger: Ledger,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) versions: Versions,
     /// Signs reports.
     pub(crate) report_key: SigningKey,
@@ -51,13 +51,9 @@ pub(crate) struct Versions {
 }
 
 impl Versions {
-    /// The versions that are built in.
-    pub(crate) fn embedded() -> Self {
-        let (policy, statutes) = Policy::EMBEDDED;
-        Self {
-            policy_digest: sha256_parts(POLICY, &[policy.as_bytes(), statutes.as_bytes()]),
-            classification_digest: sha256(descriptors::ENCODED),
-        }
+    /// The versions of a policy, and of the contract that is built in.
+    pub(crate) fn of(policy: &LoadedPolicy) -> Self {
+        Self { policy_digest: *policy.digest(), classification_digest: sha256(descriptors::ENCODED) }
     }
 
     /// Writes them into a decision.

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use egide_crypto::digest::Digest;
 use egide_domain::ids::{DecisionId, OrganizationId, Position, Revision};
 use egide_domain::time::Timestamp;
-use egide_domain::vocabulary::{ObligationKind, Outcome};
-use egide_domain::{Decision, Obligation, Permit, Request, decide};
+use egide_domain::vocabulary::{Outcome, RecipientKind};
+use egide_domain::{Decision, Permit, Request, decide};
 use egide_report::Form;
 use egide_servicekit::identity::Onward;
-use egide_wire::convert::{Listed as _, decided, decided_from, optional_id, request_from, timestamp};
+use egide_wire::convert::{Listed as _, decided, decided_from, obligation_from, request_from, timestamp};
 use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::disclosure::v1 as proto;
@@ -205,6 +205,7 @@ impl Asked {
             relies_on: disclosure.relies_on.clone(),
             mode: disclosure.mode,
             supplementary_to: disclosure.supplementary_to,
+            approval_id: None,
         }
     }
 
@@ -232,28 +233,19 @@ impl StoredDecision {
     fn resume(&self) -> Option<Proposal> {
         let decided = &self.decided;
         let (mask, bases) = decided_from(decided).ok()?;
-        let obligation = |obligation: &case::Obligation| {
-            Some(Obligation {
-                kind: ObligationKind::read(obligation.kind).ok()??,
-                subject_id: optional_id(&obligation.subject_id, "subject_id").ok()?,
-                due_at: match &obligation.due_at {
-                    Some(due_at) => Some(timestamp(due_at)?),
-                    None => None,
-                },
-            })
-        };
         let decision = Decision {
             outcome: Outcome::read(decided.outcome).ok()??,
             bases,
             mask,
             reasons: Vec::new(),
-            obligations: decided.obligations.iter().map(obligation).collect::<Option<_>>()?,
+            obligations: decided.obligations.iter().map(|one| obligation_from(one).ok()).collect::<Option<_>>()?,
             decided_at: timestamp(decided.decided_at.as_ref()?)?,
             expires_at: Some(timestamp(decided.expires_at.as_ref()?)?),
             case_revision: Revision(decided.case_revision),
             directory_revision: Revision(decided.directory_revision),
             policy_version: Arc::from(decided.policy_version.as_str()),
             urgent: decided.urgent,
+            recipient_kind: RecipientKind::read(decided.recipient_kind).ok()?,
         };
         let decision_id = decided.decision_id.parse().ok()?;
         Some(Proposal { decision_id, decision, decided: decided.clone() })

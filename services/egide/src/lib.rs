@@ -18,6 +18,7 @@ mod keys;
 pub mod listed;
 mod nats;
 mod output;
+mod policy;
 mod proofs;
 mod retry;
 mod roles;

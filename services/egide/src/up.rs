@@ -27,6 +27,7 @@ use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{Access, Certificates, provision};
 use crate::output::Output;
+use crate::policy::PolicyArgs;
 use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::sample::{self, Outcome, Player};
@@ -48,6 +49,8 @@ pub(crate) struct Args {
     listen: IpAddr,
     #[arg(long, value_name = "PATH", env = "EGIDE_NATS_SERVER", value_hint = clap::ValueHint::FilePath)]
     nats_server: Option<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Result<Exit, Failure> {
@@ -148,6 +151,7 @@ impl Nats {
 
 impl Everything {
     async fn start(installation: &Installation, global: &Global, args: &Args) -> Result<Self, Failure> {
+        let policy = args.policy.load()?;
         let data = installation.data();
         let folder = data.join("keys");
         let keys = KeyFolder { folder: &folder, missing: Missing::Make };
@@ -177,6 +181,7 @@ impl Everything {
             keys,
             projections: data.join("projections"),
             identities: &identities,
+            policy,
         };
         let listen = SocketAddr::new(args.listen, 0);
         let mut roles = Roles::new(Endpoints::default());

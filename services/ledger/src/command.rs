@@ -84,6 +84,8 @@ pub(crate) struct CommandEvent {
     pub(crate) path: String,
     /// For a decision or delivery: what it was made on.
     pub(crate) decided_on: Option<DecidedOn>,
+    /// For what the house's records have a say in: the digest of the policy a decision was made under, nothing for broken glass.
+    pub(crate) under: Option<Vec<u8>>,
 }
 
 /// A decision, and a delivery that decided again, were made on a revision of the recipient's directory stream: they are
@@ -204,7 +206,7 @@ impl Workshop<'_> {
                     .await?;
             }
             let path = described.path.clone();
-            events.push(CommandEvent { event, path, decided_on: decided_on(new) });
+            events.push(CommandEvent { event, path, decided_on: decided_on(new), under: under(new) });
         }
         self.command(request, emitter, fingerprint, events)
     }
@@ -268,7 +270,7 @@ impl Workshop<'_> {
         let request = AppendRequest { command_id, ..AppendRequest::default() };
         let parts = [LEDGER.as_bytes(), request.command_id.as_bytes(), &event.facts];
         let fingerprint = self.fingerprinter.fingerprint_parts(FINGERPRINT_DOMAIN, &parts);
-        self.command(&request, LEDGER, fingerprint, vec![CommandEvent { event, path: String::new(), decided_on: None }])
+        self.command(&request, LEDGER, fingerprint, vec![CommandEvent { event, path: String::new(), decided_on: None, under: None }])
     }
 }
 
@@ -387,6 +389,18 @@ fn decided_on(new: &NewEvent) -> Option<DecidedOn> {
     if let Some(CasePayload::ReferralDelivered(delivered)) = &event.payload {
         let recipient = Recipient::OfReferral(delivered.referral_id.parse().ok()?);
         return Some(DecidedOn { recipient, directory_revision: delivered.directory_revision });
+    }
+    None
+}
+
+/// See [`CommandEvent::under`].
+fn under(new: &NewEvent) -> Option<Vec<u8>> {
+    let Some(Payload::CaseEvent(event)) = &new.payload else { return None };
+    if let Some(CasePayload::DisclosureDecided(decided)) = &event.payload {
+        return Some(decided.policy_digest.clone());
+    }
+    if let Some(CasePayload::ExceptionAsserted(asserted)) = &event.payload {
+        return asserted.break_glass.then(Vec::new);
     }
     None
 }

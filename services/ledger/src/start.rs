@@ -9,7 +9,6 @@ use std::time::Duration;
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::random::RandomUnavailable;
 use egide_crypto::sign::{KeyId, ParseSigningKeyError, SigningKey};
-use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{
     Anchor, Appender, Bucket, BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, EventLog,
@@ -17,6 +16,7 @@ use egide_eventlog::{
 };
 use egide_projection::{Projection, ProjectionError};
 use egide_servicekit::identity::Verifier;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::{self, Api, Running, ServeConfig};
 use egide_servicekit::shutdown::Shutdown;
 use egide_trust::CurrentTrust;
@@ -71,8 +71,8 @@ pub struct Config {
     pub anchor: Anchor,
     /// Who callers are.
     pub verifier: Arc<Verifier>,
-    /// The policy by which events are admitted.
-    pub policy: Arc<Policy>,
+    /// The policy by which events are admitted, with the wordings in which consent is asked for.
+    pub policy: LoadedPolicy,
     /// The time: [`egide_servicekit::clock::now`], or another in a test.
     pub clock: fn() -> Timestamp,
 }
@@ -193,7 +193,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         queue: Arc::clone(&queue),
         appender: Appender::new(log.clone(), SigningKey::from_pkcs8(&config.signing_key)?, uuid_v7((config.clock)())?),
         projection: projection.clone(),
-        policy: config.policy,
+        policy: Arc::clone(config.policy.policy()),
         clock: config.clock,
     };
     let keys = Keys {

@@ -7,6 +7,7 @@ mod consent;
 mod deliveries;
 mod erasure;
 mod exceptions;
+mod house;
 mod peer_failures;
 mod permit;
 mod policy;

@@ -4,6 +4,7 @@
 use crate::evaluator::tables::{DAY, HOUR, midnight};
 use crate::generator::BEGIN;
 use crate::generator::dice::{agreement, organization, subject};
+use crate::question::Table;
 use crate::tale::{Tale, level, tale};
 use egide_domain::Timestamp;
 use egide_domain::directory::{AgreementRecorded, DirectoryEvent};
@@ -121,7 +122,7 @@ fn the_provinces_clock_moves_nothing() {
 fn a_break_glass_that_nobody_reviewed_ends_with_the_time_for_its_review() {
     let told = || {
         tale(RecipientKind::EmergencyService, Purpose::EmergencyResponse)
-            .table(false, "/exceptions/1/life_hours", json!(100))
+            .table(Table::Policy, "/exceptions/1/life_hours", json!(100))
             .exception(1, ExceptionKind::ImminentDanger, &[1], true)
     };
     ends_at(BEGIN + 24 * HOUR, told);
@@ -171,14 +172,14 @@ fn owes(answer: &Decision, kind: ObligationKind) -> bool {
 fn a_statute_row_is_in_force_by_dates_in_utc() {
     let told = |now| {
         tale(RecipientKind::EmergencyService, Purpose::EmergencyResponse)
-            .table(true, "/rows/4/effective_from", json!("2024-02-29"))
-            .table(true, "/rows/4/effective_until", json!("2024-03-01"))
+            .table(Table::Statutes, "/rows/4/effective_from", json!("2024-02-29"))
+            .table(Table::Statutes, "/rows/4/effective_until", json!("2024-03-01"))
             .at(midnight("2024-02-28") + 20 * HOUR)
             .age(1, AgeBand::Under16)
             .exception(1, ExceptionKind::ImminentDanger, &[1], false)
             .by("ben", Role::Supervisor)
             .confirmed(1)
-            .table(false, "/exceptions/1/life_hours", json!(100))
+            .table(Table::Policy, "/exceptions/1/life_hours", json!(100))
             .answer(now)
     };
     let duty = |now| owes(&told(now), ObligationKind::ReportToChildProtection);

@@ -5,6 +5,7 @@ use crate::compare::differences;
 use crate::evaluator::tables::{DAY, HOUR};
 use crate::generator::BEGIN;
 use crate::generator::dice::{consent, decision, exception, organization, referral, subject, unit};
+use crate::question::Table;
 use crate::tale::{level, tale};
 use egide_domain::event::{CaseEvent, DisclosureDecided, ExceptionLifted, RecipientScope, ReferralReleased};
 use egide_domain::ids::Revision;
@@ -82,7 +83,7 @@ fn a_statute_row_adds_recipients_only_for_whom_it_demands_a_report() {
     let told = |band| {
         tale(RecipientKind::InvestigatingAgency, Purpose::ChildProtection)
             .person(2, &[PersonRole::Suspect])
-            .table(true, "/rows/4/recipients", json!(["child_protection", "investigating_agency"]))
+            .table(Table::Statutes, "/rows/4/recipients", json!(["child_protection", "investigating_agency"]))
             .age(1, band)
             .exception(1, ExceptionKind::Minor, &[1], false)
             .by("ben", Role::Supervisor)
@@ -121,6 +122,7 @@ fn nothing_is_delivered_on_a_refusal() {
         category: DataCategory::Situation,
         level: MaskLevel::Whole,
         bases: Bases::default().with(0),
+        period: None,
     };
     let decided = DisclosureDecided {
         decision_id: decision(1),
@@ -128,6 +130,8 @@ fn nothing_is_delivered_on_a_refusal() {
         outcome: Outcome::Deny,
         bases: vec![Basis::Consent(consent(1))],
         mask: Mask::from(vec![entry]),
+        obligations: Vec::new(),
+        recipient_kind: Some(RecipientKind::SupportService),
         decided_at: Timestamp(BEGIN),
         expires_at: Some(Timestamp(BEGIN + DAY)),
         case_revision: Revision(4),

@@ -4,16 +4,44 @@ use crate::evaluator::tables::Tables;
 use egide_domain::directory::DirectoryEvent;
 use egide_domain::event::{CaseEvent, Recorded};
 use egide_domain::ids::ReferralId;
-use egide_domain::{Policy, Request};
+use egide_domain::policy::{Policy, PolicyFile, PolicyFiles};
+use egide_domain::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
 
+/// A file of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Table {
+    Policy,
+    Statutes,
+    Regimes,
+}
+
+impl Table {
+    pub(crate) const ALL: [Self; 3] = [Self::Policy, Self::Statutes, Self::Regimes];
+
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Policy => PolicyFiles::POLICY,
+            Self::Statutes => PolicyFiles::STATUTES,
+            Self::Regimes => PolicyFiles::REGIMES,
+        }
+    }
+
+    /// As shipped.
+    pub(crate) fn shipped(self) -> Value {
+        let files = PolicyFiles::embedded();
+        let file = files.iter().find(|file| &*file.name == self.file()).expect("a file that is shipped");
+        serde_json::from_str(&file.text).expect("JSON")
+    }
+}
+
 /// One value of the shipped tables that is replaced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Change {
-    /// Of `policy.json` (false) or `statutes.json` (true).
-    pub(crate) statutes: bool,
+    /// In which file.
+    pub(crate) table: Table,
     /// Where (RFC 6901).
     pub(crate) at: String,
     /// With what.
@@ -30,14 +58,19 @@ pub(crate) struct Rules {
 impl Rules {
     /// The shipped tables with changes; `None` where the engine refuses them.
     pub(crate) fn with(changes: Vec<Change>) -> Option<Self> {
-        let mut policy: Value = serde_json::from_str(Policy::EMBEDDED.0).expect("JSON");
-        let mut statutes: Value = serde_json::from_str(Policy::EMBEDDED.1).expect("JSON");
+        let mut texts: Vec<(Table, Value)> = Table::ALL.iter().map(|table| (*table, table.shipped())).collect();
         for change in &changes {
-            let table = if change.statutes { &mut statutes } else { &mut policy };
-            *table.pointer_mut(&change.at)? = change.value.clone();
+            let (_, text) = texts.iter_mut().find(|(table, _)| *table == change.table)?;
+            *text.pointer_mut(&change.at)? = change.value.clone();
         }
-        let engine = Policy::from_json(&policy.to_string(), &statutes.to_string()).ok()?;
-        Some(Self { tables: Tables::read(&policy, &statutes), changes, engine })
+        let shipped = PolicyFiles::embedded();
+        let files = shipped.iter().map(|file| {
+            let changed = texts.iter().find(|(table, _)| table.file() == &*file.name);
+            let text = changed.map_or(file.text, |(_, text)| text.to_string().into());
+            PolicyFile { name: file.name, text }
+        });
+        let engine = Policy::from_files(&PolicyFiles::collect(files.collect::<Vec<_>>()).ok()?).ok()?;
+        Some(Self { tables: Tables::read(&texts[0].1, &texts[1].1, &texts[2].1), changes, engine })
     }
 }
 

@@ -5,7 +5,7 @@ use crate::compare::differences;
 use crate::evaluator::tables::HOUR;
 use crate::generator::BEGIN;
 use crate::generator::dice::{agreement, consent, exception, organization, referral, subject, tip, unit};
-use crate::question::{Asked, Change, Rules};
+use crate::question::{Asked, Change, Rules, Table};
 use egide_domain::decision::Decision;
 use egide_domain::directory::{AgreementRecorded, DirectoryEvent, OrganizationRegistered, UnitRegistered};
 use egide_domain::event::{
@@ -73,6 +73,7 @@ pub(crate) fn tale(kind: RecipientKind, purpose: Purpose) -> Tale {
         relies_on: Vec::new(),
         mode: None,
         supplementary_to: None,
+        approval_id: None,
     };
     let asked = Asked {
         history: Vec::new(),
@@ -227,8 +228,8 @@ impl Tale {
     }
 
     /// Another value in the tables.
-    pub(crate) fn table(mut self, statutes: bool, at: &str, value: serde_json::Value) -> Self {
-        self.changes.push(Change { statutes, at: at.to_owned(), value });
+    pub(crate) fn table(mut self, table: Table, at: &str, value: serde_json::Value) -> Self {
+        self.changes.push(Change { table, at: at.to_owned(), value });
         self.asked.rules = Arc::new(Rules::with(self.changes.clone()).expect("tables that are valid"));
         self
     }
@@ -269,6 +270,11 @@ pub(crate) fn usual_consent(number: u8, who: u8, purpose: Purpose) -> ConsentGiv
         supersedes: Vec::new(),
         about_bringer: Categories::EMPTY,
         tip_id: None,
+        capacity: None,
+        age_at_grant: None,
+        authority: None,
+        data_period: None,
+        conditions: Set::EMPTY,
     }
 }
 

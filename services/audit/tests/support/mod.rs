@@ -7,12 +7,12 @@ use egide_audit::{Config, History};
 use egide_crypto::digest::sha256;
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
-use egide_domain::policy::Policy;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig, VerifiedBlock};
 use egide_projection::{ModelError, Projection, ReadModel, Rows};
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::identity::Credentials;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_testkit::{FaultProxy, PATIENCE, TestWorld, fresh_id, wait_until, within};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
@@ -252,6 +252,7 @@ impl Case<'_> {
             category: DataCategory::Situation.into(),
             level: MaskLevel::Whole.into(),
             bases: vec![0],
+            ..MaskEntry::default()
         });
         let obligations = obligations.iter().map(|kind| Obligation { kind: (*kind).into(), ..Obligation::default() });
         let decided = DisclosureDecided {
@@ -340,7 +341,7 @@ fn ledger_config(world: &TestWorld, signing_key: Zeroizing<Vec<u8>>, key_ring: K
         signing_key,
         anchor: key_ring.into(),
         verifier: world.identity().verifier(),
-        policy: Arc::new(Policy::embedded().unwrap()),
+        policy: LoadedPolicy::embedded().unwrap(),
         clock: clock::now,
     }
 }

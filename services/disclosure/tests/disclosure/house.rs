@@ -5,11 +5,11 @@ use std::sync::Arc;
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::sign::{KeyRing, Signature, SigningKey, VerifyingKey};
 use egide_crypto::wrap::KeyEncryptionKey;
-use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::ServeConfig;
 use egide_testkit::{TestWorld, fresh_id, within};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -68,7 +68,7 @@ impl House {
             signing_key: document,
             anchor: key_ring.clone().into(),
             verifier: world.identity().verifier(),
-            policy: Arc::new(Policy::embedded().unwrap()),
+            policy: LoadedPolicy::embedded().unwrap(),
             clock: now,
         };
         let running = within("a ledger to start", egide_ledger::start(config, world.shutdown())).await.unwrap();
@@ -92,6 +92,7 @@ impl House {
             verifier: self.world.identity().verifier(),
             report_key: SigningKey::from_pkcs8(&self.report_document).unwrap(),
             secret: Fingerprinter::new(&[9; 32]),
+            policy: LoadedPolicy::embedded().unwrap(),
             refuse_after: egide_disclosure::REFUSE_AFTER,
             clock: now,
         };

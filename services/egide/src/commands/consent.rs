@@ -214,6 +214,7 @@ fn given(args: &Give) -> Result<ConsentGiven, Failure> {
         about_bringer: numbers(&args.about_bringer),
         tip_id: args.report.map(|id| id_or_new(Some(id))).unwrap_or_default(),
         expiry,
+        ..ConsentGiven::default()
     })
 }
 

@@ -5,10 +5,12 @@ mod case;
 mod directory;
 mod disclosure;
 mod fields;
+mod house;
 mod required;
 
 use std::collections::BTreeSet;
 
+use egide_domain::house::HOUSE_STREAM;
 use egide_domain::time::Timestamp;
 use egide_wire::convert::timestamp;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as AccessPayload;
@@ -148,7 +150,7 @@ fn occurred_at(event: &NewEvent, path: &str, now: Timestamp, check: &mut Checker
 
 fn payload(event: &NewEvent, described: Option<&Described>, path: &str, now: Timestamp, check: &mut Checker) {
     let Some(payload) = &event.payload else {
-        check.refuse(path, "has no payload: give exactly one of `case_event`, `directory_event`, `access_event`");
+        check.refuse(path, "has no payload: give exactly one of `case_event`, `directory_event`, `access_event`, `house_event`");
         return;
     };
     let (area, field) = payload_field(payload);
@@ -158,7 +160,7 @@ fn payload(event: &NewEvent, described: Option<&Described>, path: &str, now: Tim
         return;
     };
     let path = format!("{path}.{}", described.path);
-    let of_the_gate = matches!(described.class.kind.as_str(), "disclosure.decided" | "disclosure.released");
+    let of_the_gate = matches!(described.class.kind.as_str(), "disclosure.decided" | "disclosure.released" | "policy.adopted");
     let bytes_max = if of_the_gate { GATE_EVENT_BYTES_MAX } else { EVENT_BYTES_MAX };
     if described.message().encoded_len() > bytes_max {
         check.refuse(path, format!("has more than {bytes_max} bytes"));
@@ -189,6 +191,11 @@ fn content(
                 directory::check(payload, &event.stream_id, path, check);
             }
         }
+        Payload::HouseEvent(payload) => {
+            if let Some(payload) = &payload.payload {
+                house::check(payload, path, check);
+            }
+        }
         Payload::AccessEvent(payload) => {
             if let Some(AccessPayload::AccessRecorded(recorded)) = &payload.payload {
                 directory::access(recorded, path, check);
@@ -201,6 +208,8 @@ fn stream(event: &NewEvent, area: Area, path: &str, check: &mut Checker) {
     let field = format!("{path}.stream_id");
     match area {
         Area::Case | Area::Directory => check.required_id(&field, &event.stream_id),
+        Area::House if event.stream_id == HOUSE_STREAM => {}
+        Area::House => check.refuse(field, "must be the house's own: there is one stream"),
         Area::Access if event.stream_id.is_empty() => {}
         Area::Access => check.refuse(field, "must be empty: access events belong to no stream"),
         Area::Unspecified => check.refuse(field, "belongs to no area"),

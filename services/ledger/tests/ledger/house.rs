@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
-use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, KeyBucket, LogConfig, VerifiedBlock};
 use egide_ledger::Config;
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::identity::Credentials;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_testkit::{StreamCopy, TestWorld, fresh_id, within};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::AccessReason;
@@ -78,7 +78,7 @@ impl House {
             signing_key: self.document.clone(),
             anchor: self.key_ring.clone().into(),
             verifier: self.world.identity().verifier(),
-            policy: Arc::new(Policy::embedded().unwrap()),
+            policy: LoadedPolicy::embedded().unwrap(),
             clock: now,
         }
     }

@@ -67,6 +67,7 @@ impl Story {
             category: category.into(),
             level: level.into(),
             bases: vec![0],
+            ..MaskEntry::default()
         };
         DisclosureDecided {
             decision_id: fresh_id(),

@@ -216,7 +216,17 @@ impl Case {
             | CaseEvent::LegalHoldPlaced(_)
             | CaseEvent::LegalHoldLifted(_)
             | CaseEvent::NumberAssigned(_)
-            | CaseEvent::PhraseChosen(_) => {}
+            | CaseEvent::PhraseChosen(_)
+            | CaseEvent::WishesRecorded(_)
+            | CaseEvent::ObligationNoted(_)
+            | CaseEvent::ContactCleared(_)
+            | CaseEvent::ContactMade(_)
+            | CaseEvent::OutsideDisclosureReviewed(_)
+            | CaseEvent::RecallAcknowledged(_)
+            | CaseEvent::AuthorityVerified(_)
+            | CaseEvent::AuthorityRevoked(_)
+            | CaseEvent::ApprovalRequested(_)
+            | CaseEvent::ApprovalDecided(_) => {}
         }
     }
 

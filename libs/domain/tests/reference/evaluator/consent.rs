@@ -26,7 +26,7 @@ impl Asked<'_> {
             Some(RecipientScope::Unit(unit)) => unit == self.unit.unit.unit_id,
             Some(RecipientScope::Organization(organization)) => organization == self.unit.organization.organization_id,
             Some(RecipientScope::Kind(kind)) => self.unit.kind() == Some(kind),
-            Some(RecipientScope::Anyone) | None => false,
+            Some(RecipientScope::Anyone | RecipientScope::KindInRegion(..)) | None => false,
         }
     }
 
@@ -36,7 +36,9 @@ impl Asked<'_> {
             Some(RecipientScope::Kind(kind)) => {
                 self.unit.kind() == Some(kind) || self.unit.organization.kind == Some(kind)
             }
-            Some(RecipientScope::Unit(_) | RecipientScope::Organization(_)) => self.permits_to(scope),
+            Some(RecipientScope::Unit(_) | RecipientScope::Organization(_) | RecipientScope::KindInRegion(..)) => {
+                self.permits_to(scope)
+            }
             Some(RecipientScope::Anyone) | None => true,
         }
     }

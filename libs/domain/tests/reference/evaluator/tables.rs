@@ -35,8 +35,6 @@ pub(crate) struct ExceptionRow {
     pub(crate) life: i64,
     pub(crate) grounds: BTreeSet<ExceptionGround>,
     pub(crate) reached: Vec<Reached>,
-    pub(crate) inform_person: bool,
-    pub(crate) register_in: BTreeSet<Jurisdiction>,
     pub(crate) instruments: Vec<InstrumentRow>,
 }
 
@@ -49,6 +47,28 @@ pub(crate) struct Statute {
     pub(crate) from: Option<i64>,
     pub(crate) until: Option<i64>,
     pub(crate) verified: bool,
+}
+
+/// One provision of a regime that the hotline names as its own.
+pub(crate) struct Provision {
+    pub(crate) everywhere: bool,
+    pub(crate) jurisdictions: BTreeSet<Jurisdiction>,
+    pub(crate) exceptions: BTreeSet<ExceptionKind>,
+    pub(crate) obliges: BTreeSet<String>,
+    pub(crate) standing: Standing,
+}
+
+/// Whether a row counts: verified, and from when to when.
+pub(crate) struct Standing {
+    pub(crate) verified: bool,
+    pub(crate) from: Option<i64>,
+    pub(crate) until: Option<i64>,
+}
+
+impl Standing {
+    pub(crate) fn counts(&self, now: i64) -> bool {
+        self.verified && self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+    }
 }
 
 /// What stands in for an agreement where an exception is the basis.
@@ -70,6 +90,8 @@ pub(crate) struct Tables {
     pub(crate) statute_purpose: Purpose,
     pub(crate) statute_ceiling: Levels,
     pub(crate) statutes: Vec<Statute>,
+    /// Of the regimes that are named.
+    pub(crate) provisions: Vec<Provision>,
 }
 
 fn one<T: FromStr>(value: &Value) -> T {
@@ -125,8 +147,6 @@ fn exception(row: &Value) -> (ExceptionKind, ExceptionRow) {
         life: row["life_hours"].as_i64().expect("hours") * HOUR,
         grounds: many(&row["grounds"]),
         reached: list("recipients").iter().map(reached).collect(),
-        inform_person: row["inform_person"] == true,
-        register_in: many(&row["register_in"]),
         instruments: list("instruments").iter().map(instrument).collect(),
     };
     (one(&row["kind"]), rule)
@@ -144,8 +164,26 @@ fn statute(row: &Value) -> Statute {
     }
 }
 
+fn standing(row: &Value) -> Standing {
+    Standing {
+        verified: row["verified"] == true,
+        from: row["effective_from"].as_str().map(midnight),
+        until: row["effective_until"].as_str().map(midnight),
+    }
+}
+
+fn provision(row: &Value) -> Provision {
+    Provision {
+        everywhere: row["everywhere"] == true,
+        jurisdictions: many(&row["jurisdictions"]),
+        exceptions: many(&row["exceptions"]),
+        obliges: many(&row["obliges"]),
+        standing: standing(&row["standing"]),
+    }
+}
+
 impl Tables {
-    pub(crate) fn read(policy: &Value, statutes: &Value) -> Self {
+    pub(crate) fn read(policy: &Value, statutes: &Value, regimes: &Value) -> Self {
         let list = |table: &Value, name: &str| table[name].as_array().expect("a list").clone();
         let periods = policy["periods"].as_object().expect("an object");
         Self {
@@ -172,6 +210,10 @@ impl Tables {
             statute_purpose: one(&policy["statute_recipients"]["purpose"]),
             statute_ceiling: levels(&policy["statute_recipients"]["ceiling"]),
             statutes: list(statutes, "rows").iter().map(statute).collect(),
+            provisions: {
+                let named = list(regimes, "named");
+                list(regimes, "rows").iter().filter(|row| named.contains(&row["regime"])).map(provision).collect()
+            },
         }
     }
 

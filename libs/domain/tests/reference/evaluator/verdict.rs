@@ -284,6 +284,17 @@ fn resting_on<'a>(asked: &'a Asked<'_>, bases: &'a BTreeSet<Basis>) -> impl Iter
     exception::of(asked.case).filter(|it| bases.contains(&Basis::Exception(it.asserted.exception_id, it.asserted.kind)))
 }
 
+/// Whether a provision in force of a regime that is named obliges to this, where the person is.
+fn obliged(asked: &Asked<'_>, kind: ExceptionKind, person: &Person, duty: &str) -> bool {
+    let places = asked.case.places_of(person);
+    asked.tables.provisions.iter().any(|provision| {
+        provision.standing.counts(asked.now)
+            && provision.exceptions.contains(&kind)
+            && (provision.everywhere || places.iter().any(|place| provision.jurisdictions.contains(place)))
+            && provision.obliges.contains(duty)
+    })
+}
+
 fn obligations(
     asked: &Asked<'_>,
     found: &Found,
@@ -296,7 +307,8 @@ fn obligations(
         owed.insert((ObligationKind::PhoneRecipient, None, within("phone_recipient")));
     }
     for exception in resting_on(asked, bases) {
-        let rule = asked.tables.exception(exception.asserted.kind);
+        let kind = exception.asserted.kind;
+        let rule = asked.tables.exception(kind);
         let basis = Basis::Exception(exception.asserted.exception_id, exception.asserted.kind);
         let people: BTreeSet<SubjectId> =
             found.iter().filter(|(_, bases)| bases.contains_key(&basis)).map(|((who, _), _)| *who).collect();
@@ -311,10 +323,10 @@ fn obligations(
         }
         for who in people {
             let person = &asked.case.people[&who];
-            if rule.inform_person && !person.only_suspect() {
+            if obliged(asked, kind, person, "inform_person") && !person.only_suspect() {
                 owed.insert((ObligationKind::InformPerson, Some(who), within("inform_person")));
             }
-            if asked.case.places_of(person).iter().any(|place| rule.register_in.contains(place)) {
+            if obliged(asked, kind, person, "enter_in_register") {
                 owed.insert((ObligationKind::EnterInRegister, None, within("register_entry")));
             }
             let no_tip_off = exception.asserted.instrument.as_ref().is_some_and(|instrument| {

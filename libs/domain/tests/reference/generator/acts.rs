@@ -77,6 +77,11 @@ pub(crate) fn given(dice: &mut Dice, theme: Theme) -> ConsentGiven {
         supersedes: if dice.chance(if calm { 12 } else { 25 }) { vec![consent(dice.small())] } else { Vec::new() },
         about_bringer: if dice.chance(60) { Categories::EMPTY } else { dice.some_of(40) },
         tip_id: if dice.chance(if report { 92 } else { 5 }) { Some(tip(dice.small())) } else { None },
+        capacity: None,
+        age_at_grant: None,
+        authority: None,
+        data_period: None,
+        conditions: Set::EMPTY,
     }
 }
 

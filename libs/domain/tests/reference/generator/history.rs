@@ -13,6 +13,7 @@ use egide_domain::event::{
     SupervisorReviewed, TipReceived, TriageAssessed, WhereaboutsRecorded,
 };
 use egide_domain::ids::{HoldId, NarrativeId, Position, Revision};
+use egide_domain::set::Set;
 use egide_domain::vocabulary::{
     AgeBand, Answer, Channel, ConsentKind, ContactPermission, DataCategory, Jurisdiction, MaskLevel, Outcome,
     RecipientKind, ReviewOutcome, Role, TriageLevel,
@@ -186,7 +187,7 @@ fn an_act(dice: &mut Dice, theme: Theme) -> Acts {
         }
         75..79 => {
             let permission = dice.maybe(ContactPermission::ALL, 85);
-            (Role::Responder, CaseEvent::ContactRecorded(ContactRecorded { subject_id: who, permission }))
+            (Role::Responder, CaseEvent::ContactRecorded(ContactRecorded { subject_id: who, permission, rules: Set::EMPTY }))
         }
         79..82 => {
             let roles: Roles = dice.pick(&ROLES).iter().copied().collect();
@@ -277,6 +278,8 @@ fn disclose(dice: &mut Dice, theme: Theme, pen: &mut Pen, directory: &[Recorded<
         outcome,
         bases,
         mask,
+        obligations: decided.obligations,
+        recipient_kind: decided.recipient_kind,
         decided_at: decided.decided_at,
         expires_at: decided.expires_at,
         case_revision: decided.case_revision,
@@ -321,6 +324,7 @@ fn a_mask(dice: &mut Dice) -> Mask {
         category: dice.pick(DataCategory::ALL),
         level: dice.pick(MaskLevel::ALL),
         bases: Bases::default().with(0),
+        period: None,
     };
     Mask::from(vec![entry])
 }

@@ -91,6 +91,7 @@ pub(crate) fn request(dice: &mut Dice, theme: Theme) -> Request {
         relies_on,
         mode: None,
         supplementary_to: dice.chance(if calm { 4 } else { 10 }).then(|| dice::referral(dice.small())),
+        approval_id: None,
     }
 }
 

@@ -1,8 +1,7 @@
 //! Tables: the shipped ones with values replaced, as far as they stay valid.
 
 use super::dice::Dice;
-use crate::question::{Change, Rules};
-use egide_domain::Policy;
+use crate::question::{Change, Rules, Table};
 use egide_domain::vocabulary::{DataCategory, Jurisdiction, MaskLevel, RecipientKind};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,15 +25,13 @@ pub(crate) fn some(seed: u64, how_many: usize) -> Vec<Arc<Rules>> {
 }
 
 fn a_change(dice: &mut Dice) -> Option<Change> {
-    let policy: Value = serde_json::from_str(Policy::EMBEDDED.0).expect("JSON");
-    let tables: Value = serde_json::from_str(Policy::EMBEDDED.1).expect("JSON");
-    let statutes = dice.chance(35);
+    let table = dice.pick(&[Table::Policy, Table::Policy, Table::Policy, Table::Statutes, Table::Statutes, Table::Regimes]);
+    let shipped = table.shipped();
     let mut places = Vec::new();
-    collect(if statutes { &tables } else { &policy }, String::new(), &mut places);
+    collect(&shipped, String::new(), &mut places);
     let at = places[dice.below(places.len())].clone();
-    let known = if statutes { tables.pointer(&at)? } else { policy.pointer(&at)? };
-    let value = another(dice, &at, known)?;
-    Some(Change { statutes, at, value })
+    let value = another(dice, &at, shipped.pointer(&at)?)?;
+    Some(Change { table, at, value })
 }
 
 /// Every place that can be changed: values, ceilings and lists.
@@ -80,7 +77,7 @@ fn another(dice: &mut Dice, at: &str, known: &Value) -> Option<Value> {
             dice.maybe(&["2024-02-29", "2024-03-01", "2024-02-27"], 80).map_or(Value::Null, |date| json!(date))
         }
         ("jurisdiction", _) => json!(dice.pick(Jurisdiction::ALL).to_string()),
-        ("register_in", _) => json!(names(dice, Jurisdiction::ALL, 30)),
+        ("jurisdictions", _) => json!(names(dice, Jurisdiction::ALL, 30)),
         ("categories", _) => json!(names(dice, DataCategory::ALL, 70)),
         ("recipients", Value::Array(entries)) if entries.iter().all(Value::is_string) => {
             json!(names(dice, RecipientKind::ALL, 40))

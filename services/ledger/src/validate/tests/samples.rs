@@ -113,6 +113,7 @@ pub(super) fn permit() -> DisclosureDecided {
             category: DataCategory::Identity.into(),
             level: MaskLevel::Whole.into(),
             bases: vec![0],
+            ..MaskEntry::default()
         }],
         decided_at: Some(at(1_795_305_600)),
         expires_at: Some(at(1_795_309_200)),
@@ -254,6 +255,56 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
         Case::LegalHoldLifted(LegalHoldLifted { hold_id: TWO.into(), reason: HoldLiftReason::Ended.into() }),
         Case::NumberAssigned(NumberAssigned { number: "4829136057".into(), ..NumberAssigned::default() }),
         Case::PhraseChosen(PhraseChosen { stretched: "$argon2id".into(), ..PhraseChosen::default() }),
+        Case::AuthorityVerified(AuthorityVerified {
+            verification_id: ONE.into(),
+            subject_id: TWO.into(),
+            representative_subject_id: THREE.into(),
+            authority: Authority::ParentOrGuardian.into(),
+            ..AuthorityVerified::default()
+        }),
+        Case::AuthorityRevoked(AuthorityRevoked { verification_id: ONE.into() }),
+        Case::WishesRecorded(WishesRecorded {
+            subject_id: TWO.into(),
+            exception_id: THREE.into(),
+            wish: YoungWish::NoReport.into(),
+            followed: Answer::No.into(),
+            why: "The danger was greater.".into(),
+        }),
+        Case::ApprovalRequested(ApprovalRequested {
+            approval_id: ONE.into(),
+            decision_id: TWO.into(),
+            rules: vec!["abroad".into()],
+            expires_at: Some(at(1_795_305_600)),
+        }),
+        Case::ApprovalDecided(ApprovalDecided {
+            approval_id: ONE.into(),
+            outcome: ApprovalOutcome::Granted.into(),
+            ..ApprovalDecided::default()
+        }),
+        Case::ObligationNoted(ObligationNoted {
+            decision_id: TWO.into(),
+            kind: ObligationKind::InformPerson.into(),
+            state: ObligationState::Met.into(),
+            ..ObligationNoted::default()
+        }),
+        Case::ContactCleared(ContactCleared {
+            contact_id: ONE.into(),
+            subject_id: TWO.into(),
+            means: ContactMeans::Call.into(),
+            purpose: ContactPurpose::CallBack.into(),
+        }),
+        Case::ContactMade(ContactMade {
+            contact_id: ONE.into(),
+            subject_id: TWO.into(),
+            means: ContactMeans::Call.into(),
+            purpose: ContactPurpose::CallBack.into(),
+            outcome: ContactOutcome::Reached.into(),
+        }),
+        Case::OutsideDisclosureReviewed(OutsideDisclosureReviewed {
+            disclosure_id: ONE.into(),
+            outcome: OutsideReviewOutcome::Mistake.into(),
+        }),
+        Case::RecallAcknowledged(RecallAcknowledged { referral_id: ONE.into(), unit_id: TWO.into() }),
     ]
     .into_iter()
     .map(case)
