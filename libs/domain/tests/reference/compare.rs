@@ -7,7 +7,7 @@ use crate::evaluator::recipient::Directory;
 use crate::evaluator::verdict::{Answer, Question, evaluate};
 use crate::generator;
 use crate::question::{Asked, Rules};
-use egide_domain::decision::Decision;
+use egide_domain::decision::{Decision, Reference};
 use egide_domain::delivery::{DeliveryRefusal, redecide_for_delivery};
 use egide_domain::vocabulary::ReasonCode;
 use egide_domain::{CaseFacts, OrganizationFacts, Timestamp, decide};
@@ -35,7 +35,7 @@ pub(crate) fn ask_engine(asked: &Asked) -> Engine {
 }
 
 /// The reasons that refuse a request whole.
-const WHOLE: [ReasonCode; 11] = [
+const WHOLE: [ReasonCode; 13] = [
     ReasonCode::CaseUnknown,
     ReasonCode::CaseClosed,
     ReasonCode::RecordUnreadable,
@@ -47,6 +47,8 @@ const WHOLE: [ReasonCode; 11] = [
     ReasonCode::PurposeNotOfUnit,
     ReasonCode::SupplementaryOtherAgency,
     ReasonCode::SupplementaryUnknown,
+    ReasonCode::ApprovalRequired,
+    ReasonCode::ApprovalInvalid,
 ];
 
 /// The engine's answer in the evaluator's form.
@@ -66,7 +68,7 @@ pub(crate) fn translated(decision: &Decision) -> Answer {
             .mask
             .entries()
             .iter()
-            .map(|entry| ((entry.subject_id, entry.category), (entry.level, entry.bases.iter().map(basis).collect())))
+            .map(|entry| ((entry.subject_id, entry.category), (entry.level, entry.bases.iter().map(basis).collect(), entry.period.map(|it| (it.from.map(|at| at.0), it.until.map(|at| at.0))))))
             .collect(),
         bases: decision.bases.iter().copied().collect(),
         obligations: decision
@@ -76,6 +78,14 @@ pub(crate) fn translated(decision: &Decision) -> Answer {
             .collect(),
         expires_at: decision.expires_at.map(|at| at.0),
         urgent: decision.urgent,
+        approval_rules: decision
+            .reasons
+            .iter()
+            .filter_map(|reason| match &reason.reference {
+                Reference::Rule(rule) => Some(rule.to_string()),
+                _ => None,
+            })
+            .collect(),
     }
 }
 
@@ -100,6 +110,7 @@ fn differ_in(engine: &Answer, evaluator: &Answer, into: &mut Vec<Difference>) {
     differ("bases", &engine.bases, &evaluator.bases, into);
     differ("obligations", &engine.obligations, &evaluator.obligations, into);
     differ("expiry", &engine.expires_at, &evaluator.expires_at, into);
+    differ("approval rules", &engine.approval_rules, &evaluator.approval_rules, into);
     differ("urgent", &engine.urgent, &evaluator.urgent, into);
 }
 
@@ -134,7 +145,7 @@ pub(crate) fn differences(asked: &Asked) -> (Engine, Vec<Difference>) {
     let expected: BTreeSet<String> = evaluator
         .entries
         .iter()
-        .flat_map(|((who, _), (_, bases))| bases.iter().map(move |basis| (who, basis)))
+        .flat_map(|((who, _), (_, bases, _))| bases.iter().map(move |basis| (who, basis)))
         .map(|(who, basis)| {
             let id = match basis {
                 egide_domain::Basis::Consent(id) | egide_domain::Basis::ReportConsent(id) => id.to_string(),

@@ -1,13 +1,13 @@
 //! What the events of a case say, in the order of the log.
 
-use super::tables::Tables;
+use super::tables::{HOUR, Tables};
 use egide_domain::event::{
-    Actor, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn, DisclosureDecided, ExceptionAsserted, Recorded,
+    Actor, ApprovalRequested, AuthorityVerified, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn, DisclosureDecided, ExceptionAsserted, Recorded,
     ReferralReleased, Shredded,
 };
-use egide_domain::ids::{DecisionId, ExceptionId, ReferralId, SubjectId, TipId};
+use egide_domain::ids::{ApprovalId, DecisionId, ExceptionId, ReferralId, SubjectId, TipId};
 use egide_domain::vocabulary::{
-    AgeBand, Answer, Channel, ContactPermission, ExceptionKind, InstrumentKind, Jurisdiction, PersonRole,
+    AgeBand, Answer, ApprovalOutcome, Channel, ContactPermission, ExceptionKind, InstrumentKind, Jurisdiction, PersonRole,
     ReviewOutcome, Role, TriageLevel,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Person {
     pub(crate) roles: BTreeSet<PersonRole>,
     pub(crate) age: Option<(AgeBand, i64)>,
+    /// Whether ever assessed to be under 18.
+    pub(crate) was_minor: bool,
     pub(crate) place: Option<Jurisdiction>,
     pub(crate) contact: Option<ContactPermission>,
     pub(crate) erased: bool,
@@ -42,6 +44,7 @@ pub(crate) struct Tip {
 /// Something said about consent, with its place in the log.
 pub(crate) struct Said<T> {
     pub(crate) order: u64,
+    pub(crate) by: Actor,
     pub(crate) at: i64,
     pub(crate) what: T,
 }
@@ -59,6 +62,23 @@ pub(crate) struct Exception {
 pub(crate) struct Referral {
     pub(crate) released: ReferralReleased,
     pub(crate) recalled: bool,
+    /// Why, for the newest recall.
+    pub(crate) reason: Option<RecallReason>,
+}
+
+/// Somebody's authority to speak for another person.
+pub(crate) struct Authorised {
+    pub(crate) verified: AuthorityVerified,
+    pub(crate) by: Actor,
+    pub(crate) revoked: bool,
+}
+
+/// An approval that was asked for.
+pub(crate) struct Approval {
+    pub(crate) asked: ApprovalRequested,
+    pub(crate) by: Actor,
+    pub(crate) granted: Option<(i64, Actor)>,
+    pub(crate) rejected: bool,
 }
 
 /// A case.
@@ -78,6 +98,8 @@ pub(crate) struct Case {
     pub(crate) exceptions: BTreeMap<ExceptionId, Exception>,
     pub(crate) decisions: BTreeMap<DecisionId, DisclosureDecided>,
     pub(crate) referrals: Vec<Referral>,
+    pub(crate) authorities: Vec<Authorised>,
+    pub(crate) approvals: BTreeMap<ApprovalId, Approval>,
 }
 
 impl Person {
@@ -91,17 +113,23 @@ impl Person {
             && ![PersonRole::PotentialVictim, PersonRole::Child, PersonRole::Caller].iter().any(|role| self.is(*role))
     }
 
-    /// The lowest and the highest age in full years that the newest assessment leaves possible; `None`: nothing is known.
-    pub(crate) fn years(&self, _tables: &Tables, _now: i64) -> Option<(i64, i64)> {
-        let (band, _) = self.age?;
-        Some(match band {
+    /// The lowest and the highest age in full years that the newest assessment leaves possible now; `None`: nothing is known.
+    /// While it is fresh, its band; after that everything that may have become of it, for a birthday may lie between.
+    pub(crate) fn years(&self, tables: &Tables, now: i64) -> Option<(i64, i64)> {
+        let (band, at) = self.age?;
+        let (lowest, highest) = match band {
             AgeBand::Under16 => (0, 15),
             AgeBand::From16To17 => (16, 17),
             AgeBand::Exactly18 => (18, 18),
-            AgeBand::From19 => (19, i64::MAX),
+            AgeBand::From19 => (19, 1_000),
             AgeBand::Minor => (0, 17),
-            AgeBand::Adult => (18, i64::MAX),
-        })
+            AgeBand::Adult => (18, 1_000),
+        };
+        if now < at + tables.period("age_assessment") {
+            return Some((lowest, highest));
+        }
+        let since = (now - at) / (8_766 * HOUR);
+        Some((lowest + since, highest + since + 1))
     }
 
     pub(crate) fn majority(&self, tables: &Tables, now: i64) -> Majority {
@@ -138,7 +166,11 @@ impl Case {
             CaseEvent::CaseReopened(_) => self.closed = false,
             CaseEvent::Unreadable => self.unreadable = true,
             CaseEvent::PersonIdentified(said) => self.person(said.subject_id).roles.extend(said.roles.iter()),
-            CaseEvent::AgeAssessed(said) => self.person(said.subject_id).age = said.band.map(|band| (band, at)),
+            CaseEvent::AgeAssessed(said) => {
+                let person = self.person(said.subject_id);
+                person.age = said.band.map(|band| (band, at));
+                person.was_minor |= said.band.is_some_and(is_minor_band);
+            }
             CaseEvent::ContactRecorded(said) => {
                 let person = self.person(said.subject_id);
                 person.contact = said.permission.or(person.contact);
@@ -165,9 +197,9 @@ impl Case {
                     tip.review = Some(said.outcome);
                 }
             }
-            CaseEvent::ConsentGiven(said) => self.given.push(Said { order, at, what: said.clone() }),
-            CaseEvent::ConsentRefused(said) => self.refused.push(Said { order, at, what: said.clone() }),
-            CaseEvent::ConsentWithdrawn(said) => self.withdrawn.push(Said { order, at, what: said.clone() }),
+            CaseEvent::ConsentGiven(said) => self.given.push(Said { order, by: actor.clone(), at, what: said.clone() }),
+            CaseEvent::ConsentRefused(said) => self.refused.push(Said { order, by: actor.clone(), at, what: said.clone() }),
+            CaseEvent::ConsentWithdrawn(said) => self.withdrawn.push(Said { order, by: actor.clone(), at, what: said.clone() }),
             CaseEvent::ExceptionAsserted(said) => {
                 let fresh =
                     Exception { asserted: said.clone(), by: actor.clone(), at, confirmed: false, lifted: false };
@@ -188,11 +220,36 @@ impl Case {
             }
             // Of two under one id the first is meant, but the second has used up what it rests on.
             CaseEvent::ReferralReleased(said) => {
-                self.referrals.push(Referral { released: said.clone(), recalled: false });
+                self.referrals.push(Referral { released: said.clone(), recalled: false, reason: None });
             }
             CaseEvent::ReferralRecalled(said) => {
-                for referral in &mut self.referrals {
-                    referral.recalled |= referral.released.referral_id == said.referral_id;
+                let named = self.referrals.iter_mut().filter(|it| it.released.referral_id == said.referral_id);
+                for referral in named {
+                    referral.recalled = true;
+                    referral.reason = said.reason;
+                }
+            }
+            CaseEvent::AuthorityVerified(said) => {
+                self.authorities.push(Authorised { verified: said.clone(), by: actor.clone(), revoked: false });
+            }
+            CaseEvent::AuthorityRevoked(said) => {
+                let named = self.authorities.iter_mut().filter(|it| it.verified.verification_id == said.verification_id);
+                named.for_each(|it| it.revoked = true);
+            }
+            CaseEvent::ApprovalRequested(said) => {
+                let fresh = Approval { asked: said.clone(), by: actor.clone(), granted: None, rejected: false };
+                self.approvals.entry(said.approval_id).or_insert(fresh);
+            }
+            CaseEvent::ApprovalDecided(said) => {
+                if let Some(approval) = self.approvals.get_mut(&said.approval_id) {
+                    let in_time = approval.asked.expires_at.is_some_and(|end| at < end.0);
+                    match said.outcome {
+                        ApprovalOutcome::Granted if in_time && approval.granted.is_none() => {
+                            approval.granted = Some((at, actor.clone()));
+                        }
+                        ApprovalOutcome::Granted => {}
+                        ApprovalOutcome::Rejected | ApprovalOutcome::Expired => approval.rejected = true,
+                    }
                 }
             }
             CaseEvent::KeyShredded(said) => match said.whose {
@@ -222,11 +279,7 @@ impl Case {
             | CaseEvent::ContactCleared(_)
             | CaseEvent::ContactMade(_)
             | CaseEvent::OutsideDisclosureReviewed(_)
-            | CaseEvent::RecallAcknowledged(_)
-            | CaseEvent::AuthorityVerified(_)
-            | CaseEvent::AuthorityRevoked(_)
-            | CaseEvent::ApprovalRequested(_)
-            | CaseEvent::ApprovalDecided(_) => {}
+            | CaseEvent::RecallAcknowledged(_) => {}
         }
     }
 
@@ -297,6 +350,10 @@ impl Case {
     }
 }
 
+pub(crate) fn is_minor_band(band: AgeBand) -> bool {
+    matches!(band, AgeBand::Under16 | AgeBand::From16To17 | AgeBand::Minor)
+}
+
 fn is_supervisor(actor: &Actor) -> bool {
     actor.person.is_some() && actor.role == Some(Role::Supervisor)
 }
@@ -308,6 +365,10 @@ pub(crate) fn another(one: &Actor, other: &Actor) -> bool {
 
 pub(crate) fn supervises(actor: &Actor) -> bool {
     is_supervisor(actor)
+}
+
+pub(crate) fn responds(actor: &Actor) -> bool {
+    actor.person.is_some() && actor.role == Some(Role::Responder)
 }
 
 pub(crate) fn is_defence_subpoena(asserted: &ExceptionAsserted) -> bool {

@@ -1,12 +1,14 @@
 //! Consent: permissions, denials, withdrawals, and what a report consent reaches.
 
-use super::case::{Case, Said};
+use super::case::{Case, Majority, Person, Said, another, is_minor_band, supervises};
 use super::recipient::Unit;
 use super::tables::Tables;
 use egide_domain::decision::Basis;
 use egide_domain::event::{ConsentGiven, ConsentWithdrawn, Expiry, RecipientScope};
 use egide_domain::ids::{ConsentId, ReferralId, SubjectId};
-use egide_domain::vocabulary::{Answer, ConsentKind, DataCategory, GrantorKind, Purpose};
+use egide_domain::vocabulary::{
+    Answer, Authority, ConsentCapacity, ConsentCondition, ConsentKind, DataCategory, GrantorKind, PersonRole, Purpose,
+};
 
 /// What is asked, as far as consent goes.
 pub(crate) struct Asked<'a> {
@@ -26,7 +28,15 @@ impl Asked<'_> {
             Some(RecipientScope::Unit(unit)) => unit == self.unit.unit.unit_id,
             Some(RecipientScope::Organization(organization)) => organization == self.unit.organization.organization_id,
             Some(RecipientScope::Kind(kind)) => self.unit.kind() == Some(kind),
-            Some(RecipientScope::Anyone | RecipientScope::KindInRegion(..)) | None => false,
+            // Every place it has on record lies in the regions, and it has some; national reach lies in none.
+            Some(RecipientScope::KindInRegion(kind, regions)) => {
+                let places = &self.unit.unit.jurisdictions;
+                self.unit.kind() == Some(kind)
+                    && !self.unit.unit.national
+                    && !places.is_empty()
+                    && places.iter().all(|place| regions.contains(place))
+            }
+            Some(RecipientScope::Anyone) | None => false,
         }
     }
 
@@ -36,9 +46,15 @@ impl Asked<'_> {
             Some(RecipientScope::Kind(kind)) => {
                 self.unit.kind() == Some(kind) || self.unit.organization.kind == Some(kind)
             }
-            Some(RecipientScope::Unit(_) | RecipientScope::Organization(_) | RecipientScope::KindInRegion(..)) => {
-                self.permits_to(scope)
+            // Any place it has on record lies in the regions, or it has none, or it has them all.
+            Some(RecipientScope::KindInRegion(kind, regions)) => {
+                let places = &self.unit.unit.jurisdictions;
+                let there = self.unit.unit.national
+                    || places.is_empty()
+                    || places.iter().any(|place| regions.contains(place));
+                self.denies_to(Some(RecipientScope::Kind(kind))) && there
             }
+            Some(RecipientScope::Unit(_) | RecipientScope::Organization(_)) => self.permits_to(scope),
             Some(RecipientScope::Anyone) | None => true,
         }
     }
@@ -55,7 +71,14 @@ impl Asked<'_> {
     /// Whether the record could permit anything at all now, whoever's data and whatever category.
     pub(crate) fn lives(&self, consent: &Said<ConsentGiven>) -> bool {
         let said = &consent.what;
-        said.grantor == Some(GrantorKind::Self_)
+        self.given_by_who_may(consent)
+            && said.capacity != Some(ConsentCapacity::Doubtful)
+            && said.data_period.is_none_or(|period| match (period.from, period.until) {
+                (Some(from), Some(until)) => from < until,
+                (_, _) => true,
+            })
+            && (!said.conditions.contains(ConsentCondition::OnlyWhenUrgent)
+                || self.case.urgent(self.tables, self.now))
             && said.speaking_freely == Some(Answer::Yes)
             && said.understood == Some(Answer::Yes)
             && self.permits_to(said.recipient)
@@ -65,6 +88,68 @@ impl Asked<'_> {
             && !said.subject_id.is_some_and(|subject| self.case.erased(subject))
             && !self.superseded(consent)
             && (said.standing || !self.used(said.consent_id))
+    }
+
+    /// The person themself; or a representative whose authority a supervisor verified.
+    fn given_by_who_may(&self, consent: &Said<ConsentGiven>) -> bool {
+        match consent.what.grantor {
+            Some(GrantorKind::Self_) => {
+                consent.what.kind == Some(ConsentKind::Report) || self.old_enough_alone(consent)
+            }
+            Some(GrantorKind::Representative) => self.represented(consent),
+            None => false,
+        }
+    }
+
+    /// Whether the person consents alone: who is not, and may not be, under 18; or a mature minor under a row of the tables.
+    pub(crate) fn old_enough_alone(&self, consent: &Said<ConsentGiven>) -> bool {
+        let said = &consent.what;
+        let nobody = Person::default();
+        let person = said.subject_id.and_then(|id| self.case.people.get(&id)).unwrap_or(&nobody);
+        let majority = person.majority(self.tables, self.now);
+        let young = match majority {
+            Majority::Minor => true,
+            Majority::Adult => false,
+            Majority::Unknown => person.was_minor || said.age_at_grant.is_some_and(is_minor_band),
+        };
+        let places = self.case.places_of(person);
+        let lowest = person.years(self.tables, self.now).map(|(lowest, _)| lowest);
+        let row_covers = self.tables.mature_minors.iter().any(|row| {
+            row.standing.counts(self.now)
+                && row.purposes.contains(&self.purpose)
+                && self.unit.kind().is_some_and(|kind| row.recipients.contains(&kind))
+                && !places.is_empty()
+                && places.is_subset(&row.jurisdictions)
+                && lowest.is_some_and(|lowest| row.from_age <= lowest)
+        });
+        !young || (said.capacity == Some(ConsentCapacity::MatureMinor) && row_covers)
+    }
+
+    /// Whether the representative who gave it may speak for the person, as a supervisor verified who did not record it.
+    fn represented(&self, consent: &Said<ConsentGiven>) -> bool {
+        let said = &consent.what;
+        let (Some(subject), Some(representative), Some(claimed)) =
+            (said.subject_id, said.representative_subject_id, said.authority)
+        else {
+            return false;
+        };
+        let no_suspect =
+            self.case.people.get(&representative).is_some_and(|person| !person.is(PersonRole::Suspect));
+        let adult = self
+            .case
+            .people
+            .get(&subject)
+            .is_some_and(|person| person.majority(self.tables, self.now) == Majority::Adult);
+        let verified = self.case.authorities.iter().any(|it| {
+            it.verified.subject_id == subject
+                && it.verified.representative_subject_id == representative
+                && it.verified.authority == claimed
+                && supervises(&it.by)
+                && another(&it.by, &consent.by)
+                && !it.revoked
+                && it.verified.expires_at.is_none_or(|end| self.now < end.0)
+        });
+        no_suspect && verified && !(claimed == Authority::ParentOrGuardian && adult)
     }
 
     /// What a newer record names never permits again, whosever it is and whatever became of it.

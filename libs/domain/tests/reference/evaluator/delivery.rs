@@ -3,12 +3,11 @@
 use super::case::Case;
 use super::recipient::Directory;
 use super::tables::Tables;
-use super::verdict::{Answer, Question, evaluate};
+use super::verdict::{Answer, Period, Question, evaluate};
 use egide_domain::decision::Request;
+use egide_domain::event::DataPeriod;
 use egide_domain::ids::ReferralId;
-use egide_domain::ids::SubjectId;
-use egide_domain::vocabulary::{DataCategory, MaskLevel, Outcome};
-use std::collections::BTreeMap;
+use egide_domain::vocabulary::Outcome;
 
 /// Whether a referral may be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +45,17 @@ pub(crate) fn deliver(
     let request = Request { relies_on: decision.bases.clone(), ..decision.request.clone() };
     let unit = directory.unit(request.unit_id);
     let answer = evaluate(&Question { case, unit, request: &request, tables, now, delivering: Some(referral_id) });
-    let let_through: BTreeMap<(SubjectId, DataCategory), MaskLevel> =
-        decision.mask.entries().iter().map(|entry| ((entry.subject_id, entry.category), entry.level)).collect();
-    let contained =
-        let_through.iter().all(|(place, level)| answer.entries.get(place).is_some_and(|(today, _)| level <= today));
+    let contained = decision.mask.entries().iter().all(|entry| {
+        let today = answer.entries.get(&(entry.subject_id, entry.category));
+        today.is_some_and(|(level, _, period)| entry.level <= *level && reaches(*period, entry.period))
+    });
     if answer.permit && contained { Delivery::May(Box::new(answer)) } else { Delivery::Narrowed }
+}
+
+/// Whether data of every time that was let through is let through today.
+fn reaches(today: Option<Period>, then: Option<DataPeriod>) -> bool {
+    let (from, until) = today.unwrap_or((None, None));
+    let then = then.unwrap_or(DataPeriod { from: None, until: None });
+    from.is_none_or(|from| then.from.is_some_and(|start| from <= start.0))
+        && until.is_none_or(|until| then.until.is_some_and(|end| end.0 <= until))
 }

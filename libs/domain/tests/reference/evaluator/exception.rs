@@ -1,6 +1,6 @@
 //! The three mandatory exceptions, and the statute rows.
 
-use super::case::{Case, Exception, Majority, Person, is_defence_subpoena, supervises};
+use super::case::{Case, Exception, Majority, Person, is_defence_subpoena, responds, supervises};
 use super::consent::Asked;
 use super::tables::{Levels, Statute};
 use egide_domain::ids::SubjectId;
@@ -19,11 +19,12 @@ impl Asked<'_> {
         Some(if exception.confirmed { life } else { life.min(review) })
     }
 
-    /// Acting alone: a supervisor's break-glass, not confirmed yet, within the period of its review.
+    /// Acting alone: a supervisor's break-glass, or a responder's where the tables say so, not confirmed yet, within the period of its review.
     pub(crate) fn acts_alone(&self, exception: &Exception) -> bool {
         !exception.confirmed
             && exception.asserted.break_glass
-            && supervises(&exception.by)
+            && (supervises(&exception.by)
+                || (self.tables.exception(exception.asserted.kind).responder_alone && responds(&exception.by)))
             && self.now < exception.at + self.tables.period("break_glass_review")
     }
 

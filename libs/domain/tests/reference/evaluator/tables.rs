@@ -1,7 +1,7 @@
 //! The policy tables, read from their JSON.
 
 use egide_domain::vocabulary::{
-    DataCategory, ExceptionGround, ExceptionKind, InstrumentKind, Jurisdiction, MaskLevel, Purpose, RecipientKind,
+    DataCategory, ExceptionGround, ExceptionKind, InstrumentKind, Jurisdiction, MaskLevel, Purpose, RecipientKind, Role,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,7 @@ pub(crate) struct InstrumentRow {
 pub(crate) struct ExceptionRow {
     pub(crate) life: i64,
     pub(crate) grounds: BTreeSet<ExceptionGround>,
+    pub(crate) responder_alone: bool,
     pub(crate) reached: Vec<Reached>,
     pub(crate) instruments: Vec<InstrumentRow>,
 }
@@ -56,6 +57,26 @@ pub(crate) struct Provision {
     pub(crate) exceptions: BTreeSet<ExceptionKind>,
     pub(crate) obliges: BTreeSet<String>,
     pub(crate) standing: Standing,
+}
+
+/// A row under which young people consent alone.
+pub(crate) struct MatureMinor {
+    pub(crate) purposes: BTreeSet<Purpose>,
+    pub(crate) recipients: BTreeSet<RecipientKind>,
+    pub(crate) jurisdictions: BTreeSet<Jurisdiction>,
+    pub(crate) from_age: i64,
+    pub(crate) standing: Standing,
+}
+
+/// What needs an approval, and whose.
+pub(crate) struct Approval {
+    pub(crate) id: String,
+    pub(crate) recipients: BTreeSet<RecipientKind>,
+    pub(crate) purposes: BTreeSet<Purpose>,
+    pub(crate) bases: BTreeSet<String>,
+    pub(crate) categories: BTreeSet<DataCategory>,
+    pub(crate) roles: BTreeSet<Role>,
+    pub(crate) life: i64,
 }
 
 /// Whether a row counts: verified, and from when to when.
@@ -92,6 +113,10 @@ pub(crate) struct Tables {
     pub(crate) statutes: Vec<Statute>,
     /// Of the regimes that are named.
     pub(crate) provisions: Vec<Provision>,
+    pub(crate) mature_minors: Vec<MatureMinor>,
+    pub(crate) approvals: Vec<Approval>,
+    pub(crate) condition_roles: BTreeSet<Role>,
+    pub(crate) condition_life: i64,
 }
 
 fn one<T: FromStr>(value: &Value) -> T {
@@ -146,6 +171,7 @@ fn exception(row: &Value) -> (ExceptionKind, ExceptionRow) {
     let rule = ExceptionRow {
         life: row["life_hours"].as_i64().expect("hours") * HOUR,
         grounds: many(&row["grounds"]),
+        responder_alone: row["responder_alone"] == true,
         reached: list("recipients").iter().map(reached).collect(),
         instruments: list("instruments").iter().map(instrument).collect(),
     };
@@ -182,6 +208,28 @@ fn provision(row: &Value) -> Provision {
     }
 }
 
+fn mature_minor(row: &Value) -> MatureMinor {
+    MatureMinor {
+        purposes: many(&row["purposes"]),
+        recipients: many(&row["recipients"]),
+        jurisdictions: many(&row["jurisdictions"]),
+        from_age: row["from_age"].as_i64().expect("years"),
+        standing: standing(&row["standing"]),
+    }
+}
+
+fn approval(row: &Value) -> Approval {
+    Approval {
+        id: one(&row["id"]),
+        recipients: many(&row["recipients"]),
+        purposes: many(&row["purposes"]),
+        bases: many(&row["bases"]),
+        categories: many(&row["categories"]),
+        roles: many(&row["roles"]),
+        life: row["life_hours"].as_i64().expect("hours") * HOUR,
+    }
+}
+
 impl Tables {
     pub(crate) fn read(policy: &Value, statutes: &Value, regimes: &Value) -> Self {
         let list = |table: &Value, name: &str| table[name].as_array().expect("a list").clone();
@@ -209,6 +257,10 @@ impl Tables {
                 .collect(),
             statute_purpose: one(&policy["statute_recipients"]["purpose"]),
             statute_ceiling: levels(&policy["statute_recipients"]["ceiling"]),
+            mature_minors: list(policy, "mature_minors").iter().map(mature_minor).collect(),
+            approvals: list(policy, "approvals").iter().map(approval).collect(),
+            condition_roles: many(&policy["approval_on_condition"]["roles"]),
+            condition_life: policy["approval_on_condition"]["life_hours"].as_i64().expect("hours") * HOUR,
             statutes: list(statutes, "rows").iter().map(statute).collect(),
             provisions: {
                 let named = list(regimes, "named");

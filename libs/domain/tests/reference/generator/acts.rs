@@ -1,16 +1,16 @@
 //! Single acts of a history: consents, refusals, withdrawals, exceptions.
 
-use super::dice::{Dice, consent, exception, organization, subject, tip, unit};
+use super::dice::{Dice, consent, exception, organization, subject, tip, unit, verification};
 use super::{BEGIN, Theme, categories};
 use crate::evaluator::tables::{DAY, HOUR};
 use egide_domain::event::{
-    ConsentGiven, ConsentRefused, ConsentWithdrawn, ExceptionAsserted, Expiry, Instrument, RecipientScope,
+    AuthorityVerified, ConsentGiven, ConsentRefused, ConsentWithdrawn, DataPeriod, ExceptionAsserted, Expiry, Instrument, RecipientScope,
 };
 use egide_domain::set::Set;
 use egide_domain::vocabulary::{
-    Answer, ConsentKind, ExceptionGround, ExceptionKind, GrantorKind, InstrumentKind, Purpose, RecipientKind,
+    AgeBand, Answer, Authority, ConsentCapacity, ConsentKind, ExceptionGround, ExceptionKind, GrantorKind, InstrumentKind, Purpose, RecipientKind,
 };
-use egide_domain::{Basis, Categories, Purposes, Timestamp};
+use egide_domain::{Basis, Categories, Jurisdictions, Purposes, Timestamp};
 
 /// A basis a request relies on.
 pub(crate) fn basis(dice: &mut Dice) -> Basis {
@@ -28,19 +28,45 @@ fn moment(dice: &mut Dice) -> Timestamp {
 /// Whom a record names.
 fn scope(dice: &mut Dice, theme: Theme, odd: usize) -> Option<RecipientScope> {
     if dice.chance(odd) {
-        return match dice.below(5) {
+        return match dice.below(7) {
             0 => None,
             1 => Some(RecipientScope::Anyone),
             2 => Some(RecipientScope::Kind(dice.pick(RecipientKind::ALL))),
+            5 | 6 => Some(RecipientScope::KindInRegion(theme.kind, dice.some_of(40))),
             3 => Some(RecipientScope::Unit(unit(dice.small()))),
             _ => Some(RecipientScope::Organization(organization(dice.small()))),
         };
     }
-    Some(match dice.below(3) {
-        0 => RecipientScope::Unit(unit(1)),
-        1 => RecipientScope::Organization(organization(1)),
+    Some(match dice.below(8) {
+        0 => RecipientScope::KindInRegion(theme.kind, Jurisdictions::all()),
+        1..4 => RecipientScope::Unit(unit(1)),
+        4..6 => RecipientScope::Organization(organization(1)),
         _ => RecipientScope::Kind(theme.kind),
     })
+}
+
+const AUTHORITIES: [Authority; 5] = [
+    Authority::ParentOrGuardian,
+    Authority::ParentOrGuardian,
+    Authority::ParentOrGuardian,
+    Authority::CourtAppointed,
+    Authority::PowerOfAttorney,
+];
+
+/// A period of data, now and then an empty one.
+fn period(dice: &mut Dice) -> DataPeriod {
+    DataPeriod { from: dice.chance(70).then(|| moment(dice)), until: dice.chance(60).then(|| moment(dice)) }
+}
+
+/// A verification of the authority that consents mostly claim.
+pub(crate) fn verified(dice: &mut Dice) -> AuthorityVerified {
+    AuthorityVerified {
+        verification_id: verification(dice.small()),
+        subject_id: subject(dice.small()),
+        representative_subject_id: subject(dice.small()),
+        authority: dice.pick(&AUTHORITIES),
+        expires_at: dice.chance(25).then(|| moment(dice)),
+    }
 }
 
 fn answer(dice: &mut Dice) -> Option<Answer> {
@@ -53,13 +79,14 @@ pub(crate) fn given(dice: &mut Dice, theme: Theme) -> ConsentGiven {
     let kind = if report { ConsentKind::Report } else { ConsentKind::DataSubject };
     let nobody = if report { 25 } else { 3 };
     let calm = theme.calm;
+    let represented = dice.chance(15);
     let (free, understood) = if calm { (Some(Answer::Yes), Some(Answer::Yes)) } else { (answer(dice), answer(dice)) };
     ConsentGiven {
         consent_id: consent(dice.small()),
         subject_id: if dice.chance(nobody) { None } else { Some(subject(dice.small())) },
         kind: if calm || dice.chance(97) { Some(kind) } else { dice.maybe(ConsentKind::ALL, 50) },
-        grantor: if calm || dice.chance(94) { Some(GrantorKind::Self_) } else { dice.maybe(GrantorKind::ALL, 70) },
-        representative_subject_id: dice.chance(6).then(|| subject(dice.small())),
+        grantor: if represented { Some(GrantorKind::Representative) } else if calm || dice.chance(94) { Some(GrantorKind::Self_) } else { dice.maybe(GrantorKind::ALL, 70) },
+        representative_subject_id: dice.chance(if represented { 97 } else { 4 }).then(|| subject(dice.small())),
         recipient: scope(dice, theme, if calm { 2 } else { 12 }),
         purposes: if calm || dice.chance(80) { Purposes::only(theme.purpose) } else { dice.some_of::<Purpose>(40) },
         permitted: if calm { dice.some_of(80) } else { categories(dice) },
@@ -77,11 +104,14 @@ pub(crate) fn given(dice: &mut Dice, theme: Theme) -> ConsentGiven {
         supersedes: if dice.chance(if calm { 12 } else { 25 }) { vec![consent(dice.small())] } else { Vec::new() },
         about_bringer: if dice.chance(60) { Categories::EMPTY } else { dice.some_of(40) },
         tip_id: if dice.chance(if report { 92 } else { 5 }) { Some(tip(dice.small())) } else { None },
-        capacity: None,
-        age_at_grant: None,
-        authority: None,
-        data_period: None,
-        conditions: Set::EMPTY,
+        capacity: dice.maybe(
+            &[ConsentCapacity::Adult, ConsentCapacity::MatureMinor, ConsentCapacity::MatureMinor, ConsentCapacity::Doubtful],
+            if calm { 30 } else { 50 },
+        ),
+        age_at_grant: dice.maybe(AgeBand::ALL, 12),
+        authority: if represented { dice.maybe(&AUTHORITIES, 97) } else { None },
+        data_period: if dice.chance(18) { Some(period(dice)) } else { None },
+        conditions: if dice.chance(80) { Set::EMPTY } else { dice.some_of(40) },
     }
 }
 

@@ -2,7 +2,8 @@
 
 use egide_domain::event::Actor;
 use egide_domain::ids::{
-    AgreementId, ConsentId, DecisionId, DeliveryId, ExceptionId, OrganizationId, ReferralId, SubjectId, TipId, UnitId,
+    AgreementId, ApprovalId, ConsentId, DecisionId, DeliveryId, ExceptionId, OrganizationId, ReferralId, SubjectId, TipId, UnitId,
+    VerificationId,
 };
 use egide_domain::set::{Member, Set};
 use egide_domain::vocabulary::Role;
@@ -88,4 +89,6 @@ made_of_a_number! {
     unit UnitId
     organization OrganizationId
     agreement AgreementId
+    approval ApprovalId
+    verification VerificationId
 }

@@ -1,13 +1,13 @@
 //! Histories: a skeleton that mostly makes sense, then acts, then decisions of the engine itself and what follows them.
 
 use super::acts;
-use super::dice::{Dice, decision, delivery, exception, referral, subject, tip, unit};
+use super::dice::{Dice, approval, decision, delivery, exception, referral, subject, tip, unit, verification};
 use super::{BEGIN, ROLES, Theme};
 use crate::evaluator::tables::{DAY, HOUR};
 use crate::question::Rules;
 use egide_domain::directory::DirectoryEvent;
 use egide_domain::event::{
-    AgeAssessed, CaseClosed, CaseEvent, CaseOpened, CaseReopened, ContactRecorded, DisclosureDecided,
+    AgeAssessed, ApprovalDecided, ApprovalRequested, AuthorityRevoked, AuthorityVerified, CaseClosed, CaseEvent, CaseOpened, CaseReopened, ContactRecorded, DisclosureDecided,
     ExceptionConfirmed, ExceptionLifted, HealthRecorded, KeyShredded, LegalHoldPlaced, NarrativeRecorded,
     PersonIdentified, Recorded, ReferralDelivered, ReferralRecalled, ReferralReleased, Shredded, SituationRecorded,
     SupervisorReviewed, TipReceived, TriageAssessed, WhereaboutsRecorded,
@@ -15,8 +15,8 @@ use egide_domain::event::{
 use egide_domain::ids::{HoldId, NarrativeId, Position, Revision};
 use egide_domain::set::Set;
 use egide_domain::vocabulary::{
-    AgeBand, Answer, Channel, ConsentKind, ContactPermission, DataCategory, Jurisdiction, MaskLevel, Outcome,
-    RecipientKind, ReviewOutcome, Role, TriageLevel,
+    AgeBand, Answer, ApprovalOutcome, Channel, ConsentKind, ContactPermission, DataCategory, Jurisdiction, MaskLevel, Outcome,
+    ReasonCode, RecallReason, RecipientKind, ReviewOutcome, Role, TriageLevel,
 };
 use egide_domain::{Bases, CaseFacts, Mask, MaskEntry, OrganizationFacts, Roles, Timestamp, decide};
 
@@ -168,7 +168,12 @@ fn an_act(dice: &mut Dice, theme: Theme) -> Acts {
     let which =
         if theme.calm && dice.chance(70) { dice.pick(&[0, 0, 0, 50, 50, 30, 38, 66, 70, 75]) } else { dice.below(100) };
     let (role, event) = match which {
-        0..30 => (Role::Responder, CaseEvent::ConsentGiven(acts::given(dice, theme))),
+        0..26 => return a_consent(dice, theme),
+        26..28 => (Role::Supervisor, CaseEvent::AuthorityVerified(acts::verified(dice))),
+        28..30 => {
+            let revoked = AuthorityRevoked { verification_id: verification(number) };
+            (Role::Supervisor, CaseEvent::AuthorityRevoked(revoked))
+        }
         30..38 => (Role::Responder, CaseEvent::ConsentRefused(acts::refused(dice, theme))),
         38..46 => (Role::Responder, CaseEvent::ConsentWithdrawn(acts::withdrawn(dice))),
         46..60 => return an_exception(dice, theme),
@@ -200,6 +205,25 @@ fn an_act(dice: &mut Dice, theme: Theme) -> Acts {
         _ => return rarely(dice, number),
     };
     vec![(role, event)]
+}
+
+/// A consent, and where a representative gave it mostly their authority before or after it.
+fn a_consent(dice: &mut Dice, theme: Theme) -> Acts {
+    let given = acts::given(dice, theme);
+    let mut acts = Acts::new();
+    if let (Some(subject_id), Some(representative_subject_id), Some(authority)) =
+        (given.subject_id, given.representative_subject_id, given.authority)
+        && dice.chance(85)
+    {
+        let usual = acts::verified(dice);
+        let exactly = AuthorityVerified { subject_id, representative_subject_id, authority, ..usual };
+        acts.push((Role::Supervisor, CaseEvent::AuthorityVerified(exactly)));
+    }
+    acts.push((Role::Responder, CaseEvent::ConsentGiven(given)));
+    if dice.chance(30) {
+        acts.reverse();
+    }
+    acts
 }
 
 fn shredded(dice: &mut Dice, number: u8) -> CaseEvent {
@@ -240,7 +264,7 @@ fn rarely(dice: &mut Dice, number: u8) -> Acts {
         ),
         8..11 => (
             Role::Supervisor,
-            CaseEvent::ReferralRecalled(ReferralRecalled { referral_id: referral(number), reason: None }),
+            CaseEvent::ReferralRecalled(ReferralRecalled { referral_id: referral(number), reason: dice.maybe(RecallReason::ALL, 90) }),
         ),
         _ => {
             let opened = CaseOpened { channel: None, jurisdiction: dice.maybe(&PLACES, 70) };
@@ -267,7 +291,8 @@ fn disclose(dice: &mut Dice, theme: Theme, pen: &mut Pen, directory: &[Recorded<
     };
     let subject_ids = mask.entries().iter().map(|entry| entry.subject_id).collect();
     let decision_id = decision(if dice.chance(97) { number } else { dice.small() });
-    let release = outcome == Outcome::Permit || dice.chance(10);
+    let waits = decided.reasons.iter().any(|reason| reason.code == ReasonCode::ApprovalRequired);
+    let release = outcome == Outcome::Permit || (!waits && dice.chance(10));
     let recalled = dice.chance(12);
     let supplementary_to = request.supplementary_to;
     let unit_id = if dice.chance(85) { request.unit_id } else { unit(dice.small()) };
@@ -286,6 +311,9 @@ fn disclose(dice: &mut Dice, theme: Theme, pen: &mut Pen, directory: &[Recorded<
         directory_revision: decided.directory_revision,
     };
     pen.write(dice, Role::Supervisor, CaseEvent::DisclosureDecided(event));
+    if waits || dice.chance(3) {
+        approve(dice, pen, number);
+    }
     if !release {
         return;
     }
@@ -313,8 +341,22 @@ fn disclose(dice: &mut Dice, theme: Theme, pen: &mut Pen, directory: &[Recorded<
         pen.write(dice, Role::Liaison, CaseEvent::ReferralDelivered(event));
     }
     if recalled {
-        let event = ReferralRecalled { referral_id, reason: None };
+        let event = ReferralRecalled { referral_id, reason: dice.maybe(RecallReason::ALL, 90) };
         pen.write(dice, Role::Supervisor, CaseEvent::ReferralRecalled(event));
+    }
+}
+
+/// What follows where somebody must approve: it is asked for and mostly granted.
+fn approve(dice: &mut Dice, pen: &mut Pen, number: u8) {
+    let approval_id = approval(number);
+    let decision_id = decision(if dice.chance(96) { number } else { dice.small() });
+    let in_time = Timestamp(pen.at + dice.pick(&[HOUR, DAY, 3 * DAY]));
+    let requested = ApprovalRequested { approval_id, decision_id, expires_at: dice.chance(96).then_some(in_time) };
+    pen.write(dice, Role::Responder, CaseEvent::ApprovalRequested(requested));
+    for _ in 0..dice.pick(&[0, 1, 1, 1, 1, 2]) {
+        let outcome = dice.mostly(ApprovalOutcome::Granted, 85, ApprovalOutcome::ALL);
+        let approval_id = if dice.chance(96) { approval_id } else { approval(dice.small()) };
+        pen.write(dice, Role::Supervisor, CaseEvent::ApprovalDecided(ApprovalDecided { approval_id, outcome }));
     }
 }
 

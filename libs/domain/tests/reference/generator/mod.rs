@@ -9,8 +9,8 @@ pub(crate) mod times;
 
 use crate::question::{Asked, Rules};
 use dice::Dice;
-use egide_domain::event::CaseEvent;
-use egide_domain::ids::ReferralId;
+use egide_domain::event::{CaseEvent, Recorded};
+use egide_domain::ids::{ApprovalId, DecisionId, ReferralId};
 use egide_domain::vocabulary::{DataCategory, PersonRole, Purpose, RecipientKind};
 use egide_domain::{Categories, Request};
 use std::sync::Arc;
@@ -65,7 +65,29 @@ pub(crate) fn case(seed: u64, rules: &[Arc<Rules>]) -> Asked {
     let delivering = known(&mut dice);
     let supplementary_to = request.supplementary_to.map(|_| known(&mut dice));
     let request = Request { supplementary_to, ..request };
+    let request = under_an_approval(&mut dice, request, &history);
     Asked { history, directory, request, delivering, now, rules }
+}
+
+/// Where an approval was asked for, mostly what it was asked for, under it.
+fn under_an_approval(dice: &mut Dice, request: Request, history: &[Recorded<CaseEvent>]) -> Request {
+    let asked_for = history.iter().filter_map(|recorded| match &recorded.event {
+        CaseEvent::ApprovalRequested(asked) => Some((asked.approval_id, asked.decision_id)),
+        _ => None,
+    });
+    let asked_for: Vec<(ApprovalId, DecisionId)> = asked_for.collect();
+    if asked_for.is_empty() {
+        let approval_id = dice.chance(3).then(|| dice::approval(dice.small()));
+        return Request { approval_id, ..request };
+    }
+    let (approval_id, decision_id) = dice.pick(&asked_for);
+    let decided = history.iter().find_map(|recorded| match &recorded.event {
+        CaseEvent::DisclosureDecided(decided) if decided.decision_id == decision_id => Some(decided.request.clone()),
+        _ => None,
+    });
+    let approval_id = dice.chance(90).then_some(approval_id);
+    let request = if dice.chance(90) { decided.unwrap_or(request) } else { request };
+    Request { approval_id, ..request }
 }
 
 /// A request, mostly a sensible one.

@@ -2,7 +2,9 @@
 
 use super::dice::Dice;
 use crate::question::{Change, Rules, Table};
-use egide_domain::vocabulary::{DataCategory, Jurisdiction, MaskLevel, RecipientKind};
+use egide_domain::vocabulary::{
+    DataCategory, ExceptionKind, Jurisdiction, MaskLevel, Purpose, RecipientKind, Role,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -82,6 +84,19 @@ fn another(dice: &mut Dice, at: &str, known: &Value) -> Option<Value> {
         ("recipients", Value::Array(entries)) if entries.iter().all(Value::is_string) => {
             json!(names(dice, RecipientKind::ALL, 40))
         }
+        ("purposes", _) => json!(names(dice, Purpose::ALL, 60)),
+        ("roles", _) => json!(names(dice, Role::ALL, 50)),
+        ("bases", _) => {
+            json!(names(dice, &["consent", "report_consent", "minor", "imminent_danger", "legal_requirement"], 60))
+        }
+        ("exceptions", Value::Array(entries)) if entries.iter().all(Value::is_string) => {
+            json!(names(dice, ExceptionKind::ALL, 60))
+        }
+        ("obliges", _) => json!(names(dice, &["inform_person", "enter_in_register"], 60)),
+        ("named", Value::Array(entries)) => {
+            Value::Array(entries.iter().filter(|_| dice.chance(60)).cloned().collect())
+        }
+        ("from_age", _) => json!(dice.pick(&[12, 14, 15, 16, 17, 18])),
         ("recipient", _) => json!(dice.pick(RecipientKind::ALL).to_string()),
         ("grounds", Value::Array(entries)) => {
             Value::Array(entries.iter().filter(|_| dice.chance(60)).cloned().collect())

@@ -39,6 +39,17 @@ fn boundaries(history: &[Recorded<CaseEvent>], directory: &[Recorded<DirectoryEv
                 Expiry::Unlimited => continue,
             });
         }
+        if let CaseEvent::AgeAssessed(_) = &recorded.event {
+            let fresh = tables.period("age_assessment");
+            boundaries.extend([at + fresh, at + 8_766 * HOUR, at + 2 * 8_766 * HOUR, at + 3 * 8_766 * HOUR]);
+        }
+        if let CaseEvent::AuthorityVerified(verified) = &recorded.event {
+            boundaries.extend(verified.expires_at.map(|end| end.0));
+        }
+        if let CaseEvent::ApprovalDecided(_) = &recorded.event {
+            boundaries.extend(tables.approvals.iter().map(|row| at + row.life));
+            boundaries.push(at + tables.condition_life);
+        }
         if let CaseEvent::ExceptionAsserted(exception) = &recorded.event {
             boundaries.push(at + tables.exception(exception.kind).life);
             boundaries.push(at + tables.period("break_glass_review"));
