@@ -8,7 +8,7 @@ use egide_domain::event::{
 use egide_domain::ids::{ApprovalId, DecisionId, ExceptionId, ReferralId, SubjectId, TipId};
 use egide_domain::vocabulary::{
     AgeBand, Answer, ApprovalOutcome, Channel, ContactPermission, ExceptionKind, InstrumentKind, Jurisdiction, PersonRole,
-    ReviewOutcome, Role, TriageLevel,
+    RecallReason, ReviewOutcome, Role, TriageLevel,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
