@@ -243,7 +243,7 @@ impl Roles {
             verifier: kit.identity().verifier_of(role.role()),
             report_key: self.reports.key(),
             secret: Fingerprinter::new(&self.secret),
-            refuse_after: self.plan.refuse_after,
+            refuse_after: if role.is_second() { self.plan.refuse_after_second } else { self.plan.refuse_after },
             clock: self.plan.clock,
         };
         Ok(egide_disclosure::start(config, kit.shutdown()).await?)

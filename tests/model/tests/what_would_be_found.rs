@@ -89,7 +89,7 @@ fn an_idempotency_that_is_dropped() {
 
 #[test]
 fn an_acknowledgement_of_what_is_not_durable() {
-    let promise = found(Fault::AcknowledgedBeforeDurable, bounds(ASKER_AND_FETCHER, false));
+    let promise = found(Fault::AcknowledgedBeforeDurable, bounds(&[Client::FirstAsker], false));
     assert!(promise.starts_with("p11"), "{promise}");
 }
 
