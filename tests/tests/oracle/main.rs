@@ -52,7 +52,7 @@ use tracing::level_filters::LevelFilter;
 use welch::{T_MAX, Times, t};
 
 /// Calls under way at once: few enough that what is behind a call is done long before its padding ends.
-const LANES: usize = 48;
+const LANES: usize = 64;
 /// Calls of one account: an account may look so often at once.
 const CALLS_OF_ACCOUNT: usize = 100;
 /// Of so many calls that are padded one more is made that is not.

@@ -88,7 +88,7 @@ mod tests {
         assert!((times.deviation() - (32.0_f64 / 7.0).sqrt()).abs() < 1e-12);
     }
 
-    /// Welch's own kind of example, calculated by hand: means 20.5 and 23.5, variances 35/3 and 5, of 4 and 6.
+    /// Welch's own kind of example, calculated by hand: means 20.5 and 23.5, variances 41/3 and 5.9, of 4 and 6 measurements.
     #[test]
     fn t_is_that_of_the_definition() {
         let one = times(&[16, 19, 23, 24]);
