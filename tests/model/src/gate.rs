@@ -344,7 +344,10 @@ impl Gate {
             &self.policy,
             self.now(tick),
         );
-        if today.is_err() && self.fault != Fault::DeliveredWithoutDecidingAgain {
+        // An approval's life does not count any more, its rejection does.
+        let rejected = log.stream.approval.is_some_and(|approval| matches!(approval.decided, Some((_, false, _))));
+        let unapproved = is_second(client) && rejected && self.fault != Fault::DeliveredInSpiteOfRejection;
+        if (today.is_err() || unapproved) && self.fault != Fault::DeliveredWithoutDecidingAgain {
             return Next::Answer(Told::NotFound);
         }
         let mut name = Name { about: Some(referral), ..self.origin(call, What::Delivery) };

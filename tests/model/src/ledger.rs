@@ -21,6 +21,8 @@ pub enum What {
     Withdrawal,
     /// The answer to what waits for an approval.
     Approval,
+    /// What was approved, taken back.
+    Rejection,
     /// A decision.
     Decision,
     /// The release of what was decided.
@@ -194,10 +196,13 @@ impl Stream {
                 Err(violations) => violations.iter().all(|violation| overlooked(fault, violation.reason)),
             },
             Act::ApprovalAsked { .. } => self.approval.is_none(),
-            // Who asks does not approve; what is decided is decided.
-            Act::ApprovalDecided { by, .. } => self.approval.is_some_and(|approval| {
+            // Who asks does not approve, and nothing is approved twice; what was approved can be taken back.
+            Act::ApprovalDecided { by, granted: true } => self.approval.is_some_and(|approval| {
                 approval.decided.is_none() && (approval.asked_by != *by || fault == Fault::ApprovedByWhoAsked)
             }),
+            Act::ApprovalDecided { granted: false, .. } => {
+                self.approval.is_some_and(|approval| approval.decided.is_none_or(|(_, granted, _)| granted))
+            }
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::gate::{APPROVER, ASKER, Call, Gate, Next, Referral, Step};
 use crate::ledger::{Act, Command, Log, Name, Verdict, What, fingerprint};
 use crate::rules::{self, Broken};
 
+/// Who takes back what was approved.
+const OTHER_SUPERVISOR: &str = "o.tessier";
+
 /// Who takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Client {
@@ -86,6 +89,8 @@ pub enum Fault {
     ApprovedByWhoAsked,
     /// A permit lives longer than the approval it rests on.
     OutlivesItsApproval,
+    /// A fetch does not look whether the approval was taken back.
+    DeliveredInSpiteOfRejection,
 }
 
 /// How far it is looked.
@@ -101,10 +106,11 @@ pub struct Bounds {
     pub danger: bool,
     /// Whether the second requester needs an approval.
     pub approvals: bool,
-    /// The calls that can be under way at once; one client may have several, at several instances of the service.
-    pub calls: Vec<Client>,
-    /// How often each of these calls is made, retries included.
-    pub attempts: u8,
+    /// Whether somebody else may take back what was approved.
+    pub rejection: bool,
+    /// The calls that can be under way at once, and how often each is made, retries included. One client may have several, at
+    /// several instances of the service.
+    pub calls: Vec<(Client, u8)>,
     /// How often the disclosure service crashes.
     pub crashes: u8,
     /// How many steps of time go by.
@@ -124,6 +130,7 @@ pub struct Protocol {
 pub struct Slot {
     client: Client,
     attempts: u8,
+    attempts_max: u8,
     waiting: Option<(Step, Arc<Command>)>,
 }
 
@@ -332,12 +339,26 @@ impl Model for Protocol {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let slot = |client: &Client| Slot { client: *client, attempts: 0, waiting: None };
-        let withdrawal = |taken: &Taken| {
-            let name = Name { client: Client::Withdrawer, draw: 0, what: What::Withdrawal, generation: 0, about: None };
-            let acts = vec![Act::Case(case::withdrawal(*taken))];
-            let actor = staff("r.tremblay", Role::Responder);
-            Command { name, content: fingerprint((name, taken)), expected: None, acts, actor, report: None, made_at: 0 }
+        let slot = |(client, attempts_max): &(Client, u8)| Slot {
+            client: *client,
+            attempts: 0,
+            attempts_max: *attempts_max,
+            waiting: None,
+        };
+        let command = |what, act, content, actor| {
+            let name = Name { client: Client::Withdrawer, draw: 0, what, generation: 0, about: None };
+            let content = fingerprint((name, content));
+            Arc::new(Command { name, content, expected: None, acts: vec![act], actor, report: None, made_at: 0 })
+        };
+        // Sent from the beginning: that it has not arrived yet is as good as not sent.
+        let sent = |taken: &Taken| {
+            let withdrawal = Act::Case(case::withdrawal(*taken));
+            let mut sent = vec![command(What::Withdrawal, withdrawal, Some(*taken), staff("r.tremblay", Role::Responder))];
+            if self.bounds.rejection {
+                let rejection = Act::ApprovalDecided { by: OTHER_SUPERVISOR, granted: false };
+                sent.push(command(What::Rejection, rejection, None, staff(OTHER_SUPERVISOR, Role::Supervisor)));
+            }
+            sent
         };
         let taken = self.bounds.taken.iter();
         let state = |taken| State {
@@ -348,8 +369,7 @@ impl Model for Protocol {
             contradicted: false,
             unfounded: false,
             slots: self.bounds.calls.iter().map(slot).collect(),
-            // Sent from the beginning: that it has not arrived yet is as good as not sent.
-            sent: vec![Arc::new(withdrawal(taken))],
+            sent: sent(taken),
             choices: Vec::new(),
             crashes: 0,
             durable: self.start.commits.len(),
@@ -362,7 +382,7 @@ impl Model for Protocol {
             let chosen = state.choices.iter().any(|(client, _)| *client == slot.client);
             if slot.waiting.is_some() {
                 actions.extend([Action::GoOn(index), Action::Lose(index)]);
-            } else if slot.attempts < self.bounds.attempts {
+            } else if slot.attempts < slot.attempts_max {
                 if chosen || !Self::chooses(slot.client) {
                     actions.push(Action::Begin(index));
                 } else {
@@ -432,7 +452,7 @@ fn promises() -> Vec<Property<Protocol>> {
             holds(state, Broken::DeliveredWithoutRelease)
         }),
         Property::always("p01 what needs an approval has one that counts", |_, state: &State| {
-            holds(state, Broken::PermittedWithoutApproval)
+            holds(state, Broken::WithoutApproval)
         }),
         Property::always("p02 a decision stands at the revision it was made on", |_, state: &State| {
             holds(state, Broken::StandsElsewhere)
@@ -470,7 +490,7 @@ fn fetched_of(state: &State, client: Client) -> bool {
 
 /// What can be reached, so that what holds does not hold of nothing.
 fn reached(bounds: &Bounds) -> Vec<Property<Protocol>> {
-    let takes_part = |client| bounds.calls.contains(&client);
+    let takes_part = |client| bounds.calls.iter().any(|(other, _)| *other == client);
     let mut reached = vec![Property::sometimes("somebody is refused after the withdrawal", |_, state: &State| {
         let refused = |(_, told): &(Client, Told)| matches!(told, Told::Denied(_));
         withdrawn_at(state).is_some() && state.told.iter().any(refused)
@@ -511,6 +531,13 @@ fn reached(bounds: &Bounds) -> Vec<Property<Protocol>> {
         reached.push(Property::sometimes("what was approved is refused when it is decided again", |_, state: &State| {
             state.told.iter().any(|(client, told)| *client == Client::Approver && matches!(told, Told::Denied(_)))
         }));
+        if takes_part(Client::Fetcher) && bounds.rejection {
+            reached.push(Property::sometimes("a fetch is refused for the approval alone", |_, state: &State| {
+                let rejected = state.log.commits.iter().any(|commit| commit.command.name.what == What::Rejection);
+                let told = state.told.contains(&(Client::Fetcher, Told::NotFound));
+                rejected && told && state.tick == 0 && withdrawn_at(state).is_none()
+            }));
+        }
         reached.push(Property::sometimes("an approval is rejected", |_, state: &State| {
             state.told.contains(&(Client::Approver, Told::Rejected))
         }));

@@ -21,8 +21,9 @@ pub enum Broken {
     ReleasedWithoutPermit,
     /// A report was delivered that was not released before (promise 1).
     DeliveredWithoutRelease,
-    /// What needs an approval was permitted without one that counted, by another person than asked (promise 1).
-    PermittedWithoutApproval,
+    /// What needs an approval was permitted, released or delivered without one that counted, by another person than asked
+    /// (promise 1).
+    WithoutApproval,
     /// A decision or delivery stands elsewhere than right after the revision it was made on (promise 2).
     StandsElsewhere,
     /// Something was permitted, released or delivered of which some field rests on nothing that counts there (promise 2).
@@ -48,9 +49,10 @@ pub fn check(before: &[Committed], commit: &Committed, approvals: bool) -> Vec<B
         let Act::Case(event) = act else { continue };
         match event {
             CaseEvent::DisclosureDecided(decided) => broken.extend(history.decided(commit, decided, approvals)),
-            CaseEvent::ReferralReleased(_) => broken.extend(history.released(commit)),
+            CaseEvent::ReferralReleased(_) => broken.extend(history.released(commit, approvals)),
             CaseEvent::ReferralDelivered(delivered) => {
-                broken.extend(history.delivered(commit, delivered.case_revision, delivered.report_digest));
+                let (on, report_digest) = (delivered.case_revision, delivered.report_digest);
+                broken.extend(history.delivered(commit, on, report_digest, approvals));
             }
             _ => {}
         }
@@ -84,15 +86,18 @@ impl History<'_> {
             if !self.all_count(decided, &decided.mask) {
                 broken.push(Broken::RestsOnNothing);
             }
-            if approvals && is_second(commit.command.name.client) && !self.approved() {
-                broken.push(Broken::PermittedWithoutApproval);
+            if approvals && is_second(commit.command.name.client) && !self.approved(true) {
+                broken.push(Broken::WithoutApproval);
             }
         }
         broken
     }
 
-    fn released(&self, commit: &Committed) -> Vec<Broken> {
+    fn released(&self, commit: &Committed, approvals: bool) -> Vec<Broken> {
         let mut broken = Vec::new();
+        if approvals && is_second(commit.command.name.client) && !self.approved(true) {
+            broken.push(Broken::WithoutApproval);
+        }
         let Some(decided) = self.decision_of(commit) else { return vec![Broken::ReleasedWithoutPermit] };
         let report = commit.command.report.clone().unwrap_or_default();
         if decided.outcome != Outcome::Permit || report.is_empty() || !decided.mask.contains(&report) {
@@ -114,7 +119,13 @@ impl History<'_> {
         broken
     }
 
-    fn delivered(&self, commit: &Committed, on: Revision, report_digest: [u8; 32]) -> Vec<Broken> {
+    fn delivered(
+        &self,
+        commit: &Committed,
+        on: Revision,
+        report_digest: [u8; 32],
+        approvals: bool,
+    ) -> Vec<Broken> {
         let mut broken = Vec::new();
         if on.next() != Some(commit.first) {
             broken.push(Broken::StandsElsewhere);
@@ -124,6 +135,9 @@ impl History<'_> {
             broken.push(Broken::DeliveredWithoutRelease);
             return broken;
         };
+        if approvals && is_second(release.command.name.client) && !self.approved(false) {
+            broken.push(Broken::WithoutApproval);
+        }
         // By the time it was decided at: how late it may be answered is judged when it is handed over.
         let then = History { before: self.before, tick: commit.command.made_at };
         if !then.report_counts(release) {
@@ -213,8 +227,9 @@ impl History<'_> {
         })
     }
 
-    /// Whether it was approved by another person than asked, not longer ago than an approval lives.
-    fn approved(&self) -> bool {
+    /// Whether it was approved by another person than asked, and not rejected since; where `in_time`, not longer ago than an
+    /// approval lives.
+    fn approved(&self, in_time: bool) -> bool {
         let mut asked_by = None;
         let mut counts = false;
         for commit in self.before {
@@ -223,7 +238,7 @@ impl History<'_> {
                     Act::ApprovalAsked { by } => asked_by = Some(*by),
                     Act::ApprovalDecided { by, granted } => {
                         let alive = self.tick < commit.tick.saturating_add(APPROVAL_STEPS);
-                        counts = *granted && alive && asked_by.is_some_and(|asked| asked != *by);
+                        counts = *granted && (alive || !in_time) && asked_by.is_some_and(|asked| asked != *by);
                     }
                     Act::Case(_) => {}
                 }

@@ -17,22 +17,37 @@ fn by_night() -> bool {
     std::env::var_os("EGIDE_NIGHTLY").is_some()
 }
 
+use Client::{Approver, Fetcher, FirstAsker, SecondAsker};
+
 /// Everybody: two ask, the second with an approval; one takes back, one approves, one fetches.
 fn everybody() -> Bounds {
     Bounds {
         name: "everybody",
-        consent: Consent { standing: true, ends_at: 2 },
+        consent: Consent { standing: true, ends_at: 1 },
         taken: vec![Taken::Everything],
         danger: false,
         approvals: true,
-        calls: vec![Client::FirstAsker, Client::SecondAsker, Client::Approver, Client::Fetcher],
-        attempts: 1,
+        rejection: false,
+        calls: vec![(FirstAsker, 1), (SecondAsker, 1), (Approver, 1), (Fetcher, 1)],
         crashes: 1,
-        ticks: 2,
+        ticks: 1,
     }
 }
 
-/// One consent for one disclosure, two who ask at once, the first through two instances of the service.
+/// What was asked with an approval, and repeated.
+fn approval() -> Bounds {
+    Bounds {
+        name: "an approval",
+        consent: Consent { standing: true, ends_at: 2 },
+        taken: vec![Taken::Everything, Taken::Whereabouts],
+        rejection: true,
+        calls: vec![(SecondAsker, 2), (Approver, 2), (Fetcher, 2)],
+        ticks: 2,
+        ..everybody()
+    }
+}
+
+/// One consent for one disclosure; two who ask at once, the first through two instances of the service.
 fn one_disclosure() -> Bounds {
     Bounds {
         name: "a consent for one disclosure",
@@ -40,8 +55,8 @@ fn one_disclosure() -> Bounds {
         taken: vec![Taken::Everything, Taken::Whereabouts],
         danger: false,
         approvals: false,
-        calls: vec![Client::FirstAsker, Client::FirstAsker, Client::SecondAsker, Client::Fetcher],
-        attempts: 1,
+        rejection: false,
+        calls: vec![(FirstAsker, 1), (FirstAsker, 1), (SecondAsker, 1), (Fetcher, 1)],
         crashes: 1,
         ticks: 1,
     }
@@ -52,19 +67,26 @@ fn another_basis() -> Bounds {
     Bounds {
         name: "consent and an exception",
         consent: Consent { standing: true, ends_at: 1 },
-        taken: vec![Taken::Everything, Taken::Whereabouts],
         danger: true,
-        approvals: false,
-        calls: vec![Client::FirstAsker, Client::SecondAsker, Client::Fetcher],
-        attempts: 1,
-        crashes: 1,
+        calls: vec![(FirstAsker, 1), (SecondAsker, 1), (Fetcher, 1)],
         ticks: 2,
+        ..one_disclosure()
+    }
+}
+
+/// One who asks and one who fetches, who make the same call again and again, whatever they were told.
+fn retries() -> Bounds {
+    Bounds {
+        name: "retries",
+        calls: vec![(FirstAsker, 3), (Fetcher, 3)],
+        consent: Consent { standing: true, ends_at: 1 },
+        ..one_disclosure()
     }
 }
 
 fn check(mut bounds: Bounds) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u8>().ok());
-    if let Some(n) = number("M_ATT") { bounds.attempts = n }
+    if let Ok(text) = std::env::var("M_ATTS") { for (call, n) in bounds.calls.iter_mut().zip(text.bytes()) { call.1 = n - b'0'; } }
     if let Some(n) = number("M_CRASH") { bounds.crashes = n }
     if let Some(n) = number("M_TICK") { bounds.ticks = n; if bounds.consent.ends_at > n { bounds.consent.ends_at = n } }
     let began_at = Instant::now();
@@ -72,8 +94,8 @@ fn check(mut bounds: Bounds) {
     let protocol = Protocol::new(bounds, Policy::embedded().unwrap(), Fault::None);
     let checker = protocol.checker().threads(THREADS).timeout(PATIENCE).spawn_bfs().join();
     println!(
-        "{}: {} states, {} of them unique, depth {}, in {:.1} s; {} calls at once ({:?}), {} attempts each, {} crashes, {} \
-         steps of time, {} withdrawals",
+        "{}: {} states, {} of them unique, depth {}, in {:.1} s; {} calls at once, each made so often: {:?}; {} withdrawals, \
+         {} crashes, {} steps of time",
         told.name,
         checker.state_count(),
         checker.unique_state_count(),
@@ -81,10 +103,9 @@ fn check(mut bounds: Bounds) {
         began_at.elapsed().as_secs_f64(),
         told.calls.len(),
         told.calls,
-        told.attempts,
+        told.taken.len(),
         told.crashes,
         told.ticks,
-        told.taken.len(),
     );
     assert!(checker.is_done(), "the states were not all looked at");
     for property in checker.model().properties() {
@@ -100,18 +121,25 @@ fn check(mut bounds: Bounds) {
 
 #[test]
 fn everybody_together() {
-    let by_night = by_night();
-    check(Bounds { attempts: if by_night { 2 } else { 1 }, ..everybody() });
+    check(everybody());
+}
+
+#[test]
+fn an_approval_is_granted_or_rejected() {
+    check(approval());
 }
 
 #[test]
 fn a_consent_for_one_disclosure_is_fought_over() {
-    let by_night = by_night();
-    check(Bounds { attempts: if by_night { 2 } else { 1 }, ..one_disclosure() });
+    check(one_disclosure());
 }
 
 #[test]
 fn what_is_withdrawn_goes_on_under_another_basis() {
-    let by_night = by_night();
-    check(Bounds { attempts: if by_night { 2 } else { 1 }, ..another_basis() });
+    check(another_basis());
+}
+
+#[test]
+fn the_same_call_is_repeated() {
+    check(retries());
 }

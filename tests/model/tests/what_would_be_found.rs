@@ -17,8 +17,8 @@ fn bounds(calls: &[Client], approvals: bool) -> Bounds {
         taken: vec![Taken::Everything],
         danger: false,
         approvals,
-        calls: calls.to_vec(),
-        attempts: 1,
+        rejection: false,
+        calls: calls.iter().map(|client| (*client, 1)).collect(),
         crashes: 0,
         ticks: 1,
     }
@@ -101,7 +101,7 @@ fn an_answer_before_the_acknowledgement() {
 
 #[test]
 fn a_retry_under_another_id() {
-    let promise = found(Fault::NewIdEachTry, Bounds { attempts: 2, ..bounds(ASKER_AND_FETCHER, false) });
+    let promise = found(Fault::NewIdEachTry, Bounds { calls: vec![(Client::FirstAsker, 2)], ..bounds(&[], false) });
     assert!(promise.starts_with("p11"), "{promise}");
 }
 
@@ -127,5 +127,12 @@ fn an_approval_by_who_asked() {
 fn a_permit_that_outlives_its_approval() {
     let lasting = Consent { standing: true, ends_at: 2 };
     let promise = found(Fault::OutlivesItsApproval, Bounds { consent: lasting, ..bounds(WITH_APPROVER, true) });
+    assert!(promise.starts_with("p01"), "{promise}");
+}
+
+#[test]
+fn a_delivery_in_spite_of_a_rejection() {
+    let calls = vec![(Client::SecondAsker, 1), (Client::Approver, 1), (Client::Fetcher, 1)];
+    let promise = found(Fault::DeliveredInSpiteOfRejection, Bounds { calls, rejection: true, ..bounds(&[], true) });
     assert!(promise.starts_with("p01"), "{promise}");
 }

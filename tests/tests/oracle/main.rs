@@ -53,8 +53,8 @@ use welch::{T_MAX, Times, t};
 
 /// Calls under way at once: few enough that what is behind a call is done long before its padding ends.
 const LANES: usize = 64;
-/// Calls of one account: an account may look so often at once.
-const CALLS_OF_ACCOUNT: usize = 100;
+/// Calls of one account, less than half of what one person may look at once.
+const CALLS_OF_ACCOUNT: usize = 50;
 /// Of so many calls that are padded one more is made that is not.
 const UNPADDED_ONE_IN: usize = 5;
 /// By how much an answer is late that is to be told from the others: a tenth of the padding.
