@@ -6,16 +6,12 @@ use egide_domain::event::{
     CaseOpened, ConsentGiven, ConsentWithdrawn, ExceptionAsserted, ExceptionConfirmed, Expiry, PersonIdentified,
     RecipientScope, TriageAssessed,
 };
-use egide_domain::ids::{
-    AgreementId, ConsentId, ExceptionId, OrganizationId, Position, Revision, SubjectId, UnitId,
-};
+use egide_domain::ids::{AgreementId, ConsentId, ExceptionId, OrganizationId, Position, Revision, SubjectId, UnitId};
 use egide_domain::vocabulary::{
     Answer, Channel, ConsentKind, DataCategory, ExceptionGround, ExceptionKind, GrantorKind, Jurisdiction, PersonRole,
     Purpose, RecipientKind, Role, TriageLevel,
 };
-use egide_domain::{
-    Actor, CaseEvent, Categories, Millis, OrganizationFacts, Recipient, Recorded, Request, Timestamp,
-};
+use egide_domain::{Actor, CaseEvent, Categories, Millis, OrganizationFacts, Recipient, Recorded, Request, Timestamp};
 
 /// When everything begins.
 const START: Timestamp = Timestamp(1_790_000_000_000);

@@ -182,7 +182,8 @@ impl Gate {
             acts.push(Act::ApprovalAsked { by: ASKER });
         }
         let expected = Some(decision.case_revision);
-        let command = Arc::new(Command { name, content, expected, acts, actor: service(), report: None, made_at: tick });
+        let command =
+            Arc::new(Command { name, content, expected, acts, actor: service(), report: None, made_at: tick });
         if self.fault == Fault::AnsweredBeforeAcknowledged && !decision.is_permit() {
             return Next::Answer(Told::Denied(content));
         }
@@ -270,11 +271,8 @@ impl Gate {
     fn release(&self, call: Call, stands: &Committed, log: &Log, tick: u8) -> Next {
         let Some(decided) = decision_in(&stands.command) else { return Next::Fail };
         let digest = stands.command.facts_digest();
-        let acknowledged = AcknowledgedEvent {
-            facts_digest: digest,
-            position: Position(stands.first.0),
-            case_revision: stands.first,
-        };
+        let acknowledged =
+            AcknowledgedEvent { facts_digest: digest, position: Position(stands.first.0), case_revision: stands.first };
         // Only this makes a permit, and only a permit a report.
         let Ok(permit) = Permit::from_acknowledgement(as_made(decided), digest, acknowledged, || true) else {
             return Next::Fail;
@@ -314,19 +312,20 @@ impl Gate {
 
     fn approve(&self, call: Call, log: &Log, tick: u8, granted: bool, by: &'static str) -> Next {
         let Some(approval) = log.stream.approval else { return Next::Fail };
-        match approval.decided {
-            Some((_, true, _)) => self.plan(call, log, tick),
-            Some((_, false, _)) => Next::Answer(Told::Rejected),
-            None => {
-                let name = self.origin(call, What::Approval);
-                let expected = Some(log.stream.facts.revision);
-                let content = fingerprint((name, granted, by, expected));
-                let acts = vec![Act::ApprovalDecided { by, granted }];
-                let actor = staff(by, Role::Supervisor);
-                let command = Command { name, content, expected, acts, actor, report: None, made_at: tick };
-                Next::Send(Step::Approving, Arc::new(command))
-            }
+        let name = self.origin(call, What::Approval);
+        // What this very command said counts for its answer, whatever was said since.
+        if log.find(name).is_some() {
+            return if granted { self.plan(call, log, tick) } else { Next::Answer(Told::Rejected) };
         }
+        if approval.decided.is_some() {
+            return Next::Fail;
+        }
+        let expected = Some(log.stream.facts.revision);
+        let content = fingerprint((name, granted, by, expected));
+        let acts = vec![Act::ApprovalDecided { by, granted }];
+        let actor = staff(by, Role::Supervisor);
+        let command = Command { name, content, expected, acts, actor, report: None, made_at: tick };
+        Next::Send(Step::Approving, Arc::new(command))
     }
 
     // ---- FetchReferral ----------------------------------------------------------------------------------------------

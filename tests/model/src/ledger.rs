@@ -51,9 +51,9 @@ impl Name {
     /// As an id.
     #[must_use]
     pub fn bytes(self) -> [u8; 16] {
-        let (client, draw, generation) = self.about.map_or((0, 0, 0), |(client, draw, generation)| {
-            (1_u8.saturating_add(client as u8), draw, generation)
-        });
+        let (client, draw, generation) = self
+            .about
+            .map_or((0, 0, 0), |(client, draw, generation)| (1_u8.saturating_add(client as u8), draw, generation));
         [
             self.client as u8,
             self.draw,
@@ -83,6 +83,7 @@ impl Name {
 
 /// An event of the case's stream. Approvals are events of their own.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are of the largest")]
 pub enum Act {
     /// One that the gate knows.
     Case(CaseEvent),
@@ -253,7 +254,7 @@ pub struct Log {
 /// What becomes of a command.
 pub enum Verdict {
     /// It is appended.
-    Appended(Log),
+    Appended(Arc<Log>),
     /// It stands in the log already: its first result is its result.
     Repeated,
     /// Its id was used with other content.
@@ -284,7 +285,7 @@ impl Log {
             let Verdict::Appended(after) = log.judge(&Arc::new(command), 0, policy, Fault::None) else {
                 panic!("what stands before is admitted")
             };
-            log = after;
+            log = Self::clone(&after);
         }
         log
     }
@@ -322,7 +323,7 @@ impl Log {
             }
             stream.apply(act, &command.actor, tick);
         }
-        Verdict::Appended(self.with(command, stream, tick))
+        Verdict::Appended(Arc::new(self.with(command, stream, tick)))
     }
 
     fn with(&self, command: &Arc<Command>, stream: Stream, tick: u8) -> Self {
@@ -342,7 +343,7 @@ impl Log {
         let mut log = Self::empty(self.approvals);
         for committed in self.commits.iter().take(commits) {
             if let Verdict::Appended(after) = log.judge(&committed.command, committed.tick, policy, Fault::None) {
-                log = after;
+                log = Self::clone(&after);
             }
         }
         log

@@ -162,16 +162,8 @@ impl State {
     #[expect(clippy::type_complexity, reason = "everything that tells one state from another, once")]
     fn parts(
         &self,
-    ) -> (
-        u64,
-        u8,
-        &[(Client, Told)],
-        &[Name],
-        (bool, bool, u8, usize),
-        &[Slot],
-        &[Arc<Command>],
-        &[(Client, Choice)],
-    ) {
+    ) -> (u64, u8, &[(Client, Told)], &[Name], (bool, bool, u8, usize), &[Slot], &[Arc<Command>], &[(Client, Choice)])
+    {
         (
             self.log.digest,
             self.tick,
@@ -308,7 +300,7 @@ impl Protocol {
         let command = Arc::clone(state.sent.get(index)?);
         match state.log.judge(&command, state.tick, &self.gate.policy, self.fault()) {
             Verdict::Appended(log) => {
-                state.log = Arc::new(log);
+                state.log = log;
                 if self.fault() != Fault::AcknowledgedBeforeDurable {
                     state.durable = state.log.commits.len();
                 }
@@ -353,7 +345,8 @@ impl Model for Protocol {
         // Sent from the beginning: that it has not arrived yet is as good as not sent.
         let sent = |taken: &Taken| {
             let withdrawal = Act::Case(case::withdrawal(*taken));
-            let mut sent = vec![command(What::Withdrawal, withdrawal, Some(*taken), staff("r.tremblay", Role::Responder))];
+            let mut sent =
+                vec![command(What::Withdrawal, withdrawal, Some(*taken), staff("r.tremblay", Role::Responder))];
             if self.bounds.rejection {
                 let rejection = Act::ApprovalDecided { by: OTHER_SUPERVISOR, granted: false };
                 sent.push(command(What::Rejection, rejection, None, staff(OTHER_SUPERVISOR, Role::Supervisor)));
@@ -457,9 +450,10 @@ fn promises() -> Vec<Property<Protocol>> {
         Property::always("p02 a decision stands at the revision it was made on", |_, state: &State| {
             holds(state, Broken::StandsElsewhere)
         }),
-        Property::always("p02 what is permitted, released or delivered rests on what counts there", |_, state: &State| {
-            holds(state, Broken::RestsOnNothing)
-        }),
+        Property::always(
+            "p02 what is permitted, released or delivered rests on what counts there",
+            |_, state: &State| holds(state, Broken::RestsOnNothing),
+        ),
         Property::always("p02 a consent for one disclosure is used once", |_, state: &State| {
             holds(state, Broken::UsedTwice)
         }),
@@ -496,14 +490,15 @@ fn reached(bounds: &Bounds) -> Vec<Property<Protocol>> {
         withdrawn_at(state).is_some() && state.told.iter().any(refused)
     })];
     reached.push(Property::sometimes("a case that moved is decided about again and released", |_, state: &State| {
-        state.log.commits.iter().any(|commit| {
-            commit.command.name.what == What::Release && commit.command.name.generation > 0
-        })
+        state
+            .log
+            .commits
+            .iter()
+            .any(|commit| commit.command.name.what == What::Release && commit.command.name.generation > 0)
     }));
     if takes_part(Client::Fetcher) {
-        reached.push(Property::sometimes("a report reaches its recipient", |_, state: &State| {
-            !state.handed.is_empty()
-        }));
+        reached
+            .push(Property::sometimes("a report reaches its recipient", |_, state: &State| !state.handed.is_empty()));
         reached.push(Property::sometimes("a fetch is refused after the withdrawal", |_, state: &State| {
             withdrawn_at(state).is_some() && state.told.contains(&(Client::Fetcher, Told::NotFound))
         }));
@@ -519,18 +514,24 @@ fn reached(bounds: &Bounds) -> Vec<Property<Protocol>> {
         }));
     }
     if takes_part(Client::Fetcher) && bounds.danger {
-        reached.push(Property::sometimes("after the withdrawal something leaves on another basis", |_, state: &State| {
-            let delivery = |commit: &crate::ledger::Committed| commit.command.name.what == What::Delivery;
-            withdrawn_at(state).is_some_and(|at| state.log.commits.iter().skip(at).any(delivery))
-        }));
+        reached.push(Property::sometimes(
+            "after the withdrawal something leaves on another basis",
+            |_, state: &State| {
+                let delivery = |commit: &crate::ledger::Committed| commit.command.name.what == What::Delivery;
+                withdrawn_at(state).is_some_and(|at| state.log.commits.iter().skip(at).any(delivery))
+            },
+        ));
     }
     if takes_part(Client::Approver) && bounds.approvals {
         reached.push(Property::sometimes("what was approved reaches its recipient", |_, state: &State| {
             fetched_of(state, Client::Approver)
         }));
-        reached.push(Property::sometimes("what was approved is refused when it is decided again", |_, state: &State| {
-            state.told.iter().any(|(client, told)| *client == Client::Approver && matches!(told, Told::Denied(_)))
-        }));
+        reached.push(Property::sometimes(
+            "what was approved is refused when it is decided again",
+            |_, state: &State| {
+                state.told.iter().any(|(client, told)| *client == Client::Approver && matches!(told, Told::Denied(_)))
+            },
+        ));
         if takes_part(Client::Fetcher) && bounds.rejection {
             reached.push(Property::sometimes("a fetch is refused for the approval alone", |_, state: &State| {
                 let rejected = state.log.commits.iter().any(|commit| commit.command.name.what == What::Rejection);

@@ -1,6 +1,8 @@
 //! What must hold of every log, from the words of the promises. Nothing here asks the gate or the ledger: a consent counts until
 //! it ends or is taken back, an exception lives two steps of time, an approval one.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a rule is about the events it names")]
+
 use egide_domain::decision::MaskEntry;
 use egide_domain::event::{ConsentGiven, ConsentWithdrawn, DisclosureDecided, Expiry};
 use egide_domain::ids::{ConsentId, ExceptionId, Revision};
@@ -119,13 +121,7 @@ impl History<'_> {
         broken
     }
 
-    fn delivered(
-        &self,
-        commit: &Committed,
-        on: Revision,
-        report_digest: [u8; 32],
-        approvals: bool,
-    ) -> Vec<Broken> {
+    fn delivered(&self, commit: &Committed, on: Revision, report_digest: [u8; 32], approvals: bool) -> Vec<Broken> {
         let mut broken = Vec::new();
         if on.next() != Some(commit.first) {
             broken.push(Broken::StandsElsewhere);

@@ -1,5 +1,5 @@
 //! The checker finds what is wrong: each fault that the services could have leads to a state in which a promise does not hold.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test stops at the first surprise")]
 
 use std::time::Duration;
 
@@ -32,14 +32,14 @@ fn found(fault: Fault, bounds: Bounds) -> String {
         let path = checker.discovery(property.name).filter(|_| property.expectation == Expectation::Always)?;
         Some((property.name, path.into_actions()))
     });
-    let (promise, steps) = broken.unwrap_or_else(|| unfound(fault, checker.unique_state_count()));
-    println!("{fault:?}: {promise}, broken after {} steps ({} states seen): {steps:?}", steps.len(), checker.state_count());
+    let (promise, steps) =
+        broken.unwrap_or_else(|| panic!("{fault:?} is not found in {} states", checker.state_count()));
+    println!(
+        "{fault:?}: {promise}, broken after {} steps ({} states seen): {steps:?}",
+        steps.len(),
+        checker.state_count()
+    );
     promise.to_owned()
-}
-
-#[expect(clippy::panic, reason = "a test stops at the first surprise")]
-fn unfound(fault: Fault, states: usize) -> ! {
-    panic!("{fault:?} is not found in {states} states")
 }
 
 const ASKER_AND_FETCHER: &[Client] = &[Client::FirstAsker, Client::Fetcher];

@@ -12,7 +12,6 @@
 //! longer than that; and answers that are later by a known time, to see that a difference would be found.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
