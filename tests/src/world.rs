@@ -17,7 +17,7 @@ use egide_servicekit::identity::{Credentials, DevIssuer, PersonToken, ServiceNam
 use egide_servicekit::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order, files_of};
 use egide_servicekit::serve::Running;
 use egide_servicekit::tls::{Connector, Security, Tls, TlsFiles};
-use egide_testkit::{StreamCopy, TestWorld, within};
+use egide_testkit::{StreamCopy, TestWorld, adoption, within};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
 use egide_wire::proto::egide::case::v1::{Purpose, RecipientKind};
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
@@ -38,7 +38,7 @@ use crate::log::{self, Entry};
 use crate::raw::{self, Answer, Listening};
 use crate::roles::{Role, Roles};
 use crate::watch::{self, Lines, THREADS};
-use crate::who::Who;
+use crate::who::{self, Who};
 
 /// What to start.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,8 @@ pub struct Plan {
     pub clock: fn() -> Timestamp,
     /// How long after an outsider's call a refusal is answered.
     pub refuse_after: Duration,
+    /// The same at the second instance of the gate.
+    pub refuse_after_second: Duration,
     /// Whether the two ledgers wrap data keys under epochs of their own, each knowing the other's.
     pub epochs_apart: bool,
 }
@@ -65,6 +67,7 @@ impl Default for Plan {
             threads: 2,
             clock: clock::now,
             refuse_after: egide_disclosure::REFUSE_AFTER,
+            refuse_after_second: egide_disclosure::REFUSE_AFTER,
             epochs_apart: false,
         }
     }
@@ -154,7 +157,7 @@ impl World {
             (inside, urls, log)
         });
         let (inside, urls, log) = starting.await.expect("the system starts");
-        Self {
+        let world = Self {
             urls: Mutex::new(urls),
             data: inside.kit.data().to_owned(),
             log,
@@ -165,7 +168,10 @@ impl World {
             callers: Mutex::default(),
             channels: Mutex::default(),
             runtime: Some(runtime),
-        }
+        };
+        // Nothing is decided under a policy that was not adopted.
+        world.append(&who::compliance(), adoption()).await.expect("the policy is adopted");
+        world
     }
 
     /// Ends everything in order, and hands what was written to `look` before it is taken away.

@@ -41,6 +41,7 @@ use egide_wire::proto::egide::disclosure::v1::{
     FetchReferralResponse, GetDecisionRequest, ListDecisionsRequest, ListReferralsRequest, Referral,
     RequestDisclosureRequest, RequestDisclosureResponse, WatchReferralsRequest,
 };
+use egide_wire::proto::egide::house::v1::HouseEvent;
 use egide_wire::proto::egide::ledger::v1::{
     AppendRequest, OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
 };
@@ -556,6 +557,7 @@ impl Run {
                 Facts::Case(payload) => to_dynamic(&CaseEvent { payload: Some(payload.clone()) }),
                 Facts::Directory(payload) => to_dynamic(&DirectoryEvent { payload: Some(payload.clone()) }),
                 Facts::Access(payload) => to_dynamic(&AccessEvent { payload: Some(payload.clone()) }),
+                Facts::House(payload) => to_dynamic(&HouseEvent { payload: Some(payload.clone()) }),
             };
             assert_no_identifying_field(&facts.unwrap());
             if !entry.event.sealed.is_empty() {
@@ -660,7 +662,7 @@ async fn a_marker_that_is_planted_is_found_in_every_place_that_is_searched() {
     run.open_the_case().await;
     let planted = run.stray("planted");
     let consent = events::consent(&run.victim, &police.id, Purpose::Investigation, &[DataCategory::Situation]);
-    let consent = ConsentGiven { wording_version: planted.clone(), interpreter_present: true, ..consent };
+    let consent = ConsentGiven { policy_version: planted.clone(), interpreter_present: true, ..consent };
     run.append(&who::responder(), vec![Payload::ConsentGiven(consent)]).await;
     let case_id = run.case.clone();
     let read = ReadCaseRequest { case_id, page_size: 500, reason: 1, ..ReadCaseRequest::default() };

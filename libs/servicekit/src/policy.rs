@@ -179,7 +179,7 @@ mod tests {
     fn a_bad_file_is_told_with_file_line_and_reason() {
         let folder = written();
         let path = folder.path().join("policy.json");
-        let text = std::fs::read_to_string(&path).unwrap().replacen("72", "0", 1);
+        let text = std::fs::read_to_string(&path).unwrap().replacen("hours\": 72,", "hours\": 0,", 1);
         std::fs::write(&path, text).unwrap();
         let error = LoadedPolicy::read(folder.path()).unwrap_err().to_string();
         let expected = "`policy.json` line 5, column 28: `periods.decision_life_hours`: must be longer than nothing";

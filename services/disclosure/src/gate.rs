@@ -17,7 +17,7 @@ use egide_wire::proto::egide::ledger::v1::StreamExpectation;
 use tonic::Status;
 
 use crate::ledger::{Ledger, facts_of};
-use crate::reader::Reader;
+use crate::reader::{Moment, Reader, Unreadable};
 use crate::turns::Turns;
 
 /// How often something is decided again because the case or the directory moved, before the caller is told.
@@ -64,6 +64,15 @@ impl Versions {
 }
 
 impl Gate {
+    /// Whether decisions may be made here: only under a policy that was adopted, which stands in the log whole.
+    pub(crate) fn policy_is_adopted(&self, moment: &Moment<'_>) -> Result<bool, Unreadable> {
+        let adopted = moment.has_adopted(&self.versions.policy_digest)?;
+        if !adopted {
+            tracing::warn!(digest = %self.versions.policy_digest, "nothing is decided: this policy was not adopted");
+        }
+        Ok(adopted)
+    }
+
     /// The time now.
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()

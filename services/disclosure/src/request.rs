@@ -21,7 +21,7 @@ use tonic::Status;
 use crate::gate::{EVENT_BYTES_MAX, Gate, ROUNDS_MAX, expected, moved_too_often};
 use crate::ledger::{NotAppended, Proposed, command, unproved};
 use crate::origin::{Origin, command_of_decision};
-use crate::reader::{Snapshot, StoredDecision};
+use crate::reader::{Moment, Snapshot, StoredDecision};
 use crate::validate::Disclosure;
 use prost::Message as _;
 
@@ -86,7 +86,7 @@ impl Gate {
             }
         }
         let now = self.now();
-        let Some(stored) = newest else { return self.decide(asked, &snapshot, generation, now) };
+        let Some(stored) = newest else { return self.decide(asked, &moment, &snapshot, generation, now) };
         if !asked.is_what_was_asked(&stored) {
             return Err(Status::already_exists(
                 "this command id was used with other content; a new request takes a new id",
@@ -103,11 +103,23 @@ impl Gate {
             Some(proposal) if snapshot.still_holds(&proposal.decision, Revision(stored.revision), now) => {
                 Ok(Plan::Commit(Box::new(proposal)))
             }
-            Some(_) | None => self.decide(asked, &snapshot, generation, now),
+            Some(_) | None => self.decide(asked, &moment, &snapshot, generation, now),
         }
     }
 
-    fn decide(&self, asked: &Asked, snapshot: &Snapshot, generation: u32, now: Timestamp) -> Result<Plan, Status> {
+    fn decide(
+        &self,
+        asked: &Asked,
+        moment: &Moment<'_>,
+        snapshot: &Snapshot,
+        generation: u32,
+        now: Timestamp,
+    ) -> Result<Plan, Status> {
+        if !self.policy_is_adopted(moment)? {
+            return Err(Status::failed_precondition(
+                "this policy was not adopted; have compliance adopt it (`egide policy adopt`), then ask again",
+            ));
+        }
         let recipient = snapshot.recipient();
         let request = asked.request(recipient.as_ref().map(|recipient| recipient.organization_id));
         let decision = decide(&snapshot.case.facts, &request, recipient.as_ref(), &self.policy, now);

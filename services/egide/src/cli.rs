@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::acting::Acting;
 use crate::commands::{
     account, callers, case, completions, consent, deliver, directory, disclose, emit, exception, history, hold, keys,
-    log, pki, provision, recall, referrals, token, trust, verify_file,
+    log, pki, policy, provision, recall, referrals, shift, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
@@ -61,6 +61,10 @@ pub(crate) enum Command {
     Keys(keys::Command),
     #[command(subcommand)]
     Hold(hold::Command),
+    #[command(subcommand)]
+    Policy(policy::Command),
+    #[command(subcommand)]
+    Shift(shift::Command),
     #[command(subcommand)]
     Directory(directory::Command),
     Verify(verify_file::Args),

@@ -78,6 +78,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Trust(command) => return commands::trust::run(out, &global, command),
         Command::Log(command) => return commands::log::run(out, &global, command).await,
         Command::Pki(command) => return commands::pki::run(out, &global, command),
+        Command::Policy(command) => return commands::policy::run(out, global, command).await,
         Command::Up(args) => return up::run(out, &global, args).await,
         Command::Serve(args) => return serve::run(out, &global, args).await,
         Command::Provision(command) => return commands::provision::run(out, &global, command).await,
@@ -95,6 +96,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Account(_)
         | Command::Keys(_)
         | Command::Hold(_)
+        | Command::Shift(_)
         | Command::Directory(_) => {}
     }
     let mut session = Session::open(global, out)?;
@@ -113,6 +115,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Account(args) => commands::account::run(&mut session, args).await,
         Command::Keys(args) => commands::keys::run(&mut session, args).await,
         Command::Hold(args) => commands::hold::run(&mut session, args).await,
+        Command::Shift(args) => commands::shift::run(&mut session, args).await,
         Command::Directory(args) => commands::directory::run(&mut session, args).await,
         Command::Completions(_)
         | Command::Verify(_)
@@ -120,6 +123,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Trust(_)
         | Command::Log(_)
         | Command::Pki(_)
+        | Command::Policy(_)
         | Command::Up(_)
         | Command::Serve(_)
         | Command::Provision(_) => Ok(Exit::Ok),

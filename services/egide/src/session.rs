@@ -9,6 +9,7 @@ use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClien
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
+use egide_wire::proto::egide::house::v1::house_service_client::HouseServiceClient;
 use egide_wire::proto::egide::ledger::v1::caller_service_client::CallerServiceClient;
 use egide_wire::proto::egide::ledger::v1::key_service_client::KeyServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
@@ -97,6 +98,10 @@ impl<'a> Session<'a> {
 
     pub(crate) fn keys(&self, role: Role) -> Result<KeyServiceClient<Authenticated>, Failure> {
         Ok(KeyServiceClient::new(self.upstream(Service::Ledger, role)?))
+    }
+
+    pub(crate) fn house(&self, role: Role) -> Result<HouseServiceClient<Authenticated>, Failure> {
+        Ok(HouseServiceClient::new(self.upstream(Service::Ledger, role)?))
     }
 
     /// The ledger as a service sees it that acts for nobody; `--service` names another than `fallback`.

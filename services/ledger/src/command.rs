@@ -270,7 +270,12 @@ impl Workshop<'_> {
         let request = AppendRequest { command_id, ..AppendRequest::default() };
         let parts = [LEDGER.as_bytes(), request.command_id.as_bytes(), &event.facts];
         let fingerprint = self.fingerprinter.fingerprint_parts(FINGERPRINT_DOMAIN, &parts);
-        self.command(&request, LEDGER, fingerprint, vec![CommandEvent { event, path: String::new(), decided_on: None, under: None }])
+        self.command(
+            &request,
+            LEDGER,
+            fingerprint,
+            vec![CommandEvent { event, path: String::new(), decided_on: None, under: None }],
+        )
     }
 }
 

@@ -15,6 +15,7 @@ mod emitters;
 mod envelope;
 mod eraser;
 mod find;
+mod house;
 mod keyring;
 mod keys;
 mod ledger;

@@ -21,6 +21,7 @@ use egide_servicekit::serve::{self, Api, Running, ServeConfig};
 use egide_servicekit::shutdown::Shutdown;
 use egide_trust::CurrentTrust;
 use egide_vault::{KeyEncryptionKeys, KeyName, Vault};
+use egide_wire::proto::egide::house::v1::house_service_server::HouseServiceServer;
 use egide_wire::proto::egide::ledger::v1::caller_service_server::CallerServiceServer;
 use egide_wire::proto::egide::ledger::v1::key_service_server::KeyServiceServer;
 use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerServiceServer;
@@ -30,6 +31,7 @@ use crate::command::uuid_v7;
 use crate::emitters::{self, Emitters};
 use crate::eraser::{self, Eraser};
 use crate::find::{CallerApi, Index, Stretching};
+use crate::house::HouseApi;
 use crate::keyring::Keyring;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
@@ -217,12 +219,15 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         index,
         stretching: Stretching::new(),
         room: Room::new(),
+        policy: config.policy,
         clock: config.clock,
     });
+    let house = HouseApi(Arc::clone(&ledger));
     let api = Api::new()
         .with(LedgerServiceServer::new(Service(Arc::clone(&ledger))))
         .with(CallerServiceServer::new(CallerApi(ledger)))
-        .with(KeyServiceServer::new(keys));
+        .with(KeyServiceServer::new(keys))
+        .with(HouseServiceServer::new(house));
     let served = ServeConfig { limits: Room::limits(), ..ServeConfig::new("ledger", config.listen) };
     let running = serve::serve(served, api, config.verifier, shutdown).await?;
     // The writer has no end of its own: it writes until the server has answered everybody.

@@ -7,6 +7,7 @@ use egide_domain::policy::{PolicyError, PolicyFile, PolicyFiles};
 use super::{Unreadable, digest, timestamp};
 use crate::proto::egide::house::v1 as proto;
 use crate::proto::egide::house::v1::house_event::Payload;
+use crate::split::join;
 
 /// Reads a house event; anything not understood is [`HouseEvent::Unreadable`].
 #[must_use]
@@ -36,6 +37,17 @@ pub fn files_of(files: &[proto::PolicyFile]) -> Result<PolicyFiles, PolicyError>
     let file =
         |file: &proto::PolicyFile| PolicyFile { name: file.name.as_str().into(), text: file.text.as_str().into() };
     PolicyFiles::collect(files.iter().map(file))
+}
+
+/// The files of a policy, read from the facts of the event by which it was adopted.
+///
+/// # Errors
+/// [`Unreadable`] when this is no such event, or the files are not those of one policy.
+pub fn adopted_files(facts: &[u8]) -> Result<PolicyFiles, Unreadable> {
+    match join::<proto::HouseEvent>(facts, None).map_err(|_| Unreadable { field: "facts" })?.payload {
+        Some(Payload::PolicyAdopted(adopted)) => files_of(&adopted.files).map_err(|_| Unreadable { field: "files" }),
+        Some(Payload::ShiftStarted(_) | Payload::ShiftEnded(_)) | None => Err(Unreadable { field: "payload" }),
+    }
 }
 
 /// The event by which a policy is adopted, of this version and digest.

@@ -13,7 +13,7 @@ use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::identity::Credentials;
 use egide_servicekit::policy::LoadedPolicy;
-use egide_testkit::{FaultProxy, PATIENCE, TestWorld, fresh_id, wait_until, within};
+use egide_testkit::{FaultProxy, PATIENCE, TestWorld, adopt_policy, fresh_id, policy_digest, wait_until, within};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
@@ -55,6 +55,7 @@ impl Stage {
             egide_ledger::start(ledger_config(&world, document, keys.clone()), world.shutdown()).await.unwrap();
         let ledger_of_audit = FaultProxy::start(running.address()).await;
         let ledger = world.keep(running);
+        adopt_policy(&world, &ledger).await;
         let nats_of_audit = FaultProxy::start(world.nats().address()).await;
         let mut stage = Self { world, nats_of_audit, ledger_of_audit, ledger, audit: String::new(), keys };
         stage.start_audit(false).await;
@@ -229,7 +230,7 @@ impl Case<'_> {
             decided_at: Some(to_timestamp(now)),
             case_revision: self.revision,
             policy_version: "test".to_owned(),
-            policy_digest: vec![1; 32],
+            policy_digest: policy_digest(),
             classification_digest: vec![2; 32],
             ..DisclosureDecided::default()
         }

@@ -11,7 +11,7 @@ use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::ServeConfig;
-use egide_testkit::{TestWorld, fresh_id, within};
+use egide_testkit::{TestWorld, adopt_policy, fresh_id, within, wording_digest};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
@@ -73,6 +73,7 @@ impl House {
         };
         let running = within("a ledger to start", egide_ledger::start(config, world.shutdown())).await.unwrap();
         let ledger_url = world.keep(running);
+        adopt_policy(&world, &ledger_url).await;
         let (report_key, report_document) = SigningKey::generate().unwrap();
         let report_key = report_key.public_key();
         let mut house = Self { world, url: String::new(), ledger_url, report_key, report_document, key_ring };
@@ -350,7 +351,7 @@ pub(crate) fn consent(case: &Case, recipient: &Recipient, categories: &[DataCate
         standing: true,
         method: ConsentMethod::Spoken.into(),
         wording_version: "spoken-en/3".into(),
-        wording_digest: vec![7; 32],
+        wording_digest: wording_digest("spoken-en/3"),
         language: Language::English.into(),
         speaking_freely: Answer::Yes.into(),
         understood: Answer::Yes.into(),

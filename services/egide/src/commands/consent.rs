@@ -7,6 +7,7 @@ use clap::Subcommand;
 use egide_crypto::digest::sha256;
 use egide_domain::Policy;
 use egide_servicekit::identity::Role;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_wire::proto::egide::case::v1::{
     Answer, ConsentGiven, ConsentKind, ConsentMethod, ConsentRefused, ConsentWithdrawn, GrantorKind, Language, Purpose,
     RecipientKind, RecipientScope, case_event::Payload, consent_given::Expiry, recipient_scope::Scope,
@@ -182,7 +183,10 @@ fn given(args: &Give) -> Result<ConsentGiven, Failure> {
         (None, true) => Some(Expiry::Unlimited(true)),
         (None, false) => None,
     };
-    let wording_digest = args.wording_file.as_deref().map(digest_of).transpose()?.unwrap_or_default();
+    let wording_digest = match &args.wording_file {
+        Some(path) => digest_of(path)?,
+        None => shipped_wording(&args.wording)?,
+    };
     let interpreter = args.interpreter.as_deref().map(words_given).transpose()?;
     Ok(ConsentGiven {
         consent_id: id_or_new(args.consent_id),
@@ -216,6 +220,13 @@ fn given(args: &Give) -> Result<ConsentGiven, Failure> {
         expiry,
         ..ConsentGiven::default()
     })
+}
+
+/// The digest of a wording of the policy this program was built with; nothing where it has none of that name: the ledger then says
+/// so.
+fn shipped_wording(name: &str) -> Result<Vec<u8>, Failure> {
+    let shipped = LoadedPolicy::embedded().map_err(|error| crate::policy::refused(error.into()))?;
+    Ok(shipped.wording_digest(name).map(|digest| digest.as_bytes().to_vec()).unwrap_or_default())
 }
 
 /// The consent policy in force: the one named, else the one this program was built with.

@@ -192,13 +192,14 @@ impl Checker {
 
     fn bytes(&mut self, path: &str, field: &FieldDescriptor, length: usize) {
         let name = field.name();
-        let exactly = if name == "digest" || name.ends_with("_digest") || name == "commitment" || name == "commitment_salt" {
-            DIGEST_BYTES
-        } else if name == "signature" {
-            SIGNATURE_BYTES
-        } else {
-            return;
-        };
+        let exactly =
+            if name == "digest" || name.ends_with("_digest") || name == "commitment" || name == "commitment_salt" {
+                DIGEST_BYTES
+            } else if name == "signature" {
+                SIGNATURE_BYTES
+            } else {
+                return;
+            };
         self.require(length == exactly, path, format!("has not exactly {exactly} bytes"));
     }
 

@@ -12,8 +12,10 @@ use std::collections::BTreeSet;
 
 use egide_domain::house::HOUSE_STREAM;
 use egide_domain::time::Timestamp;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_wire::convert::timestamp;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as AccessPayload;
+use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, Area, NewEvent, ReadCaseRequest, WatchCaseRequest};
 use egide_wire::refusal::Violation;
@@ -66,6 +68,28 @@ pub(crate) fn append(
         0 => check.refuse("events", "needs at least one event"),
         1..=EVENTS_MAX => events(&request.events, described, now, &mut check),
         _ => check.refuse("events", format!("has more than {EVENTS_MAX} events: send several commands")),
+    }
+    check.finish()
+}
+
+/// Checks that every consent in it names a wording that is known here, and the digest of exactly its text: what somebody said yes
+/// to must be there to be read for ever.
+///
+/// # Errors
+/// Every violation, at least one.
+pub(crate) fn wordings(request: &AppendRequest, policy: &LoadedPolicy) -> Result<(), Vec<Violation>> {
+    let mut check = Checker::new(VIOLATIONS_MAX);
+    for (index, event) in request.events.iter().enumerate() {
+        let Some(Payload::CaseEvent(event)) = &event.payload else { continue };
+        let Some(CasePayload::ConsentGiven(given)) = &event.payload else { continue };
+        let path = |field: &str| format!("events[{index}].case_event.consent_given.{field}");
+        match policy.wording_digest(&given.wording_version) {
+            None => check.refuse(path("wording_version"), "is no wording of the policy here: name one of them"),
+            Some(digest) if given.wording_digest != digest.as_bytes() => {
+                check.refuse(path("wording_digest"), "is not the digest of this wording's text");
+            }
+            Some(_) => {}
+        }
     }
     check.finish()
 }
@@ -150,7 +174,10 @@ fn occurred_at(event: &NewEvent, path: &str, now: Timestamp, check: &mut Checker
 
 fn payload(event: &NewEvent, described: Option<&Described>, path: &str, now: Timestamp, check: &mut Checker) {
     let Some(payload) = &event.payload else {
-        check.refuse(path, "has no payload: give exactly one of `case_event`, `directory_event`, `access_event`, `house_event`");
+        check.refuse(
+            path,
+            "has no payload: give exactly one of `case_event`, `directory_event`, `access_event`, `house_event`",
+        );
         return;
     };
     let (area, field) = payload_field(payload);
@@ -160,7 +187,8 @@ fn payload(event: &NewEvent, described: Option<&Described>, path: &str, now: Tim
         return;
     };
     let path = format!("{path}.{}", described.path);
-    let of_the_gate = matches!(described.class.kind.as_str(), "disclosure.decided" | "disclosure.released" | "policy.adopted");
+    let of_the_gate =
+        matches!(described.class.kind.as_str(), "disclosure.decided" | "disclosure.released" | "policy.adopted");
     let bytes_max = if of_the_gate { GATE_EVENT_BYTES_MAX } else { EVENT_BYTES_MAX };
     if described.message().encoded_len() > bytes_max {
         check.refuse(path, format!("has more than {bytes_max} bytes"));

@@ -12,7 +12,7 @@ use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::identity::Credentials;
 use egide_servicekit::policy::LoadedPolicy;
-use egide_testkit::{StreamCopy, TestWorld, fresh_id, within};
+use egide_testkit::{StreamCopy, TestWorld, adopt_policy, fresh_id, within};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -54,6 +54,13 @@ impl House {
     pub(crate) async fn with_ledger() -> (Self, String) {
         let mut house = Self::new().await;
         let url = house.start("ledger", clock::now).await;
+        (house, url)
+    }
+
+    /// The same, with a policy that decisions may be made under.
+    pub(crate) async fn with_policy() -> (Self, String) {
+        let (house, url) = Self::with_ledger().await;
+        adopt_policy(&house.world, &url).await;
         (house, url)
     }
 

@@ -8,7 +8,12 @@ pub(super) const TWO: &str = "01900000-0000-7000-8000-000000000002";
 pub(super) const THREE: &str = "01900000-0000-7000-8000-000000000003";
 
 pub(super) fn event(payload: Payload) -> NewEvent {
-    let stream_id = if matches!(payload, Payload::AccessEvent(_)) { String::new() } else { ONE.to_owned() };
+    let stream_id = match payload {
+        Payload::AccessEvent(_) => "",
+        Payload::HouseEvent(_) => HOUSE_STREAM,
+        Payload::CaseEvent(_) | Payload::DirectoryEvent(_) => ONE,
+    };
+    let stream_id = stream_id.to_owned();
     NewEvent { stream_id, payload: Some(payload), ..NewEvent::default() }
 }
 
@@ -18,6 +23,19 @@ pub(super) fn case(payload: Case) -> NewEvent {
 
 pub(super) fn in_directory(payload: Directory) -> NewEvent {
     event(Payload::DirectoryEvent(directory::DirectoryEvent { payload: Some(payload) }))
+}
+
+pub(super) fn in_house(payload: House) -> NewEvent {
+    event(Payload::HouseEvent(house_proto::HouseEvent { payload: Some(payload) }))
+}
+
+pub(super) fn adopted() -> house_proto::PolicyAdopted {
+    let policy = LoadedPolicy::embedded().unwrap();
+    let event = policy_adopted(policy.policy().version(), policy.digest().as_bytes(), policy.files());
+    match event.payload {
+        Some(House::PolicyAdopted(adopted)) => adopted,
+        _ => unreachable!("made so above"),
+    }
 }
 
 pub(super) fn request(events: Vec<NewEvent>) -> AppendRequest {
@@ -356,6 +374,14 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
             }),
         ]
         .map(|payload| event(Payload::AccessEvent(audit::AccessEvent { payload: Some(payload) }))),
+    );
+    all.extend(
+        [
+            House::PolicyAdopted(adopted()),
+            House::ShiftStarted(house_proto::ShiftStarted { until: Some(at(NOW.0 / 1000 + 60)) }),
+            House::ShiftEnded(house_proto::ShiftEnded {}),
+        ]
+        .map(in_house),
     );
     all
 }
