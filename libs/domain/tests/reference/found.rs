@@ -5,7 +5,7 @@ use crate::compare::differences;
 use crate::evaluator::tables::{DAY, HOUR};
 use crate::generator::BEGIN;
 use crate::generator::dice::{consent, decision, exception, organization, referral, subject, unit};
-use crate::question::Table;
+use crate::question::{Asked, Table};
 use crate::tale::{level, tale};
 use egide_domain::event::{CaseEvent, DisclosureDecided, ExceptionLifted, RecipientScope, ReferralReleased};
 use egide_domain::ids::Revision;
@@ -14,6 +14,22 @@ use egide_domain::vocabulary::{
 };
 use egide_domain::{Bases, Basis, DeliveryRefusal, Mask, MaskEntry, Timestamp};
 use serde_json::json;
+
+/// Engine and evaluator answer alike a case that the comparison printed.
+fn agree(text: &str) {
+    let (_, found) = differences(&Asked::read(text));
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn a_case_that_is_printed_can_be_pasted() {
+    let rules = crate::generator::rules::some(7, 4);
+    for seed in 0..20 {
+        let asked = crate::generator::case(seed, &rules);
+        assert_eq!(Asked::read(&asked.write()).write(), asked.write());
+        agree(&asked.write());
+    }
+}
 
 const NOW: i64 = BEGIN + 2 * HOUR;
 
