@@ -1,6 +1,5 @@
 //! A house with a `nats-server`, a ledger, a disclosure service, two recipients, and small invented cases.
 
-
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::sign::{KeyRing, Signature, SigningKey, VerifyingKey};
 use egide_crypto::wrap::KeyEncryptionKey;

@@ -74,10 +74,10 @@ impl Symbols {
             };
         }
         if let Some(name) = text.strip_prefix("@wording:") {
-            let shipped = LoadedPolicy::embedded().ok();
-            let digest = shipped.and_then(|shipped| shipped.wording_digest(name));
-            let digest = digest.ok_or_else(|| Unresolved(text.to_owned()))?;
-            return Ok(Some(STANDARD.encode(digest.as_bytes())));
+            let digest = LoadedPolicy::embedded().ok().and_then(|shipped| shipped.wording_digest(name));
+            return digest
+                .map(|digest| Some(STANDARD.encode(digest.as_bytes())))
+                .ok_or_else(|| Unresolved(text.to_owned()));
         }
         if let Some(words) = text.strip_prefix("@sha256:") {
             return Ok(Some(STANDARD.encode(sha256(words.as_bytes()).as_bytes())));
