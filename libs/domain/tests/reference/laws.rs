@@ -465,3 +465,29 @@ fn p10_nothing_erased_leaves() {
         Ok(())
     });
 }
+
+/// Every instant has an answer, the first and the last that can be told included; nobody's clock stops the gate.
+#[test]
+fn p07_every_instant_has_an_answer() {
+    law(17, |asked, dice| {
+        const ENDS: [i64; 6] = [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX];
+        let mut odd = asked.clone();
+        odd.now = dice.pick(&ENDS);
+        let when = Timestamp(dice.pick(&ENDS));
+        let place = dice.below(odd.history.len());
+        odd.history[place].recorded_at = when;
+        for recorded in &mut odd.history {
+            match &mut recorded.event {
+                CaseEvent::ConsentGiven(given) if dice.chance(50) => {
+                    given.expiry = Expiry::At(when);
+                    given.not_before = Some(when);
+                    given.data_period = Some(DataPeriod { from: Some(when), until: given.not_before });
+                }
+                _ => {}
+            }
+        }
+        let answer = ask_engine(&odd);
+        let over = answer.decision.expires_at.is_some_and(|end| end.0 <= odd.now);
+        unless(answer.decision.is_permit() && over, || "a permit that is over when it is given".to_owned())
+    });
+}
