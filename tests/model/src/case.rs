@@ -15,7 +15,8 @@ use egide_domain::vocabulary::{
     Purpose, RecipientKind, Role, TriageLevel,
 };
 use egide_domain::{
-    Actor, CaseEvent, Categories, Millis, OrganizationFacts, Policy, PolicyError, Recipient, Recorded, Request, Timestamp,
+    Actor, CaseEvent, Categories, Millis, OrganizationFacts, Policy, PolicyError, Recipient, Recorded, Request,
+    Timestamp,
 };
 
 /// When everything begins.

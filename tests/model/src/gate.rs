@@ -18,7 +18,7 @@ use egide_domain::{
 };
 
 use crate::case::{self, APPROVAL_STEPS, APPROVAL_WAITS_STEPS, Asked, STEP, instant, staff};
-use crate::ledger::{Command, Committed, Log, Name, Verdict, What, fingerprint};
+use crate::ledger::{Command, Committed, Log, Name, Verdict, What, as_digest, fingerprint};
 use crate::protocol::{Choice, Client, Fault, Told};
 
 /// Who asks for what needs an approval.
@@ -301,7 +301,7 @@ impl Gate {
         let name = decision.name.but(What::Release);
         let request = case::request(self.asked(call.client));
         // A random salt is in each draft, so that no two drafts are the same report.
-        let report_digest = digest_of(fingerprint((decision.content, call.attempt)));
+        let report_digest = as_digest(fingerprint((decision.content, call.attempt)));
         let released = ReferralReleased {
             referral_id: ReferralId(name.bytes()),
             decision_id: DecisionId(decision.name.bytes()),
@@ -460,10 +460,4 @@ fn of(call: Call) -> Actor {
         (Client::FirstAsker | Client::Approver | Client::Withdrawer, _) => "r.tremblay",
     };
     Actor { service: "disclosure".to_owned(), person: Some(person.to_owned()), role: Some(Role::Responder) }
-}
-
-fn digest_of(content: u64) -> [u8; 32] {
-    let mut digest = [0; 32];
-    digest.iter_mut().zip(content.to_be_bytes()).for_each(|(byte, from)| *byte = from);
-    digest
 }

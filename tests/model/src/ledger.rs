@@ -53,27 +53,12 @@ impl Name {
     /// As an id.
     #[must_use]
     pub fn bytes(self) -> [u8; 16] {
-        let (client, draw, generation) = self
-            .about
-            .map_or((0, 0, 0), |(client, draw, generation)| (1_u8.saturating_add(client as u8), draw, generation));
-        [
-            self.client as u8,
-            self.draw,
-            self.what as u8,
-            self.generation,
-            client,
-            draw,
-            generation,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            9,
-        ]
+        let about = self.about.map_or([0; 3], |(client, draw, generation)| [1 + client as u8, draw, generation]);
+        let [of, of_draw, of_generation] = about;
+        let told = [self.client as u8, self.draw, self.what as u8, self.generation, of, of_draw, of_generation, 9];
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(told).for_each(|(byte, from)| *byte = from);
+        bytes
     }
 
     /// Another command of the same call.
@@ -106,9 +91,7 @@ impl Command {
     /// The digest that a decision's facts have in the log.
     #[must_use]
     pub fn facts_digest(&self) -> [u8; 32] {
-        let mut digest = [7; 32];
-        digest.iter_mut().zip(self.content.to_be_bytes()).for_each(|(byte, from)| *byte = from);
-        digest
+        as_digest(self.content)
     }
 }
 
@@ -132,6 +115,14 @@ pub fn fingerprint(of: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
     hasher.finish()
+}
+
+/// A fingerprint where a SHA-256 is expected.
+#[must_use]
+pub fn as_digest(content: u64) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.iter_mut().zip(content.to_be_bytes()).for_each(|(byte, from)| *byte = from);
+    digest
 }
 
 fn recorded(event: CaseEvent, revision: Revision, actor: &Actor, tick: u8) -> Recorded<CaseEvent> {
