@@ -170,9 +170,10 @@ fn level(decision: &Decision, who: SubjectId, category: DataCategory) -> Option<
 /// Everything the first lets through, the second lets through as far. What waits for an approval waits whole, and need not
 /// any more when the part is gone that made it wait.
 fn is_within(narrow: &Decision, wide: &Decision) -> bool {
-    wide.has_reason(ReasonCode::ApprovalRequired) || PEOPLE.iter().all(|who| {
-        DataCategory::ALL.iter().all(|category| level(narrow, *who, *category) <= level(wide, *who, *category))
-    })
+    wide.has_reason(ReasonCode::ApprovalRequired)
+        || PEOPLE.iter().all(|who| {
+            DataCategory::ALL.iter().all(|category| level(narrow, *who, *category) <= level(wide, *who, *category))
+        })
 }
 
 fn asked_for(request: &Request, who: SubjectId, category: DataCategory) -> bool {
