@@ -6,14 +6,16 @@ use egide_domain::statute::Duty;
 use egide_domain::vocabulary::{
     AgeBand, ConsentMethod, ExceptionKind, Jurisdiction, ObligationKind, Purpose, RecipientKind,
 };
-use egide_domain::{Policy, PolicyError, Set, Timestamp};
+use egide_domain::{Ages, Policy, PolicyError, Set, Timestamp};
 use serde_json::{Value, json};
 
 /// The shipped tables, changed: policy, statutes, regimes.
 pub(crate) fn changed(change: impl FnOnce([&mut Value; 3])) -> Result<Policy, PolicyError> {
     let mut files: Vec<_> = PolicyFiles::embedded().iter().collect();
     let read = |file: &PolicyFile| serde_json::from_str::<Value>(&file.text).unwrap();
-    let (mut policy, mut statutes, mut regimes) = (read(&files[0]), read(&files[1]), read(&files[2]));
+    let mut tables = files.iter().map(read);
+    let mut next = || tables.next().unwrap();
+    let (mut policy, mut statutes, mut regimes) = (next(), next(), next());
     change([&mut policy, &mut statutes, &mut regimes]);
     for (file, table) in files.iter_mut().zip([policy, statutes, regimes]) {
         file.text = serde_json::to_string_pretty(&table).unwrap().into();
@@ -66,10 +68,10 @@ fn rows_are_verified_only_where_their_source_was_seen_or_is_sure() {
 #[test]
 fn ontario_makes_a_report_optional_at_16_and_17() {
     let row = POLICY.statutes().iter().find(|row| row.jurisdiction == Jurisdiction::On).unwrap();
-    assert_eq!(row.duty(Some(AgeBand::Under16)), Duty::Mandatory);
-    assert_eq!(row.duty(Some(AgeBand::From16To17)), Duty::Optional);
-    assert_eq!(row.duty(Some(AgeBand::Minor)), Duty::None, "which of the two is not known");
-    assert_eq!(row.duty(Some(AgeBand::Adult)), Duty::None);
+    assert_eq!(row.duty(Some(Ages::of(AgeBand::Under16))), Duty::Mandatory);
+    assert_eq!(row.duty(Some(Ages::of(AgeBand::From16To17))), Duty::Optional);
+    assert_eq!(row.duty(Some(Ages::of(AgeBand::Minor))), Duty::None, "which of the two is not known");
+    assert_eq!(row.duty(Some(Ages::of(AgeBand::Adult))), Duty::None);
     assert_eq!(row.duty(None), Duty::None);
 }
 
