@@ -11,6 +11,7 @@
 mod acknowledge;
 mod closed;
 mod command;
+mod consent;
 mod emitters;
 mod envelope;
 mod eraser;
