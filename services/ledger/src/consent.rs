@@ -1,9 +1,12 @@
 //! Recording a consent: appended like everything else, and answered with what still holds the new permission back.
 
+use std::collections::BTreeMap;
+
 use egide_domain::facts::CaseFacts;
 use egide_domain::ids::ConsentId;
 use egide_domain::time::Timestamp;
-use egide_domain::{Policy, held_back};
+use egide_domain::vocabulary::DataCategory;
+use egide_domain::{HeldBy, Policy, held_back};
 use egide_servicekit::identity::Caller;
 use egide_wire::convert::{Listed as _, recorded_case_event, timestamp};
 use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
@@ -68,14 +71,16 @@ impl Ledger {
 }
 
 fn told(facts: &CaseFacts, consent_id: ConsentId, policy: &Policy, now: Timestamp) -> Vec<HeldBack> {
-    let held = held_back(facts, consent_id, policy, now);
-    held.into_iter()
-        .map(|held| HeldBack {
-            category: held.category.number(),
-            denied_by: held.denied_by.iter().map(ToString::to_string).collect(),
-            reasons: held.reasons.iter().map(|reason| reason.number()).collect(),
-        })
-        .collect()
+    let mut by_category: BTreeMap<DataCategory, HeldBack> = BTreeMap::new();
+    for held in held_back(facts, consent_id, policy, now) {
+        let told = by_category.entry(held.category).or_default();
+        told.category = held.category.number();
+        match held.by {
+            HeldBy::Denial(consent_id) => told.denied_by.push(consent_id.to_string()),
+            HeldBy::Itself(reason) => told.reasons.push(reason.number()),
+        }
+    }
+    by_category.into_values().collect()
 }
 
 fn as_append(request: &RecordConsentRequest, consent: &ConsentGiven) -> AppendRequest {

@@ -108,7 +108,7 @@ pub(crate) fn reviews(facts: &CaseFacts, policy: &Policy) -> Vec<Review> {
         review(ReviewKind::TipClock, tip.tip_id.0, tip.received_at, due_at, None)
     });
     let glass = facts.exceptions.iter().filter(|exception| {
-        exception.asserted.break_glass && exception.confirmation.is_none() && !exception.lifted
+        exception.asserted.break_glass && exception.reviewed_at().is_none()
     });
     let glass = glass.map(|exception| {
         let due_at = exception.at.checked_add(policy.periods().break_glass_review);
