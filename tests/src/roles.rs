@@ -244,7 +244,7 @@ impl Roles {
             report_key: self.reports.key(),
             secret: Fingerprinter::new(&self.secret),
             policy: self.policy.clone(),
-            refuse_after: self.plan.refuse_after,
+            refuse_after: if role.is_second() { self.plan.refuse_after_second } else { self.plan.refuse_after },
             clock: self.plan.clock,
         };
         Ok(egide_disclosure::start(config, kit.shutdown()).await?)
