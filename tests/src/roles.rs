@@ -1,7 +1,6 @@
 //! Starting the services, each with keys and a NATS connection of its own.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use egide_crypto::digest::Fingerprinter;

@@ -99,6 +99,11 @@ fn given(consent: Consent) -> ConsentGiven {
         supersedes: Vec::new(),
         about_bringer: Categories::EMPTY,
         tip_id: None,
+        capacity: None,
+        age_at_grant: None,
+        authority: None,
+        data_period: None,
+        conditions: egide_domain::Set::EMPTY,
     }
 }
 
@@ -138,6 +143,7 @@ pub fn request(both_categories: bool, danger: bool) -> Request {
         relies_on: Vec::new(),
         mode: None,
         supplementary_to: None,
+        approval_id: None,
     }
 }
 

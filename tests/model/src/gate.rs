@@ -204,6 +204,8 @@ impl Gate {
             expires_at: decision.expires_at,
             case_revision: decision.case_revision,
             directory_revision: decision.directory_revision,
+            obligations: decision.obligations.clone(),
+            recipient_kind: decision.recipient_kind,
         })
     }
 
@@ -407,6 +409,7 @@ fn as_made(decided: &DisclosureDecided) -> Decision {
         directory_revision: decided.directory_revision,
         policy_version: Arc::from(""),
         urgent: false,
+        recipient_kind: decided.recipient_kind,
     }
 }
 
