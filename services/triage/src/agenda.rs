@@ -99,11 +99,11 @@ pub(crate) fn owed(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec<Ow
 }
 
 /// What somebody must look at.
-pub(crate) fn reviews(facts: &CaseFacts, policy: &Policy) -> Vec<Review> {
+pub(crate) fn reviews(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec<Review> {
     let review = |kind, reference, since, due_at, by| Review { kind, reference, since, due_at, by };
     let tips = facts.tips.iter().filter(|tip| tip.needs_review() && tip.review.is_none() && !facts.closed);
     let tips = tips.map(|tip| review(ReviewKind::Tip, tip.tip_id.0, tip.received_at, None, None));
-    let clocks = facts.tips.iter().filter(|tip| clock_runs(facts, tip)).map(|tip| {
+    let clocks = facts.tips.iter().filter(|tip| clock_runs(facts, tip, policy, now)).map(|tip| {
         let due_at = tip.received_at.checked_add(TIP_CLOCK);
         review(ReviewKind::TipClock, tip.tip_id.0, tip.received_at, due_at, None)
     });
@@ -128,8 +128,8 @@ pub(crate) fn reviews(facts: &CaseFacts, policy: &Policy) -> Vec<Review> {
 
 /// Whether a tip's 24 hours run: it is not urgent, or nobody has said how urgent it is; it may be reported; and nothing was
 /// released since it came.
-fn clock_runs(facts: &CaseFacts, tip: &Tip) -> bool {
-    let not_urgent = match facts.triage() {
+fn clock_runs(facts: &CaseFacts, tip: &Tip, policy: &Policy, now: Timestamp) -> bool {
+    let not_urgent = match facts.triage(now, policy) {
         Some(TriageLevel::NotUrgent) | None => true,
         Some(TriageLevel::Urgent | TriageLevel::Insufficient) => false,
     };
@@ -174,6 +174,6 @@ fn notice_at(facts: &CaseFacts, owed: &Owed) -> Option<Timestamp> {
 
 /// Whether anything in the case waits for anybody, or for the clock. What travels with a referral and has no clock does not.
 pub(crate) fn something_waits(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> bool {
-    !reviews(facts, policy).is_empty()
+    !reviews(facts, policy, now).is_empty()
         || owed(facts, policy, now).iter().any(|owed| owed.is_open() && owed.by().is_some())
 }

@@ -90,7 +90,7 @@ impl TriageService for Triage {
         let Reviews { kinds, case_id, page, reason } = Reviews::read(request.get_ref())?;
         self.looks.record(&onward, Look { scope: AccessScope::Reviews, reason, case_id }).await?;
         let entries = self.ask(case_id, move |case_id, facts, cases, now| {
-            let waiting = agenda::reviews(facts, cases.policy()).into_iter();
+            let waiting = agenda::reviews(facts, cases.policy(), now).into_iter();
             let waiting = waiting.map(|waiting| review(case_id, waiting, now));
             waiting.filter(|(_, review)| kinds.is_empty() || kinds.contains(&review.kind())).collect()
         });

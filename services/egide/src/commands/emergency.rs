@@ -4,9 +4,11 @@
 //! Every step has an id that follows from the command's, so the same command may be given again whenever its outcome is not
 //! known, and nothing happens twice.
 
-use egide_domain::facts::{CaseFacts, Majority, Person};
+use egide_domain::age::Majority;
+use egide_domain::facts::{CaseFacts, Person};
 use egide_domain::vocabulary as domain;
 use egide_domain::{Categories, Policy, Roles};
+use egide_servicekit::clock;
 use egide_servicekit::identity::Role;
 use egide_wire::convert::Listed as _;
 use egide_wire::proto::egide::audit::v1::AccessReason;
@@ -97,8 +99,10 @@ impl Emergency {
             true => (ExceptionKind::Minor, Purpose::ChildProtection),
             false => (ExceptionKind::ImminentDanger, Purpose::EmergencyResponse),
         };
+        let policy =
+            Policy::embedded().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
         let named: Vec<String> = args.person.iter().map(|person| id_or_new(Some(*person))).collect();
-        let people = if named.is_empty() { in_danger(facts, args.minor) } else { named };
+        let people = if named.is_empty() { in_danger(facts, args.minor, &policy) } else { named };
         if people.is_empty() {
             return Err(Failure::new(Exit::Usage, "fail.nobody_in_danger"));
         }
@@ -108,7 +112,7 @@ impl Emergency {
             unit_id: id_or_new(Some(unit)),
             kind,
             purpose,
-            categories: categories(kind, purpose)?,
+            categories: categories(kind, purpose, &policy),
             people,
         })
     }
@@ -197,22 +201,21 @@ impl Emergency {
 
 /// Whom the danger concerns when nobody is named: potential victims and children, and where it is about a minor those of them
 /// who are not known to be adults. A caller who is neither is not told of.
-fn in_danger(facts: &CaseFacts, minor: bool) -> Vec<String> {
+fn in_danger(facts: &CaseFacts, minor: bool, policy: &Policy) -> Vec<String> {
+    let now = clock::now();
     let concerned = Roles::from([domain::PersonRole::PotentialVictim, domain::PersonRole::Child]);
-    let may_be = |person: &&Person| !minor || person.majority() != Majority::Adult;
+    let may_be = |person: &&Person| !minor || person.majority_at(now, policy) != Majority::Adult;
     let people = facts.persons.iter().filter(|person| person.roles.intersects(concerned) && !person.erased);
     people.filter(may_be).map(|person| person.subject_id.to_string()).collect()
 }
 
 /// Everything that the policy lets whoever comes at once have under this exception; the gate narrows it to the unit.
-fn categories(kind: ExceptionKind, purpose: Purpose) -> Result<Vec<i32>, Failure> {
-    let policy =
-        Policy::embedded().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
+fn categories(kind: ExceptionKind, purpose: Purpose, policy: &Policy) -> Vec<i32> {
     let kind = domain::ExceptionKind::read(kind.into()).ok().flatten();
     let rows = kind.and_then(|kind| policy.exception(kind)).into_iter().flat_map(|rule| &rule.recipients);
     let rows = rows.filter(|row| row.break_glass && row.purpose.number() == i32::from(purpose));
     let reached = rows.fold(Categories::EMPTY, |reached, row| reached.union(row.ceiling.categories()));
-    Ok(reached.iter().map(domain::DataCategory::number).collect())
+    reached.iter().map(domain::DataCategory::number).collect()
 }
 
 /// The number first, then what to say: read under stress, on a narrow screen.
@@ -255,7 +258,7 @@ mod tests {
         for (kind, purpose) in
             [(ExceptionKind::ImminentDanger, Purpose::EmergencyResponse), (ExceptionKind::Minor, Purpose::ChildProtection)]
         {
-            let categories = categories(kind, purpose).unwrap();
+            let categories = categories(kind, purpose, &Policy::embedded().unwrap());
             assert!(categories.contains(&domain::DataCategory::Whereabouts.number()));
             assert!(!categories.contains(&domain::DataCategory::Narrative.number()));
         }
