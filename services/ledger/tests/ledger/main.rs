@@ -16,6 +16,7 @@ mod instances;
 mod overload;
 mod permits;
 mod read;
+mod records;
 mod refusals;
 mod restored;
 mod shreds;
