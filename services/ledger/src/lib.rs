@@ -11,6 +11,7 @@
 mod acknowledge;
 mod closed;
 mod command;
+mod consent;
 mod cryptography;
 mod emitters;
 mod envelope;
