@@ -7,6 +7,7 @@ files of certificates and the persons' tokens as JSON from standard input, and w
 import base64
 import hashlib
 import json
+import pathlib
 import sys
 import uuid
 
@@ -24,6 +25,7 @@ from egide.disclosure.v1 import (  # noqa: E402
 from egide.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc  # noqa: E402
 
 SECONDS = 20
+POLICY = pathlib.Path(__file__).resolve().parents[2] / "ops" / "policy"
 
 
 def read(path):
@@ -100,7 +102,7 @@ def consent(consent_id, victim, unit_id):
             standing=True,
             method=vocabulary_pb2.CONSENT_METHOD_SPOKEN,
             wording_version="spoken-fr/3",
-            wording_digest=hashlib.sha256(b"spoken-fr/3").digest(),
+            wording_digest=hashlib.sha256((POLICY / "wordings" / "spoken-fr-3.md").read_bytes()).digest(),
             language=vocabulary_pb2.LANGUAGE_FRENCH,
             speaking_freely=vocabulary_pb2.ANSWER_YES,
             understood=vocabulary_pb2.ANSWER_YES,

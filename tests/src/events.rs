@@ -184,7 +184,7 @@ pub fn consent(subject_id: &str, unit_id: &str, purpose: Purpose, permitted: &[D
         standing: true,
         method: ConsentMethod::Spoken.into(),
         wording_version: "spoken-en/3".to_owned(),
-        wording_digest: egide_crypto::digest::sha256(b"spoken-en/3").as_bytes().to_vec(),
+        wording_digest: egide_testkit::wording_digest("spoken-en/3"),
         language: Language::English.into(),
         speaking_freely: Answer::Yes.into(),
         understood: Answer::Yes.into(),

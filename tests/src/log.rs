@@ -7,6 +7,8 @@ use egide_wire::proto::egide::case::v1::CaseEvent;
 use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
 use egide_wire::proto::egide::directory::v1::DirectoryEvent;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as DirectoryPayload;
+use egide_wire::proto::egide::house::v1::HouseEvent;
+use egide_wire::proto::egide::house::v1::house_event::Payload as HousePayload;
 use egide_wire::proto::egide::ledger::v1::{Area, Event};
 use prost::Message as _;
 
@@ -23,6 +25,8 @@ pub enum Facts {
     Directory(DirectoryPayload),
     /// Of access.
     Access(AccessPayload),
+    /// Of the house.
+    House(HousePayload),
 }
 
 /// One event as it stands in the log.
@@ -58,7 +62,7 @@ impl Entry {
     pub fn of_case(&self, case_id: &str) -> Option<&CasePayload> {
         match &self.facts {
             Facts::Case(payload) if self.event.stream_id == case_id => Some(payload),
-            Facts::Case(_) | Facts::Directory(_) | Facts::Access(_) => None,
+            Facts::Case(_) | Facts::Directory(_) | Facts::Access(_) | Facts::House(_) => None,
         }
     }
 }
@@ -103,6 +107,7 @@ fn facts(event: &Event) -> Facts {
         Area::Case => CaseEvent::decode(bytes).ok().and_then(|event| event.payload).map(Facts::Case),
         Area::Directory => DirectoryEvent::decode(bytes).ok().and_then(|event| event.payload).map(Facts::Directory),
         Area::Access => AccessEvent::decode(bytes).ok().and_then(|event| event.payload).map(Facts::Access),
+        Area::House => HouseEvent::decode(bytes).ok().and_then(|event| event.payload).map(Facts::House),
         Area::Unspecified => None,
     };
     payload.unwrap_or_else(|| panic!("the facts of a `{}` do not decode", event.kind))

@@ -8,10 +8,10 @@ use egide_crypto::digest::Fingerprinter;
 use egide_crypto::random::random_bytes;
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
-use egide_domain::policy::Policy;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::nats::Identity;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::{Running, ServeConfig};
 use egide_testkit::{PATIENCE, TestWorld};
 use egide_vault::KeyEncryptionKeys;
@@ -47,6 +47,10 @@ pub enum Role {
     Audit,
     /// A second history of the same log.
     SecondAudit,
+    /// What waits.
+    Triage,
+    /// A second instance of what waits.
+    SecondTriage,
 }
 
 impl Role {
@@ -62,6 +66,8 @@ impl Role {
             Self::SecondDisclosure => "disclosure-2",
             Self::Audit => "audit",
             Self::SecondAudit => "audit-2",
+            Self::Triage => "triage",
+            Self::SecondTriage => "triage-2",
         }
     }
 
@@ -73,6 +79,7 @@ impl Role {
             Self::Directory | Self::SecondDirectory => "directory",
             Self::Disclosure | Self::SecondDisclosure => "disclosure",
             Self::Audit | Self::SecondAudit => "audit",
+            Self::Triage | Self::SecondTriage => "triage",
         }
     }
 
@@ -80,8 +87,12 @@ impl Role {
     #[must_use]
     pub const fn is_second(self) -> bool {
         match self {
-            Self::Ledger | Self::Directory | Self::Disclosure | Self::Audit => false,
-            Self::SecondLedger | Self::SecondDirectory | Self::SecondDisclosure | Self::SecondAudit => true,
+            Self::Ledger | Self::Directory | Self::Disclosure | Self::Audit | Self::Triage => false,
+            Self::SecondLedger
+            | Self::SecondDirectory
+            | Self::SecondDisclosure
+            | Self::SecondAudit
+            | Self::SecondTriage => true,
         }
     }
 }
@@ -107,7 +118,7 @@ pub(crate) struct Roles {
     reports: Document,
     ring: KeyRing,
     secret: [u8; 32],
-    policy: Arc<Policy>,
+    policy: LoadedPolicy,
     plan: Plan,
 }
 
@@ -121,7 +132,7 @@ impl Roles {
         for key in [first, second] {
             ring.insert(key.public_key(), None, None).expect("two keys that differ");
         }
-        let policy = Arc::new(Policy::embedded().expect("the policy in the source"));
+        let policy = LoadedPolicy::embedded().expect("the policy in the source");
         let secret = random_bytes().expect("random bytes");
         Self { key_encryption_keys, ledgers: [one, two], reports, ring, secret, policy, plan }
     }
@@ -174,6 +185,7 @@ impl Roles {
             Role::Directory | Role::SecondDirectory => self.directory(kit, role, listen, ledger).await,
             Role::Disclosure | Role::SecondDisclosure => self.disclosure(kit, role, listen, ledger).await,
             Role::Audit | Role::SecondAudit => self.audit(kit, role, listen, ledger).await,
+            Role::Triage | Role::SecondTriage => self.triage(kit, role, listen, ledger).await,
         }
     }
 
@@ -190,7 +202,7 @@ impl Roles {
             signing_key: self.ledgers[number].0.clone().into(),
             anchor: self.ring.clone().into(),
             verifier: kit.identity().verifier_of(role.role()),
-            policy: Arc::clone(&self.policy),
+            policy: self.policy.clone(),
             clock: self.plan.clock,
         };
         Ok(egide_ledger::start(config, kit.shutdown()).await?)
@@ -243,7 +255,8 @@ impl Roles {
             verifier: kit.identity().verifier_of(role.role()),
             report_key: self.reports.key(),
             secret: Fingerprinter::new(&self.secret),
-            refuse_after: self.plan.refuse_after,
+            policy: self.policy.clone(),
+            refuse_after: if role.is_second() { self.plan.refuse_after_second } else { self.plan.refuse_after },
             clock: self.plan.clock,
         };
         Ok(egide_disclosure::start(config, kit.shutdown()).await?)
@@ -265,6 +278,25 @@ impl Roles {
             verifier: kit.identity().verifier_of(role.role()),
         };
         Ok(egide_audit::start(config, kit.shutdown()).await?)
+    }
+
+    async fn triage(
+        &self,
+        kit: &TestWorld,
+        role: Role,
+        listen: SocketAddr,
+        ledger: &str,
+    ) -> Result<Running, NotStarted> {
+        let config = egide_triage::Config {
+            listen,
+            verifier: kit.identity().verifier_of(role.role()),
+            log: self.log_as(kit, role.role()).await,
+            projection: kit.projection(role.name()),
+            ledger: upstream(kit, role.role(), ledger),
+            policy: Arc::clone(self.policy.policy()),
+            clock: self.plan.clock,
+        };
+        Ok(egide_triage::start(config, kit.shutdown()).await?)
     }
 }
 

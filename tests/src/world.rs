@@ -17,7 +17,7 @@ use egide_servicekit::identity::{Credentials, DevIssuer, PersonToken, ServiceNam
 use egide_servicekit::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order, files_of};
 use egide_servicekit::serve::Running;
 use egide_servicekit::tls::{Connector, Security, Tls, TlsFiles};
-use egide_testkit::{StreamCopy, TestWorld, within};
+use egide_testkit::{StreamCopy, TestWorld, adoption, within};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
 use egide_wire::proto::egide::case::v1::{Purpose, RecipientKind};
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
@@ -26,6 +26,7 @@ use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralS
 use egide_wire::proto::egide::ledger::v1::key_service_client::KeyServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse};
+use egide_wire::proto::egide::triage::v1::triage_service_client::TriageServiceClient;
 use tokio::runtime::Runtime;
 use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor as _;
@@ -38,7 +39,7 @@ use crate::log::{self, Entry};
 use crate::raw::{self, Answer, Listening};
 use crate::roles::{Role, Roles};
 use crate::watch::{self, Lines, THREADS};
-use crate::who::Who;
+use crate::who::{self, Who};
 
 /// What to start.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +54,8 @@ pub struct Plan {
     pub clock: fn() -> Timestamp,
     /// How long after an outsider's call a refusal is answered.
     pub refuse_after: Duration,
+    /// The same at the second instance of the gate.
+    pub refuse_after_second: Duration,
     /// Whether the two ledgers wrap data keys under epochs of their own, each knowing the other's.
     pub epochs_apart: bool,
 }
@@ -65,6 +68,7 @@ impl Default for Plan {
             threads: 2,
             clock: clock::now,
             refuse_after: egide_disclosure::REFUSE_AFTER,
+            refuse_after_second: egide_disclosure::REFUSE_AFTER,
             epochs_apart: false,
         }
     }
@@ -80,12 +84,13 @@ pub const STRANGER: &str = "stranger";
 const KEYS: &str = "KV_KEYS";
 
 /// Every role, one ledger.
-pub const ONE_OF_EACH: [Role; 4] = [Role::Ledger, Role::Directory, Role::Disclosure, Role::Audit];
+pub const ONE_OF_EACH: [Role; 5] = [Role::Ledger, Role::Directory, Role::Disclosure, Role::Audit, Role::Triage];
 /// Every role, two ledgers on one log.
-pub const TWO_LEDGERS: [Role; 5] = [Role::Ledger, Role::SecondLedger, Role::Directory, Role::Disclosure, Role::Audit];
+pub const TWO_LEDGERS: [Role; 6] =
+    [Role::Ledger, Role::SecondLedger, Role::Directory, Role::Disclosure, Role::Audit, Role::Triage];
 
 /// Every role twice, on one log. The second instances call the second ledger.
-pub const TWO_OF_EACH: [Role; 8] = [
+pub const TWO_OF_EACH: [Role; 10] = [
     Role::Ledger,
     Role::SecondLedger,
     Role::Directory,
@@ -94,6 +99,8 @@ pub const TWO_OF_EACH: [Role; 8] = [
     Role::SecondDisclosure,
     Role::Audit,
     Role::SecondAudit,
+    Role::Triage,
+    Role::SecondTriage,
 ];
 
 /// What lives on the services' own runtime.
@@ -154,7 +161,7 @@ impl World {
             (inside, urls, log)
         });
         let (inside, urls, log) = starting.await.expect("the system starts");
-        Self {
+        let world = Self {
             urls: Mutex::new(urls),
             data: inside.kit.data().to_owned(),
             log,
@@ -165,7 +172,10 @@ impl World {
             callers: Mutex::default(),
             channels: Mutex::default(),
             runtime: Some(runtime),
-        }
+        };
+        // Nothing is decided under a policy that was not adopted.
+        world.append(&who::compliance(), adoption()).await.expect("the policy is adopted");
+        world
     }
 
     /// Ends everything in order, and hands what was written to `look` before it is taken away.
@@ -435,6 +445,12 @@ impl World {
     #[must_use]
     pub fn referrals_at(&self, instance: Role, who: &Who) -> ReferralServiceClient<Authenticated> {
         ReferralServiceClient::new(self.caller(instance, who))
+    }
+
+    /// What waits, called by somebody.
+    #[must_use]
+    pub fn triage(&self, who: &Who) -> TriageServiceClient<Authenticated> {
+        TriageServiceClient::new(self.caller(Role::Triage, who))
     }
 
     /// The history, called by somebody.

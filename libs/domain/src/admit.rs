@@ -1,6 +1,8 @@
 //! What the ledger refuses of a case event because of the case's state: a word about something that is not there, a step
 //! out of order, a role that may not take it. What the bytes alone show to be wrong is refused before, elsewhere.
 
+mod safeguards;
+
 use crate::event::{
     Actor, CaseEvent, ConsentGiven, DisclosureDecided, ExceptionAsserted, KeyShredded, LegalHoldPlaced,
     ReferralDelivered, ReferralReleased, Shredded,
@@ -10,11 +12,9 @@ use crate::facts::CaseFacts;
 use crate::ids::{ConsentId, ExceptionId, HoldId, NarrativeId, Revision, SubjectId};
 use crate::policy::Policy;
 use crate::time::Timestamp;
-use crate::vocabulary::{ConsentKind, ExceptionKind, GrantorKind, Outcome, PersonRole, Role, ShredGround, vocabulary};
-use serde::{Deserialize, Serialize};
-
-use crate::set::Member;
-use crate::vocabulary::UnknownName;
+use crate::vocabulary::{
+    ApprovalOutcome, ConsentKind, ExceptionKind, GrantorKind, Outcome, PersonRole, Role, ShredGround, vocabulary,
+};
 
 vocabulary! {
     /// Why an event is refused. Names are stable: clients act on them.
@@ -115,10 +115,48 @@ vocabulary! {
         CaseStillOpen = "case_still_open",
         /// Something in the case cannot be read.
         CaseUnreadable = "case_unreadable",
+        /// No policy of this digest was adopted.
+        PolicyNotAdopted = "policy_not_adopted",
+        /// The policy was adopted before.
+        PolicyAdopted = "policy_adopted",
+        /// The shift is longer than any may be.
+        ShiftTooLong = "shift_too_long",
+        /// The person is not on shift.
+        NotOnShift = "not_on_shift",
         /// The data was erased.
         DataErased = "data_erased",
         /// The case has a number.
         AlreadyNumbered = "already_numbered",
+        /// The verification is not known.
+        AuthorityUnknown = "authority_unknown",
+        /// The authority was revoked.
+        AuthorityRevoked = "authority_revoked",
+        /// Nobody represents themself.
+        RepresentsSelf = "represents_self",
+        /// The approval is not known.
+        ApprovalUnknown = "approval_unknown",
+        /// The approval was decided.
+        ApprovalDecided = "approval_decided",
+        /// The approval has expired.
+        ApprovalExpired = "approval_expired",
+        /// The approval has not expired.
+        ApprovalNotExpired = "approval_not_expired",
+        /// The decision binds us to no such thing.
+        ObligationUnknown = "obligation_unknown",
+        /// The clock alone notes this.
+        ClockOnly = "clock_only",
+        /// It was noted before.
+        AlreadyNoted = "already_noted",
+        /// The person may not be contacted so.
+        ContactNotSafe = "contact_not_safe",
+        /// The disclosure is not known.
+        DisclosureUnknown = "disclosure_unknown",
+        /// It was reviewed.
+        AlreadyReviewed = "already_reviewed",
+        /// The referral was not recalled.
+        ReferralNotRecalled = "referral_not_recalled",
+        /// A supervisor is on shift.
+        SupervisorOnShift = "supervisor_on_shift",
     }
 }
 
@@ -175,8 +213,27 @@ impl ViolationReason {
             Self::NarrativeUnknown => "this narrative is not in the case",
             Self::CaseStillOpen => "the case is open; close it first",
             Self::CaseUnreadable => "something in the case cannot be read here and may be a hold; use a newer egide",
+            Self::PolicyNotAdopted => "no policy of this digest was adopted; have compliance adopt it first",
+            Self::PolicyAdopted => "this policy was adopted before; there is nothing to do",
+            Self::ShiftTooLong => "a shift ends within 16 hours; start another one then",
+            Self::NotOnShift => "this person is not on shift",
             Self::DataErased => "the data was erased, for good; what is new is recorded under a new id",
             Self::AlreadyNumbered => "the case has a number already; ask for that one",
+            Self::AuthorityUnknown => "this verification is not in the case",
+            Self::AuthorityRevoked => "the authority was revoked before",
+            Self::RepresentsSelf => "nobody represents themself; name two people",
+            Self::ApprovalUnknown => "this request for approval is not in the case",
+            Self::ApprovalDecided => "this was decided before; ask for the disclosure again if it is needed",
+            Self::ApprovalExpired => "nobody decided in time; ask for the disclosure again if it is needed",
+            Self::ApprovalNotExpired => "there is still time to decide",
+            Self::ObligationUnknown => "the decision binds us to no such thing",
+            Self::ClockOnly => "the clock notes this by itself",
+            Self::AlreadyNoted => "this was noted before",
+            Self::ContactNotSafe => "by the person's own instructions, or without any, this contact is not safe now",
+            Self::DisclosureUnknown => "this disclosure is not in the case; record it first",
+            Self::AlreadyReviewed => "this was reviewed before",
+            Self::ReferralNotRecalled => "the referral was not recalled; there is nothing to confirm",
+            Self::SupervisorOnShift => "a supervisor is on shift; have them assert or confirm it",
         }
     }
 }
@@ -231,7 +288,16 @@ const fn happens_in_closed_case(event: &CaseEvent) -> bool {
         | CaseEvent::DisclosedOutsideSystem(_)
         | CaseEvent::KeyShredded(_)
         | CaseEvent::LegalHoldPlaced(_)
-        | CaseEvent::LegalHoldLifted(_) => true,
+        | CaseEvent::LegalHoldLifted(_)
+        | CaseEvent::AuthorityRevoked(_)
+        | CaseEvent::WishesRecorded(_)
+        | CaseEvent::ObligationNoted(_)
+        | CaseEvent::ContactCleared(_)
+        | CaseEvent::ContactMade(_)
+        | CaseEvent::OutsideDisclosureReviewed(_)
+        | CaseEvent::RecallAcknowledged(_) => true,
+        // What cannot be granted any more can still be rejected, or expire.
+        CaseEvent::ApprovalDecided(decided) => !matches!(decided.outcome, ApprovalOutcome::Granted),
         // Refusals are recorded too, and a request about a closed case is refused.
         CaseEvent::DisclosureDecided(decided) => matches!(decided.outcome, Outcome::Deny),
         CaseEvent::CaseOpened(_)
@@ -256,6 +322,8 @@ const fn happens_in_closed_case(event: &CaseEvent) -> bool {
         | CaseEvent::CaseClosed(_)
         | CaseEvent::NumberAssigned(_)
         | CaseEvent::PhraseChosen(_)
+        | CaseEvent::AuthorityVerified(_)
+        | CaseEvent::ApprovalRequested(_)
         | CaseEvent::Unreadable => false,
     }
 }
@@ -317,10 +385,7 @@ impl Admission<'_> {
             }
             CaseEvent::ExceptionAsserted(asserted) => self.check_exception(asserted),
             CaseEvent::ExceptionConfirmed(confirmed) => self.check_confirmation(confirmed.exception_id),
-            CaseEvent::ExceptionLifted(lifted) => match self.facts.exception(lifted.exception_id) {
-                None => self.refuse("exception_id", ViolationReason::ExceptionUnknown),
-                Some(known) => self.refuse_if(known.lifted, "exception_id", ViolationReason::ExceptionLifted),
-            },
+            CaseEvent::ExceptionLifted(lifted) => self.check_exception_lifted(lifted),
             CaseEvent::DisclosureDecided(decided) => self.check_decision(decided),
             CaseEvent::ReferralReleased(released) => self.check_release(released),
             CaseEvent::ReferralDelivered(delivered) => self.check_delivery(delivered),
@@ -329,7 +394,7 @@ impl Admission<'_> {
                 Some(referral) => {
                     let other_unit = referral.released.unit_id != receipt.unit_id;
                     self.refuse_if(other_unit, "unit_id", ViolationReason::OtherUnit);
-                    let undelivered = referral.deliveries == 0;
+                    let undelivered = referral.deliveries.is_empty();
                     self.refuse_if(undelivered, "referral_id", ViolationReason::ReferralNotDelivered);
                 }
             },
@@ -340,7 +405,7 @@ impl Admission<'_> {
             }
             // Never refused for what it says: it happened.
             CaseEvent::DisclosedOutsideSystem(outside) => {
-                let known = self.facts.disclosures_outside.contains(&outside.disclosure_id);
+                let known = self.facts.outside(outside.disclosure_id).is_some();
                 self.refuse_if(known, "disclosure_id", ViolationReason::DuplicateId);
             }
             CaseEvent::PersonIdentified(identified) => {
@@ -356,6 +421,30 @@ impl Admission<'_> {
                 self.check_subjects("subject_id", assigned.subject_id.as_slice());
             }
             CaseEvent::PhraseChosen(chosen) => self.check_subjects("subject_id", chosen.subject_id.as_slice()),
+            CaseEvent::AuthorityVerified(verified) => self.check_authority(verified),
+            CaseEvent::AuthorityRevoked(revoked) => match self.facts.authority(revoked.verification_id) {
+                None => self.refuse("verification_id", ViolationReason::AuthorityUnknown),
+                Some(known) => self.refuse_if(known.revoked, "verification_id", ViolationReason::AuthorityRevoked),
+            },
+            CaseEvent::WishesRecorded(wishes) => self.check_wishes(wishes),
+            CaseEvent::ApprovalRequested(requested) => self.check_approval_requested(requested),
+            CaseEvent::ApprovalDecided(decided) => self.check_approval(decided),
+            CaseEvent::ObligationNoted(noted) => self.check_obligation(noted),
+            CaseEvent::ContactCleared(cleared) => self.check_contact(cleared),
+            // Never refused for what it says: it happened.
+            CaseEvent::ContactMade(made) => {
+                let unknown = self.facts.person(made.subject_id).is_none();
+                self.refuse_if(unknown, "subject_id", ViolationReason::SubjectUnknown);
+            }
+            CaseEvent::OutsideDisclosureReviewed(review) => self.check_outside_review(review),
+            CaseEvent::RecallAcknowledged(receipt) => match self.facts.referral(receipt.referral_id) {
+                None => self.refuse("referral_id", ViolationReason::ReferralUnknown),
+                Some(referral) => {
+                    let other_unit = referral.released.unit_id != receipt.unit_id;
+                    self.refuse_if(other_unit, "unit_id", ViolationReason::OtherUnit);
+                    self.refuse_if(!referral.recalled, "referral_id", ViolationReason::ReferralNotRecalled);
+                }
+            },
             CaseEvent::Unreadable => self.refuse("", ViolationReason::Unreadable),
             // Taking back needs nothing.
             CaseEvent::ConsentWithdrawn(_)
@@ -493,7 +582,9 @@ impl Admission<'_> {
         self.refuse_if(!fits, "grounds", ViolationReason::GroundMissing);
         let without = asserted.kind == ExceptionKind::LegalRequirement && asserted.instrument.is_none();
         self.refuse_if(without, "instrument", ViolationReason::InstrumentMissing);
-        if asserted.break_glass {
+        // Whether a supervisor is on shift, whom a responder would have to ask, stands in the house's own records.
+        let alone = self.policy.exception(asserted.kind).is_some_and(|rule| rule.responder_alone);
+        if asserted.break_glass && !(alone && self.actor.acts_as(Role::Responder)) {
             self.check_supervisor();
         }
     }
@@ -504,7 +595,7 @@ impl Admission<'_> {
         let Some(known) = self.facts.exception(exception_id) else {
             return self.refuse(FIELD, ViolationReason::ExceptionUnknown);
         };
-        self.refuse_if(known.lifted, FIELD, ViolationReason::ExceptionLifted);
+        self.refuse_if(known.is_lifted(), FIELD, ViolationReason::ExceptionLifted);
         self.refuse_if(known.confirmation.is_some(), FIELD, ViolationReason::ExceptionConfirmed);
         self.refuse_if(known.is_defence_subpoena(), FIELD, ViolationReason::DefenceSubpoena);
         self.refuse_if(!exception::is_alive(known, self.policy, self.now), FIELD, ViolationReason::ExceptionExpired);

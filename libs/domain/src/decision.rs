@@ -1,10 +1,12 @@
 //! What is asked of the gate and what it answers.
 
-use crate::ids::{ConsentId, ExceptionId, OrganizationId, ReferralId, Revision, SubjectId, TipId, UnitId};
+use crate::event::DataPeriod;
+use crate::ids::{ApprovalId, ConsentId, ExceptionId, OrganizationId, ReferralId, Revision, SubjectId, TipId, UnitId};
 use crate::set::{Categories, Reach};
 use crate::time::Timestamp;
 use crate::vocabulary::{
-    BasisKind, DataCategory, ExceptionKind, MaskLevel, ObligationKind, Outcome, Purpose, ReasonCode, ReferralMode,
+    BasisKind, DataCategory, ExceptionKind, MaskLevel, ObligationKind, Outcome, Purpose, ReasonCode, RecipientKind,
+    ReferralMode,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -61,6 +63,8 @@ pub struct Request {
     pub mode: Option<ReferralMode>,
     /// The first referral, for a supplementary one.
     pub supplementary_to: Option<ReferralId>,
+    /// The approval under which it is decided again.
+    pub approval_id: Option<ApprovalId>,
 }
 
 /// Which of a decision's bases let an entry through: indexes into [`Decision::bases`], at most [`Bases::MAX`] of them.
@@ -116,6 +120,8 @@ pub struct MaskEntry {
     pub level: MaskLevel,
     /// What lets it through.
     pub bases: Bases,
+    /// Only what was recorded then; absent: whenever it was.
+    pub period: Option<DataPeriod>,
 }
 
 /// What a decision lets through.
@@ -149,22 +155,33 @@ impl Mask {
     /// How much of a category of a person it lets through.
     #[must_use]
     pub fn level(&self, subject_id: SubjectId, category: DataCategory) -> Option<MaskLevel> {
+        self.entry(subject_id, category).map(|entry| entry.level)
+    }
+
+    /// An entry.
+    #[must_use]
+    pub fn entry(&self, subject_id: SubjectId, category: DataCategory) -> Option<&MaskEntry> {
         let place = self.entries.binary_search_by_key(&(subject_id, category), MaskEntry::place).ok()?;
-        self.entries.get(place).map(|entry| entry.level)
+        self.entries.get(place)
     }
 
     /// Whether everything the other lets through, this one lets through at least as far. Bases do not matter.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
-        other.entries.iter().all(|entry| self.level(entry.subject_id, entry.category) >= Some(entry.level))
+        other.entries.iter().all(|entry| {
+            self.entry(entry.subject_id, entry.category)
+                .is_some_and(|own| own.level >= entry.level && own.covers_period_of(entry))
+        })
     }
 
     /// What both let through, at the lower level; the bases are this mask's.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         let shared = |entry: &MaskEntry| {
-            let level = other.level(entry.subject_id, entry.category)?;
-            Some(MaskEntry { level: entry.level.min(level), ..*entry })
+            let other = other.entry(entry.subject_id, entry.category)?;
+            let period = both(entry.period, other.period);
+            let something = period.is_none_or(|period| !period.is_empty());
+            something.then_some(MaskEntry { level: entry.level.min(other.level), period, ..*entry })
         };
         Self { entries: self.entries.iter().filter_map(shared).collect() }
     }
@@ -176,24 +193,64 @@ impl Mask {
     }
 
     /// Appends what reaches a person. Callers go through people in ascending order, which keeps the invariant.
-    pub(crate) fn push_person(&mut self, subject_id: SubjectId, reach: Reach, bases: impl Fn(DataCategory) -> Bases) {
+    pub(crate) fn push_person(
+        &mut self,
+        subject_id: SubjectId,
+        reach: Reach,
+        bases: impl Fn(DataCategory) -> Bases,
+        period: impl Fn(DataCategory) -> Option<DataPeriod>,
+    ) {
         self.entries.extend(reach.categories().iter().filter_map(|category| {
-            Some(MaskEntry { subject_id, category, level: reach.level(category)?, bases: bases(category) })
+            Some(MaskEntry {
+                subject_id,
+                category,
+                level: reach.level(category)?,
+                bases: bases(category),
+                period: period(category),
+            })
         }));
     }
 }
 
 impl MaskEntry {
+    fn covers_period_of(&self, other: &Self) -> bool {
+        match (self.period, other.period) {
+            (None, _) => true,
+            (Some(own), Some(other)) => own.covers(other),
+            (Some(own), None) => own.covers(DataPeriod { from: None, until: None }),
+        }
+    }
+
+    /// Whether it lets through what was recorded then.
+    #[must_use]
+    pub fn reaches(&self, recorded_at: Timestamp) -> bool {
+        self.period.is_none_or(|period| period.contains(recorded_at))
+    }
+
     const fn place(&self) -> (SubjectId, DataCategory) {
         (self.subject_id, self.category)
     }
 }
 
+/// The time that both reach; absent: whenever.
+fn both(one: Option<DataPeriod>, two: Option<DataPeriod>) -> Option<DataPeriod> {
+    match (one, two) {
+        (Some(one), Some(two)) => Some(one.intersection(two)),
+        (one, two) => one.or(two),
+    }
+}
+
 impl From<Vec<MaskEntry>> for Mask {
-    /// Of two entries for the same person and category the lower level stays.
+    /// Of two entries for the same person and category the lower level stays, and the time both reach.
     fn from(mut entries: Vec<MaskEntry>) -> Self {
         entries.sort_unstable();
-        entries.dedup_by_key(|entry| entry.place());
+        entries.dedup_by(|later, kept| {
+            let same = later.place() == kept.place();
+            if same {
+                kept.period = both(kept.period, later.period);
+            }
+            same
+        });
         Self { entries }
     }
 }
@@ -219,12 +276,16 @@ pub enum Reference {
     Referral(ReferralId),
     /// A statute row, by its id in the table.
     Statute(Arc<str>),
+    /// A request for approval.
+    Approval(ApprovalId),
+    /// A rule of the policy that demands an approval, by its id.
+    Rule(Arc<str>),
     /// An event of the case, by revision.
     Event(Revision),
 }
 
 impl fmt::Display for Reference {
-    /// Empty, a bare UUID, `statute:<row>` or `event:<revision>`.
+    /// Empty, a bare UUID, `statute:<row>`, `approval-rule:<id>` or `event:<revision>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => Ok(()),
@@ -233,6 +294,8 @@ impl fmt::Display for Reference {
             Self::Tip(id) => id.fmt(f),
             Self::Referral(id) => id.fmt(f),
             Self::Statute(row) => write!(f, "statute:{row}"),
+            Self::Approval(id) => id.fmt(f),
+            Self::Rule(rule) => write!(f, "approval-rule:{rule}"),
             Self::Event(revision) => write!(f, "event:{}", revision.0),
         }
     }
@@ -272,7 +335,7 @@ impl Reason {
 }
 
 /// What a permit binds us to afterwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Obligation {
     /// Which.
     pub kind: ObligationKind,
@@ -307,6 +370,8 @@ pub struct Decision {
     pub policy_version: Arc<str>,
     /// Whether it is urgent.
     pub urgent: bool,
+    /// What the recipient was in the directory; absent where it was not in it.
+    pub recipient_kind: Option<RecipientKind>,
 }
 
 impl Decision {

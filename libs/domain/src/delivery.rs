@@ -1,12 +1,13 @@
 //! Fetching is deciding again: what was released leaves only while today's decision still contains it (promise 2).
 
-use crate::decide::decide_for_delivery;
+use crate::decide::{Delivering, decide_for_delivery};
 use crate::decision::Decision;
 use crate::directory::Recipient;
 use crate::facts::CaseFacts;
 use crate::ids::ReferralId;
 use crate::policy::Policy;
 use crate::time::Timestamp;
+use crate::vocabulary::Outcome;
 
 /// Why a released referral is not delivered. To anyone outside all of these are the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,13 +38,15 @@ pub fn redecide_for_delivery(
         return Err(DeliveryRefusal::Recalled);
     }
     let released = facts.decision(referral.released.decision_id).ok_or(DeliveryRefusal::Unknown)?;
-    // A decision without bases released nothing, and an empty reliance would mean "find one".
-    if released.bases.is_empty() || released.mask.is_empty() {
+    // A refusal permits nothing, whatever stands in it. A decision without bases released nothing, and an empty reliance
+    // would mean "find one".
+    if released.outcome == Outcome::Deny || released.bases.is_empty() || released.mask.is_empty() {
         return Err(DeliveryRefusal::Unknown);
     }
     let mut request = released.request.clone();
     request.relies_on.clone_from(&released.bases);
-    let today = decide_for_delivery(facts, &request, recipient, policy, now, referral_id);
+    let delivering = Delivering { referral_id, asked: &released.request };
+    let today = decide_for_delivery(facts, &request, recipient, policy, now, delivering);
     if today.is_permit() && today.mask.contains(&released.mask) {
         Ok(today)
     } else {

@@ -1,17 +1,25 @@
 //! Case events as the gate sees them: facts only, and of each kind only what a decision or an admission rests on.
 //! Names follow the contract (`egide.case.v1`), field by field.
 
-use crate::decision::{Basis, Mask, Request};
+mod safeguards;
+
+pub use safeguards::{
+    ApprovalDecided, ApprovalRequested, AuthorityRevoked, AuthorityVerified, ContactCleared, ContactMade,
+    ObligationNoted, OutsideDisclosureReviewed, RecallAcknowledged, WishesRecorded,
+};
+
+use crate::decision::{Basis, Mask, Obligation, Request};
 use crate::ids::{
     ConsentId, DecisionId, DeliveryId, DisclosureId, ExceptionId, HoldId, NarrativeId, OrganizationId, Position,
     ReferralId, Revision, SubjectId, TipId, UnitId,
 };
-use crate::set::{Categories, Purposes, Roles};
+use crate::set::{Categories, Jurisdictions, Purposes, Roles};
 use crate::time::Timestamp;
 use crate::vocabulary::{
-    AgeBand, Answer, CaseClosure, Channel, ConsentKind, ContactPermission, DeliveryChannel, ExceptionGround,
-    ExceptionKind, GrantorKind, HoldGround, HoldLiftReason, InstrumentKind, Jurisdiction, LiftReason, Outcome,
-    RecallReason, RecipientKind, ReviewOutcome, Role, ShredGround, TriageLevel,
+    AgeBand, Answer, ApproachRule, Authority, CaseClosure, Channel, ConsentCapacity, ConsentCondition, ConsentKind,
+    ContactPermission, DeliveryChannel, ExceptionGround, ExceptionKind, GrantorKind, HoldGround, HoldLiftReason,
+    InstrumentKind, Jurisdiction, LiftReason, Outcome, RecallReason, RecipientKind, ReviewOutcome, Role, ShredGround,
+    TriageLevel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +137,26 @@ pub enum CaseEvent {
     NumberAssigned(NumberAssigned),
     /// A caller chose a phrase.
     PhraseChosen(PhraseChosen),
+    /// A representative's authority was verified.
+    AuthorityVerified(AuthorityVerified),
+    /// A representative's authority ended.
+    AuthorityRevoked(AuthorityRevoked),
+    /// A young person's wishes were recorded.
+    WishesRecorded(WishesRecorded),
+    /// A disclosure waits for somebody's approval.
+    ApprovalRequested(ApprovalRequested),
+    /// An approval was granted or rejected, or expired.
+    ApprovalDecided(ApprovalDecided),
+    /// Something happened to an obligation.
+    ObligationNoted(ObligationNoted),
+    /// A contact with a person was found to be safe.
+    ContactCleared(ContactCleared),
+    /// A person was contacted, or it was tried.
+    ContactMade(ContactMade),
+    /// A disclosure outside the system was reviewed.
+    OutsideDisclosureReviewed(OutsideDisclosureReviewed),
+    /// A recipient confirmed that it obeys a recall.
+    RecallAcknowledged(RecallAcknowledged),
     /// An event that cannot be read: its kind or a value in it is unknown here. It narrows: the case is refused.
     Unreadable,
 }
@@ -180,6 +208,8 @@ pub struct ContactRecorded {
     pub subject_id: SubjectId,
     /// Whether the person may be contacted; absent: no instruction in this record.
     pub permission: Option<ContactPermission>,
+    /// Coded rules for approaching the person.
+    pub rules: crate::set::Set<ApproachRule>,
 }
 
 /// Where a person is or stays.
@@ -249,6 +279,8 @@ pub enum RecipientScope {
     Unit(UnitId),
     /// A class of recipients.
     Kind(RecipientKind),
+    /// A class of recipients in some regions.
+    KindInRegion(RecipientKind, Jurisdictions),
     /// Everybody. A refusal to everybody denies all; a permission to everybody permits nothing.
     Anyone,
 }
@@ -304,6 +336,57 @@ pub struct ConsentGiven {
     pub about_bringer: Categories,
     /// For a report consent: the tip it belongs to.
     pub tip_id: Option<TipId>,
+    /// Whether whoever consented could do so by themself; absent: not said, as in older records.
+    pub capacity: Option<ConsentCapacity>,
+    /// How old the person was said to be then.
+    pub age_at_grant: Option<AgeBand>,
+    /// By what authority the representative claims to speak.
+    pub authority: Option<Authority>,
+    /// Which data it permits, by when it was recorded; absent: all.
+    pub data_period: Option<DataPeriod>,
+    /// On what conditions.
+    pub conditions: crate::set::Set<ConsentCondition>,
+}
+
+/// A stretch of time in which data was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DataPeriod {
+    /// From when, inclusive; absent: from the beginning.
+    pub from: Option<Timestamp>,
+    /// Until when, exclusive; absent: without end.
+    pub until: Option<Timestamp>,
+}
+
+impl DataPeriod {
+    /// Whether what was recorded then lies in it.
+    #[must_use]
+    pub fn contains(self, recorded_at: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= recorded_at) && self.until.is_none_or(|until| recorded_at < until)
+    }
+
+    /// Whether everything that lies in the other lies in this one.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        let from = self.from.is_none_or(|from| other.from.is_some_and(|start| from <= start));
+        let until = self.until.is_none_or(|until| other.until.is_some_and(|end| end <= until));
+        from && until
+    }
+
+    /// What lies in both.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Self {
+        let until = match (self.until, other.until) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        Self { from: self.from.max(other.from), until }
+    }
+
+    /// Whether nothing can lie in it.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.from.is_some_and(|from| self.until.is_some_and(|until| until <= from))
+    }
 }
 
 /// Consent was refused.
@@ -403,6 +486,10 @@ pub struct DisclosureDecided {
     pub case_revision: Revision,
     /// The revision of the organisation's directory stream it was decided on.
     pub directory_revision: Revision,
+    /// What it binds us to.
+    pub obligations: Vec<Obligation>,
+    /// What the recipient was in the directory then.
+    pub recipient_kind: Option<RecipientKind>,
 }
 
 /// A referral was made and released to one recipient unit.

@@ -1,20 +1,25 @@
 //! What is known of a case at a revision: the fold of its events, as far as the gate and the ledger's admission need it.
 
-use crate::decision::{Basis, Mask, Request};
+mod fold;
+
+use crate::age::Majority;
+use crate::decision::{Basis, Mask, Obligation, Request};
 use crate::event::{
-    Actor, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn, DisclosureDecided, ExceptionAsserted, Recorded,
-    ReferralReleased, Shredded, TipReceived,
+    Actor, AuthorityVerified, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn, ExceptionAsserted,
+    ObligationNoted, Recorded, ReferralReleased, WishesRecorded,
 };
 use crate::ids::{
-    ConsentId, DecisionId, DeliveryId, DisclosureId, ExceptionId, HoldId, NarrativeId, Position, ReferralId, Revision,
-    SubjectId, TipId, UnitId,
+    ApprovalId, ConsentId, ContactId, DecisionId, DeliveryId, DisclosureId, ExceptionId, HoldId, NarrativeId, Position,
+    ReferralId, Revision, SubjectId, TipId, UnitId, VerificationId,
 };
-use crate::set::{Jurisdictions, Roles};
+use crate::policy::Policy;
+use crate::set::{Jurisdictions, Roles, Set};
 use crate::supersede::supersedes;
 use crate::time::Timestamp;
 use crate::vocabulary::{
-    AgeBand, Answer, Channel, ContactPermission, ExceptionKind, HoldGround, InstrumentKind, Jurisdiction, Outcome,
-    PersonRole, ReviewOutcome, Role, TriageLevel,
+    AgeBand, ApproachRule, ApprovalOutcome, Channel, ContactPermission, DeliveryChannel, ExceptionKind, HoldGround,
+    InstrumentKind, Jurisdiction, LiftReason, Outcome, OutsideReviewOutcome, PersonRole, RecallReason, RecipientKind,
+    ReviewOutcome, Role, TriageLevel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,28 +32,33 @@ pub struct Person {
     pub roles: Roles,
     /// The newest assessment of age.
     pub age: Option<AgeBand>,
+    /// When it was recorded.
+    pub age_assessed_at: Option<Timestamp>,
+    /// Whether the person was ever assessed to be under 18.
+    pub was_minor: bool,
     /// Where the person was last recorded to be, where that was known.
     pub place: Option<Jurisdiction>,
     /// The newest instruction whether the person may be contacted; absent: do not.
     pub contact: Option<ContactPermission>,
+    /// The coded rules that came with it.
+    pub contact_rules: Set<ApproachRule>,
     /// Whether the person's data was erased: there is nothing to disclose any more.
     pub erased: bool,
 }
 
-/// Whether somebody is under 18.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Majority {
-    /// Under 18.
-    Minor,
-    /// 18 or older.
-    Adult,
-    /// Not known.
-    Unknown,
-}
-
 impl Person {
     const fn new(subject_id: SubjectId) -> Self {
-        Self { subject_id, roles: Roles::EMPTY, age: None, place: None, contact: None, erased: false }
+        Self {
+            subject_id,
+            roles: Roles::EMPTY,
+            age: None,
+            age_assessed_at: None,
+            was_minor: false,
+            place: None,
+            contact: None,
+            contact_rules: Set::EMPTY,
+            erased: false,
+        }
     }
 
     /// Whether everything about the person counts as [`crate::vocabulary::DataCategory::Suspects`]: a suspect who is
@@ -63,16 +73,6 @@ impl Person {
     #[must_use]
     pub fn is_potential_victim(&self) -> bool {
         self.roles.contains(PersonRole::PotentialVictim)
-    }
-
-    /// Whether the person is under 18, as far as known.
-    #[must_use]
-    pub const fn majority(&self) -> Majority {
-        match self.age {
-            Some(AgeBand::Under16 | AgeBand::From16To17 | AgeBand::Minor) => Majority::Minor,
-            Some(AgeBand::Exactly18 | AgeBand::From19 | AgeBand::Adult) => Majority::Adult,
-            None => Majority::Unknown,
-        }
     }
 }
 
@@ -111,6 +111,8 @@ pub struct ConsentRecord {
     pub revision: Revision,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+    /// Who recorded it.
+    pub by: Actor,
     /// What it says.
     pub act: ConsentAct,
 }
@@ -135,6 +137,17 @@ pub struct Confirmation {
     pub at: Timestamp,
 }
 
+/// A lift of an exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lift {
+    /// Who lifted it.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: Option<LiftReason>,
+}
+
 /// A mandatory exception as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExceptionFacts {
@@ -146,11 +159,25 @@ pub struct ExceptionFacts {
     pub at: Timestamp,
     /// Its confirmation, where a valid one was recorded.
     pub confirmation: Option<Confirmation>,
-    /// Whether it was lifted.
-    pub lifted: bool,
+    /// Its lift, if it was lifted.
+    pub lift: Option<Lift>,
 }
 
 impl ExceptionFacts {
+    /// Whether it was lifted.
+    #[must_use]
+    pub const fn is_lifted(&self) -> bool {
+        self.lift.is_some()
+    }
+
+    /// When a second person gave their word on it, for broken glass: another supervisor confirmed or lifted it.
+    #[must_use]
+    pub fn reviewed_at(&self) -> Option<Timestamp> {
+        let by_another = |lift: &&Lift| lift.by.acts_as(Role::Supervisor) && lift.by.is_another_person_than(&self.by);
+        let confirmed = self.confirmation.as_ref().map(|confirmation| confirmation.at);
+        confirmed.or_else(|| self.lift.as_ref().filter(by_another).map(|lift| lift.at))
+    }
+
     /// Whether it is a subpoena of the defence: a hold and a refusal, never a basis.
     #[must_use]
     pub fn is_defence_subpoena(&self) -> bool {
@@ -200,6 +227,93 @@ pub struct DecisionFacts {
     pub mask: Mask,
     /// Until when it may be released, exclusive; absent: it may not.
     pub expires_at: Option<Timestamp>,
+    /// The time it was decided at.
+    pub decided_at: Timestamp,
+    /// What it binds us to.
+    pub obligations: Vec<Obligation>,
+    /// What the recipient was in the directory then.
+    pub recipient_kind: Option<RecipientKind>,
+}
+
+/// A delivery of a referral.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryFacts {
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// How it reached the recipient.
+    pub channel: Option<DeliveryChannel>,
+}
+
+/// A verification of a representative's authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorityFacts {
+    /// What was verified.
+    pub verified: AuthorityVerified,
+    /// Who verified it.
+    pub by: Actor,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+/// What became of a request for approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalAnswer {
+    /// The answer; once rejected or expired, for good.
+    pub outcome: ApprovalOutcome,
+    /// Who gave it; the clock, when it expired.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A request for approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalFacts {
+    /// The approval.
+    pub approval_id: ApprovalId,
+    /// The decision that demanded it; what was asked stands in it.
+    pub decision_id: DecisionId,
+    /// Who asked.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// Until when it can be decided, exclusive; absent: it cannot.
+    pub expires_at: Option<Timestamp>,
+    /// The answer, if there is one.
+    pub answer: Option<ApprovalAnswer>,
+}
+
+/// What a young person wished, where the law leaves a report open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WishFacts {
+    /// What was recorded.
+    pub recorded: WishesRecorded,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Something that was noted about an obligation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObligationNote {
+    /// What was noted.
+    pub noted: ObligationNoted,
+    /// Who noted it.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A disclosure outside the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideFacts {
+    /// The disclosure.
+    pub disclosure_id: DisclosureId,
+    /// Who recorded it.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// What its review found, if it was reviewed.
+    pub review: Option<OutsideReviewOutcome>,
 }
 
 /// A referral as it stands.
@@ -207,12 +321,20 @@ pub struct DecisionFacts {
 pub struct ReferralFacts {
     /// The release.
     pub released: ReferralReleased,
-    /// How often it was delivered.
-    pub deliveries: u32,
+    /// When it was released.
+    pub at: Timestamp,
+    /// Its deliveries, in the order of the log.
+    pub deliveries: Vec<DeliveryFacts>,
     /// Whether the recipient acknowledged it.
     pub acknowledged: bool,
     /// Whether it was recalled.
     pub recalled: bool,
+    /// Why, for the newest recall.
+    pub recall_reason: Option<RecallReason>,
+    /// Whether it was recalled, each time, only to be corrected or replaced by another one.
+    pub recalled_to_replace: bool,
+    /// Whether the recipient confirmed that it obeys the recall.
+    pub recall_acknowledged: bool,
 }
 
 /// What is known of a case.
@@ -258,8 +380,18 @@ pub struct CaseFacts {
     pub narratives: Vec<NarrativeFacts>,
     /// Ids that may not be used twice, of kinds the gate needs nothing else of.
     pub deliveries: Vec<DeliveryId>,
-    /// See `deliveries`.
-    pub disclosures_outside: Vec<DisclosureId>,
+    /// What was disclosed outside the system, in the order of the log.
+    pub disclosures_outside: Vec<OutsideFacts>,
+    /// The verified authorities of representatives, in the order of the log.
+    pub authorities: Vec<AuthorityFacts>,
+    /// The requests for approval, in the order of the log.
+    pub approvals: Vec<ApprovalFacts>,
+    /// What young people wished, in the order of the log.
+    pub wishes: Vec<WishFacts>,
+    /// What was noted about obligations, in the order of the log.
+    pub obligation_notes: Vec<ObligationNote>,
+    /// The contacts that were cleared or made: an id is cleared once.
+    pub contacts: Vec<ContactId>,
 }
 
 impl CaseFacts {
@@ -286,205 +418,6 @@ impl CaseFacts {
         }
         self.apply_event(recorded);
     }
-
-    fn apply_event(&mut self, recorded: &Recorded<CaseEvent>) {
-        match &recorded.event {
-            CaseEvent::CaseOpened(opened) => {
-                self.opened = true;
-                self.jurisdiction = self.jurisdiction.or(opened.jurisdiction);
-            }
-            CaseEvent::TipReceived(tip) => self.apply_tip(tip, recorded.recorded_at),
-            CaseEvent::PersonIdentified(identified) => {
-                let person = self.person_mut(identified.subject_id);
-                person.roles = person.roles.union(identified.roles);
-            }
-            CaseEvent::AgeAssessed(assessed) => self.person_mut(assessed.subject_id).age = assessed.band,
-            CaseEvent::ContactRecorded(contact) => {
-                let person = self.person_mut(contact.subject_id);
-                person.contact = contact.permission.or(person.contact);
-            }
-            CaseEvent::WhereaboutsRecorded(place) => {
-                // A record that does not say where leaves standing what was known before.
-                let person = self.person_mut(place.subject_id);
-                person.place = place.jurisdiction.or(person.place);
-            }
-            CaseEvent::NarrativeRecorded(narrative) => self.narratives.push(NarrativeFacts {
-                narrative_id: narrative.narrative_id,
-                subject_ids: narrative.subject_ids.clone(),
-                erased: self.erased,
-            }),
-            CaseEvent::TriageAssessed(assessed) => self.assessed = Some(assessed.level),
-            CaseEvent::SupervisorReviewed(review) => {
-                if let Some(tip) = self.tips.iter_mut().find(|tip| tip.tip_id == review.tip_id) {
-                    // A review by somebody else than a supervisor can only hold back.
-                    let counts =
-                        recorded.actor.acts_as(Role::Supervisor) || review.outcome == ReviewOutcome::DoNotReport;
-                    tip.review = if counts { Some(review.outcome) } else { tip.review };
-                }
-            }
-            CaseEvent::ConsentGiven(given) => self.record_consent(recorded, ConsentAct::Given(given.clone())),
-            CaseEvent::ConsentRefused(refused) => self.record_consent(recorded, ConsentAct::Refused(refused.clone())),
-            CaseEvent::ConsentWithdrawn(withdrawn) => {
-                self.record_consent(recorded, ConsentAct::Withdrawn(withdrawn.clone()));
-            }
-            CaseEvent::ExceptionAsserted(asserted) => self.apply_exception(asserted, recorded),
-            CaseEvent::ExceptionConfirmed(confirmed) => self.apply_confirmation(confirmed.exception_id, recorded),
-            CaseEvent::ExceptionLifted(lifted) => {
-                if let Some(exception) = self.exception_mut(lifted.exception_id) {
-                    exception.lifted = true;
-                }
-            }
-            CaseEvent::DisclosureDecided(decided) => self.apply_decision(decided, recorded.revision),
-            CaseEvent::ReferralReleased(released) => self.referrals.push(ReferralFacts {
-                released: released.clone(),
-                deliveries: 0,
-                acknowledged: false,
-                recalled: false,
-            }),
-            CaseEvent::ReferralDelivered(delivered) => {
-                self.deliveries.push(delivered.delivery_id);
-                if let Some(referral) = self.referral_mut(delivered.referral_id) {
-                    referral.deliveries = referral.deliveries.saturating_add(1);
-                }
-            }
-            CaseEvent::ReferralAcknowledged(acknowledged) => {
-                if let Some(referral) = self.referral_mut(acknowledged.referral_id) {
-                    referral.acknowledged = true;
-                }
-            }
-            CaseEvent::ReferralRecalled(recalled) => {
-                if let Some(referral) = self.referral_mut(recalled.referral_id) {
-                    referral.recalled = true;
-                }
-            }
-            CaseEvent::DisclosedOutsideSystem(outside) => self.disclosures_outside.push(outside.disclosure_id),
-            CaseEvent::CaseClosed(_) => {
-                self.closed = true;
-                self.closed_by = Some(recorded.actor.clone());
-            }
-            CaseEvent::CaseReopened(_) => {
-                self.closed = false;
-                self.closed_by = None;
-            }
-            CaseEvent::KeyShredded(shredded) => self.apply_shred(shredded.whose),
-            CaseEvent::LegalHoldPlaced(placed) => self.hold(placed.hold_id, placed.ground, &recorded.actor),
-            CaseEvent::LegalHoldLifted(lifted) => self.apply_lift(lifted.hold_id, &recorded.actor),
-            CaseEvent::NumberAssigned(_) => self.numbered = true,
-            CaseEvent::Unreadable => self.unreadable = self.unreadable.or(Some(recorded.revision)),
-            // How a caller is recognised has no weight for whether anything may leave.
-            CaseEvent::PhraseChosen(_) => {}
-            // Recorded about a person and of no weight for whether it may leave: the mask names categories, not events.
-            CaseEvent::SituationRecorded(_)
-            | CaseEvent::ImmigrationRecorded(_)
-            | CaseEvent::HealthRecorded(_)
-            | CaseEvent::FinancesRecorded(_)
-            | CaseEvent::SuspectDescribed(_) => {}
-        }
-    }
-
-    fn apply_tip(&mut self, tip: &TipReceived, received_at: Timestamp) {
-        self.tips.push(Tip {
-            tip_id: tip.tip_id,
-            channel: tip.channel,
-            bringer: tip.bringer_subject_id,
-            concerns_minor: tip.concerns_minor == Some(Answer::Yes),
-            received_at,
-            review: None,
-        });
-    }
-
-    fn record_consent(&mut self, recorded: &Recorded<CaseEvent>, act: ConsentAct) {
-        self.consents.push(ConsentRecord { revision: recorded.revision, recorded_at: recorded.recorded_at, act });
-    }
-
-    fn apply_exception(&mut self, asserted: &ExceptionAsserted, recorded: &Recorded<CaseEvent>) {
-        let exception = ExceptionFacts {
-            asserted: asserted.clone(),
-            by: recorded.actor.clone(),
-            at: recorded.recorded_at,
-            confirmation: None,
-            lifted: false,
-        };
-        if exception.is_defence_subpoena() {
-            self.hold(hold_of(asserted.exception_id), Some(HoldGround::Subpoena), &recorded.actor);
-        }
-        self.exceptions.push(exception);
-    }
-
-    fn hold(&mut self, hold_id: HoldId, ground: Option<HoldGround>, by: &Actor) {
-        self.holds.push(HoldFacts { hold_id, ground, by: by.clone(), lifted: false });
-    }
-
-    /// Only another person than placed a hold lifts it.
-    fn apply_lift(&mut self, hold_id: HoldId, by: &Actor) {
-        let known = self.holds.iter_mut().filter(|hold| hold.hold_id == hold_id);
-        known.filter(|hold| by.is_another_person_than(&hold.by)).for_each(|hold| hold.lifted = true);
-    }
-
-    /// What is erased stays so, whatever comes after it.
-    fn apply_shred(&mut self, whose: Shredded) {
-        match whose {
-            Shredded::Person(subject_id) => {
-                self.person_mut(subject_id).erased = true;
-                let theirs = |narrative: &&mut NarrativeFacts| narrative.subject_ids.contains(&subject_id);
-                self.narratives.iter_mut().filter(theirs).for_each(|narrative| narrative.erased = true);
-            }
-            Shredded::Narrative(narrative_id) => {
-                let it = |narrative: &&mut NarrativeFacts| narrative.narrative_id == narrative_id;
-                self.narratives.iter_mut().filter(it).for_each(|narrative| narrative.erased = true);
-            }
-            Shredded::Case => {
-                self.erased = true;
-                self.persons.iter_mut().for_each(|person| person.erased = true);
-                self.narratives.iter_mut().for_each(|narrative| narrative.erased = true);
-            }
-        }
-    }
-
-    /// Only a supervisor who is another person than asserted confirms, and nothing that was lifted comes back.
-    fn apply_confirmation(&mut self, exception_id: ExceptionId, recorded: &Recorded<CaseEvent>) {
-        if let Some(exception) = self.exception_mut(exception_id) {
-            let counts = recorded.actor.acts_as(Role::Supervisor)
-                && recorded.actor.is_another_person_than(&exception.by)
-                && exception.confirmation.is_none()
-                && !exception.lifted;
-            if counts {
-                exception.confirmation = Some(Confirmation { by: recorded.actor.clone(), at: recorded.recorded_at });
-            }
-        }
-    }
-
-    fn apply_decision(&mut self, decided: &DisclosureDecided, revision: Revision) {
-        self.decisions.push(DecisionFacts {
-            decision_id: decided.decision_id,
-            revision,
-            request: decided.request.clone(),
-            outcome: decided.outcome,
-            bases: decided.bases.clone(),
-            mask: decided.mask.clone(),
-            expires_at: decided.expires_at,
-        });
-    }
-
-    fn person_mut(&mut self, subject_id: SubjectId) -> &mut Person {
-        let place = match self.persons.binary_search_by_key(&subject_id, |person| person.subject_id) {
-            Ok(place) => place,
-            Err(place) => {
-                self.persons.insert(place, Person::new(subject_id));
-                place
-            }
-        };
-        #[expect(clippy::indexing_slicing, reason = "the search or the insertion just above put somebody there")]
-        &mut self.persons[place]
-    }
-
-    fn exception_mut(&mut self, exception_id: ExceptionId) -> Option<&mut ExceptionFacts> {
-        self.exceptions.iter_mut().find(|exception| exception.asserted.exception_id == exception_id)
-    }
-
-    fn referral_mut(&mut self, referral_id: ReferralId) -> Option<&mut ReferralFacts> {
-        self.referrals.iter_mut().find(|referral| referral.released.referral_id == referral_id)
-    }
 }
 
 /// Looking things up.
@@ -506,6 +439,24 @@ impl CaseFacts {
     #[must_use]
     pub fn exception(&self, exception_id: ExceptionId) -> Option<&ExceptionFacts> {
         self.exceptions.iter().find(|exception| exception.asserted.exception_id == exception_id)
+    }
+
+    /// A request for approval.
+    #[must_use]
+    pub fn approval(&self, approval_id: ApprovalId) -> Option<&ApprovalFacts> {
+        self.approvals.iter().find(|approval| approval.approval_id == approval_id)
+    }
+
+    /// A disclosure outside the system.
+    #[must_use]
+    pub fn outside(&self, disclosure_id: DisclosureId) -> Option<&OutsideFacts> {
+        self.disclosures_outside.iter().find(|outside| outside.disclosure_id == disclosure_id)
+    }
+
+    /// A verification of a representative's authority.
+    #[must_use]
+    pub fn authority(&self, verification_id: VerificationId) -> Option<&AuthorityFacts> {
+        self.authorities.iter().find(|known| known.verified.verification_id == verification_id)
     }
 
     /// A narrative.
@@ -569,19 +520,25 @@ impl CaseFacts {
 
     /// Whether the case is known to concern somebody under 18: by age of anybody who is not only a suspect, or by a tip.
     #[must_use]
-    pub fn concerns_minor(&self) -> bool {
-        let minor = |person: &Person| !person.is_only_suspect() && person.majority() == Majority::Minor;
+    pub fn concerns_minor(&self, now: Timestamp, policy: &Policy) -> bool {
+        let minor = |person: &Person| !person.is_only_suspect() && person.majority_at(now, policy) == Majority::Minor;
         self.persons.iter().any(minor) || self.tips.iter().any(|tip| tip.concerns_minor)
     }
 
     /// The urgency that counts: a minor in the case makes it urgent whatever was assessed (hotline policy, row 10), but a
     /// case nobody assessed is not triaged.
     #[must_use]
-    pub fn triage(&self) -> Option<TriageLevel> {
+    pub fn triage(&self, now: Timestamp, policy: &Policy) -> Option<TriageLevel> {
         match self.assessed {
-            Some(_) if self.concerns_minor() => Some(TriageLevel::Urgent),
+            Some(_) if self.concerns_minor(now, policy) => Some(TriageLevel::Urgent),
             assessed => assessed,
         }
+    }
+
+    /// Whether the case is urgent: assessed so, or with a minor in it (hotline policy, row 10), triaged or not.
+    #[must_use]
+    pub fn is_urgent(&self, now: Timestamp, policy: &Policy) -> bool {
+        self.triage(now, policy) == Some(TriageLevel::Urgent) || self.concerns_minor(now, policy)
     }
 
     /// Where the case is: as said when it was opened, otherwise wherever its potential victims and children were seen.
@@ -626,11 +583,12 @@ impl CaseFacts {
         }
     }
 
-    /// The referral's recipient unit, where it is released and not recalled.
+    /// The unit that gets what is added to a referral: its recipient, unless it was recalled for another reason than to be
+    /// corrected or replaced. Of several recalls each counts.
     #[must_use]
     pub fn holder(&self, referral_id: ReferralId) -> Option<UnitId> {
         let referral = self.referral(referral_id)?;
-        (!referral.recalled).then_some(referral.released.unit_id)
+        (!referral.recalled || referral.recalled_to_replace).then_some(referral.released.unit_id)
     }
 }
 

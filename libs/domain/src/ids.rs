@@ -120,6 +120,12 @@ ids! {
     DisclosureId
     /// A narrative.
     NarrativeId
+    /// A verification of a representative's authority.
+    VerificationId
+    /// A request for approval.
+    ApprovalId
+    /// A contact with a person.
+    ContactId
     /// A legal hold; that of a subpoena has the bytes of its exception's id.
     HoldId
     /// An organisation of the directory.

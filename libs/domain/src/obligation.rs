@@ -3,7 +3,9 @@
 use crate::consent::Asking;
 use crate::decision::{Obligation, Reason, Reference};
 use crate::exception::{Standing, statutes_of};
-use crate::facts::{CaseFacts, Majority, Person};
+use crate::facts::{CaseFacts, Person};
+use crate::ids::SubjectId;
+use crate::policy::RegimeDuty;
 use crate::set::{Categories, Reach};
 use crate::statute::Duty;
 use crate::time::{Millis, Timestamp};
@@ -13,6 +15,12 @@ use crate::vocabulary::{DataCategory, ExceptionKind, ObligationKind, ReasonCode}
 pub(crate) fn phone_recipient(asking: Asking<'_>) -> Obligation {
     let due_at = due(asking, asking.policy.periods().phone_recipient);
     Obligation { kind: ObligationKind::PhoneRecipient, subject_id: None, due_at }
+}
+
+/// Who asked to be told each time is told.
+pub(crate) fn tell(asking: Asking<'_>, giver: SubjectId) -> Obligation {
+    let due_at = due(asking, asking.policy.periods().inform_person);
+    Obligation { kind: ObligationKind::InformPerson, subject_id: Some(giver), due_at }
 }
 
 /// Safe-contact rules travel with identity, contact and whereabouts alike; suspects have none.
@@ -38,21 +46,23 @@ pub(crate) fn of_exception(
     if let Some(review_due) = standing.review_due {
         bind(ObligationKind::ReviewBreakGlass, None, Some(review_due));
     }
-    if standing.rule.register_in.intersects(facts.places_of(person)) {
+    let kind = standing.exception.asserted.kind;
+    let duties = asking.policy.regime_duties(kind, facts.places_of(person), asking.now);
+    if duties.contains(RegimeDuty::EnterInRegister) {
         bind(ObligationKind::EnterInRegister, None, due(asking, periods.register_entry));
     }
     // To inform a suspect would be to warn them.
-    if standing.rule.inform_person && !person.is_only_suspect() {
+    if duties.contains(RegimeDuty::InformPerson) && !person.is_only_suspect() {
         bind(ObligationKind::InformPerson, Some(person.subject_id), due(asking, periods.inform_person));
     }
     if let Some(instrument) = &standing.exception.asserted.instrument
-        && standing.exception.asserted.kind == ExceptionKind::LegalRequirement
+        && kind == ExceptionKind::LegalRequirement
     {
         bind(ObligationKind::AnswerInstrument, None, instrument.return_at);
         let row = standing.rule.instruments.iter().find(|row| instrument.kind == Some(row.instrument));
         // Where nothing says that the person may be told, the person is not told.
         if row.is_none_or(|row| row.no_tip_off) {
-            bind(ObligationKind::NoTipOff, Some(person.subject_id), None);
+            bind(ObligationKind::NoTipOff, Some(person.subject_id), due(asking, periods.no_tip_off_review));
         }
     }
     if !person.is_only_suspect() {
@@ -69,12 +79,8 @@ fn of_statutes(
     reasons: &mut Vec<Reason>,
     obligations: &mut Vec<Obligation>,
 ) {
-    let minor = match standing.exception.asserted.kind {
-        ExceptionKind::Minor => true,
-        ExceptionKind::ImminentDanger => person.majority() == Majority::Minor,
-        ExceptionKind::LegalRequirement => false,
-    };
-    if !minor {
+    // The rows know the ages themselves: some protect people of 18, too.
+    if standing.exception.asserted.kind == ExceptionKind::LegalRequirement {
         return;
     }
     let periods = asking.policy.periods();
@@ -84,7 +90,7 @@ fn of_statutes(
             reasons.push(Reason::person(ReasonCode::StatuteRowUnverified, person.subject_id, reference));
             continue;
         }
-        let (kind, period) = match row.duty(person.age) {
+        let (kind, period) = match row.duty(person.ages_at(asking.now, asking.policy)) {
             Duty::Mandatory if row.recipients.contains(asking.kind) => (None, periods.statutory_report),
             Duty::Mandatory => (Some(ObligationKind::ReportToChildProtection), periods.statutory_report),
             Duty::Optional => (Some(ObligationKind::RecordWishes), periods.record_wishes),

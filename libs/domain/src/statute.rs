@@ -1,11 +1,12 @@
 //! The duty to report a child in need of protection, as data: one row per act and period in force, with its source and
 //! whether somebody verified it. An unverified row permits nothing and takes nothing away.
 
-use crate::policy::PolicyError;
+use crate::age::Ages;
+use crate::policy::{Fault, PolicyError, date, read};
 use crate::set::Set;
 use crate::time::Timestamp;
-use crate::vocabulary::{AgeBand, Jurisdiction, RecipientKind};
-use serde::{Deserialize, Deserializer};
+use crate::vocabulary::{Jurisdiction, RecipientKind};
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// One row.
@@ -40,12 +41,6 @@ pub struct StatuteRow {
     pub source: String,
 }
 
-fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    let midnight = Timestamp::from_date(&text);
-    midnight.map(Some).ok_or_else(|| serde::de::Error::custom("a date is written as in `2024-01-26`"))
-}
-
 /// What a row says about somebody's age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Duty {
@@ -64,21 +59,16 @@ impl StatuteRow {
         self.effective_from.is_none_or(|from| from <= now) && self.effective_until.is_none_or(|until| now < until)
     }
 
-    /// What it demands for somebody of this age; certain ages only.
+    /// What it demands for somebody of these ages; nothing where they are too little known to tell.
     #[must_use]
-    pub fn duty(&self, age: Option<AgeBand>) -> Duty {
-        let Some(mandatory_below) = self.mandatory_below else { return Duty::None };
-        // The youngest and the oldest the person can be.
-        let (youngest, oldest) = match age {
-            Some(AgeBand::Under16) => (0, 15),
-            Some(AgeBand::From16To17) => (16, 17),
-            Some(AgeBand::Minor) => (0, 17),
-            Some(AgeBand::Exactly18) => (18, 18),
-            Some(AgeBand::From19 | AgeBand::Adult) | None => return Duty::None,
+    pub fn duty(&self, ages: Option<Ages>) -> Duty {
+        let (Some(mandatory_below), Some(Ages { lowest, highest: Some(highest) })) = (self.mandatory_below, ages)
+        else {
+            return Duty::None;
         };
-        if oldest < mandatory_below {
+        if highest < mandatory_below {
             Duty::Mandatory
-        } else if youngest >= mandatory_below && self.optional_below.is_some_and(|below| oldest < below) {
+        } else if lowest >= mandatory_below && self.optional_below.is_some_and(|below| highest < below) {
             Duty::Optional
         } else {
             Duty::None
@@ -95,10 +85,9 @@ pub(crate) struct StatuteTable {
 }
 
 impl StatuteTable {
-    pub(crate) fn from_json(text: &str) -> Result<Self, PolicyError> {
-        let table: Self =
-            serde_json::from_str(text).map_err(|source| PolicyError::Form { table: "statutes", source })?;
-        table.validate()?;
+    pub(crate) fn from_json(file: &str, text: &str) -> Result<Self, PolicyError> {
+        let table: Self = read(file, text)?;
+        table.validate().map_err(|fault| fault.in_file(file, text))?;
         Ok(table)
     }
 
@@ -110,12 +99,12 @@ impl StatuteTable {
         &self.version
     }
 
-    fn validate(&self) -> Result<(), PolicyError> {
+    fn validate(&self) -> Result<(), Fault> {
         if self.version.is_empty() {
-            return Err(PolicyError::value("version", "must not be empty"));
+            return Err(Fault::new("version", "must not be empty"));
         }
         for (place, row) in self.rows.iter().enumerate() {
-            let refuse = |field: &str, why| Err(PolicyError::value(format!("rows[{place}].{field}"), why));
+            let refuse = |field: &str, why| Err(Fault::new(format!("rows[{place}].{field}"), why));
             if row.id.is_empty() || self.rows.iter().filter(|other| other.id == row.id).count() > 1 {
                 return refuse("id", "must be there and stand once");
             }

@@ -17,6 +17,14 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         | CaseEvent::NarrativeRecorded(_) => false,
         // How a caller is recognised says nothing about whether anything may leave.
         CaseEvent::NumberAssigned(_) | CaseEvent::PhraseChosen(_) => false,
+        // A question is no answer, and a wish weighs where somebody decides about the exception, not here.
+        CaseEvent::ApprovalRequested(_) | CaseEvent::WishesRecorded(_) => false,
+        // What became of what was disclosed, and how people were spoken with: nothing in it enters a decision.
+        CaseEvent::ObligationNoted(_)
+        | CaseEvent::ContactCleared(_)
+        | CaseEvent::ContactMade(_)
+        | CaseEvent::OutsideDisclosureReviewed(_)
+        | CaseEvent::RecallAcknowledged(_) => false,
         // Another decision is an answer, not a fact: nothing in it enters a later one until something is released.
         CaseEvent::DisclosureDecided(_) => false,
         // The release before it already used up what a delivery uses up.
@@ -40,6 +48,8 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         // was told outside may have used up the same wish.
         CaseEvent::ReferralReleased(_) | CaseEvent::ReferralRecalled(_) | CaseEvent::DisclosedOutsideSystem(_) => true,
         CaseEvent::CaseOpened(_) | CaseEvent::CaseClosed(_) | CaseEvent::CaseReopened(_) => true,
+        // Who may speak for whom, and what was approved: bases rest on it.
+        CaseEvent::AuthorityVerified(_) | CaseEvent::AuthorityRevoked(_) | CaseEvent::ApprovalDecided(_) => true,
         // Somebody's data is gone.
         CaseEvent::KeyShredded(_) => true,
         // A hold keeps data from being destroyed; it neither lets go nor holds back what may be disclosed.

@@ -1,8 +1,5 @@
 //! Value lists, mirroring the contract by name. The contract's "unspecified" has no counterpart: absence is an `Option`.
 
-use crate::set::Member;
-use serde::{Deserialize, Serialize};
-
 /// A name that is in no value list. The name itself is not repeated: it may come from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unknown `{list}`: use one of the names of the contract")]
@@ -14,7 +11,7 @@ pub struct UnknownName {
 macro_rules! vocabulary {
     ($($(#[$doc:meta])* $list:ident { $($(#[$member_doc:meta])* $member:ident = $name:literal,)+ })+) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ::serde::Serialize, ::serde::Deserialize)]
         pub enum $list {
             $($(#[$member_doc])* #[serde(rename = $name)] $member,)+
         }
@@ -30,7 +27,7 @@ macro_rules! vocabulary {
             }
         }
 
-        impl Member for $list {
+        impl $crate::set::Member for $list {
             const MEMBERS: &'static [Self] = Self::ALL;
 
             fn bit(self) -> u64 {
@@ -45,12 +42,12 @@ macro_rules! vocabulary {
         }
 
         impl std::str::FromStr for $list {
-            type Err = UnknownName;
+            type Err = $crate::vocabulary::UnknownName;
 
-            fn from_str(name: &str) -> Result<Self, UnknownName> {
+            fn from_str(name: &str) -> Result<Self, Self::Err> {
                 match name {
                     $($name => Ok(Self::$member),)+
-                    _ => Err(UnknownName { list: stringify!($list) }),
+                    _ => Err($crate::vocabulary::UnknownName { list: stringify!($list) }),
                 }
             }
         }
@@ -394,6 +391,8 @@ vocabulary! {
         ConsentWithdrawn = "consent_withdrawn",
         /// A newer referral replaces it.
         Superseded = "superseded",
+        /// It was wrong and is corrected by a supplementary one.
+        Correction = "correction",
     }
 
     /// Why an exception was lifted.
@@ -404,6 +403,8 @@ vocabulary! {
         AssertedInError = "asserted_in_error",
         /// The instrument was set aside or answered.
         InstrumentEnded = "instrument_ended",
+        /// Broken glass that a second person found not justified.
+        NotJustified = "not_justified",
     }
 
     /// Whose data keys are shredded.
@@ -600,6 +601,168 @@ vocabulary! {
         StatuteRowUnverified = "statute_row_unverified",
         /// The data was erased.
         DataErased = "data_erased",
+        /// Somebody must approve it first.
+        ApprovalRequired = "approval_required",
+        /// The approval named does not cover this.
+        ApprovalInvalid = "approval_invalid",
+        /// Somebody under 18 cannot consent to this alone.
+        ConsentMinorAlone = "consent_minor_alone",
+        /// Whether the person could consent is doubtful.
+        ConsentCapacity = "consent_capacity",
+        /// The consent reaches data of another time only.
+        ConsentDataPeriod = "consent_data_period",
+        /// A condition of the consent does not hold.
+        ConsentCondition = "consent_condition",
+        /// The representative is a suspect.
+        RepresentativeIsSuspect = "representative_is_suspect",
+        /// Somebody entitled approved it.
+        Approved = "approved",
+    }
+
+    /// Whether whoever consents can consent by themself.
+    ConsentCapacity {
+        /// An adult who can decide.
+        Adult = "adult",
+        /// Under 18, and judged mature enough to decide this alone.
+        MatureMinor = "mature_minor",
+        /// Doubtful: supports nothing.
+        Doubtful = "doubtful",
+    }
+
+    /// By what authority somebody speaks for another person.
+    Authority {
+        /// Parent or guardian of somebody under 18.
+        ParentOrGuardian = "parent_or_guardian",
+        /// Appointed by a court.
+        CourtAppointed = "court_appointed",
+        /// A power of attorney or mandate.
+        PowerOfAttorney = "power_of_attorney",
+        /// The child-protection agency in whose care the person is.
+        ChildProtectionAgency = "child_protection_agency",
+    }
+
+    /// On what condition a consent was given.
+    ConsentCondition {
+        /// Only while the case is urgent.
+        OnlyWhenUrgent = "only_when_urgent",
+        /// Only if a supervisor approves each disclosure.
+        WithApproval = "with_approval",
+        /// The person wants to be told each time.
+        TellMeAfterwards = "tell_me_afterwards",
+    }
+
+    /// What became of a request for approval.
+    ApprovalOutcome {
+        /// Granted.
+        Granted = "granted",
+        /// Rejected.
+        Rejected = "rejected",
+        /// Nobody decided in time.
+        Expired = "expired",
+    }
+
+    /// Why an approval was rejected.
+    RejectionReason {
+        /// The recipient does not need it for this purpose.
+        NotNeeded = "not_needed",
+        /// More is asked for than is needed.
+        TooMuch = "too_much",
+        /// Another recipient is the right one.
+        WrongRecipient = "wrong_recipient",
+        /// It would endanger somebody.
+        NotSafe = "not_safe",
+        /// The person should be asked first.
+        AskThePerson = "ask_the_person",
+    }
+
+    /// Where an obligation stands.
+    ObligationState {
+        /// Its time has come.
+        Due = "due",
+        /// Met.
+        Met = "met",
+        /// Deferred, because it would not be safe now.
+        Deferred = "deferred",
+        /// It cannot be met, and never will be.
+        Impossible = "impossible",
+        /// Its time is over, and it was not met.
+        Overdue = "overdue",
+    }
+
+    /// Why an obligation stands where it stands.
+    ObligationReason {
+        /// It was done.
+        Done = "done",
+        /// It would endanger somebody.
+        Unsafe = "unsafe",
+        /// Nobody knows who the person is.
+        Nameless = "nameless",
+        /// There is no way to reach the person.
+        NoWayToReach = "no_way_to_reach",
+        /// What it was for is over.
+        NoLongerOwed = "no_longer_owed",
+    }
+
+    /// By what means a person is contacted.
+    ContactMeans {
+        /// A telephone call.
+        Call = "call",
+        /// A message left on voice mail.
+        VoiceMail = "voice_mail",
+        /// A text message.
+        TextMessage = "text_message",
+        /// E-mail.
+        Email = "email",
+        /// A letter.
+        Letter = "letter",
+        /// A visit.
+        InPerson = "in_person",
+    }
+
+    /// Why we contact a person.
+    ContactPurpose {
+        /// They asked to be called back.
+        CallBack = "call_back",
+        /// A notice that is owed to them.
+        Notice = "notice",
+        /// To ask how they are, or for their consent.
+        FollowUp = "follow_up",
+    }
+
+    /// What came of a contact.
+    ContactOutcome {
+        /// The person was reached.
+        Reached = "reached",
+        /// Nobody was reached.
+        NotReached = "not_reached",
+        /// A message was left.
+        MessageLeft = "message_left",
+        /// Somebody else answered; nothing was said.
+        SomebodyElse = "somebody_else",
+        /// It was broken off because it was not safe.
+        BrokenOff = "broken_off",
+    }
+
+    /// What the review of a disclosure outside the system found.
+    OutsideReviewOutcome {
+        /// It was justified.
+        Justified = "justified",
+        /// It was a mistake.
+        Mistake = "mistake",
+        /// It was a breach of safeguards.
+        Breach = "breach",
+    }
+
+    /// What a young person wants done.
+    YoungWish {
+        /// That it is reported.
+        Report = "report",
+        /// That it is not reported.
+        NoReport = "no_report",
+        /// They do not know.
+        Undecided = "undecided",
+        /// They could not be asked safely.
+        NotAsked = "not_asked",
     }
 
     /// What a permit binds us to afterwards.

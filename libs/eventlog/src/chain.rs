@@ -351,7 +351,7 @@ fn check_commit(commit: &Commit) -> Result<(), &'static str> {
             Area::Unspecified => return Err("an event of no known area"),
             Area::Access if event.stream_id.is_empty() && event.revision == 0 => {}
             Area::Access => return Err("an access event with a stream or a revision"),
-            Area::Case | Area::Directory => match due.get_mut(event.stream_id.as_str()) {
+            Area::Case | Area::Directory | Area::House => match due.get_mut(event.stream_id.as_str()) {
                 Some((revision, left)) if *revision == event.revision && *left > 0 => {
                     *revision = revision.saturating_add(1);
                     *left -= 1;

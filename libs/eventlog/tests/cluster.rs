@@ -48,12 +48,13 @@ async fn write(log: EventLog, key: SigningKey, enough: Arc<AtomicBool>) -> BTree
                 while follower.head().number() < block.number() {
                     follower.next().await.expect("a block");
                 }
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
+            // Whoever was slower tries again while the other one rests, so that both write.
             AppendOutcome::Conflict => {
                 follower.next().await.expect("the block that was faster");
             }
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     written
 }

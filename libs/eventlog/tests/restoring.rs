@@ -222,24 +222,8 @@ async fn of_two_restores_of_one_end_the_second_is_refused() {
     // Planned from the same walk, by somebody who did not know of the first: it ends at the same block.
     let second = Restore { incarnation: support::uuid(), ..restore.clone() };
     let refused = begin_incarnation(&scene.server.connect().await, &second).await.unwrap_err();
-    let expected = Contradiction::NotRestored { found: restore.incarnation, expected: second.incarnation };
-    assert_eq!(refused.to_string(), expected.to_string());
-}
-
-#[tokio::test]
-async fn a_store_without_what_the_restore_kept_is_refused_by_who_never_saw_it_too() {
-    let mut scene = Scene::new().await;
-    let (_, trust) = scene.restore().await;
-    let log = scene.open(&trust).await.unwrap();
-    let kept = log.read(5).await.unwrap().expect("the kept block").bytes;
-    drop(log);
-    // After a crash the server takes for the end what it cannot read.
-    scene.server.kill();
-    let file = scene.server.messages_of("CASES").join("1.blk");
-    store::change(&file, |file| file.truncate(store::Record::find(file, &kept).start));
-    scene.server.start_again();
-    let opened = open(&scene.server, &trust, &scene.folder.path().join("new.json")).await;
-    assert_eq!(contradiction(opened), Contradiction::RestoredElsewhere { number: 5 });
+    let found = format!("the stream is of incarnation `{}`", restore.incarnation);
+    assert!(refused.to_string().starts_with(&found), "{refused}");
 }
 
 #[tokio::test]

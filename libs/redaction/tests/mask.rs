@@ -35,13 +35,14 @@ fn permit(entries: Vec<MaskEntry>) -> Permit {
         directory_revision: Revision(1),
         policy_version: Arc::from("test"),
         urgent: false,
+        recipient_kind: None,
     };
     let acknowledged = AcknowledgedEvent { facts_digest: [0; 32], position: Position(9), case_revision: Revision(5) };
     Permit::from_acknowledgement(decision, [0; 32], acknowledged, || true).expect("a permit")
 }
 
 fn entry(subject_id: SubjectId, category: DataCategory, level: MaskLevel) -> MaskEntry {
-    MaskEntry { subject_id, category, level, bases: Bases::default().with(0) }
+    MaskEntry { subject_id, category, level, bases: Bases::default().with(0), period: None }
 }
 
 fn people() -> People {
@@ -463,7 +464,7 @@ fn fields() -> impl Strategy<Value = Vec<Sketch>> {
 fn masks() -> impl Strategy<Value = Vec<MaskEntry>> {
     let bases = prop::sample::select(vec![vec![0], vec![1], vec![0, 1]]);
     let entry = (subjects(), categories(), levels(), bases).prop_map(|(subject_id, category, level, bases)| {
-        MaskEntry { subject_id, category, level, bases: bases.into_iter().collect() }
+        MaskEntry { subject_id, category, level, bases: bases.into_iter().collect(), period: None }
     });
     prop::collection::vec(entry, 0..10)
 }

@@ -212,6 +212,7 @@ fn mask(form: Form) -> Vec<MaskEntry> {
             category: *category,
             level: *level,
             bases: [0, 1].into_iter().collect(),
+            period: None,
         };
         entries.iter().map(entry).collect::<Vec<_>>()
     };
@@ -254,6 +255,7 @@ fn redacted(form: Form) -> Redacted<RedactedCase> {
         directory_revision: Revision(3),
         policy_version: Arc::from("test"),
         urgent: form != Form::SupportService,
+        recipient_kind: None,
     };
     let acknowledged = AcknowledgedEvent { facts_digest: [0; 32], position: Position(99), case_revision: Revision(16) };
     let permit = Permit::from_acknowledgement(decision, [0; 32], acknowledged, || true).expect("a permit");

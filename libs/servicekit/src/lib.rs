@@ -4,7 +4,7 @@
 //! *In scope*: the clock, configuration errors, files put in place whole ([`file`]), key files, who calls and how that is
 //! proved ([`identity`], [`people`]), mutual TLS ([`tls`]) and the authority of development ([`pki`]), who may call what
 //! ([`access`]), the gRPC server with its limits ([`serve`]), calls to other services ([`channel`]), logs and metrics without
-//! content ([`telemetry`]), signals and the timed drain ([`shutdown`]), who may do what at NATS and the embedded `nats-server`
+//! content ([`telemetry`]), the policy of a process ([`policy`]), signals and the timed drain ([`shutdown`]), who may do what at NATS and the embedded `nats-server`
 //! ([`nats`]).
 //!
 //! *Out of scope*: what any method does, the log (`egide-eventlog`), ciphers and signatures (`egide-crypto`), the contract
@@ -20,6 +20,7 @@ pub mod key_file;
 pub mod nats;
 pub mod people;
 pub mod pki;
+pub mod policy;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;

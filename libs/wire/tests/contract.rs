@@ -10,8 +10,12 @@ use egide_wire::classification::{
 use egide_wire::descriptors::pool;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
-const UMBRELLAS: [&str; 3] =
-    ["egide.case.v1.CaseEvent", "egide.directory.v1.DirectoryEvent", "egide.audit.v1.AccessEvent"];
+const UMBRELLAS: [&str; 4] = [
+    "egide.case.v1.CaseEvent",
+    "egide.directory.v1.DirectoryEvent",
+    "egide.audit.v1.AccessEvent",
+    "egide.house.v1.HouseEvent",
+];
 
 fn own_messages() -> impl Iterator<Item = MessageDescriptor> {
     pool().all_messages().filter(|message| message.package_name().starts_with("egide."))

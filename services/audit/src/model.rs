@@ -17,6 +17,8 @@ use egide_wire::proto::egide::case::v1 as case_proto;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::directory::v1::DirectoryEvent;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as DirectoryPayload;
+use egide_wire::proto::egide::house::v1::HouseEvent;
+use egide_wire::proto::egide::house::v1::house_event::Payload as HousePayload;
 use egide_wire::proto::egide::ledger::v1::{Area, Event};
 use prost::Message as _;
 
@@ -32,13 +34,14 @@ pub struct History;
 
 impl ReadModel for History {
     const NAME: &'static str = "audit";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         for (position, _, event) in block.events() {
             match event.area() {
                 Area::Case => apply_case(Place::of(block, position, event)?, rows)?,
                 Area::Directory => apply_directory(event, rows)?,
+                Area::House => apply_house(event, rows),
                 // Looking is in the log, not in the history of what left.
                 Area::Access | Area::Unspecified => {}
             }
@@ -85,9 +88,28 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
             | Payload::LegalHoldPlaced(_)
             | Payload::LegalHoldLifted(_)
             | Payload::NumberAssigned(_)
-            | Payload::PhraseChosen(_),
+            | Payload::PhraseChosen(_)
+            | Payload::AuthorityVerified(_)
+            | Payload::AuthorityRevoked(_)
+            | Payload::WishesRecorded(_)
+            | Payload::ApprovalRequested(_)
+            | Payload::ApprovalDecided(_)
+            | Payload::ObligationNoted(_)
+            | Payload::ContactCleared(_)
+            | Payload::ContactMade(_)
+            | Payload::OutsideDisclosureReviewed(_)
+            | Payload::RecallAcknowledged(_),
         )
         | None => Ok(()),
+    }
+}
+
+/// Keeps every policy that was adopted, so that old decisions can be made again under theirs.
+fn apply_house(event: &Event, rows: &mut Rows<'_>) {
+    let payload = HouseEvent::decode(event.facts.as_slice()).ok().and_then(|event| event.payload);
+    match payload {
+        Some(HousePayload::PolicyAdopted(adopted)) => rows.insert(&keys::policy(&adopted.digest), event.facts.clone()),
+        Some(HousePayload::ShiftStarted(_) | HousePayload::ShiftEnded(_)) | None => {}
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod filter;
 pub mod history;
+pub mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,11 @@ pub enum Error {
     /// A row is not what this version wrote, or one that another row points at is missing.
     #[error("a row of the history cannot be read; rebuild it")]
     Row,
+    /// A policy that was adopted is none for this version.
+    #[error(
+        "a policy that was adopted cannot be read here; use the version of egide it was adopted with, or a newer one"
+    )]
+    Policy,
 }
 
 fn disclosure_row(view: &View<'_>, at: u64) -> Result<DisclosureRow, Error> {

@@ -142,6 +142,9 @@ impl Gate {
         moment: &Moment<'_>,
         referral: &StoredReferral,
     ) -> Result<Option<(Snapshot, Decision)>, Unreadable> {
+        if !self.policy_is_adopted(moment)? {
+            return Ok(None);
+        }
         let snapshot = moment.snapshot(referral.case_id, referral.unit_id)?;
         let recipient = snapshot.recipient();
         // A unit that went over to another organisation is another recipient.

@@ -1,13 +1,15 @@
 //! What the methods share: the reader, the ledger, the policy, the keys, and how decisions are proposed to the log.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use egide_crypto::digest::{Digest, Fingerprinter, sha256, sha256_parts};
+use egide_crypto::digest::{Digest, Fingerprinter, sha256};
 use egide_crypto::sign::SigningKey;
 use egide_domain::Policy;
 use egide_domain::ids::{CaseId, DecisionId};
 use egide_domain::time::Timestamp;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::shutdown::Shutdown;
 use egide_wire::descriptors;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -16,7 +18,7 @@ use egide_wire::proto::egide::ledger::v1::StreamExpectation;
 use tonic::Status;
 
 use crate::ledger::{Ledger, facts_of};
-use crate::reader::Reader;
+use crate::reader::{Moment, Reader, Unreadable};
 use crate::turns::Turns;
 
 /// How often something is decided again because the case or the directory moved, before the caller is told.
@@ -25,14 +27,15 @@ pub(crate) const ROUNDS_MAX: u32 = 8;
 pub(crate) const EVENT_BYTES_MAX: usize = 250 * 1024;
 
 const COMMITMENT_SALT: &str = "egide/disclosure/commitment-salt/v1";
-const POLICY: &str = "egide/policy/v1";
 
 /// See the module.
 pub(crate) struct Gate {
     pub(crate) reader: Reader,
     pub(crate) ledger: Ledger,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) versions: Versions,
+    /// Whether the policy was seen to be adopted.
+    pub(crate) adopted: AtomicBool,
     /// Signs reports.
     pub(crate) report_key: SigningKey,
     /// Makes pseudonyms and the salts of commitments.
@@ -51,13 +54,9 @@ pub(crate) struct Versions {
 }
 
 impl Versions {
-    /// The versions that are built in.
-    pub(crate) fn embedded() -> Self {
-        let (policy, statutes) = Policy::EMBEDDED;
-        Self {
-            policy_digest: sha256_parts(POLICY, &[policy.as_bytes(), statutes.as_bytes()]),
-            classification_digest: sha256(descriptors::ENCODED),
-        }
+    /// The versions of a policy, and of the contract that is built in.
+    pub(crate) fn of(policy: &LoadedPolicy) -> Self {
+        Self { policy_digest: *policy.digest(), classification_digest: sha256(descriptors::ENCODED) }
     }
 
     /// Writes them into a decision.
@@ -68,6 +67,22 @@ impl Versions {
 }
 
 impl Gate {
+    /// Whether decisions may be made here: only under a policy that was adopted, which stands in the log whole.
+    pub(crate) fn policy_is_adopted(&self, moment: &Moment<'_>) -> Result<bool, Unreadable> {
+        if self.adopted.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let digest = &self.versions.policy_digest;
+        let adopted = moment.policy(digest)?.is_some();
+        if adopted {
+            // What was adopted stays adopted.
+            self.adopted.store(true, Ordering::Relaxed);
+        } else {
+            tracing::warn!(%digest, "nothing is decided: this policy was not adopted");
+        }
+        Ok(adopted)
+    }
+
     /// The time now.
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()

@@ -13,6 +13,7 @@
 //! | `r` referral | how it stands ([`ReferralRow`]) |
 //! | `w` unit, position | the referral that was released there to the unit |
 //! | `v` delivery | case and revision of the delivery |
+//! | `p` digest | the event by which a policy was adopted |
 //!
 //! Ids are the 16 bytes of their UUIDs; numbers are 64 bits, big-endian, so that keys are in their order.
 
@@ -25,6 +26,8 @@ use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::directory::v1::DirectoryEvent;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as DirectoryPayload;
+use egide_wire::proto::egide::house::v1::HouseEvent;
+use egide_wire::proto::egide::house::v1::house_event::Payload as HousePayload;
 use egide_wire::proto::egide::ledger::v1::{Area, Event};
 use prost::Message as _;
 
@@ -36,7 +39,7 @@ pub(crate) struct Facts;
 
 impl ReadModel for Facts {
     const NAME: &'static str = "disclosure";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         for (position, _, event) in block.events() {
@@ -44,6 +47,7 @@ impl ReadModel for Facts {
             match event.area() {
                 Area::Case => place.apply_case(rows)?,
                 Area::Directory => place.apply_directory(rows)?,
+                Area::House => place.apply_house(rows),
                 // Looking changes nothing about what may leave.
                 Area::Access | Area::Unspecified => {}
             }
@@ -113,7 +117,17 @@ impl Place<'_> {
                 | Payload::LegalHoldPlaced(_)
                 | Payload::LegalHoldLifted(_)
                 | Payload::NumberAssigned(_)
-                | Payload::PhraseChosen(_),
+                | Payload::PhraseChosen(_)
+                | Payload::AuthorityVerified(_)
+                | Payload::AuthorityRevoked(_)
+                | Payload::WishesRecorded(_)
+                | Payload::ApprovalRequested(_)
+                | Payload::ApprovalDecided(_)
+                | Payload::ObligationNoted(_)
+                | Payload::ContactCleared(_)
+                | Payload::ContactMade(_)
+                | Payload::OutsideDisclosureReviewed(_)
+                | Payload::RecallAcknowledged(_),
             )
             | None => {}
         }
@@ -204,6 +218,18 @@ impl Place<'_> {
             rows.insert(&key::referral(referral_id), row.encode_to_vec());
         }
         Ok(())
+    }
+
+    /// Keeps what was adopted, under the policy's digest: whatever was decided under it can be decided again.
+    fn apply_house(&self, rows: &mut Rows<'_>) {
+        let payload = HouseEvent::decode(self.event.facts.as_slice()).ok().and_then(|event| event.payload);
+        match payload {
+            Some(HousePayload::PolicyAdopted(adopted)) => {
+                rows.insert(&key::policy(&adopted.digest), self.event.facts.clone());
+            }
+            // Who is on shift decides nothing about what may leave.
+            Some(HousePayload::ShiftStarted(_) | HousePayload::ShiftEnded(_)) | None => {}
+        }
     }
 
     fn apply_directory(&self, rows: &mut Rows<'_>) -> Result<(), ModelError> {

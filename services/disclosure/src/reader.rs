@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use egide_crypto::digest::Digest;
 use egide_domain::Recipient;
 use egide_domain::ids::{CaseId, DecisionId, DeliveryId, OrganizationId, ReferralId, UnitId};
 use egide_eventlog::EventLog;
 use egide_projection::{Progress, Projection, StoreError, View};
+use egide_servicekit::policy::LoadedPolicy;
+use egide_wire::convert::adopted_files;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{self as case, DisclosureDecided, ReferralDelivered};
 use prost::Message as _;
@@ -29,6 +32,11 @@ pub(crate) enum Unreadable {
     /// A row is not what this version wrote, or one is missing.
     #[error("a row of the projection is missing or cannot be read; remove the projection's directory to rebuild it")]
     Row,
+    /// A policy that was adopted is none that this version can decide under.
+    #[error(
+        "a policy that was adopted cannot be read here; use the version of egide it was adopted with, or a newer one"
+    )]
+    Policy,
 }
 
 impl From<Unreadable> for Status {
@@ -144,6 +152,15 @@ impl Moment<'_> {
     /// Whether there is such a case.
     pub(crate) fn has_case(&self, case_id: CaseId) -> Result<bool, Unreadable> {
         Ok(self.view.get(&key::case_event(case_id, 1))?.is_some())
+    }
+
+    /// The policy of this digest, as it was adopted; `None` when it never was.
+    pub(crate) fn policy(&self, policy: &Digest) -> Result<Option<LoadedPolicy>, Unreadable> {
+        let Some(facts) = self.view.get(&key::policy(policy.as_bytes()))? else { return Ok(None) };
+        let files = adopted_files(&facts).map_err(|_| Unreadable::Policy)?;
+        let adopted = LoadedPolicy::from_files(files).map_err(|_| Unreadable::Policy)?;
+        // The ledger admits no other; what stands under this digest is what is decided under it, or nothing is.
+        if adopted.digest() == policy { Ok(Some(adopted)) } else { Err(Unreadable::Policy) }
     }
 
     /// A decision.

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use egide_crypto::digest::Digest;
 use egide_domain::ids::{DecisionId, OrganizationId, Position, Revision};
 use egide_domain::time::Timestamp;
-use egide_domain::vocabulary::{ObligationKind, Outcome};
-use egide_domain::{Decision, Obligation, Permit, Request, decide};
+use egide_domain::vocabulary::{Outcome, RecipientKind};
+use egide_domain::{Decision, Permit, Request, decide};
 use egide_report::Form;
 use egide_servicekit::identity::Onward;
-use egide_wire::convert::{Listed as _, decided, decided_from, optional_id, request_from, timestamp};
+use egide_wire::convert::{Listed as _, decided, decided_from, obligation_from, request_from, timestamp};
 use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::disclosure::v1 as proto;
@@ -21,7 +21,7 @@ use tonic::Status;
 use crate::gate::{EVENT_BYTES_MAX, Gate, ROUNDS_MAX, expected, moved_too_often};
 use crate::ledger::{NotAppended, Proposed, command, unproved};
 use crate::origin::{Origin, command_of_decision};
-use crate::reader::{Snapshot, StoredDecision};
+use crate::reader::{Moment, Snapshot, StoredDecision};
 use crate::validate::Disclosure;
 use prost::Message as _;
 
@@ -86,7 +86,7 @@ impl Gate {
             }
         }
         let now = self.now();
-        let Some(stored) = newest else { return self.decide(asked, &snapshot, generation, now) };
+        let Some(stored) = newest else { return self.decide(asked, &moment, &snapshot, generation, now) };
         if !asked.is_what_was_asked(&stored) {
             return Err(Status::already_exists(
                 "this command id was used with other content; a new request takes a new id",
@@ -103,11 +103,23 @@ impl Gate {
             Some(proposal) if snapshot.still_holds(&proposal.decision, Revision(stored.revision), now) => {
                 Ok(Plan::Commit(Box::new(proposal)))
             }
-            Some(_) | None => self.decide(asked, &snapshot, generation, now),
+            Some(_) | None => self.decide(asked, &moment, &snapshot, generation, now),
         }
     }
 
-    fn decide(&self, asked: &Asked, snapshot: &Snapshot, generation: u32, now: Timestamp) -> Result<Plan, Status> {
+    fn decide(
+        &self,
+        asked: &Asked,
+        moment: &Moment<'_>,
+        snapshot: &Snapshot,
+        generation: u32,
+        now: Timestamp,
+    ) -> Result<Plan, Status> {
+        if !self.policy_is_adopted(moment)? {
+            return Err(Status::failed_precondition(
+                "this policy was not adopted; have compliance adopt it (`egide policy adopt`), then ask again",
+            ));
+        }
         let recipient = snapshot.recipient();
         let request = asked.request(recipient.as_ref().map(|recipient| recipient.organization_id));
         let decision = decide(&snapshot.case.facts, &request, recipient.as_ref(), &self.policy, now);
@@ -205,6 +217,7 @@ impl Asked {
             relies_on: disclosure.relies_on.clone(),
             mode: disclosure.mode,
             supplementary_to: disclosure.supplementary_to,
+            approval_id: None,
         }
     }
 
@@ -232,28 +245,19 @@ impl StoredDecision {
     fn resume(&self) -> Option<Proposal> {
         let decided = &self.decided;
         let (mask, bases) = decided_from(decided).ok()?;
-        let obligation = |obligation: &case::Obligation| {
-            Some(Obligation {
-                kind: ObligationKind::read(obligation.kind).ok()??,
-                subject_id: optional_id(&obligation.subject_id, "subject_id").ok()?,
-                due_at: match &obligation.due_at {
-                    Some(due_at) => Some(timestamp(due_at)?),
-                    None => None,
-                },
-            })
-        };
         let decision = Decision {
             outcome: Outcome::read(decided.outcome).ok()??,
             bases,
             mask,
             reasons: Vec::new(),
-            obligations: decided.obligations.iter().map(obligation).collect::<Option<_>>()?,
+            obligations: decided.obligations.iter().map(|one| obligation_from(one).ok()).collect::<Option<_>>()?,
             decided_at: timestamp(decided.decided_at.as_ref()?)?,
             expires_at: Some(timestamp(decided.expires_at.as_ref()?)?),
             case_revision: Revision(decided.case_revision),
             directory_revision: Revision(decided.directory_revision),
             policy_version: Arc::from(decided.policy_version.as_str()),
             urgent: decided.urgent,
+            recipient_kind: RecipientKind::read(decided.recipient_kind).ok()?,
         };
         let decision_id = decided.decision_id.parse().ok()?;
         Some(Proposal { decision_id, decision, decided: decided.clone() })

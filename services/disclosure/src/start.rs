@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::sign::SigningKey;
 use egide_domain::time::Timestamp;
-use egide_domain::{Policy, PolicyError};
 use egide_eventlog::{Anchor, Connection, ConnectionConfig, ConnectionError, EventLog, LogConfig, LogError};
 use egide_projection::{Projection, ProjectionError};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Verifier;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::{self, Api, Running, ServeConfig, serve};
 use egide_servicekit::shutdown::Shutdown;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_server::DisclosureServiceServer;
@@ -51,6 +52,8 @@ pub struct Config {
     /// Makes pseudonyms, page tokens and the salts of commitments. Every instance has the same, for ever: another one gives people
     /// other codes.
     pub secret: Fingerprinter,
+    /// The policy decisions are made under.
+    pub policy: LoadedPolicy,
     /// See [`REFUSE_AFTER`].
     pub refuse_after: Duration,
     /// The time: [`egide_servicekit::clock::now`], or another in a test.
@@ -69,9 +72,6 @@ pub enum Error {
     /// The projection cannot be opened.
     #[error(transparent)]
     Projection(#[from] ProjectionError),
-    /// The policy tables cannot be used.
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
     /// Nobody can be served.
     #[error(transparent)]
     Serve(#[from] serve::Error),
@@ -82,7 +82,6 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
-    let policy = Policy::embedded()?;
     let trust = config.anchor.trust().clone();
     let connection = Connection::open(&config.nats).await?;
     let log = EventLog::open(connection, LogConfig { create: false, ..config.log }, config.anchor).await?;
@@ -90,8 +89,9 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
     let gate = Arc::new(Gate {
         reader: Reader::new(projection.clone(), log.clone()),
         ledger: Ledger::new(config.ledger, trust, log.incarnation().into()),
-        policy,
-        versions: Versions::embedded(),
+        policy: Arc::clone(config.policy.policy()),
+        versions: Versions::of(&config.policy),
+        adopted: AtomicBool::new(false),
         report_key: config.report_key,
         secret: config.secret,
         refuse_after: config.refuse_after,

@@ -18,6 +18,7 @@ mod keys;
 pub mod listed;
 mod nats;
 mod output;
+mod policy;
 mod proofs;
 mod retry;
 mod roles;
@@ -77,6 +78,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Trust(command) => return commands::trust::run(out, &global, command),
         Command::Log(command) => return commands::log::run(out, &global, command).await,
         Command::Pki(command) => return commands::pki::run(out, &global, command),
+        Command::Policy(command) => return commands::policy::run(out, global, command).await,
         Command::Up(args) => return up::run(out, &global, args).await,
         Command::Serve(args) => return serve::run(out, &global, args).await,
         Command::Provision(command) => return commands::provision::run(out, &global, command).await,
@@ -84,6 +86,13 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Case(_)
         | Command::Consent(_)
         | Command::Exception(_)
+        | Command::Authority(_)
+        | Command::Wishes(_)
+        | Command::Emergency(_)
+        | Command::Contact(_)
+        | Command::Obligations(_)
+        | Command::Reviews(_)
+        | Command::Outside(_)
         | Command::Disclose(_)
         | Command::Deliver(_)
         | Command::Recall(_)
@@ -94,6 +103,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Account(_)
         | Command::Keys(_)
         | Command::Hold(_)
+        | Command::Shift(_)
         | Command::Directory(_) => {}
     }
     let mut session = Session::open(global, out)?;
@@ -102,6 +112,13 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Case(args) => commands::case::run(&mut session, args).await,
         Command::Consent(args) => commands::consent::run(&mut session, args).await,
         Command::Exception(args) => commands::exception::run(&mut session, args).await,
+        Command::Authority(args) => commands::authority::run(&mut session, args).await,
+        Command::Wishes(args) => commands::authority::wishes(&mut session, args).await,
+        Command::Emergency(args) => commands::emergency::run(&mut session, args).await,
+        Command::Contact(args) => commands::contact::run(&mut session, args).await,
+        Command::Obligations(args) => commands::obligations::run(&mut session, args).await,
+        Command::Reviews(args) => commands::reviews::run(&mut session, args).await,
+        Command::Outside(args) => commands::reviews::outside(&mut session, args).await,
         Command::Disclose(args) => commands::disclose::run(&mut session, args).await,
         Command::Deliver(args) => commands::deliver::run(&mut session, args).await,
         Command::Recall(args) => commands::recall::run(&mut session, args).await,
@@ -112,6 +129,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Account(args) => commands::account::run(&mut session, args).await,
         Command::Keys(args) => commands::keys::run(&mut session, args).await,
         Command::Hold(args) => commands::hold::run(&mut session, args).await,
+        Command::Shift(args) => commands::shift::run(&mut session, args).await,
         Command::Directory(args) => commands::directory::run(&mut session, args).await,
         Command::Completions(_)
         | Command::Verify(_)
@@ -119,6 +137,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Trust(_)
         | Command::Log(_)
         | Command::Pki(_)
+        | Command::Policy(_)
         | Command::Up(_)
         | Command::Serve(_)
         | Command::Provision(_) => Ok(Exit::Ok),

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egide_domain::Policy;
 use egide_eventlog::{Anchor, BucketConfig, Connection, ConnectionConfig, EventLog, FirstStart, LogConfig, MarkFile};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::clock;
 use egide_servicekit::identity::{ServiceName, Verifier};
+use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::{Running, ServeConfig, Stopped};
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
 use egide_trust::CurrentTrust;
@@ -37,6 +37,8 @@ pub(crate) struct Ground<'a> {
     /// One folder for each role is made in it.
     pub(crate) projections: PathBuf,
     pub(crate) identities: &'a Identities,
+    /// What is decided and admitted under.
+    pub(crate) policy: LoadedPolicy,
 }
 
 /// Roles that run in this process.
@@ -138,7 +140,7 @@ impl Roles {
                 let running = start_ledger(listen, ground, self.ledger.shutdown.clone()).await?;
                 self.ledger.keep(running)
             }
-            Service::Disclosure | Service::Audit | Service::Directory => {
+            Service::Disclosure | Service::Audit | Service::Directory | Service::Triage => {
                 let missing = || Failure::new(Exit::Usage, "fail.role_without_ledger").with("role", role.name());
                 let ledger = self.endpoints.ledger.as_deref().ok_or_else(missing)?;
                 let upstream = upstream(role, ledger, ground)?;
@@ -146,6 +148,7 @@ impl Roles {
                 let running = match role {
                     Service::Audit => start_audit(listen, ground, upstream, shutdown).await?,
                     Service::Directory => start_directory(listen, ground, upstream, shutdown).await?,
+                    Service::Triage => start_triage(listen, ground, upstream, shutdown).await?,
                     Service::Ledger | Service::Disclosure => {
                         start_disclosure(listen, ground, upstream, shutdown).await?
                     }
@@ -159,6 +162,7 @@ impl Roles {
             Service::Disclosure => &mut self.endpoints.disclosure,
             Service::Audit => &mut self.endpoints.audit,
             Service::Directory => &mut self.endpoints.directory,
+            Service::Triage => &mut self.endpoints.triage,
         };
         *place = Some(url);
         Ok(())
@@ -224,7 +228,6 @@ fn store_is_here(nats: &ConnectionConfig) -> bool {
 }
 
 async fn start_ledger(listen: SocketAddr, ground: &Ground<'_>, shutdown: Shutdown) -> Result<Running, Failure> {
-    let policy = Policy::embedded().map_err(|error| not_started(Service::Ledger, error))?;
     let (key_encryption_keys, in_file) = ground.keys.key_encryption()?;
     let nats = ground.nats.of(Service::Ledger)?;
     let key_on_store_disk = in_file && store_is_here(&nats);
@@ -239,7 +242,7 @@ async fn start_ledger(listen: SocketAddr, ground: &Ground<'_>, shutdown: Shutdow
         signing_key: ground.keys.ledger_signing()?,
         anchor: anchor(Service::Ledger, ground)?,
         verifier: verifier(Service::Ledger, ground)?,
-        policy: Arc::new(policy),
+        policy: ground.policy.clone(),
         clock: clock::now,
     };
     egide_ledger::start(config, shutdown).await.map_err(|error| not_started(Service::Ledger, error))
@@ -261,6 +264,7 @@ async fn start_disclosure(
         verifier: verifier(Service::Disclosure, ground)?,
         report_key: ground.keys.report_signing()?,
         secret: ground.keys.disclosure_secret()?,
+        policy: ground.policy.clone(),
         refuse_after: egide_disclosure::REFUSE_AFTER,
         clock: clock::now,
     };
@@ -298,4 +302,22 @@ async fn start_directory(
         ledger,
     };
     egide_directory::start(config, shutdown).await.map_err(|error| not_started(Service::Directory, error))
+}
+
+async fn start_triage(
+    listen: SocketAddr,
+    ground: &Ground<'_>,
+    ledger: Upstream,
+    shutdown: Shutdown,
+) -> Result<Running, Failure> {
+    let config = egide_triage::Config {
+        listen,
+        verifier: verifier(Service::Triage, ground)?,
+        log: open_log(Service::Triage, ground).await?,
+        projection: projection(ground, Service::Triage),
+        ledger,
+        policy: Arc::clone(ground.policy.policy()),
+        clock: clock::now,
+    };
+    egide_triage::start(config, shutdown).await.map_err(|error| not_started(Service::Triage, error))
 }

@@ -25,6 +25,7 @@ use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{self, TlsArgs};
 use crate::output::Output;
+use crate::policy::PolicyArgs;
 use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::trust_file::{self, read_root, root_path};
@@ -75,6 +76,8 @@ pub(crate) struct Args {
     issuer_keys: Option<PathBuf>,
     #[arg(long, value_name = "FILE", env = "EGIDE_PEOPLE", value_hint = clap::ValueHint::FilePath)]
     people: Option<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyArgs,
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024 * 1024)]
     log_max_bytes: u64,
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5))]
@@ -90,6 +93,7 @@ enum Role {
     Directory,
     Disclosure,
     Audit,
+    Triage,
 }
 
 impl Role {
@@ -99,6 +103,7 @@ impl Role {
             Self::Directory => Service::Directory,
             Self::Disclosure => Service::Disclosure,
             Self::Audit => Service::Audit,
+            Self::Triage => Service::Triage,
         }
     }
 
@@ -109,6 +114,7 @@ impl Role {
             Self::Disclosure => 4611,
             Self::Audit => 4612,
             Self::Directory => 4613,
+            Self::Triage => 4614,
         }
     }
 }
@@ -169,6 +175,7 @@ async fn start(
     args: &Args,
     people_shutdown: shutdown::Shutdown,
 ) -> Result<(), Failure> {
+    let policy = args.policy.load()?;
     let data = global.data();
     if args.nats_tls.insecure_nats {
         tracing::warn!("insecure: connections to nats can be read and changed by anybody on the way");
@@ -192,6 +199,7 @@ async fn start(
         keys: KeyFolder { folder: &folder, missing: Missing::Refuse },
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
         identities: &identities,
+        policy,
     };
     let mut wanted = args.role.clone();
     wanted.sort();
@@ -281,13 +289,14 @@ fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr
         disclosure: here(Role::Disclosure),
         audit: here(Role::Audit),
         directory: here(Role::Directory),
+        triage: here(Role::Triage),
         metrics: metrics.map(|address| format!("http://{address}/metrics")),
         nats: None,
     };
     if out.is_json() {
         return out.json(&endpoints);
     }
-    for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory] {
+    for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory, Service::Triage] {
         if let Some(url) = endpoints.of(service) {
             out.line(format!("{:<11} {url}", service.name()))?;
         }

@@ -9,9 +9,11 @@ use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClien
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
+use egide_wire::proto::egide::house::v1::house_service_client::HouseServiceClient;
 use egide_wire::proto::egide::ledger::v1::caller_service_client::CallerServiceClient;
 use egide_wire::proto::egide::ledger::v1::key_service_client::KeyServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
+use egide_wire::proto::egide::triage::v1::triage_service_client::TriageServiceClient;
 use tonic::Status;
 use uuid::Uuid;
 
@@ -99,11 +101,24 @@ impl<'a> Session<'a> {
         Ok(KeyServiceClient::new(self.upstream(Service::Ledger, role)?))
     }
 
+    pub(crate) fn house(&self, role: Role) -> Result<HouseServiceClient<Authenticated>, Failure> {
+        Ok(HouseServiceClient::new(self.upstream(Service::Ledger, role)?))
+    }
+
     /// The ledger as a service sees it that acts for nobody; `--service` names another than `fallback`.
     pub(crate) fn ledger_as_service(&self, fallback: &str) -> Result<LedgerServiceClient<Authenticated>, Failure> {
         let given = &self.global.service;
         let caller = if *given == "cli" { fallback.parse().unwrap_or_else(|_| given.clone()) } else { given.clone() };
         Ok(LedgerServiceClient::new(self.upstream_as(Service::Ledger, &caller, None)?))
+    }
+
+    /// The unit named with `--unit`.
+    pub(crate) const fn unit(&self) -> Option<Uuid> {
+        self.global.unit
+    }
+
+    pub(crate) fn triage(&self) -> Result<TriageServiceClient<Authenticated>, Failure> {
+        Ok(TriageServiceClient::new(self.upstream(Service::Triage, Role::Supervisor)?))
     }
 
     pub(crate) fn disclosure(&self, role: Role) -> Result<DisclosureServiceClient<Authenticated>, Failure> {

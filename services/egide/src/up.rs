@@ -10,16 +10,23 @@ use std::sync::Arc;
 
 use egide_crypto::sign::SigningKey;
 use egide_eventlog::LogConfig;
+use egide_servicekit::channel::Upstream;
+use egide_servicekit::identity::{Role, ServiceName};
 use egide_servicekit::nats::{self, DEFAULT_MAX_PAYLOAD_BYTES, NatsChild, NatsChildConfig, PublicKeys};
+use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
 use egide_servicekit::telemetry::Logging;
 use egide_servicekit::telemetry::metrics::Metrics;
 use egide_trust::CurrentTrust;
+use egide_wire::proto::egide::house::v1::GetHouseRequest;
+use egide_wire::proto::egide::house::v1::house_service_client::HouseServiceClient;
+use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use tokio::task::JoinHandle;
 
 pub(crate) use self::installation::Installation;
-use crate::acting::Identities;
+use crate::acting::{Acting, Identities};
 use crate::cli::Global;
+use crate::commands::policy::adoption;
 use crate::commands::provision::seeds_of;
 use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
@@ -27,13 +34,17 @@ use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{Access, Certificates, provision};
 use crate::output::Output;
+use crate::policy::PolicyArgs;
 use crate::proofs::Proofs;
+use crate::retry::until_known;
 use crate::roles::{Ground, Roles};
 use crate::sample::{self, Outcome, Player};
 use crate::trust_file::{self, Development};
 
 /// Whose certificate the embedded server shows.
 const SERVER: &str = "nats";
+/// As which service the policy is adopted.
+const CLI: &str = "cli";
 /// How many bytes the log may take: enough for a trial, and reserved on the disk.
 const LOG_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
@@ -48,6 +59,8 @@ pub(crate) struct Args {
     listen: IpAddr,
     #[arg(long, value_name = "PATH", env = "EGIDE_NATS_SERVER", value_hint = clap::ValueHint::FilePath)]
     nats_server: Option<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Result<Exit, Failure> {
@@ -148,6 +161,8 @@ impl Nats {
 
 impl Everything {
     async fn start(installation: &Installation, global: &Global, args: &Args) -> Result<Self, Failure> {
+        let policy = args.policy.load()?;
+        let adopted = policy.clone();
         let data = installation.data();
         let folder = data.join("keys");
         let keys = KeyFolder { folder: &folder, missing: Missing::Make };
@@ -177,10 +192,11 @@ impl Everything {
             keys,
             projections: data.join("projections"),
             identities: &identities,
+            policy,
         };
         let listen = SocketAddr::new(args.listen, 0);
         let mut roles = Roles::new(Endpoints::default());
-        for role in [Service::Ledger, Service::Directory, Service::Disclosure, Service::Audit] {
+        for role in [Service::Ledger, Service::Directory, Service::Disclosure, Service::Audit, Service::Triage] {
             roles.start(role, listen, &ground).await?;
         }
         drop(ground);
@@ -193,6 +209,7 @@ impl Everything {
         let (address, _) = shown.map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
         let metrics = Some(format!("http://{address}/metrics"));
         let endpoints = Endpoints { metrics, nats: Some(nats_url), ..roles.endpoints().clone() };
+        adopt(&identities, &endpoints, &adopted).await?;
         endpoints.write(data)?;
         Ok(Self {
             data: data.to_owned(),
@@ -243,6 +260,33 @@ impl Everything {
         let nats = self.nats.stop().await;
         roles.and(nats)
     }
+}
+
+/// Adopts the policy this process works under, at its first start: on this machine nobody else is there to do it.
+async fn adopt(identities: &Identities, endpoints: &Endpoints, policy: &LoadedPolicy) -> Result<(), Failure> {
+    let refused = |error: &dyn std::fmt::Display| Failure::new(Exit::Unexpected, "fail.config").with("error", error);
+    let cli: ServiceName = CLI.parse().map_err(|error| refused(&error))?;
+    let ledger: ServiceName = Service::Ledger.name().parse().map_err(|error| refused(&error))?;
+    let Some(url) = endpoints.of(Service::Ledger) else { return Ok(()) };
+    let person = Acting::in_role(Role::Compliance).map(|acting| acting.person(None)).transpose()?;
+    let credentials = identities.credentials(&cli, person)?;
+    let upstream = Upstream::new(Service::Ledger.name(), url, ledger, &identities.security(&cli)?, credentials)
+        .map_err(|error| refused(&error))?;
+    let house = HouseServiceClient::new(upstream.as_service());
+    let known = until_known(|| {
+        let mut house = house.clone();
+        async move { house.get_house(GetHouseRequest {}).await }
+    });
+    if known.await?.policies.iter().any(|known| known.digest == policy.digest().as_bytes()) {
+        return Ok(());
+    }
+    let (ledger, request) = (LedgerServiceClient::new(upstream.as_service()), adoption(policy, None));
+    let adopted = until_known(|| {
+        let (mut ledger, request) = (ledger.clone(), request.clone());
+        async move { ledger.append(request).await }
+    });
+    adopted.await?;
+    Ok(())
 }
 
 async fn unasked(roles: &mut Roles, nats: &mut Nats) -> Failure {

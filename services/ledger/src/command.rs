@@ -85,6 +85,8 @@ pub(crate) struct CommandEvent {
     pub(crate) path: String,
     /// For a decision or delivery: what it was made on.
     pub(crate) decided_on: Option<DecidedOn>,
+    /// For what the house's records have a say in: the digest of the policy a decision was made under, nothing for broken glass.
+    pub(crate) under: Option<Vec<u8>>,
 }
 
 /// A decision, and a delivery that decided again, were made on a revision of the recipient's directory stream: they are
@@ -202,7 +204,7 @@ impl Workshop<'_> {
                     .await?;
             }
             let path = described.path.clone();
-            events.push(CommandEvent { event, path, decided_on: decided_on(new) });
+            events.push(CommandEvent { event, path, decided_on: decided_on(new), under: under(new) });
         }
         self.command(request, emitter, fingerprint, events)
     }
@@ -266,7 +268,12 @@ impl Workshop<'_> {
         let request = AppendRequest { command_id, ..AppendRequest::default() };
         let parts = [LEDGER.as_bytes(), request.command_id.as_bytes(), &event.facts];
         let fingerprint = self.fingerprinter.fingerprint_parts(FINGERPRINT_DOMAIN, &parts);
-        self.command(&request, LEDGER, fingerprint, vec![CommandEvent { event, path: String::new(), decided_on: None }])
+        self.command(
+            &request,
+            LEDGER,
+            fingerprint,
+            vec![CommandEvent { event, path: String::new(), decided_on: None, under: None }],
+        )
     }
 }
 
@@ -354,6 +361,9 @@ fn actor(caller: &Caller, role: Option<Role>) -> Actor {
     }
 }
 
+/// What identifies, encoded, to be sealed.
+pub(crate) type Identifying = Zeroizing<Vec<u8>>;
+
 /// An event as it will stand in the log, but for its sealed parts, its revision and its time of recording; and what must be
 /// sealed.
 pub(crate) fn split_event(
@@ -363,7 +373,7 @@ pub(crate) fn split_event(
     role: Option<Role>,
     caller: &Caller,
     now: Timestamp,
-) -> Result<(Event, Option<Zeroizing<Vec<u8>>>), RandomUnavailable> {
+) -> Result<(Event, Option<Identifying>), RandomUnavailable> {
     let mut event = envelope_of(new, described, now)?;
     event.actor = Some(actor(caller, role));
     event.causation_id.clone_from(&request.causation_id);
@@ -388,7 +398,7 @@ fn envelope_of(new: &NewEvent, described: &Described, now: Timestamp) -> Result<
 }
 
 /// Puts the facts into `event`, and returns what must be sealed.
-fn split_into(described: &Described, event: &mut Event) -> Option<Zeroizing<Vec<u8>>> {
+fn split_into(described: &Described, event: &mut Event) -> Option<Identifying> {
     let Parts { facts, identifying } = described.split();
     event.facts = facts;
     identifying.map(Zeroizing::new)
@@ -403,6 +413,18 @@ fn decided_on(new: &NewEvent) -> Option<DecidedOn> {
     if let Some(CasePayload::ReferralDelivered(delivered)) = &event.payload {
         let recipient = Recipient::OfReferral(delivered.referral_id.parse().ok()?);
         return Some(DecidedOn { recipient, directory_revision: delivered.directory_revision });
+    }
+    None
+}
+
+/// See [`CommandEvent::under`].
+fn under(new: &NewEvent) -> Option<Vec<u8>> {
+    let Some(Payload::CaseEvent(event)) = &new.payload else { return None };
+    if let Some(CasePayload::DisclosureDecided(decided)) = &event.payload {
+        return Some(decided.policy_digest.clone());
+    }
+    if let Some(CasePayload::ExceptionAsserted(asserted)) = &event.payload {
+        return asserted.break_glass.then(Vec::new);
     }
     None
 }

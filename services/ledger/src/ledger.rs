@@ -10,6 +10,7 @@ use egide_domain::vocabulary::Role;
 use egide_eventlog::{BLOCK_OVERHEAD_BYTES, EventLog};
 use egide_projection::{Projection, View};
 use egide_servicekit::identity::Caller;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_wire::proto::egide::audit::v1::AccessRecorded;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse};
 use egide_wire::refusal::invalid;
@@ -45,6 +46,7 @@ pub(crate) struct Ledger {
     pub(crate) index: Arc<Index>,
     pub(crate) stretching: Stretching,
     pub(crate) room: Room,
+    pub(crate) policy: LoadedPolicy,
     pub(crate) clock: fn() -> Timestamp,
 }
 
@@ -63,6 +65,7 @@ impl Ledger {
         let roles = workshop.roles(By::caller(caller), described.iter().flatten());
         let roles = roles.map_err(|refused| Status::permission_denied(refused.to_string()))?;
         validate::append(request, &described, now).map_err(invalid)?;
+        validate::wordings(request, &self.policy).map_err(invalid)?;
         let kinds = described.iter().flatten().map(|event| (event.area, event.class.kind.as_str()));
         let _place = self.room.for_command(urgency(kinds))?;
         let fingerprint = fingerprint(request, caller, &self.fingerprinter);

@@ -11,11 +11,13 @@
 mod acknowledge;
 mod closed;
 mod command;
+mod consent;
 mod cryptography;
 mod emitters;
 mod envelope;
 mod eraser;
 mod find;
+mod house;
 mod keyring;
 mod keys;
 mod ledger;

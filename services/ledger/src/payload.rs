@@ -44,6 +44,7 @@ pub(crate) const fn payload_field(payload: &Payload) -> (Area, &'static str) {
         Payload::CaseEvent(_) => (Area::Case, "case_event"),
         Payload::DirectoryEvent(_) => (Area::Directory, "directory_event"),
         Payload::AccessEvent(_) => (Area::Access, "access_event"),
+        Payload::HouseEvent(_) => (Area::House, "house_event"),
     }
 }
 
@@ -55,6 +56,7 @@ pub(crate) fn describe(event: &NewEvent) -> Option<Described> {
         Payload::CaseEvent(event) => to_dynamic(event),
         Payload::DirectoryEvent(event) => to_dynamic(event),
         Payload::AccessEvent(event) => to_dynamic(event),
+        Payload::HouseEvent(event) => to_dynamic(event),
     };
     let envelope = envelope.ok()?;
     let (kind, value) = envelope.fields().next()?;

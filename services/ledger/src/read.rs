@@ -364,7 +364,7 @@ fn recorded(stored: &StoredEvent, facts: &[u8], identifying: Option<&[u8]>, stat
     }
 }
 
-fn not_found() -> Status {
+pub(crate) fn not_found() -> Status {
     Status::not_found("there is no such thing here")
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::random::RandomUnavailable;
 use egide_crypto::sign::{KeyId, ParseSigningKeyError, SigningKey};
-use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{
     Anchor, Appender, Bucket, BucketConfig, BucketError, Connection, ConnectionConfig, ConnectionError, EventLog,
@@ -17,10 +16,12 @@ use egide_eventlog::{
 };
 use egide_projection::{Projection, ProjectionError};
 use egide_servicekit::identity::Verifier;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::{self, Api, Running, ServeConfig};
 use egide_servicekit::shutdown::Shutdown;
 use egide_trust::CurrentTrust;
 use egide_vault::{KeyEncryptionKeys, KeyName, Vault};
+use egide_wire::proto::egide::house::v1::house_service_server::HouseServiceServer;
 use egide_wire::proto::egide::ledger::v1::caller_service_server::CallerServiceServer;
 use egide_wire::proto::egide::ledger::v1::key_service_server::KeyServiceServer;
 use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerServiceServer;
@@ -30,6 +31,7 @@ use crate::command::uuid_v7;
 use crate::emitters::{self, Emitters};
 use crate::eraser::{self, Eraser};
 use crate::find::{CallerApi, Index, Stretching};
+use crate::house::HouseApi;
 use crate::keyring::Keyring;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
@@ -71,8 +73,8 @@ pub struct Config {
     pub anchor: Anchor,
     /// Who callers are.
     pub verifier: Arc<Verifier>,
-    /// The policy by which events are admitted.
-    pub policy: Arc<Policy>,
+    /// The policy by which events are admitted, with the wordings in which consent is asked for.
+    pub policy: LoadedPolicy,
     /// The time: [`egide_servicekit::clock::now`], or another in a test.
     pub clock: fn() -> Timestamp,
 }
@@ -193,7 +195,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         queue: Arc::clone(&queue),
         appender: Appender::new(log.clone(), SigningKey::from_pkcs8(&config.signing_key)?, uuid_v7((config.clock)())?),
         projection: projection.clone(),
-        policy: config.policy,
+        policy: Arc::clone(config.policy.policy()),
         clock: config.clock,
     };
     let keys = Keys {
@@ -217,12 +219,15 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         index,
         stretching: Stretching::new(),
         room: Room::new(),
+        policy: config.policy,
         clock: config.clock,
     });
+    let house = HouseApi(Arc::clone(&ledger));
     let api = Api::new()
         .with(LedgerServiceServer::new(Service(Arc::clone(&ledger))))
         .with(CallerServiceServer::new(CallerApi(ledger)))
-        .with(KeyServiceServer::new(keys));
+        .with(KeyServiceServer::new(keys))
+        .with(HouseServiceServer::new(house));
     let served = ServeConfig { limits: Room::limits(), ..ServeConfig::new("ledger", config.listen) };
     let running = serve::serve(served, api, config.verifier, shutdown).await?;
     // The writer has no end of its own: it writes until the server has answered everybody.

@@ -10,7 +10,7 @@ use egide_eventlog::{Connection, EventLog, LogConfig};
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::identity::Credentials;
 use egide_servicekit::nats::Identity;
-use egide_testkit::{TestIdentity, wait_until};
+use egide_testkit::{TestIdentity, adoption, wait_until};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
@@ -25,9 +25,10 @@ use super::files::{Keys, free_address};
 use super::links::{Links, Party};
 use super::nats::Nats;
 use super::process::{Process, Spec};
+use crate::case::patiently;
 use crate::log::{self, Entry};
 use crate::roles::Role;
-use crate::who::Who;
+use crate::who::{self, Who};
 
 /// How long a role or a cluster may take until it answers for the first time. Elections take seconds, and the machine may
 /// be busy with other tests.
@@ -113,6 +114,12 @@ impl Installation {
         for (role, address) in addresses {
             listening(role, address).await;
         }
+        // Nothing is decided under a policy that was not adopted.
+        let adoption = adoption();
+        let adopted = patiently(|| async {
+            installation.ledger(Role::Ledger, &who::compliance()).append(adoption.clone()).await
+        });
+        adopted.await.expect("the policy is adopted");
         installation
     }
 

@@ -143,7 +143,7 @@ async fn deliveries(system: &Installation, referral_id: &str) -> Vec<i64> {
     assert!(check(&log, &egide_tests::history::Memory::default()).is_ok());
     let delivered = |facts: &Facts| match facts {
         Facts::Case(Payload::ReferralDelivered(delivered)) => delivered.referral_id == referral_id,
-        Facts::Case(_) | Facts::Directory(_) | Facts::Access(_) => false,
+        Facts::Case(_) | Facts::Directory(_) | Facts::Access(_) | Facts::House(_) => false,
     };
     log.iter().filter(|entry| delivered(&entry.facts)).map(|entry| entry.recorded_at_ms).collect()
 }

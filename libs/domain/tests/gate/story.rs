@@ -265,6 +265,11 @@ pub(crate) fn consent(number: u8, giver: SubjectId, to: RecipientScope, purpose:
         supersedes: Vec::new(),
         about_bringer: Categories::EMPTY,
         tip_id: None,
+        capacity: None,
+        age_at_grant: None,
+        authority: None,
+        data_period: None,
+        conditions: egide_domain::Set::EMPTY,
     }
 }
 
@@ -546,6 +551,8 @@ pub(crate) fn decided(number: u8, ask: &Ask, decision: Decision) -> CaseEvent {
         expires_at: decision.expires_at,
         case_revision: decision.case_revision,
         directory_revision: decision.directory_revision,
+        obligations: decision.obligations,
+        recipient_kind: decision.recipient_kind,
     })
 }
 
@@ -568,6 +575,7 @@ pub(crate) fn ask(unit: &Unit, purpose: Purpose, categories: &[DataCategory]) ->
             relies_on: Vec::new(),
             mode: None,
             supplementary_to: None,
+            approval_id: None,
         },
     }
 }

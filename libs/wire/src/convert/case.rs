@@ -5,7 +5,7 @@ use egide_domain::event as domain;
 use egide_domain::event::{Expiry, RecipientScope, Shredded};
 use egide_domain::vocabulary as list;
 
-use super::decision::{bases, mask, request_from};
+use super::decision::{bases, data_period, mask, obligation_from, request_from};
 use super::{
     Listed as _, Unreadable, digest, id, ids, optional_digest, optional_id, optional_timestamp, read_all, required,
 };
@@ -45,6 +45,10 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
             permission: match &event.safe_contact {
                 Some(safe_contact) => list::ContactPermission::read(safe_contact.permission)?,
                 None => None,
+            },
+            rules: match &event.safe_contact {
+                Some(safe_contact) => read_all(&safe_contact.rules, "rules")?,
+                None => egide_domain::Set::EMPTY,
             },
         }),
         Payload::WhereaboutsRecorded(event) => CaseEvent::WhereaboutsRecorded(domain::WhereaboutsRecorded {
@@ -159,6 +163,60 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
         Payload::PhraseChosen(event) => {
             CaseEvent::PhraseChosen(domain::PhraseChosen { subject_id: optional_id(&event.subject_id, "subject_id")? })
         }
+        Payload::AuthorityVerified(event) => CaseEvent::AuthorityVerified(domain::AuthorityVerified {
+            verification_id: id(&event.verification_id, "verification_id")?,
+            subject_id: id(&event.subject_id, "subject_id")?,
+            representative_subject_id: id(&event.representative_subject_id, "representative_subject_id")?,
+            authority: required(event.authority, "authority")?,
+            expires_at: optional_timestamp(event.expires_at.as_ref(), "expires_at")?,
+        }),
+        Payload::AuthorityRevoked(event) => CaseEvent::AuthorityRevoked(domain::AuthorityRevoked {
+            verification_id: id(&event.verification_id, "verification_id")?,
+        }),
+        Payload::WishesRecorded(event) => CaseEvent::WishesRecorded(domain::WishesRecorded {
+            subject_id: id(&event.subject_id, "subject_id")?,
+            exception_id: id(&event.exception_id, "exception_id")?,
+            wish: required(event.wish, "wish")?,
+            followed: list::Answer::read(event.followed)?,
+        }),
+        Payload::ApprovalRequested(event) => CaseEvent::ApprovalRequested(domain::ApprovalRequested {
+            approval_id: id(&event.approval_id, "approval_id")?,
+            decision_id: id(&event.decision_id, "decision_id")?,
+            expires_at: optional_timestamp(event.expires_at.as_ref(), "expires_at")?,
+        }),
+        Payload::ApprovalDecided(event) => CaseEvent::ApprovalDecided(domain::ApprovalDecided {
+            approval_id: id(&event.approval_id, "approval_id")?,
+            outcome: required(event.outcome, "outcome")?,
+        }),
+        Payload::ObligationNoted(event) => CaseEvent::ObligationNoted(domain::ObligationNoted {
+            decision_id: id(&event.decision_id, "decision_id")?,
+            kind: required(event.kind, "kind")?,
+            subject_id: optional_id(&event.subject_id, "subject_id")?,
+            state: required(event.state, "state")?,
+            reason: list::ObligationReason::read(event.reason)?,
+            review_at: optional_timestamp(event.review_at.as_ref(), "review_at")?,
+        }),
+        Payload::ContactCleared(event) => CaseEvent::ContactCleared(domain::ContactCleared {
+            contact_id: id(&event.contact_id, "contact_id")?,
+            subject_id: id(&event.subject_id, "subject_id")?,
+            means: required(event.means, "means")?,
+        }),
+        Payload::ContactMade(event) => CaseEvent::ContactMade(domain::ContactMade {
+            contact_id: id(&event.contact_id, "contact_id")?,
+            subject_id: id(&event.subject_id, "subject_id")?,
+            means: required(event.means, "means")?,
+            outcome: required(event.outcome, "outcome")?,
+        }),
+        Payload::OutsideDisclosureReviewed(event) => {
+            CaseEvent::OutsideDisclosureReviewed(domain::OutsideDisclosureReviewed {
+                disclosure_id: id(&event.disclosure_id, "disclosure_id")?,
+                outcome: required(event.outcome, "outcome")?,
+            })
+        }
+        Payload::RecallAcknowledged(event) => CaseEvent::RecallAcknowledged(domain::RecallAcknowledged {
+            referral_id: id(&event.referral_id, "referral_id")?,
+            unit_id: id(&event.unit_id, "unit_id")?,
+        }),
     })
 }
 
@@ -198,6 +256,14 @@ fn consent_given(event: &proto::ConsentGiven) -> Result<domain::ConsentGiven, Un
         supersedes: ids(&event.supersedes, "supersedes")?,
         about_bringer: read_all(&event.about_bringer, "about_bringer")?,
         tip_id: optional_id(&event.tip_id, "tip_id")?,
+        capacity: list::ConsentCapacity::read(event.capacity)?,
+        age_at_grant: list::AgeBand::read(event.age_at_grant)?,
+        authority: list::Authority::read(event.authority)?,
+        data_period: match &event.data_period {
+            Some(period) => Some(data_period(period.recorded_from.as_ref(), period.recorded_until.as_ref())?),
+            None => None,
+        },
+        conditions: read_all(&event.conditions, "conditions")?,
     })
 }
 
@@ -207,6 +273,10 @@ fn scope(scope: Option<&proto::RecipientScope>) -> Result<Option<RecipientScope>
         Scope::OrganizationId(text) => RecipientScope::Organization(id(text, "organization_id")?),
         Scope::UnitId(text) => RecipientScope::Unit(id(text, "unit_id")?),
         Scope::RecipientKind(number) => RecipientScope::Kind(required(*number, "recipient_kind")?),
+        Scope::KindInRegion(class) => RecipientScope::KindInRegion(
+            required(class.recipient_kind, "recipient_kind")?,
+            read_all(&class.jurisdictions, "jurisdictions")?,
+        ),
         Scope::Anyone(true) => RecipientScope::Anyone,
         Scope::Anyone(false) => return Err(Unreadable { field: "anyone" }),
     }))
@@ -236,5 +306,7 @@ fn disclosure_decided(event: &proto::DisclosureDecided) -> Result<domain::Disclo
         expires_at: optional_timestamp(event.expires_at.as_ref(), "expires_at")?,
         case_revision: egide_domain::ids::Revision(event.case_revision),
         directory_revision: egide_domain::ids::Revision(event.directory_revision),
+        obligations: event.obligations.iter().map(obligation_from).collect::<Result<_, _>>()?,
+        recipient_kind: list::RecipientKind::read(event.recipient_kind)?,
     })
 }

@@ -1,10 +1,13 @@
 //! Requests and decisions.
 
 use egide_domain::decision::{Bases, Basis, Decision, Mask, MaskEntry, Obligation, Reason, Request};
+use egide_domain::event::DataPeriod;
 use egide_domain::ids::DecisionId;
 use egide_domain::vocabulary as list;
 
-use super::{Listed as _, Unreadable, id, ids, number, optional_id, read_all, required, to_timestamp};
+use super::{
+    Listed as _, Unreadable, id, ids, number, optional_id, optional_timestamp, read_all, required, to_timestamp,
+};
 use crate::proto::egide::case::v1 as proto;
 
 /// Reads what was asked.
@@ -21,6 +24,7 @@ pub fn request_from(record: &proto::RequestRecord) -> Result<Request, Unreadable
         relies_on: bases(&record.relies_on)?,
         mode: list::ReferralMode::read(record.mode)?,
         supplementary_to: optional_id(&record.supplementary_to, "supplementary_to")?,
+        approval_id: optional_id(&record.approval_id, "approval_id")?,
     })
 }
 
@@ -36,6 +40,7 @@ pub fn request(request: &Request) -> proto::RequestRecord {
         relies_on: request.relies_on.iter().map(|basis| to_basis(*basis)).collect(),
         mode: number(request.mode),
         supplementary_to: request.supplementary_to.map(|id| id.to_string()).unwrap_or_default(),
+        approval_id: request.approval_id.map(|id| id.to_string()).unwrap_or_default(),
     }
 }
 
@@ -71,9 +76,36 @@ pub(super) fn mask(entries: &[proto::MaskEntry]) -> Result<Mask, Unreadable> {
             category: required(entry.category, "category")?,
             level: required(entry.level, "level")?,
             bases: entry.bases.iter().copied().collect::<Bases>(),
+            period: match (&entry.recorded_from, &entry.recorded_until) {
+                (None, None) => None,
+                (from, until) => Some(data_period(from.as_ref(), until.as_ref())?),
+            },
         })
     };
     entries.iter().map(one).collect::<Result<Vec<_>, _>>().map(Mask::from)
+}
+
+/// Reads a stretch of time.
+pub(super) fn data_period(
+    from: Option<&prost_types::Timestamp>,
+    until: Option<&prost_types::Timestamp>,
+) -> Result<DataPeriod, Unreadable> {
+    Ok(DataPeriod {
+        from: optional_timestamp(from, "recorded_from")?,
+        until: optional_timestamp(until, "recorded_until")?,
+    })
+}
+
+/// Reads one obligation.
+///
+/// # Errors
+/// [`Unreadable`] with the field.
+pub fn obligation_from(obligation: &proto::Obligation) -> Result<Obligation, Unreadable> {
+    Ok(Obligation {
+        kind: required(obligation.kind, "kind")?,
+        subject_id: optional_id(&obligation.subject_id, "subject_id")?,
+        due_at: optional_timestamp(obligation.due_at.as_ref(), "due_at")?,
+    })
 }
 
 /// Writes one reason.
@@ -114,6 +146,8 @@ pub fn decided(decision_id: DecisionId, asked: &Request, decision: &Decision) ->
                 category: entry.category.number(),
                 level: entry.level.number(),
                 bases: entry.bases.iter().collect(),
+                recorded_from: entry.period.and_then(|period| period.from).map(to_timestamp),
+                recorded_until: entry.period.and_then(|period| period.until).map(to_timestamp),
             })
             .collect(),
         reasons: decision.reasons.iter().map(reason).collect(),
@@ -124,6 +158,7 @@ pub fn decided(decision_id: DecisionId, asked: &Request, decision: &Decision) ->
         directory_revision: decision.directory_revision.0,
         policy_version: decision.policy_version.to_string(),
         urgent: decision.urgent,
+        recipient_kind: number(decision.recipient_kind),
         ..proto::DisclosureDecided::default()
     }
 }

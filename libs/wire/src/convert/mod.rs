@@ -4,21 +4,24 @@
 mod case;
 mod decision;
 mod directory;
+mod house;
 mod values;
 
 use egide_domain::event::Actor;
 use egide_domain::ids::{Position, Revision};
 use egide_domain::time::Timestamp;
 use egide_domain::vocabulary::Role;
-use egide_domain::{CaseEvent, DirectoryEvent, Recorded};
+use egide_domain::{CaseEvent, DirectoryEvent, HouseEvent, Recorded};
 
 pub use case::case_event;
-pub use decision::{bases, decided, decided_from, obligation, reason, request, request_from};
+pub use decision::{bases, decided, decided_from, obligation, obligation_from, reason, request, request_from};
 pub use directory::directory_event;
+pub use house::{adopted_files, files_of, house_event, policy_adopted};
 pub use values::{Listed, Unreadable, number, read_all};
 
 use crate::proto::egide::case::v1 as case_proto;
 use crate::proto::egide::directory::v1 as directory_proto;
+use crate::proto::egide::house::v1 as house_proto;
 use crate::proto::egide::ledger::v1 as ledger_proto;
 use crate::split::join;
 
@@ -135,5 +138,18 @@ pub fn recorded_directory_event(
     recorded(event, position, recorded_at, |facts| match join::<directory_proto::DirectoryEvent>(facts, None) {
         Ok(payload) => directory_event(&payload),
         Err(_) => DirectoryEvent::Unreadable,
+    })
+}
+
+/// A house event as it stands in the log. What cannot be read is [`HouseEvent::Unreadable`].
+#[must_use]
+pub fn recorded_house_event(
+    event: &ledger_proto::Event,
+    position: u64,
+    recorded_at: Timestamp,
+) -> Recorded<HouseEvent> {
+    recorded(event, position, recorded_at, |facts| match join::<house_proto::HouseEvent>(facts, None) {
+        Ok(payload) => house_event(&payload),
+        Err(_) => HouseEvent::Unreadable,
     })
 }

@@ -77,10 +77,22 @@ listed! {
     case::ConsentMethod { Spoken, Written, Chat }
     case::ConsentKind { DataSubject, Report }
     case::GrantorKind { Self_, Representative }
+    case::ConsentCapacity { Adult, MatureMinor, Doubtful }
+    case::Authority { ParentOrGuardian, CourtAppointed, PowerOfAttorney, ChildProtectionAgency }
+    case::ConsentCondition { OnlyWhenUrgent, WithApproval, TellMeAfterwards }
+    case::ApprovalOutcome { Granted, Rejected, Expired }
+    case::RejectionReason { NotNeeded, TooMuch, WrongRecipient, NotSafe, AskThePerson }
+    case::ObligationState { Due, Met, Deferred, Impossible, Overdue }
+    case::ObligationReason { Done, Unsafe, Nameless, NoWayToReach, NoLongerOwed }
+    case::ContactMeans { Call, VoiceMail, TextMessage, Email, Letter, InPerson }
+    case::ContactPurpose { CallBack, Notice, FollowUp }
+    case::ContactOutcome { Reached, NotReached, MessageLeft, SomebodyElse, BrokenOff }
+    case::OutsideReviewOutcome { Justified, Mistake, Breach }
+    case::YoungWish { Report, NoReport, Undecided, NotAsked }
     case::DeliveryChannel { Portal, Package, Grpc, Voice, Fax, Courier, WarmHandOver }
     case::CaseClosure { Closed, ClosedReferred }
-    case::RecallReason { WrongRecipient, Error, ConsentWithdrawn, Superseded }
-    case::LiftReason { DangerPassed, AssertedInError, InstrumentEnded }
+    case::RecallReason { WrongRecipient, Error, ConsentWithdrawn, Superseded, Correction }
+    case::LiftReason { DangerPassed, AssertedInError, InstrumentEnded, NotJustified }
     case::ShredScope { Person, Narrative, Case }
     case::ShredGround { PersonAsked, Schedule, RecordedInError, CourtOrder }
     case::IdentityProof { Phrase, Supervisor }
@@ -90,7 +102,7 @@ listed! {
     case::Outcome { Permit, Deny }
     case::MaskLevel { FactsOnly, Generalised, Whole }
     case::ReferralMode { Written, WarmHandOver }
-    case::ReasonCode { RecipientUnknown, RecipientUnverified, RecipientSuspended, PurposeMissing, PurposeNotOfUnit, NoAgreement, CategoryNotInAgreement, CategoryNotOfPurpose, CaseClosed, CaseUnknown, RecordUnreadable, CaseAbroad, OutsideJurisdiction, TipNotReviewed, TipNotToReport, TriageInsufficient, NotTriaged, NoConsent, ConsentDenies, ConsentWithdrawn, ConsentExpired, ConsentNotYet, ConsentOtherRecipient, ConsentOtherPurpose, ConsentNotFree, ConsentNotUnderstood, RepresentativeUnverified, ConsentUsed, ReportConsentCeiling, VictimRecordOutranks, BringerProtected, NoException, ExceptionUnconfirmed, ExceptionExpired, ExceptionLifted, ExceptionOtherRecipient, ExceptionCeiling, NotAMinor, DefenceSubpoena, InstrumentIncomplete, AnonymousOnly, NarrativeWithheld, SupplementaryOtherAgency, SupplementaryUnknown, CategoryNotReleasable, SubjectUnknown, CoveredByConsent, CoveredByReportConsent, CoveredByException, StatuteRowApplies, StatuteRowUnverified, DataErased }
+    case::ReasonCode { RecipientUnknown, RecipientUnverified, RecipientSuspended, PurposeMissing, PurposeNotOfUnit, NoAgreement, CategoryNotInAgreement, CategoryNotOfPurpose, CaseClosed, CaseUnknown, RecordUnreadable, CaseAbroad, OutsideJurisdiction, TipNotReviewed, TipNotToReport, TriageInsufficient, NotTriaged, NoConsent, ConsentDenies, ConsentWithdrawn, ConsentExpired, ConsentNotYet, ConsentOtherRecipient, ConsentOtherPurpose, ConsentNotFree, ConsentNotUnderstood, RepresentativeUnverified, ConsentUsed, ReportConsentCeiling, VictimRecordOutranks, BringerProtected, NoException, ExceptionUnconfirmed, ExceptionExpired, ExceptionLifted, ExceptionOtherRecipient, ExceptionCeiling, NotAMinor, DefenceSubpoena, InstrumentIncomplete, AnonymousOnly, NarrativeWithheld, SupplementaryOtherAgency, SupplementaryUnknown, CategoryNotReleasable, SubjectUnknown, CoveredByConsent, CoveredByReportConsent, CoveredByException, StatuteRowApplies, StatuteRowUnverified, DataErased, ApprovalRequired, ApprovalInvalid, ConsentMinorAlone, ConsentCapacity, ConsentDataPeriod, ConsentCondition, RepresentativeIsSuspect, Approved }
     case::ObligationKind { InformPerson, ReviewBreakGlass, PhoneRecipient, EnterInRegister, ReportToChildProtection, AnswerInstrument, NoTipOff, SafeContact, RecordWishes }
     directory::SuspensionReason { Misuse, AgreementEnded, OwnRequest, NotConfirmed }
 }

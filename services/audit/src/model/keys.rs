@@ -12,6 +12,7 @@
 //! | unit | unit | organisation |
 //! | time | milliseconds since 1970, position of the disclosure | nothing |
 //! | account | case, person, position of what left | position of the disclosure |
+//! | policy | digest | the facts of the event by which it was adopted |
 //! | posting | criterion, its value, position of the disclosure | nothing |
 
 use egide_crypto::digest::sha256_parts;
@@ -30,6 +31,7 @@ const UNIT: u8 = 7;
 const TIME: u8 = 8;
 const ACCOUNT: u8 = 9;
 const POSTING: u8 = 10;
+const POLICY: u8 = 11;
 
 const POSITION_BYTES: usize = 8;
 const ACTOR_DOMAIN: &str = "egide/audit/actor/v1";
@@ -43,6 +45,11 @@ fn key(kind: u8, parts: &[&[u8]]) -> Key {
         key.extend_from_slice(part);
     }
     key
+}
+
+/// A policy that was adopted.
+pub(crate) fn policy(digest: &[u8]) -> Key {
+    key(POLICY, &[digest])
 }
 
 /// All disclosures, by position.

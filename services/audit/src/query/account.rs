@@ -100,7 +100,7 @@ fn of_outside(told: AccountEntry, outside: &DisclosedOutsideSystem, subject_id: 
         subject_id: subject_id.to_string(),
         category: *category,
         level: MaskLevel::Whole.into(),
-        bases: Vec::new(),
+        ..MaskEntry::default()
     });
     AccountEntry { unit_id: outside.unit_id.clone(), mask: mask.collect(), outside_system: true, ..told }
 }

@@ -1,19 +1,18 @@
 //! A ledger and an audit service on a real nats-server, and the people who use them.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use egide_audit::{Config, History};
 use egide_crypto::digest::sha256;
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
-use egide_domain::policy::Policy;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig, VerifiedBlock};
 use egide_projection::{ModelError, Projection, ReadModel, Rows};
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::identity::Credentials;
-use egide_testkit::{FaultProxy, PATIENCE, TestWorld, fresh_id, wait_until, within};
+use egide_servicekit::policy::LoadedPolicy;
+use egide_testkit::{FaultProxy, PATIENCE, TestWorld, adopt_policy, fresh_id, policy_digest, wait_until, within};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
@@ -55,6 +54,7 @@ impl Stage {
             egide_ledger::start(ledger_config(&world, document, keys.clone()), world.shutdown()).await.unwrap();
         let ledger_of_audit = FaultProxy::start(running.address()).await;
         let ledger = world.keep(running);
+        adopt_policy(&world, &ledger).await;
         let nats_of_audit = FaultProxy::start(world.nats().address()).await;
         let mut stage = Self { world, nats_of_audit, ledger_of_audit, ledger, audit: String::new(), keys };
         stage.start_audit(false).await;
@@ -229,7 +229,7 @@ impl Case<'_> {
             decided_at: Some(to_timestamp(now)),
             case_revision: self.revision,
             policy_version: "test".to_owned(),
-            policy_digest: vec![1; 32],
+            policy_digest: policy_digest(),
             classification_digest: vec![2; 32],
             ..DisclosureDecided::default()
         }
@@ -252,6 +252,7 @@ impl Case<'_> {
             category: DataCategory::Situation.into(),
             level: MaskLevel::Whole.into(),
             bases: vec![0],
+            ..MaskEntry::default()
         });
         let obligations = obligations.iter().map(|kind| Obligation { kind: (*kind).into(), ..Obligation::default() });
         let decided = DisclosureDecided {
@@ -340,7 +341,7 @@ fn ledger_config(world: &TestWorld, signing_key: Zeroizing<Vec<u8>>, key_ring: K
         signing_key,
         anchor: key_ring.into(),
         verifier: world.identity().verifier(),
-        policy: Arc::new(Policy::embedded().unwrap()),
+        policy: LoadedPolicy::embedded().unwrap(),
         clock: clock::now,
     }
 }

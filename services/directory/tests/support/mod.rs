@@ -1,13 +1,11 @@
 //! A ledger on a real `nats-server`, directories in front of it, and people who use them.
 
-use std::sync::Arc;
-
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
-use egide_domain::policy::Policy;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::clock;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_testkit::{TestWorld, fresh_id};
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
 use egide_wire::proto::egide::directory::v1::{
@@ -40,7 +38,7 @@ impl House {
             signing_key: document,
             anchor: keys.clone().into(),
             verifier: world.identity().verifier(),
-            policy: Arc::new(Policy::embedded().unwrap()),
+            policy: LoadedPolicy::embedded().unwrap(),
             clock: clock::now,
         };
         let ledger = egide_ledger::start(config, world.shutdown()).await.unwrap();

@@ -86,7 +86,11 @@ mod tests {
         });
         let facts = proto::CaseEvent { payload: Some(payload) }.encode_to_vec();
         let recorded = Recorded {
-            event: CaseEvent::ContactRecorded(ContactRecorded { subject_id: SUBJECT, permission: None }),
+            event: CaseEvent::ContactRecorded(ContactRecorded {
+                subject_id: SUBJECT,
+                permission: None,
+                rules: egide_domain::Set::EMPTY,
+            }),
             revision: Revision(view.facts.revision.0 + 1),
             position: Position(view.facts.position.0 + 1),
             occurred_at: Timestamp(0),

@@ -117,6 +117,10 @@ pub(crate) mod key {
         of(b'w', unit_id.as_bytes(), Some(position))
     }
 
+    pub(crate) fn policy(digest: &[u8]) -> Vec<u8> {
+        [b"p".as_slice(), digest].concat()
+    }
+
     pub(crate) fn delivery(delivery_id: DeliveryId) -> Vec<u8> {
         of(b'v', delivery_id.as_bytes(), None)
     }

@@ -1,17 +1,15 @@
 //! A house with a `nats-server`, a ledger, a disclosure service, two recipients, and small invented cases.
 
-use std::sync::Arc;
-
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::sign::{KeyRing, Signature, SigningKey, VerifyingKey};
 use egide_crypto::wrap::KeyEncryptionKey;
-use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::ServeConfig;
-use egide_testkit::{TestWorld, fresh_id, within};
+use egide_testkit::{TestWorld, adopt_policy, fresh_id, policy, within, wording_digest};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
@@ -68,11 +66,12 @@ impl House {
             signing_key: document,
             anchor: key_ring.clone().into(),
             verifier: world.identity().verifier(),
-            policy: Arc::new(Policy::embedded().unwrap()),
+            policy: LoadedPolicy::embedded().unwrap(),
             clock: now,
         };
         let running = within("a ledger to start", egide_ledger::start(config, world.shutdown())).await.unwrap();
         let ledger_url = world.keep(running);
+        adopt_policy(&world, &ledger_url).await;
         let (report_key, report_document) = SigningKey::generate().unwrap();
         let report_key = report_key.public_key();
         let mut house = Self { world, url: String::new(), ledger_url, report_key, report_document, key_ring };
@@ -82,6 +81,17 @@ impl House {
 
     /// Starts a disclosure service with a projection of this name, on a ledger at this URL.
     pub(crate) async fn start(&mut self, name: &str, ledger_url: &str, now: fn() -> Timestamp) -> String {
+        self.start_under(policy(), name, ledger_url, now).await
+    }
+
+    /// The same under another policy.
+    pub(crate) async fn start_under(
+        &mut self,
+        policy: LoadedPolicy,
+        name: &str,
+        ledger_url: &str,
+        now: fn() -> Timestamp,
+    ) -> String {
         let config = egide_disclosure::Config {
             serve: ServeConfig::new("disclosure", self.world.listen()),
             nats: nats(&self.world),
@@ -92,6 +102,7 @@ impl House {
             verifier: self.world.identity().verifier(),
             report_key: SigningKey::from_pkcs8(&self.report_document).unwrap(),
             secret: Fingerprinter::new(&[9; 32]),
+            policy,
             refuse_after: egide_disclosure::REFUSE_AFTER,
             clock: now,
         };
@@ -349,7 +360,7 @@ pub(crate) fn consent(case: &Case, recipient: &Recipient, categories: &[DataCate
         standing: true,
         method: ConsentMethod::Spoken.into(),
         wording_version: "spoken-en/3".into(),
-        wording_digest: vec![7; 32],
+        wording_digest: wording_digest("spoken-en/3"),
         language: Language::English.into(),
         speaking_freely: Answer::Yes.into(),
         understood: Answer::Yes.into(),

@@ -188,6 +188,7 @@ fn fields(lang: Lang, event: &RecordedEvent) -> Result<Vec<(String, String)>, Fa
         Some(recorded_event::Payload::CaseEvent(payload)) => egide_wire::descriptors::to_dynamic(payload),
         Some(recorded_event::Payload::DirectoryEvent(payload)) => egide_wire::descriptors::to_dynamic(payload),
         Some(recorded_event::Payload::AccessEvent(payload)) => egide_wire::descriptors::to_dynamic(payload),
+        Some(recorded_event::Payload::HouseEvent(payload)) => egide_wire::descriptors::to_dynamic(payload),
         None => return Ok(Vec::new()),
     };
     let dynamic = dynamic.map_err(|_| Failure::new(Exit::Unexpected, "fail.contract"))?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use egide_crypto::digest::{sha256, sha256_parts};
+use egide_servicekit::policy::LoadedPolicy;
 use prost_types::Timestamp;
 use serde_json::Value;
 
@@ -71,6 +72,12 @@ impl Symbols {
                     None => Err(Unresolved(text.to_owned())),
                 },
             };
+        }
+        if let Some(name) = text.strip_prefix("@wording:") {
+            let digest = LoadedPolicy::embedded().ok().and_then(|shipped| shipped.wording_digest(name));
+            return digest
+                .map(|digest| Some(STANDARD.encode(digest.as_bytes())))
+                .ok_or_else(|| Unresolved(text.to_owned()));
         }
         if let Some(words) = text.strip_prefix("@sha256:") {
             return Ok(Some(STANDARD.encode(sha256(words.as_bytes()).as_bytes())));

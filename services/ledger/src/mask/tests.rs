@@ -34,6 +34,7 @@ fn decision(mask: &[(SubjectId, DataCategory, MaskLevel)]) -> DisclosureDecided 
         category: *category,
         level: *level,
         bases: [0].into_iter().collect(),
+        period: None,
     };
     DisclosureDecided {
         decision_id: DecisionId([3; 16]),
@@ -46,6 +47,7 @@ fn decision(mask: &[(SubjectId, DataCategory, MaskLevel)]) -> DisclosureDecided 
             relies_on: Vec::new(),
             mode: None,
             supplementary_to: None,
+            approval_id: None,
         },
         outcome: Outcome::Permit,
         bases: vec![Basis::Consent(ConsentId([6; 16]))],
@@ -54,6 +56,8 @@ fn decision(mask: &[(SubjectId, DataCategory, MaskLevel)]) -> DisclosureDecided 
         expires_at: None,
         case_revision: Revision(1),
         directory_revision: Revision(1),
+        obligations: Vec::new(),
+        recipient_kind: None,
     }
 }
 

@@ -6,9 +6,10 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::consent_given::Expiry;
 use egide_wire::proto::egide::case::v1::recipient_scope::Scope;
 use egide_wire::proto::egide::case::v1::{
-    AgeAssessed, AgeBand, Answer, CallerGave, ConsentGiven, ConsentKind, ConsentRefused, ContactPermission,
-    ContactRecorded, ExceptionAsserted, ExceptionGround, ExceptionKind, GrantorKind, IdentityProof, Instrument,
-    InstrumentKind, KeyShredded, RecipientScope, ShredGround, ShredScope,
+    AgeAssessed, AgeBand, Answer, ApprovalOutcome, CallerGave, ConsentGiven, ConsentKind, ConsentRefused,
+    ContactPermission, ContactRecorded, ExceptionAsserted, ExceptionGround, ExceptionKind, GrantorKind, IdentityProof,
+    Instrument, InstrumentKind, KeyShredded, ObligationNoted, ObligationReason, ObligationState, RecipientScope,
+    RejectionReason, ShredGround, ShredScope,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 
@@ -56,8 +57,33 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         | Payload::LegalHoldPlaced(_)
         | Payload::LegalHoldLifted(_)
         | Payload::NumberAssigned(_)
-        | Payload::PhraseChosen(_) => {}
+        | Payload::PhraseChosen(_)
+        | Payload::AuthorityVerified(_)
+        | Payload::AuthorityRevoked(_)
+        | Payload::WishesRecorded(_)
+        | Payload::ApprovalRequested(_)
+        | Payload::ContactCleared(_)
+        | Payload::ContactMade(_)
+        | Payload::OutsideDisclosureReviewed(_)
+        | Payload::RecallAcknowledged(_) => {}
+        Payload::ApprovalDecided(event) => {
+            let rejected = event.outcome() == ApprovalOutcome::Rejected;
+            let said = event.reason() != RejectionReason::Unspecified;
+            let reason = if rejected { MISSING } else { "belongs to a rejection" };
+            check.require(rejected == said, format!("{path}.reason"), reason);
+        }
+        Payload::ObligationNoted(event) => obligation_noted(event, path, check),
     }
+}
+
+/// What is deferred or impossible says why, and what is deferred until when.
+fn obligation_noted(event: &ObligationNoted, path: &str, check: &mut Checker) {
+    let deferred = event.state() == ObligationState::Deferred;
+    if deferred || event.state() == ObligationState::Impossible {
+        check.require(event.reason() != ObligationReason::Unspecified, format!("{path}.reason"), MISSING);
+    }
+    let reason = if deferred { MISSING } else { "belongs to what is deferred" };
+    check.require(deferred == event.review_at.is_some(), format!("{path}.review_at"), reason);
 }
 
 /// Whose keys is said once. Where the person asked, it is said how it was made sure that it was them, and that nobody
@@ -196,6 +222,11 @@ fn scope(recipient: Option<&RecipientScope>, anyone: bool, path: &str, check: &m
         Some(Scope::UnitId(id)) => check.required_id(&format!("{path}.recipient.unit_id"), id),
         Some(Scope::RecipientKind(kind)) => {
             check.require(*kind != 0, format!("{path}.recipient.recipient_kind"), MISSING);
+        }
+        Some(Scope::KindInRegion(class)) => {
+            check.require(class.recipient_kind != 0, format!("{path}.recipient.recipient_kind"), MISSING);
+            let somewhere = !class.jurisdictions.is_empty();
+            check.require(somewhere, format!("{path}.recipient.jurisdictions"), MISSING);
         }
         Some(Scope::Anyone(true)) => {
             let field = format!("{path}.recipient.anyone");

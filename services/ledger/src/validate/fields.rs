@@ -17,6 +17,8 @@ const LINE_BYTES_MAX: usize = 300;
 const LIST_MAX: usize = 64;
 /// Longest list in a decision: people times categories, and more than one reason for each.
 const DECISION_LIST_MAX: usize = 2_048;
+/// Most bytes of one file of a policy.
+const POLICY_FILE_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of a digest or a commitment.
 const DIGEST_BYTES: usize = 32;
 /// Bytes of an Ed25519 signature.
@@ -190,13 +192,14 @@ impl Checker {
 
     fn bytes(&mut self, path: &str, field: &FieldDescriptor, length: usize) {
         let name = field.name();
-        let exactly = if name.ends_with("_digest") || name == "commitment" || name == "commitment_salt" {
-            DIGEST_BYTES
-        } else if name == "signature" {
-            SIGNATURE_BYTES
-        } else {
-            return;
-        };
+        let exactly =
+            if name == "digest" || name.ends_with("_digest") || name == "commitment" || name == "commitment_salt" {
+                DIGEST_BYTES
+            } else if name == "signature" {
+                SIGNATURE_BYTES
+            } else {
+                return;
+            };
         self.require(length == exactly, path, format!("has not exactly {exactly} bytes"));
     }
 
@@ -217,6 +220,7 @@ fn form(field: &FieldDescriptor) -> Form {
         "egide.case.v1.ExceptionAsserted.evidence" | "egide.case.v1.DisclosedOutsideSystem.account" => {
             return Form::Lines(ACCOUNT_BYTES_MAX);
         }
+        "egide.house.v1.PolicyFile.text" => return Form::Lines(POLICY_FILE_BYTES_MAX),
         "egide.case.v1.ExceptionAsserted.line_to_send" => return Form::Text(LINE_BYTES_MAX),
         "egide.case.v1.Instrument.issued_on" => return Form::Date,
         "egide.case.v1.CaseOpened.language_tag" | "egide.case.v1.PersonIdentified.languages" => {

@@ -5,13 +5,17 @@ mod case;
 mod directory;
 mod disclosure;
 mod fields;
+mod house;
 mod required;
 
 use std::collections::BTreeSet;
 
+use egide_domain::house::HOUSE_STREAM;
 use egide_domain::time::Timestamp;
+use egide_servicekit::policy::LoadedPolicy;
 use egide_wire::convert::timestamp;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as AccessPayload;
+use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, Area, NewEvent, ReadCaseRequest, WatchCaseRequest};
 use egide_wire::refusal::Violation;
@@ -64,6 +68,28 @@ pub(crate) fn append(
         0 => check.refuse("events", "needs at least one event"),
         1..=EVENTS_MAX => events(&request.events, described, now, &mut check),
         _ => check.refuse("events", format!("has more than {EVENTS_MAX} events: send several commands")),
+    }
+    check.finish()
+}
+
+/// Checks that every consent in it names a wording that is known here, and the digest of exactly its text: what somebody said yes
+/// to must be there to be read for ever.
+///
+/// # Errors
+/// Every violation, at least one.
+pub(crate) fn wordings(request: &AppendRequest, policy: &LoadedPolicy) -> Result<(), Vec<Violation>> {
+    let mut check = Checker::new(VIOLATIONS_MAX);
+    for (index, event) in request.events.iter().enumerate() {
+        let Some(Payload::CaseEvent(event)) = &event.payload else { continue };
+        let Some(CasePayload::ConsentGiven(given)) = &event.payload else { continue };
+        let path = |field: &str| format!("events[{index}].case_event.consent_given.{field}");
+        match policy.wording_digest(&given.wording_version) {
+            None => check.refuse(path("wording_version"), "is no wording of the policy here: name one of them"),
+            Some(digest) if given.wording_digest != digest.as_bytes() => {
+                check.refuse(path("wording_digest"), "is not the digest of this wording's text");
+            }
+            Some(_) => {}
+        }
     }
     check.finish()
 }
@@ -148,7 +174,10 @@ fn occurred_at(event: &NewEvent, path: &str, now: Timestamp, check: &mut Checker
 
 fn payload(event: &NewEvent, described: Option<&Described>, path: &str, now: Timestamp, check: &mut Checker) {
     let Some(payload) = &event.payload else {
-        check.refuse(path, "has no payload: give exactly one of `case_event`, `directory_event`, `access_event`");
+        check.refuse(
+            path,
+            "has no payload: give exactly one of `case_event`, `directory_event`, `access_event`, `house_event`",
+        );
         return;
     };
     let (area, field) = payload_field(payload);
@@ -158,7 +187,8 @@ fn payload(event: &NewEvent, described: Option<&Described>, path: &str, now: Tim
         return;
     };
     let path = format!("{path}.{}", described.path);
-    let of_the_gate = matches!(described.class.kind.as_str(), "disclosure.decided" | "disclosure.released");
+    let of_the_gate =
+        matches!(described.class.kind.as_str(), "disclosure.decided" | "disclosure.released" | "policy.adopted");
     let bytes_max = if of_the_gate { GATE_EVENT_BYTES_MAX } else { EVENT_BYTES_MAX };
     if described.message().encoded_len() > bytes_max {
         check.refuse(path, format!("has more than {bytes_max} bytes"));
@@ -189,6 +219,11 @@ fn content(
                 directory::check(payload, &event.stream_id, path, check);
             }
         }
+        Payload::HouseEvent(payload) => {
+            if let Some(payload) = &payload.payload {
+                house::check(payload, path, check);
+            }
+        }
         Payload::AccessEvent(payload) => {
             if let Some(AccessPayload::AccessRecorded(recorded)) = &payload.payload {
                 directory::access(recorded, path, check);
@@ -201,6 +236,8 @@ fn stream(event: &NewEvent, area: Area, path: &str, check: &mut Checker) {
     let field = format!("{path}.stream_id");
     match area {
         Area::Case | Area::Directory => check.required_id(&field, &event.stream_id),
+        Area::House if event.stream_id == HOUSE_STREAM => {}
+        Area::House => check.refuse(field, "must be the house's own: there is one stream"),
         Area::Access if event.stream_id.is_empty() => {}
         Area::Access => check.refuse(field, "must be empty: access events belong to no stream"),
         Area::Unspecified => check.refuse(field, "belongs to no area"),

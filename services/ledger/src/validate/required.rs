@@ -49,6 +49,16 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("case.legal_hold_lifted", &["hold_id", "reason"]),
     ("case.number_assigned", &["number"]),
     ("case.phrase_chosen", &["stretched"]),
+    ("case.authority_verified", &["verification_id", "subject_id", "representative_subject_id", "authority"]),
+    ("case.authority_revoked", &["verification_id"]),
+    ("case.wishes_recorded", &["subject_id", "exception_id", "wish", "followed", "why"]),
+    ("case.contact_cleared", &["contact_id", "subject_id", "means", "purpose"]),
+    ("case.contact_made", &["contact_id", "subject_id", "means", "purpose", "outcome"]),
+    ("disclosure.approval_requested", &["approval_id", "decision_id", "rules", "expires_at"]),
+    ("disclosure.approval_decided", &["approval_id", "outcome"]),
+    ("disclosure.obligation_noted", &["decision_id", "kind", "state"]),
+    ("disclosure.outside_reviewed", &["disclosure_id", "outcome"]),
+    ("disclosure.recall_acknowledged", &["referral_id", "unit_id"]),
     (
         "disclosure.decided",
         &[
@@ -99,6 +109,9 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("directory.agreement_recorded", &["agreement_id", "organization_id", "purposes", "categories"]),
     ("directory.recipient_suspended", &["organization_id", "reason"]),
     ("directory.recipient_reinstated", &["organization_id"]),
+    ("policy.adopted", &["version", "digest", "files"]),
+    ("staff.shift_started", &["until"]),
+    ("staff.shift_ended", &[]),
     ("access.recorded", &["scope", "reason"]),
     ("access.outsider_refused", &["method"]),
     ("access.withdrawal_unmatched", &["terms"]),
@@ -157,7 +170,7 @@ mod tests {
             let (_, fields) = REQUIRED.iter().find(|(kind, _)| *kind == class.kind).unwrap();
             let about_a_person = message.get_field_by_name("subject_id").is_some();
             // A nameless bringer's report consent and how they are recognised, a withdrawal of everything, a look at more
-            // than one person, and keys of something else than a person.
+            // than one person, keys of something else than a person, and what is owed to nobody in particular.
             let may_be_nobody = [
                 "case.consent_given",
                 "case.consent_withdrawn",
@@ -165,6 +178,7 @@ mod tests {
                 "case.phrase_chosen",
                 "access.recorded",
                 "case.key_shredded",
+                "disclosure.obligation_noted",
             ];
             if about_a_person && !may_be_nobody.contains(&class.kind.as_str()) {
                 assert!(fields.contains(&"subject_id"), "{name}");

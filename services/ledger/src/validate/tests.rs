@@ -5,6 +5,7 @@ use crate::payload::describe;
 use audit::{AccessRecorded, AccessScope};
 use egide_crypto::digest::sha256;
 use egide_wire::classification::events as kinds;
+use egide_wire::convert::policy_adopted;
 use egide_wire::proto::egide::audit::v1 as audit;
 use egide_wire::proto::egide::case::v1::case_event::Payload as Case;
 use egide_wire::proto::egide::case::v1::consent_given::Expiry;
@@ -13,6 +14,8 @@ use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1 as directory;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as Directory;
+use egide_wire::proto::egide::house::v1 as house_proto;
+use egide_wire::proto::egide::house::v1::house_event::Payload as House;
 use egide_wire::proto::egide::ledger::v1::StreamExpectation;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -38,6 +41,41 @@ fn every_event_without_its_fields_is_refused_with_the_path_of_what_is_missing() 
     assert_eq!(refused_of(nothing), expected);
     let nothing = case(Case::SituationRecorded(SituationRecorded { subject_id: ONE.into(), ..Default::default() }));
     assert_eq!(refused_of(nothing), ["events[0].case_event.situation_recorded"]);
+}
+
+#[test]
+fn a_policy_is_adopted_whole_as_it_can_be_decided_under() {
+    let path = |field: &str| vec![format!("events[0].house_event.policy_adopted.{field}")];
+    let refused_of = |adopted: house_proto::PolicyAdopted| refused_of(in_house(House::PolicyAdopted(adopted)));
+    assert!(refused_of(adopted()).is_empty());
+    assert_eq!(refused_of(house_proto::PolicyAdopted { digest: vec![1; 32], ..adopted() }), path("digest"));
+    assert_eq!(refused_of(house_proto::PolicyAdopted { version: "0".into(), ..adopted() }), path("version"));
+    let mut without = adopted();
+    without.files.remove(0);
+    assert_eq!(refused_of(without), path("files"));
+    let mut bad = adopted();
+    bad.files[0].text = bad.files[0].text.replacen("\"decision_life_hours\": 72", "\"decision_life_hours\": 0", 1);
+    let why = check(&request(vec![in_house(House::PolicyAdopted(bad))]));
+    assert!(why[0].description.contains("`policy.json` line 5, column 28: `periods.decision_life_hours`"));
+    let elsewhere = NewEvent { stream_id: ONE.into(), ..in_house(House::PolicyAdopted(adopted())) };
+    assert_eq!(refused(&request(vec![elsewhere])), ["events[0].stream_id"]);
+}
+
+#[test]
+fn a_consent_names_a_known_wording_and_its_digest() {
+    let policy = LoadedPolicy::embedded().unwrap();
+    let refused = |version: &str, digest: Vec<u8>| -> Vec<String> {
+        let given = ConsentGiven { wording_version: version.into(), wording_digest: digest, ..consent() };
+        let refused = wordings(&request(vec![case(Case::ConsentGiven(given))]), &policy).err().unwrap_or_default();
+        refused.into_iter().map(|violation| violation.field).collect()
+    };
+    let path = |field: &str| vec![format!("events[0].case_event.consent_given.{field}")];
+    let digest = |name: &str| policy.wording_digest(name).unwrap().as_bytes().to_vec();
+    assert!(refused("spoken-en/3", digest("spoken-en/3")).is_empty());
+    assert_eq!(refused("spoken-en/2", digest("spoken-en/3")), path("wording_version"));
+    assert_eq!(refused("spoken-en/3", digest("spoken-fr/3")), path("wording_digest"));
+    assert_eq!(refused("spoken-en/3", Vec::new()), path("wording_digest"));
+    assert!(wordings(&request(vec![in_house(House::PolicyAdopted(adopted()))]), &policy).is_ok());
 }
 
 #[test]

@@ -120,6 +120,7 @@ impl StreamState {
         match self {
             Self::Case(_) => Area::Case,
             Self::Directory(_) => Area::Directory,
+            Self::House(_) => Area::House,
         }
     }
 }

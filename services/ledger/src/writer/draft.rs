@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use egide_domain::house::{HOUSE_STREAM, HouseFacts};
 use egide_domain::ids::CommandId;
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
@@ -15,7 +16,7 @@ use egide_wire::proto::egide::ledger::v1::{Area, Commit, Event, StreamExtent};
 use tonic::Status;
 
 use super::ahead::Newest;
-use super::state::{NotAdmitted, StreamState};
+use super::state::{InHouse, NotAdmitted, StreamState};
 use crate::command::{Command, CommandEvent, DecidedOn, Recipient};
 use crate::model::{CommandRow, StreamId};
 use crate::recent::Recent;
@@ -171,7 +172,7 @@ impl Drafting<'_> {
         extents: &mut Vec<StreamExtent>,
         states: &mut HashMap<StreamId, StreamState>,
     ) -> Judged<Event> {
-        let CommandEvent { event, path, decided_on } = event;
+        let CommandEvent { event, path, decided_on, under } = event;
         let mut event = event.clone();
         // An emitter's clock may be a little ahead of ours: nothing happens after it is recorded.
         let occurred_at = event.occurred_at.as_ref().and_then(timestamp).unwrap_or(self.recorded_at);
@@ -195,7 +196,8 @@ impl Drafting<'_> {
         }
         event.revision = state.revision().saturating_add(1);
         let position = self.next_position.saturating_add(index as u64);
-        match state.admit(&event, position, self.recorded_at, self.policy) {
+        let in_house = self.in_house(under.as_deref(), states)?;
+        match state.admit(&event, position, self.recorded_at, self.policy, in_house.as_ref()) {
             Ok(()) => {}
             Err(NotAdmitted::OtherArea) => return Ok(Err(refuse::other_area(index))),
             Err(NotAdmitted::Violations(violations)) => {
@@ -205,6 +207,25 @@ impl Drafting<'_> {
         states.insert(stream, state);
         extend(extents, &event);
         Ok(Ok(event))
+    }
+
+    /// What the house's records say, for an event that depends on them.
+    fn in_house(
+        &mut self,
+        under: Option<&[u8]>,
+        states: &HashMap<StreamId, StreamState>,
+    ) -> Result<Option<InHouse>, ModelError> {
+        let Some(policy_digest) = under else { return Ok(None) };
+        let stream = StreamId::parse(HOUSE_STREAM).ok_or(ModelError::Row)?;
+        let state = match states.get(&stream) {
+            Some(state) => Some(state.clone()),
+            None => self.state(stream)?,
+        };
+        let facts = match state {
+            Some(StreamState::House(facts)) => *facts,
+            Some(StreamState::Case(_) | StreamState::Directory(_)) | None => HouseFacts::default(),
+        };
+        Ok(Some(InHouse { facts, policy_digest: policy_digest.to_vec() }))
     }
 
     /// The refusal of what was decided on another revision of the recipient's directory stream than its newest.
@@ -220,7 +241,7 @@ impl Drafting<'_> {
         };
         let actual = match self.state(stream)? {
             Some(StreamState::Directory(facts)) => facts.revision.0,
-            Some(StreamState::Case(_)) | None => 0,
+            Some(StreamState::Case(_) | StreamState::House(_)) | None => 0,
         };
         let moved = actual != *directory_revision;
         Ok(moved.then(|| refuse::other_revision(&stream.to_string(), *directory_revision, actual)))
@@ -237,6 +258,7 @@ impl Drafting<'_> {
         match self.states.get(&stream) {
             Some(StreamState::Case(_)) => Ok(Some(Area::Case)),
             Some(StreamState::Directory(_)) => Ok(Some(Area::Directory)),
+            Some(StreamState::House(_)) => Ok(Some(Area::House)),
             None => Ok(self.newest.head_of(stream)?.map(|head| head.area)),
         }
     }

@@ -2,13 +2,14 @@
 
 use egide_domain::directory::{OrganizationFacts, admit_directory};
 use egide_domain::facts::CaseFacts;
+use egide_domain::house::{HouseFacts, admit_house, admit_in_house};
 use egide_domain::ids::{HoldId, OrganizationId, ReferralId};
 use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_domain::{Violation, admit};
 use egide_projection::{ModelError, View};
 use egide_vault::KeyName;
-use egide_wire::convert::{recorded_case_event, recorded_directory_event};
+use egide_wire::convert::{recorded_case_event, recorded_directory_event, recorded_house_event};
 use egide_wire::proto::egide::ledger::v1::{Area, Event};
 use std::ops::ControlFlow;
 
@@ -16,11 +17,20 @@ use crate::closed;
 use crate::envelope::key_names;
 use crate::model::{self, StreamHead, StreamId};
 
-/// Facts of a case or of an organisation.
+/// Facts of a case, of an organisation, or of the house.
 #[derive(Clone)]
 pub(crate) enum StreamState {
     Case(Box<CaseFacts>),
     Directory(Box<OrganizationFacts>),
+    House(Box<HouseFacts>),
+}
+
+/// What the house's records say, for an event of a case that depends on them.
+#[derive(Default)]
+pub(crate) struct InHouse {
+    pub(crate) facts: HouseFacts,
+    /// Under which policy the event was decided; empty for what is no decision.
+    pub(crate) policy_digest: Vec<u8>,
 }
 
 /// An event was not admitted.
@@ -37,6 +47,7 @@ impl StreamState {
         match area {
             Area::Case => Some(Self::Case(Box::default())),
             Area::Directory => Some(Self::Directory(Box::default())),
+            Area::House => Some(Self::House(Box::default())),
             Area::Access | Area::Unspecified => None,
         }
     }
@@ -55,6 +66,7 @@ impl StreamState {
         match self {
             Self::Case(facts) => facts.revision.0,
             Self::Directory(facts) => facts.revision.0,
+            Self::House(facts) => facts.revision.0,
         }
     }
 
@@ -63,21 +75,28 @@ impl StreamState {
         match self {
             Self::Case(facts) => facts.apply(&recorded_case_event(event, position, recorded_at)),
             Self::Directory(facts) => facts.apply(&recorded_directory_event(event, position, recorded_at)),
+            Self::House(facts) => facts.apply(&recorded_house_event(event, position, recorded_at)),
         }
     }
 
-    /// Takes in one more event if the facts admit it.
+    /// Takes in one more event if the facts admit it, and the house's for an event of a case that depends on them.
     pub(crate) fn admit(
         &mut self,
         event: &Event,
         position: u64,
         recorded_at: Timestamp,
         policy: &Policy,
+        in_house: Option<&InHouse>,
     ) -> Result<(), NotAdmitted> {
         match (self, event.area()) {
             (Self::Case(facts), Area::Case) => {
                 let recorded = recorded_case_event(event, position, recorded_at);
                 admit(facts, &recorded.event, &recorded.actor, policy, recorded_at).map_err(NotAdmitted::Violations)?;
+                let (event, actor) = (&recorded.event, &recorded.actor);
+                // Where nobody asked the house, nothing is adopted there.
+                let nothing = InHouse::default();
+                let InHouse { facts: house, policy_digest } = in_house.unwrap_or(&nothing);
+                admit_in_house(house, event, policy_digest, actor, recorded_at).map_err(NotAdmitted::Violations)?;
                 facts.apply(&recorded);
                 Ok(())
             }
@@ -88,9 +107,16 @@ impl StreamState {
                 facts.apply(&recorded);
                 Ok(())
             }
-            (Self::Case(_) | Self::Directory(_), Area::Case | Area::Directory | Area::Access | Area::Unspecified) => {
-                Err(NotAdmitted::OtherArea)
+            (Self::House(facts), Area::House) => {
+                let recorded = recorded_house_event(event, position, recorded_at);
+                admit_house(facts, &recorded.event, &recorded.actor, recorded_at).map_err(NotAdmitted::Violations)?;
+                facts.apply(&recorded);
+                Ok(())
             }
+            (
+                Self::Case(_) | Self::Directory(_) | Self::House(_),
+                Area::Case | Area::Directory | Area::House | Area::Access | Area::Unspecified,
+            ) => Err(NotAdmitted::OtherArea),
         }
     }
 
@@ -103,8 +129,8 @@ impl StreamState {
             Self::Case(facts) => {
                 !names.all(|name| name.is_ok_and(|name| event.stream_id == case_text(name) && is_open(facts, name)))
             }
-            // No directory event is sealed.
-            Self::Directory(_) => names.next().is_some(),
+            // No event of the directory or of the house is sealed.
+            Self::Directory(_) | Self::House(_) => names.next().is_some(),
         }
     }
 
@@ -112,7 +138,7 @@ impl StreamState {
     pub(crate) fn standing_holds(&self) -> Vec<HoldId> {
         match self {
             Self::Case(facts) => facts.standing_holds().map(|hold| hold.hold_id).collect(),
-            Self::Directory(_) => Vec::new(),
+            Self::Directory(_) | Self::House(_) => Vec::new(),
         }
     }
 
@@ -120,7 +146,7 @@ impl StreamState {
     pub(crate) fn recipient_of(&self, referral: ReferralId) -> Option<OrganizationId> {
         match self {
             Self::Case(facts) => facts.referral(referral).map(|known| known.released.organization_id),
-            Self::Directory(_) => None,
+            Self::Directory(_) | Self::House(_) => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::command::{Command, CommandEvent, DecidedOn, Expected, Recipient, uuid
 use crate::model::{StreamId, event_at, events, head_of};
 use egide_crypto::digest::sha256;
 use egide_crypto::sign::{KeyRing, SigningKey};
+use egide_domain::house::HOUSE_STREAM;
 use egide_domain::ids::CommandId;
 use egide_eventlog::{RawBlock, SealedBlock, VerifiedBlock};
 use egide_wire::convert::to_timestamp;
@@ -13,6 +14,8 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as DirectoryPayload;
 use egide_wire::proto::egide::directory::v1::{DirectoryEvent, OrganizationRegistered};
+use egide_wire::proto::egide::house::v1::house_event::Payload as HousePayload;
+use egide_wire::proto::egide::house::v1::{HouseEvent, PolicyAdopted, ShiftStarted};
 use egide_wire::proto::egide::ledger::v1::Commit;
 use egide_wire::proto::egide::ledger::v1::{Area, Event};
 use prost::Message as _;
@@ -30,6 +33,7 @@ const OTHER_CASE: &str = "01900000-0000-7000-8000-000000000002";
 const ORGANIZATION: &str = "01900000-0000-7000-8000-000000000003";
 const PERSON: &str = "01900000-0000-7000-8000-000000000004";
 const NOW: Timestamp = Timestamp(1_795_305_600_000);
+const POLICY: [u8; 32] = [4; 32];
 const ROOM: usize = 1_000_000;
 
 struct World {
@@ -121,7 +125,7 @@ fn command(number: u8, events: Vec<Event>) -> Command {
         fingerprint: sha256(&[number]),
         events: events
             .into_iter()
-            .map(|event| CommandEvent { event, path: "case_event.x".into(), decided_on: None })
+            .map(|event| CommandEvent { event, path: "case_event.x".into(), decided_on: None, under: None })
             .collect(),
         ..Command::for_tests()
     };
@@ -171,6 +175,12 @@ fn registered() -> Event {
     event(Area::Directory, ORGANIZATION, "directory.organization_registered", payload.encode_to_vec())
 }
 
+fn adopted(digest: [u8; 32]) -> Event {
+    let adopted = PolicyAdopted { version: "1".into(), digest: digest.to_vec(), files: Vec::new() };
+    let payload = HouseEvent { payload: Some(HousePayload::PolicyAdopted(adopted)) };
+    event(Area::House, HOUSE_STREAM, "policy.adopted", payload.encode_to_vec())
+}
+
 fn denied(case_revision: u64, directory_revision: u64) -> CommandEvent {
     let decided = DisclosureDecided {
         decision_id: "01900000-0000-7000-8000-000000000009".into(),
@@ -190,6 +200,7 @@ fn denied(case_revision: u64, directory_revision: u64) -> CommandEvent {
         event: in_case(CASE, "disclosure.decided", Payload::DisclosureDecided(decided)),
         path: "case_event.disclosure_decided".into(),
         decided_on: Some(DecidedOn { recipient, directory_revision }),
+        under: Some(POLICY.to_vec()),
     }
 }
 
@@ -297,13 +308,69 @@ fn a_command_over_two_cases_is_appended_whole_or_not_at_all() {
 #[test]
 fn a_decision_is_committed_on_the_directory_it_was_made_on_or_not_at_all() {
     let mut world = World::new();
-    world.write(&[command(1, vec![opened(CASE), triaged(CASE)]), command(2, vec![registered()])]);
+    world.write(&[
+        command(1, vec![opened(CASE), triaged(CASE)]),
+        command(2, vec![registered()]),
+        command(9, vec![adopted(POLICY)]),
+    ]);
     let decide = |number, case_revision, directory_revision| Command {
         events: vec![denied(case_revision, directory_revision)],
         ..command(number, Vec::new())
     };
     let words = world.write(&[decide(3, 2, 0), decide(4, 1, 1), decide(5, 2, 1)]);
     assert_eq!(words, ["Aborted", "Aborted", "append 0"]);
+}
+
+#[test]
+fn a_decision_is_committed_under_an_adopted_policy_or_not_at_all() {
+    let mut world = World::new();
+    world.write(&[command(1, vec![opened(CASE)]), command(2, vec![registered()])]);
+    let decide = |number, revision| Command { events: vec![denied(revision, 1)], ..command(number, Vec::new()) };
+    assert_eq!(world.write(&[decide(3, 1)]), ["FailedPrecondition"]);
+    assert_eq!(world.write(&[command(4, vec![adopted([5; 32])]), decide(5, 1)]), ["append 0", "FailedPrecondition"]);
+    let nothing_is_said = || {
+        let mut event = denied(1, 1);
+        event.under = None;
+        Command { events: vec![event], ..command(6, Vec::new()) }
+    };
+    // What is adopted in the same block, before it, counts; and adopted twice it is refused.
+    let commands =
+        [command(7, vec![adopted(POLICY)]), nothing_is_said(), decide(8, 1), command(9, vec![adopted(POLICY)])];
+    let expected = ["append 0", "FailedPrecondition", "append 1", "FailedPrecondition"];
+    assert_eq!(world.write(&commands), expected);
+    assert_eq!(world.revision(HOUSE_STREAM), 2);
+    world.cache = StateCache::new(16);
+    assert_eq!(world.write(&[decide(10, 2)]), ["append 0"], "read again from the rows");
+}
+
+#[test]
+fn a_responder_breaks_no_glass_beside_a_supervisor_on_shift() {
+    let mut world = World::new();
+    world.write(&[command(1, vec![opened(CASE), identified(CASE)])]);
+    let mut started = event(Area::House, HOUSE_STREAM, "staff.shift_started", Vec::new());
+    let until = Some(to_timestamp(Timestamp(NOW.0 + 3_600_000)));
+    started.facts = HouseEvent { payload: Some(HousePayload::ShiftStarted(ShiftStarted { until })) }.encode_to_vec();
+    started.actor = Some(Actor { person: "marc.gagnon".into(), role: "supervisor".into(), ..Actor::default() });
+    let alone = |number: u8| {
+        let asserted = ExceptionAsserted {
+            exception_id: format!("01900000-0000-7000-8000-0000000001{number:02}"),
+            kind: 2,
+            grounds: vec![3],
+            subject_ids: vec![PERSON.into()],
+            break_glass: true,
+            ..ExceptionAsserted::default()
+        };
+        let event = in_case(CASE, "case.exception_asserted", Payload::ExceptionAsserted(asserted));
+        let event = CommandEvent { event, path: "x".into(), decided_on: None, under: Some(Vec::new()) };
+        Command { events: vec![event], ..command(number, Vec::new()) }
+    };
+    assert_eq!(
+        world.write(&[alone(2), command(3, vec![started]), alone(4)]),
+        ["append 0", "append 1", "FailedPrecondition"]
+    );
+    let later = Timestamp(NOW.0 + 3_600_000);
+    let draft = world.draft_in(&[alone(5)], later, ROOM);
+    assert_eq!(words(&draft), ["append 0"], "the shift is over");
 }
 
 #[test]

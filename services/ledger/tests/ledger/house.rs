@@ -1,18 +1,17 @@
 //! A house with one `nats-server` and as many ledgers as a test wants, and the events of a small case.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
-use egide_domain::policy::Policy;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, KeyBucket, LogConfig, VerifiedBlock};
 use egide_ledger::Config;
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::identity::Credentials;
-use egide_testkit::{StreamCopy, TestWorld, fresh_id, within};
+use egide_servicekit::policy::LoadedPolicy;
+use egide_testkit::{StreamCopy, TestWorld, adopt_policy, fresh_id, within};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -57,6 +56,13 @@ impl House {
         (house, url)
     }
 
+    /// The same, with a policy that decisions may be made under.
+    pub(crate) async fn with_policy() -> (Self, String) {
+        let (house, url) = Self::with_ledger().await;
+        adopt_policy(&house.world, &url).await;
+        (house, url)
+    }
+
     pub(crate) fn nats(&self) -> ConnectionConfig {
         let nats = self.world.nats();
         ConnectionConfig::new(nats.url()).with_user(nats.user(), nats.password())
@@ -78,7 +84,7 @@ impl House {
             signing_key: self.document.clone(),
             anchor: self.key_ring.clone().into(),
             verifier: self.world.identity().verifier(),
-            policy: Arc::new(Policy::embedded().unwrap()),
+            policy: LoadedPolicy::embedded().unwrap(),
             clock: now,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use egide_crypto::digest::sha256;
 use egide_domain::time::Timestamp;
 use egide_servicekit::clock;
-use egide_testkit::fresh_id;
+use egide_testkit::{fresh_id, policy_digest};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
@@ -67,6 +67,7 @@ impl Story {
             category: category.into(),
             level: level.into(),
             bases: vec![0],
+            ..MaskEntry::default()
         };
         DisclosureDecided {
             decision_id: fresh_id(),
@@ -85,7 +86,7 @@ impl Story {
             expires_at: at(Timestamp(clock::now().0 + HOUR_MS)),
             case_revision: 6,
             policy_version: "test".to_owned(),
-            policy_digest: vec![1; 32],
+            policy_digest: policy_digest(),
             classification_digest: vec![2; 32],
             form: "investigating-agency/1".to_owned(),
             ..DisclosureDecided::default()
@@ -136,7 +137,7 @@ async fn open(client: &mut Client, position: u64) -> Result<Vec<RecordedEvent>, 
 
 #[tokio::test]
 async fn a_permit_opens_exactly_its_mask_of_what_stood_at_its_revision() {
-    let (house, url) = House::with_ledger().await;
+    let (house, url) = House::with_policy().await;
     let mut desk = house.responder(&url);
     let story = Story::tell(&mut desk).await;
     let mut disclosure = house.service(&url, "disclosure");
@@ -156,7 +157,7 @@ async fn a_permit_opens_exactly_its_mask_of_what_stood_at_its_revision() {
 
 #[tokio::test]
 async fn nothing_but_a_committed_permit_opens_anything_and_for_nobody_but_the_disclosure_service() {
-    let (house, url) = House::with_ledger().await;
+    let (house, url) = House::with_policy().await;
     let mut desk = house.responder(&url);
     let story = Story::tell(&mut desk).await;
     let mut disclosure = house.service(&url, "disclosure");
@@ -178,7 +179,7 @@ async fn nothing_but_a_committed_permit_opens_anything_and_for_nobody_but_the_di
 
 #[tokio::test]
 async fn a_withdrawal_stops_the_opening_and_a_new_report_of_the_same_situation_does_not() {
-    let (house, url) = House::with_ledger().await;
+    let (house, url) = House::with_policy().await;
     let mut desk = house.responder(&url);
     let story = Story::tell(&mut desk).await;
     let mut disclosure = house.service(&url, "disclosure");
@@ -228,7 +229,7 @@ async fn an_expired_permit_opens_nothing() {
 
 #[tokio::test]
 async fn after_a_persons_key_is_gone_a_permit_opens_no_more_than_facts() {
-    let (mut house, url) = House::with_ledger().await;
+    let (mut house, url) = House::with_policy().await;
     let story = Story::tell(&mut house.responder(&url)).await;
     let permit = Payload::DisclosureDecided(story.permit());
     let permit = position(&mut house.service(&url, "disclosure"), &story.case, permit).await;
@@ -276,7 +277,7 @@ async fn a_delivery_opens_its_report_at_once_and_not_later() {
 
 #[tokio::test]
 async fn a_report_is_gone_with_the_key_of_any_person_in_it() {
-    let (mut house, url) = House::with_ledger().await;
+    let (mut house, url) = House::with_policy().await;
     let story = Story::tell(&mut house.responder(&url)).await;
     let mut disclosure = house.service(&url, "disclosure");
     let decided = story.permit();
@@ -309,7 +310,7 @@ fn in_directory(stream_id: &str, payload: Directory) -> NewEvent {
 
 #[tokio::test]
 async fn a_suspension_stops_a_decision_that_was_made_before_it() {
-    let (house, url) = House::with_ledger().await;
+    let (house, url) = House::with_policy().await;
     let mut desk = house.responder(&url);
     let story = Story::tell(&mut desk).await;
     let specialist = house.world.identity().person("directory", "lou.bell", &["partnership_specialist"], None);

@@ -154,7 +154,12 @@ pub(super) async fn facts_of(
 pub(super) fn payload(event: &RecordedEvent) -> Option<&Payload> {
     match &event.payload {
         Some(recorded_event::Payload::CaseEvent(event)) => event.payload.as_ref(),
-        Some(recorded_event::Payload::DirectoryEvent(_) | recorded_event::Payload::AccessEvent(_)) | None => None,
+        Some(
+            recorded_event::Payload::DirectoryEvent(_)
+            | recorded_event::Payload::AccessEvent(_)
+            | recorded_event::Payload::HouseEvent(_),
+        )
+        | None => None,
     }
 }
 

@@ -8,7 +8,12 @@ pub(super) const TWO: &str = "01900000-0000-7000-8000-000000000002";
 pub(super) const THREE: &str = "01900000-0000-7000-8000-000000000003";
 
 pub(super) fn event(payload: Payload) -> NewEvent {
-    let stream_id = if matches!(payload, Payload::AccessEvent(_)) { String::new() } else { ONE.to_owned() };
+    let stream_id = match payload {
+        Payload::AccessEvent(_) => "",
+        Payload::HouseEvent(_) => HOUSE_STREAM,
+        Payload::CaseEvent(_) | Payload::DirectoryEvent(_) => ONE,
+    };
+    let stream_id = stream_id.to_owned();
     NewEvent { stream_id, payload: Some(payload), ..NewEvent::default() }
 }
 
@@ -18,6 +23,19 @@ pub(super) fn case(payload: Case) -> NewEvent {
 
 pub(super) fn in_directory(payload: Directory) -> NewEvent {
     event(Payload::DirectoryEvent(directory::DirectoryEvent { payload: Some(payload) }))
+}
+
+pub(super) fn in_house(payload: House) -> NewEvent {
+    event(Payload::HouseEvent(house_proto::HouseEvent { payload: Some(payload) }))
+}
+
+pub(super) fn adopted() -> house_proto::PolicyAdopted {
+    let policy = LoadedPolicy::embedded().unwrap();
+    let event = policy_adopted(policy.policy().version(), policy.digest().as_bytes(), policy.files());
+    match event.payload {
+        Some(House::PolicyAdopted(adopted)) => adopted,
+        _ => unreachable!("made so above"),
+    }
 }
 
 pub(super) fn request(events: Vec<NewEvent>) -> AppendRequest {
@@ -113,6 +131,7 @@ pub(super) fn permit() -> DisclosureDecided {
             category: DataCategory::Identity.into(),
             level: MaskLevel::Whole.into(),
             bases: vec![0],
+            ..MaskEntry::default()
         }],
         decided_at: Some(at(1_795_305_600)),
         expires_at: Some(at(1_795_309_200)),
@@ -254,6 +273,56 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
         Case::LegalHoldLifted(LegalHoldLifted { hold_id: TWO.into(), reason: HoldLiftReason::Ended.into() }),
         Case::NumberAssigned(NumberAssigned { number: "4829136057".into(), ..NumberAssigned::default() }),
         Case::PhraseChosen(PhraseChosen { stretched: "$argon2id".into(), ..PhraseChosen::default() }),
+        Case::AuthorityVerified(AuthorityVerified {
+            verification_id: ONE.into(),
+            subject_id: TWO.into(),
+            representative_subject_id: THREE.into(),
+            authority: Authority::ParentOrGuardian.into(),
+            ..AuthorityVerified::default()
+        }),
+        Case::AuthorityRevoked(AuthorityRevoked { verification_id: ONE.into() }),
+        Case::WishesRecorded(WishesRecorded {
+            subject_id: TWO.into(),
+            exception_id: THREE.into(),
+            wish: YoungWish::NoReport.into(),
+            followed: Answer::No.into(),
+            why: "The danger was greater.".into(),
+        }),
+        Case::ApprovalRequested(ApprovalRequested {
+            approval_id: ONE.into(),
+            decision_id: TWO.into(),
+            rules: vec!["abroad".into()],
+            expires_at: Some(at(1_795_305_600)),
+        }),
+        Case::ApprovalDecided(ApprovalDecided {
+            approval_id: ONE.into(),
+            outcome: ApprovalOutcome::Granted.into(),
+            ..ApprovalDecided::default()
+        }),
+        Case::ObligationNoted(ObligationNoted {
+            decision_id: TWO.into(),
+            kind: ObligationKind::InformPerson.into(),
+            state: ObligationState::Met.into(),
+            ..ObligationNoted::default()
+        }),
+        Case::ContactCleared(ContactCleared {
+            contact_id: ONE.into(),
+            subject_id: TWO.into(),
+            means: ContactMeans::Call.into(),
+            purpose: ContactPurpose::CallBack.into(),
+        }),
+        Case::ContactMade(ContactMade {
+            contact_id: ONE.into(),
+            subject_id: TWO.into(),
+            means: ContactMeans::Call.into(),
+            purpose: ContactPurpose::CallBack.into(),
+            outcome: ContactOutcome::Reached.into(),
+        }),
+        Case::OutsideDisclosureReviewed(OutsideDisclosureReviewed {
+            disclosure_id: ONE.into(),
+            outcome: OutsideReviewOutcome::Mistake.into(),
+        }),
+        Case::RecallAcknowledged(RecallAcknowledged { referral_id: ONE.into(), unit_id: TWO.into() }),
     ]
     .into_iter()
     .map(case)
@@ -305,6 +374,14 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
             }),
         ]
         .map(|payload| event(Payload::AccessEvent(audit::AccessEvent { payload: Some(payload) }))),
+    );
+    all.extend(
+        [
+            House::PolicyAdopted(adopted()),
+            House::ShiftStarted(house_proto::ShiftStarted { until: Some(at(NOW.0 / 1000 + 60)) }),
+            House::ShiftEnded(house_proto::ShiftEnded {}),
+        ]
+        .map(in_house),
     );
     all
 }
