@@ -125,9 +125,7 @@ fn role_of(service: &str) -> Role {
         "egide.ledger.v1.LedgerService"
         | "egide.ledger.v1.CallerService"
         | "egide.ledger.v1.KeyService"
-        | "egide.house.v1.HouseService" => {
-            Role::Ledger
-        }
+        | "egide.house.v1.HouseService" => Role::Ledger,
         "egide.disclosure.v1.DisclosureService" | "egide.disclosure.v1.ReferralService" => Role::Disclosure,
         "egide.audit.v1.AuditService" => Role::Audit,
         "egide.directory.v1.DirectoryService" => Role::Directory,
