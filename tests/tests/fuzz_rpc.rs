@@ -115,7 +115,7 @@ fn everybody(unit_id: &str) -> Vec<Who> {
         who::staff("audit", "jean.tremblay", &["compliance"]),
         who::staff("disclosure", "noor.haddad", &["supervisor"]),
     ];
-    let services = ["telephony-desk", "case-desk", "console", "cli", "disclosure", "audit", "portal", "ledger"];
+    let services = ["telephony-desk", "case-desk", "console", "cli", "disclosure", "audit", "triage", "portal", "ledger"];
     everybody.extend(services.map(who::service));
     everybody
 }
@@ -128,6 +128,7 @@ fn role_of(service: &str) -> Role {
         | "egide.house.v1.HouseService" => Role::Ledger,
         "egide.disclosure.v1.DisclosureService" | "egide.disclosure.v1.ReferralService" => Role::Disclosure,
         "egide.audit.v1.AuditService" => Role::Audit,
+        "egide.triage.v1.TriageService" => Role::Triage,
         "egide.directory.v1.DirectoryService" => Role::Directory,
         other => panic!("`{other}` is new: say which role serves it"),
     }

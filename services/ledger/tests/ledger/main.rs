@@ -9,6 +9,7 @@
 
 mod append;
 mod callers;
+mod consents;
 mod faults;
 mod house;
 mod instances;
