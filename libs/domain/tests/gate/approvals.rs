@@ -17,8 +17,9 @@ fn approval_id() -> ApprovalId {
 
 /// A consent to tell a foreign hotline, which by the table needs a supervisor's yes.
 fn abroad() -> Story {
-    Story::with_people()
-        .consents(consent(1, VICTIM, foreign_hotline().scope(), Purpose::SupportService).permitting(&[Contact, Situation]))
+    Story::with_people().consents(
+        consent(1, VICTIM, foreign_hotline().scope(), Purpose::SupportService).permitting(&[Contact, Situation]),
+    )
 }
 
 fn asked() -> Ask {

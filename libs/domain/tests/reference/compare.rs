@@ -68,7 +68,16 @@ pub(crate) fn translated(decision: &Decision) -> Answer {
             .mask
             .entries()
             .iter()
-            .map(|entry| ((entry.subject_id, entry.category), (entry.level, entry.bases.iter().map(basis).collect(), entry.period.map(|it| (it.from.map(|at| at.0), it.until.map(|at| at.0))))))
+            .map(|entry| {
+                (
+                    (entry.subject_id, entry.category),
+                    (
+                        entry.level,
+                        entry.bases.iter().map(basis).collect(),
+                        entry.period.map(|it| (it.from.map(|at| at.0), it.until.map(|at| at.0))),
+                    ),
+                )
+            })
             .collect(),
         bases: decision.bases.iter().copied().collect(),
         obligations: decision

@@ -9,7 +9,10 @@
     clippy::indexing_slicing,
     reason = "a test stops at the first surprise"
 )]
-#![expect(clippy::wildcard_enum_match_arm, reason = "tests look for one kind of event among forty; the evaluator names all")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "tests look for one kind of event among forty; the evaluator names all"
+)]
 
 mod boundaries;
 mod compare;

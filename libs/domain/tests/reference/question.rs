@@ -1,11 +1,11 @@
 //! One generated case: a history, a directory, tables, a request and an instant. Written as JSON it is a test to keep.
 
 use crate::evaluator::tables::Tables;
+use egide_domain::Request;
 use egide_domain::directory::DirectoryEvent;
 use egide_domain::event::{CaseEvent, Recorded};
 use egide_domain::ids::ReferralId;
 use egide_domain::policy::{Policy, PolicyFile, PolicyFiles};
-use egide_domain::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;

@@ -2,13 +2,13 @@
 
 use super::tables::{HOUR, Tables};
 use egide_domain::event::{
-    Actor, ApprovalRequested, AuthorityVerified, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn, DisclosureDecided, ExceptionAsserted, Recorded,
-    ReferralReleased, Shredded,
+    Actor, ApprovalRequested, AuthorityVerified, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn,
+    DisclosureDecided, ExceptionAsserted, Recorded, ReferralReleased, Shredded,
 };
 use egide_domain::ids::{ApprovalId, DecisionId, ExceptionId, ReferralId, SubjectId, TipId};
 use egide_domain::vocabulary::{
-    AgeBand, Answer, ApprovalOutcome, Channel, ContactPermission, ExceptionKind, InstrumentKind, Jurisdiction, PersonRole,
-    RecallReason, ReviewOutcome, Role, TriageLevel,
+    AgeBand, Answer, ApprovalOutcome, Channel, ContactPermission, ExceptionKind, InstrumentKind, Jurisdiction,
+    PersonRole, RecallReason, ReviewOutcome, Role, TriageLevel,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -198,8 +198,12 @@ impl Case {
                 }
             }
             CaseEvent::ConsentGiven(said) => self.given.push(Said { order, by: actor.clone(), at, what: said.clone() }),
-            CaseEvent::ConsentRefused(said) => self.refused.push(Said { order, by: actor.clone(), at, what: said.clone() }),
-            CaseEvent::ConsentWithdrawn(said) => self.withdrawn.push(Said { order, by: actor.clone(), at, what: said.clone() }),
+            CaseEvent::ConsentRefused(said) => {
+                self.refused.push(Said { order, by: actor.clone(), at, what: said.clone() })
+            }
+            CaseEvent::ConsentWithdrawn(said) => {
+                self.withdrawn.push(Said { order, by: actor.clone(), at, what: said.clone() })
+            }
             CaseEvent::ExceptionAsserted(said) => {
                 let fresh =
                     Exception { asserted: said.clone(), by: actor.clone(), at, confirmed: false, lifted: false };
@@ -233,7 +237,8 @@ impl Case {
                 self.authorities.push(Authorised { verified: said.clone(), by: actor.clone(), revoked: false });
             }
             CaseEvent::AuthorityRevoked(said) => {
-                let named = self.authorities.iter_mut().filter(|it| it.verified.verification_id == said.verification_id);
+                let named =
+                    self.authorities.iter_mut().filter(|it| it.verified.verification_id == said.verification_id);
                 named.for_each(|it| it.revoked = true);
             }
             CaseEvent::ApprovalRequested(said) => {

@@ -49,9 +49,8 @@ impl Asked<'_> {
             // Any place it has on record lies in the regions, or it has none, or it has them all.
             Some(RecipientScope::KindInRegion(kind, regions)) => {
                 let places = &self.unit.unit.jurisdictions;
-                let there = self.unit.unit.national
-                    || places.is_empty()
-                    || places.iter().any(|place| regions.contains(place));
+                let there =
+                    self.unit.unit.national || places.is_empty() || places.iter().any(|place| regions.contains(place));
                 self.denies_to(Some(RecipientScope::Kind(kind))) && there
             }
             Some(RecipientScope::Unit(_) | RecipientScope::Organization(_)) => self.permits_to(scope),
@@ -77,8 +76,7 @@ impl Asked<'_> {
                 (Some(from), Some(until)) => from < until,
                 (_, _) => true,
             })
-            && (!said.conditions.contains(ConsentCondition::OnlyWhenUrgent)
-                || self.case.urgent(self.tables, self.now))
+            && (!said.conditions.contains(ConsentCondition::OnlyWhenUrgent) || self.case.urgent(self.tables, self.now))
             && said.speaking_freely == Some(Answer::Yes)
             && said.understood == Some(Answer::Yes)
             && self.permits_to(said.recipient)
@@ -133,8 +131,7 @@ impl Asked<'_> {
         else {
             return false;
         };
-        let no_suspect =
-            self.case.people.get(&representative).is_some_and(|person| !person.is(PersonRole::Suspect));
+        let no_suspect = self.case.people.get(&representative).is_some_and(|person| !person.is(PersonRole::Suspect));
         let adult = self
             .case
             .people

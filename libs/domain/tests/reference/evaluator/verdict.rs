@@ -5,13 +5,13 @@ use super::consent::Asked;
 use super::exception;
 use super::recipient::Unit;
 use super::tables::Tables;
+use egide_domain::Timestamp;
 use egide_domain::decision::{Basis, Request};
 use egide_domain::event::ConsentGiven;
 use egide_domain::ids::{ReferralId, SubjectId};
-use egide_domain::Timestamp;
 use egide_domain::vocabulary::{
-    Channel, ConsentCondition, DataCategory, ExceptionKind, GrantorKind, MaskLevel, ObligationKind, PersonRole, Purpose,
-    ReasonCode, RecallReason, RecipientKind, ReviewOutcome, Role, TriageLevel,
+    Channel, ConsentCondition, DataCategory, ExceptionKind, GrantorKind, MaskLevel, ObligationKind, PersonRole,
+    Purpose, ReasonCode, RecallReason, RecipientKind, ReviewOutcome, Role, TriageLevel,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -204,12 +204,7 @@ fn report_consents<'a>(
     found
 }
 
-fn consented<'a>(
-    asked: &Asked<'_>,
-    basis: Basis,
-    record: &'a Said<ConsentGiven>,
-    level: MaskLevel,
-) -> Grant<'a> {
+fn consented<'a>(asked: &Asked<'_>, basis: Basis, record: &'a Said<ConsentGiven>, level: MaskLevel) -> Grant<'a> {
     let instant = |at: Option<Timestamp>| at.map(|at| at.0);
     let period = record.what.data_period.map(|period| (instant(period.from), instant(period.until)));
     Grant { basis, level, end: asked.end(record), period, consent: Some(record), exception: None }
@@ -405,9 +400,7 @@ fn approval_holds(question: &Question<'_>, rules: &[Rule]) -> bool {
     let Some((at, by)) = &approval.granted else { return false };
     let life = rules.iter().map(|rule| rule.life).min().unwrap_or(0);
     let asked_for = question.case.decisions.get(&approval.asked.decision_id).map(|decision| &decision.request);
-    let same = asked_for.is_some_and(|request| {
-        *request == Request { approval_id: None, ..question.request.clone() }
-    });
+    let same = asked_for.is_some_and(|request| *request == Request { approval_id: None, ..question.request.clone() });
     !approval.rejected
         && same
         && another(by, &approval.by)
@@ -442,9 +435,8 @@ fn obligations(
             if let Some(exception) = grant.exception {
                 of_exception(asked, exception, *who, person, &mut owed);
             }
-            let tell = |record: &&Said<ConsentGiven>| {
-                record.what.conditions.contains(ConsentCondition::TellMeAfterwards)
-            };
+            let tell =
+                |record: &&Said<ConsentGiven>| record.what.conditions.contains(ConsentCondition::TellMeAfterwards);
             if let Some(giver) = grant.consent.filter(tell).and_then(|record| record.what.subject_id) {
                 owed.insert((ObligationKind::InformPerson, Some(giver), within("inform_person")));
             }

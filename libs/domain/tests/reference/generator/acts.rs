@@ -4,11 +4,13 @@ use super::dice::{Dice, consent, exception, organization, subject, tip, unit, ve
 use super::{BEGIN, Theme, categories};
 use crate::evaluator::tables::{DAY, HOUR};
 use egide_domain::event::{
-    AuthorityVerified, ConsentGiven, ConsentRefused, ConsentWithdrawn, DataPeriod, ExceptionAsserted, Expiry, Instrument, RecipientScope,
+    AuthorityVerified, ConsentGiven, ConsentRefused, ConsentWithdrawn, DataPeriod, ExceptionAsserted, Expiry,
+    Instrument, RecipientScope,
 };
 use egide_domain::set::Set;
 use egide_domain::vocabulary::{
-    AgeBand, Answer, Authority, ConsentCapacity, ConsentKind, ExceptionGround, ExceptionKind, GrantorKind, InstrumentKind, Purpose, RecipientKind,
+    AgeBand, Answer, Authority, ConsentCapacity, ConsentKind, ExceptionGround, ExceptionKind, GrantorKind,
+    InstrumentKind, Purpose, RecipientKind,
 };
 use egide_domain::{Basis, Categories, Jurisdictions, Purposes, Timestamp};
 
@@ -85,7 +87,13 @@ pub(crate) fn given(dice: &mut Dice, theme: Theme) -> ConsentGiven {
         consent_id: consent(dice.small()),
         subject_id: if dice.chance(nobody) { None } else { Some(subject(dice.small())) },
         kind: if calm || dice.chance(97) { Some(kind) } else { dice.maybe(ConsentKind::ALL, 50) },
-        grantor: if represented { Some(GrantorKind::Representative) } else if calm || dice.chance(94) { Some(GrantorKind::Self_) } else { dice.maybe(GrantorKind::ALL, 70) },
+        grantor: if represented {
+            Some(GrantorKind::Representative)
+        } else if calm || dice.chance(94) {
+            Some(GrantorKind::Self_)
+        } else {
+            dice.maybe(GrantorKind::ALL, 70)
+        },
         representative_subject_id: dice.chance(if represented { 97 } else { 4 }).then(|| subject(dice.small())),
         recipient: scope(dice, theme, if calm { 2 } else { 12 }),
         purposes: if calm || dice.chance(80) { Purposes::only(theme.purpose) } else { dice.some_of::<Purpose>(40) },
@@ -105,7 +113,12 @@ pub(crate) fn given(dice: &mut Dice, theme: Theme) -> ConsentGiven {
         about_bringer: if dice.chance(60) { Categories::EMPTY } else { dice.some_of(40) },
         tip_id: if dice.chance(if report { 92 } else { 5 }) { Some(tip(dice.small())) } else { None },
         capacity: dice.maybe(
-            &[ConsentCapacity::Adult, ConsentCapacity::MatureMinor, ConsentCapacity::MatureMinor, ConsentCapacity::Doubtful],
+            &[
+                ConsentCapacity::Adult,
+                ConsentCapacity::MatureMinor,
+                ConsentCapacity::MatureMinor,
+                ConsentCapacity::Doubtful,
+            ],
             if calm { 30 } else { 50 },
         ),
         age_at_grant: dice.maybe(AgeBand::ALL, 12),

@@ -2,8 +2,8 @@
 
 use egide_domain::event::Actor;
 use egide_domain::ids::{
-    AgreementId, ApprovalId, ConsentId, DecisionId, DeliveryId, ExceptionId, OrganizationId, ReferralId, SubjectId, TipId, UnitId,
-    VerificationId,
+    AgreementId, ApprovalId, ConsentId, DecisionId, DeliveryId, ExceptionId, OrganizationId, ReferralId, SubjectId,
+    TipId, UnitId, VerificationId,
 };
 use egide_domain::set::{Member, Set};
 use egide_domain::vocabulary::Role;

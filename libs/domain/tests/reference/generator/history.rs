@@ -7,16 +7,17 @@ use crate::evaluator::tables::{DAY, HOUR};
 use crate::question::Rules;
 use egide_domain::directory::DirectoryEvent;
 use egide_domain::event::{
-    AgeAssessed, ApprovalDecided, ApprovalRequested, AuthorityRevoked, AuthorityVerified, CaseClosed, CaseEvent, CaseOpened, CaseReopened, ContactRecorded, DisclosureDecided,
-    ExceptionConfirmed, ExceptionLifted, HealthRecorded, KeyShredded, LegalHoldPlaced, NarrativeRecorded,
-    PersonIdentified, Recorded, ReferralDelivered, ReferralRecalled, ReferralReleased, Shredded, SituationRecorded,
-    SupervisorReviewed, TipReceived, TriageAssessed, WhereaboutsRecorded,
+    AgeAssessed, ApprovalDecided, ApprovalRequested, AuthorityRevoked, AuthorityVerified, CaseClosed, CaseEvent,
+    CaseOpened, CaseReopened, ContactRecorded, DisclosureDecided, ExceptionConfirmed, ExceptionLifted, HealthRecorded,
+    KeyShredded, LegalHoldPlaced, NarrativeRecorded, PersonIdentified, Recorded, ReferralDelivered, ReferralRecalled,
+    ReferralReleased, Shredded, SituationRecorded, SupervisorReviewed, TipReceived, TriageAssessed,
+    WhereaboutsRecorded,
 };
 use egide_domain::ids::{HoldId, NarrativeId, Position, Revision};
 use egide_domain::set::Set;
 use egide_domain::vocabulary::{
-    AgeBand, Answer, ApprovalOutcome, Channel, ConsentKind, ContactPermission, DataCategory, Jurisdiction, MaskLevel, Outcome,
-    ReasonCode, RecallReason, RecipientKind, ReviewOutcome, Role, TriageLevel,
+    AgeBand, Answer, ApprovalOutcome, Channel, ConsentKind, ContactPermission, DataCategory, Jurisdiction, MaskLevel,
+    Outcome, ReasonCode, RecallReason, RecipientKind, ReviewOutcome, Role, TriageLevel,
 };
 use egide_domain::{Bases, CaseFacts, Mask, MaskEntry, OrganizationFacts, Roles, Timestamp, decide};
 
@@ -192,7 +193,10 @@ fn an_act(dice: &mut Dice, theme: Theme) -> Acts {
         }
         75..79 => {
             let permission = dice.maybe(ContactPermission::ALL, 85);
-            (Role::Responder, CaseEvent::ContactRecorded(ContactRecorded { subject_id: who, permission, rules: Set::EMPTY }))
+            (
+                Role::Responder,
+                CaseEvent::ContactRecorded(ContactRecorded { subject_id: who, permission, rules: Set::EMPTY }),
+            )
         }
         79..82 => {
             let roles: Roles = dice.pick(&ROLES).iter().copied().collect();
@@ -264,7 +268,10 @@ fn rarely(dice: &mut Dice, number: u8) -> Acts {
         ),
         8..11 => (
             Role::Supervisor,
-            CaseEvent::ReferralRecalled(ReferralRecalled { referral_id: referral(number), reason: dice.maybe(RecallReason::ALL, 90) }),
+            CaseEvent::ReferralRecalled(ReferralRecalled {
+                referral_id: referral(number),
+                reason: dice.maybe(RecallReason::ALL, 90),
+            }),
         ),
         _ => {
             let opened = CaseOpened { channel: None, jurisdiction: dice.maybe(&PLACES, 70) };

@@ -2,9 +2,7 @@
 
 use super::dice::Dice;
 use crate::question::{Change, Rules, Table};
-use egide_domain::vocabulary::{
-    DataCategory, ExceptionKind, Jurisdiction, MaskLevel, Purpose, RecipientKind, Role,
-};
+use egide_domain::vocabulary::{DataCategory, ExceptionKind, Jurisdiction, MaskLevel, Purpose, RecipientKind, Role};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -27,7 +25,8 @@ pub(crate) fn some(seed: u64, how_many: usize) -> Vec<Arc<Rules>> {
 }
 
 fn a_change(dice: &mut Dice) -> Option<Change> {
-    let table = dice.pick(&[Table::Policy, Table::Policy, Table::Policy, Table::Statutes, Table::Statutes, Table::Regimes]);
+    let table =
+        dice.pick(&[Table::Policy, Table::Policy, Table::Policy, Table::Statutes, Table::Statutes, Table::Regimes]);
     let shipped = table.shipped();
     let mut places = Vec::new();
     collect(&shipped, String::new(), &mut places);
@@ -93,9 +92,7 @@ fn another(dice: &mut Dice, at: &str, known: &Value) -> Option<Value> {
             json!(names(dice, ExceptionKind::ALL, 60))
         }
         ("obliges", _) => json!(names(dice, &["inform_person", "enter_in_register"], 60)),
-        ("named", Value::Array(entries)) => {
-            Value::Array(entries.iter().filter(|_| dice.chance(60)).cloned().collect())
-        }
+        ("named", Value::Array(entries)) => Value::Array(entries.iter().filter(|_| dice.chance(60)).cloned().collect()),
         ("from_age", _) => json!(dice.pick(&[12, 14, 15, 16, 17, 18])),
         ("recipient", _) => json!(dice.pick(RecipientKind::ALL).to_string()),
         ("grounds", Value::Array(entries)) => {
