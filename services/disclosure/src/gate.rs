@@ -1,6 +1,7 @@
 //! What the methods share: the reader, the ledger, the policy, the keys, and how decisions are proposed to the log.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use egide_crypto::digest::{Digest, Fingerprinter, sha256};
@@ -33,6 +34,8 @@ pub(crate) struct Gate {
     pub(crate) ledger: Ledger,
     pub(crate) policy: Arc<Policy>,
     pub(crate) versions: Versions,
+    /// Whether the policy was seen to be adopted.
+    pub(crate) adopted: AtomicBool,
     /// Signs reports.
     pub(crate) report_key: SigningKey,
     /// Makes pseudonyms and the salts of commitments.
@@ -66,9 +69,16 @@ impl Versions {
 impl Gate {
     /// Whether decisions may be made here: only under a policy that was adopted, which stands in the log whole.
     pub(crate) fn policy_is_adopted(&self, moment: &Moment<'_>) -> Result<bool, Unreadable> {
-        let adopted = moment.has_adopted(&self.versions.policy_digest)?;
-        if !adopted {
-            tracing::warn!(digest = %self.versions.policy_digest, "nothing is decided: this policy was not adopted");
+        if self.adopted.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let digest = &self.versions.policy_digest;
+        let adopted = moment.policy(digest)?.is_some();
+        if adopted {
+            // What was adopted stays adopted.
+            self.adopted.store(true, Ordering::Relaxed);
+        } else {
+            tracing::warn!(%digest, "nothing is decided: this policy was not adopted");
         }
         Ok(adopted)
     }

@@ -1,7 +1,5 @@
 //! A house with a `nats-server`, a ledger, a disclosure service, two recipients, and small invented cases.
 
-use std::sync::Arc;
-
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::sign::{KeyRing, Signature, SigningKey, VerifyingKey};
 use egide_crypto::wrap::KeyEncryptionKey;
@@ -11,7 +9,7 @@ use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::ServeConfig;
-use egide_testkit::{TestWorld, adopt_policy, fresh_id, within, wording_digest};
+use egide_testkit::{TestWorld, adopt_policy, fresh_id, policy, within, wording_digest};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
@@ -83,6 +81,17 @@ impl House {
 
     /// Starts a disclosure service with a projection of this name, on a ledger at this URL.
     pub(crate) async fn start(&mut self, name: &str, ledger_url: &str, now: fn() -> Timestamp) -> String {
+        self.start_under(policy(), name, ledger_url, now).await
+    }
+
+    /// The same under another policy.
+    pub(crate) async fn start_under(
+        &mut self,
+        policy: LoadedPolicy,
+        name: &str,
+        ledger_url: &str,
+        now: fn() -> Timestamp,
+    ) -> String {
         let config = egide_disclosure::Config {
             serve: ServeConfig::new("disclosure", self.world.listen()),
             nats: nats(&self.world),
@@ -93,7 +102,7 @@ impl House {
             verifier: self.world.identity().verifier(),
             report_key: SigningKey::from_pkcs8(&self.report_document).unwrap(),
             secret: Fingerprinter::new(&[9; 32]),
-            policy: LoadedPolicy::embedded().unwrap(),
+            policy,
             refuse_after: egide_disclosure::REFUSE_AFTER,
             clock: now,
         };

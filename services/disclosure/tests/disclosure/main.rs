@@ -3,6 +3,7 @@
 
 mod house;
 mod outsiders;
+mod policies;
 mod referrals;
 mod retries;
 mod staff;
