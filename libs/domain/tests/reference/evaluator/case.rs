@@ -77,7 +77,8 @@ pub(crate) struct Authorised {
 pub(crate) struct Approval {
     pub(crate) asked: ApprovalRequested,
     pub(crate) by: Actor,
-    pub(crate) granted: Vec<(i64, Actor)>,
+    /// The first grant in time by another person than asked.
+    pub(crate) granted: Option<(i64, Actor)>,
     pub(crate) rejected: bool,
 }
 
@@ -242,14 +243,16 @@ impl Case {
                 named.for_each(|it| it.revoked = true);
             }
             CaseEvent::ApprovalRequested(said) => {
-                let fresh = Approval { asked: said.clone(), by: actor.clone(), granted: Vec::new(), rejected: false };
+                let fresh = Approval { asked: said.clone(), by: actor.clone(), granted: None, rejected: false };
                 self.approvals.entry(said.approval_id).or_insert(fresh);
             }
             CaseEvent::ApprovalDecided(said) => {
                 if let Some(approval) = self.approvals.get_mut(&said.approval_id) {
                     let in_time = approval.asked.expires_at.is_some_and(|end| at < end.0);
                     match said.outcome {
-                        ApprovalOutcome::Granted if in_time => approval.granted.push((at, actor.clone())),
+                        ApprovalOutcome::Granted if in_time && another(actor, &approval.by) => {
+                            approval.granted.get_or_insert((at, actor.clone()));
+                        }
                         ApprovalOutcome::Granted => {}
                         ApprovalOutcome::Rejected | ApprovalOutcome::Expired => approval.rejected = true,
                     }

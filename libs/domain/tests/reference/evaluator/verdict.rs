@@ -1,13 +1,13 @@
 //! The whole answer: released = requested ∩ basis ∩ purpose ∩ agreement, person by person and category by category.
 
-use super::case::{Case, Exception, Person, Referral, Said, another};
+use super::case::{Case, Exception, Person, Referral, Said};
 use super::consent::Asked;
 use super::exception;
 use super::recipient::Unit;
 use super::tables::Tables;
 use egide_domain::Timestamp;
 use egide_domain::decision::{Basis, Request};
-use egide_domain::event::{Actor, ConsentGiven};
+use egide_domain::event::ConsentGiven;
 use egide_domain::ids::{ReferralId, SubjectId};
 use egide_domain::vocabulary::{
     Channel, ConsentCondition, DataCategory, ExceptionKind, GrantorKind, MaskLevel, ObligationKind, PersonRole,
@@ -410,12 +410,10 @@ fn approved_until(question: &Question<'_>, rules: &[Rule]) -> Option<i64> {
     if approval.rejected || !same {
         return None;
     }
-    let counts = |(at, by): &&(i64, Actor)| {
-        another(by, &approval.by)
-            && rules.iter().all(|rule| by.role.is_some_and(|role| rule.roles.contains(&role)))
-            && (question.delivering.is_some() || question.now < *at + life)
-    };
-    approval.granted.iter().find(counts).map(|(at, _)| *at + life)
+    let (at, by) = approval.granted.as_ref()?;
+    let entitled = rules.iter().all(|rule| by.role.is_some_and(|role| rule.roles.contains(&role)));
+    let in_time = question.delivering.is_some() || question.now < at + life;
+    (entitled && in_time).then_some(at + life)
 }
 
 /// Whether a provision in force of a regime that is named obliges to this, where the person is.
