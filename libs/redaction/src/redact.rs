@@ -21,7 +21,8 @@ const TOLD_PER_PERSON: [&str; 2] = ["contact_recorded.safe_contact", "person_ide
 /// A field leaves only if all of this holds: it is classified; it was not asked merely to find a service; it is data of a
 /// person (or of several together) and not of the bringer, the staff, the case or the record; it is no free text; the mask
 /// has an entry for that person, or for each of those several, in the category the field stands under for them; where it
-/// belongs to an exception, those entries rest on that exception. How far it leaves is the entry's level: whole as told;
+/// belongs to an exception, those entries rest on that exception; where an entry has a period, the field's record was made
+/// in it. How far it leaves is the entry's level: whole as told;
 /// generalised, or left out where its generalisation does not understand it; facts only where it stands in the log as a fact
 /// that is not withheld when generalised.
 #[must_use]
@@ -79,11 +80,11 @@ impl Rule<'_> {
         let (subject, category, level) = match (&field.about, field.class.whose) {
             (About::One(subject), Whose::Subject) => {
                 let person = self.people.get(*subject)?;
-                let level = self.level(person, category, field.only_under)?;
+                let level = self.level(person, category, &field)?;
                 (Some(*subject), person.category_of(category), level)
             }
             (About::Several(subjects), Whose::Several) => {
-                (None, category, self.level_of_all(subjects, category, field.only_under)?)
+                (None, category, self.level_of_all(subjects, category, &field)?)
             }
             (
                 About::Nobody | About::One(_) | About::Several(_),
@@ -98,25 +99,22 @@ impl Rule<'_> {
         Some(Passed { subject, category, level, record: field.record, month, field: field_out })
     }
 
-    /// How far the mask lets a category of a person through, under this exception where one is named.
-    fn level(&self, person: &Person, category: DataCategory, only_under: Option<ExceptionId>) -> Option<MaskLevel> {
+    /// How far the mask lets a field of a category of a person through: recorded when the entry reaches, and under its
+    /// exception where one is named.
+    fn level(&self, person: &Person, category: DataCategory, field: &Field) -> Option<MaskLevel> {
         let entry = self.entry(person.subject_id, person.category_of(category))?;
+        let reached = entry.period.is_none() || field.recorded_at.is_some_and(|at| entry.reaches(at));
         let rests_on = |exception: ExceptionId| {
             entry.bases.iter().filter_map(|index| usize::try_from(index).ok()).any(
                 |index| matches!(self.decision.bases.get(index), Some(Basis::Exception(id, _)) if *id == exception),
             )
         };
-        only_under.is_none_or(rests_on).then_some(entry.level)
+        (reached && field.only_under.is_none_or(rests_on)).then_some(entry.level)
     }
 
     /// The lowest level of all of them; `None` when one is missing, or when there is nobody.
-    fn level_of_all(
-        &self,
-        subjects: &[SubjectId],
-        category: DataCategory,
-        only_under: Option<ExceptionId>,
-    ) -> Option<MaskLevel> {
-        let level = |subject: &SubjectId| self.level(self.people.get(*subject)?, category, only_under);
+    fn level_of_all(&self, subjects: &[SubjectId], category: DataCategory, field: &Field) -> Option<MaskLevel> {
+        let level = |subject: &SubjectId| self.level(self.people.get(*subject)?, category, field);
         let levels: Option<Vec<MaskLevel>> = subjects.iter().map(level).collect();
         levels?.into_iter().min()
     }
@@ -180,9 +178,11 @@ impl Rule<'_> {
         Some(RedactedMember { label: member.label, value })
     }
 
-    /// What the person is in the case is part of the situation.
+    /// What the person is in the case is part of the situation. When it was recorded is not known here: an entry with a
+    /// period does not tell it.
     fn roles(&self, person: &Person) -> Roles {
-        let told = self.entry(person.subject_id, person.category_of(DataCategory::Situation)).is_some();
+        let entry = self.entry(person.subject_id, person.category_of(DataCategory::Situation));
+        let told = entry.is_some_and(|entry| entry.period.is_none());
         if told { person.roles_told() } else { Roles::EMPTY }
     }
 

@@ -10,6 +10,7 @@ mod read_back;
 mod speaker;
 mod summary;
 mod symbols;
+mod waiting;
 
 pub use self::checks::{Answer, Difference, Row};
 pub use self::format::{FormatError, Scenario, Titles};
