@@ -42,10 +42,10 @@ use egide_wire::proto::egide::disclosure::v1::{
     RequestDisclosureRequest, RequestDisclosureResponse, WatchReferralsRequest,
 };
 use egide_wire::proto::egide::house::v1::HouseEvent;
-use egide_wire::proto::egide::triage::v1::{ListObligationsRequest, ListReviewsRequest};
 use egide_wire::proto::egide::ledger::v1::{
     AppendRequest, OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
 };
+use egide_wire::proto::egide::triage::v1::{ListObligationsRequest, ListReviewsRequest};
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, Value};
 use tonic::Code;

@@ -7,7 +7,11 @@ use egide_servicekit::identity::ServiceName;
 use uuid::Uuid;
 
 use crate::acting::Acting;
-use crate::commands::{account, authority, callers, case, completions, consent, contact, deliver, directory, disclose, emergency, emit, exception, history, hold, keys, log, obligations, pki, policy, provision, recall, referrals, reviews, shift, token, trust, verify_file};
+use crate::commands::{
+    account, authority, callers, case, completions, consent, contact, deliver, directory, disclose, emergency, emit,
+    exception, history, hold, keys, log, obligations, pki, policy, provision, recall, referrals, reviews, shift, token,
+    trust, verify_file,
+};
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
 use crate::serve;

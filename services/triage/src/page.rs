@@ -88,11 +88,8 @@ fn place_of(token: &str, question: [u8; 8]) -> Option<Place> {
     let (by, rest) = rest.split_first_chunk::<8>()?;
     let (case_id, what) = rest.split_first_chunk::<16>()?;
     let known = *version == VERSION && *check == question;
-    let place = Place {
-        by: Timestamp(i64::from_be_bytes(*by)),
-        case_id: CaseId(*case_id),
-        what: what.try_into().ok()?,
-    };
+    let place =
+        Place { by: Timestamp(i64::from_be_bytes(*by)), case_id: CaseId(*case_id), what: what.try_into().ok()? };
     known.then_some(place)
 }
 
