@@ -9,6 +9,7 @@ use crate::redacted::{
 };
 use egide_domain::ids::{ExceptionId, SubjectId};
 use egide_domain::set::Roles;
+use egide_domain::time::Timestamp;
 use egide_domain::vocabulary::{DataCategory, MaskLevel};
 use egide_domain::{Basis, Decision, MaskEntry, Permit};
 
@@ -53,6 +54,60 @@ pub fn redact(permit: &Permit, people: &People, fields: Vec<Field>) -> Redacted<
     Redacted::new(case)
 }
 
+/// What becomes of a field, whatever it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// It leaves as it was told.
+    Whole,
+    /// It leaves in a coarser form, or not at all where it has none.
+    Generalised,
+    /// It does not leave.
+    Withheld,
+}
+
+/// A field by what is known of it without its value.
+#[derive(Clone, Copy)]
+pub struct Unopened<'a> {
+    /// Whom it is about.
+    pub about: &'a About,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// Its path in the contract, from the event's payload on.
+    pub path: &'a str,
+    /// Its classification.
+    pub class: &'a Class,
+    /// The exception that alone lets it go, where it was written for one.
+    pub only_under: Option<ExceptionId>,
+}
+
+/// What would become of a field under a decision, by the rules of [`redact`], without its value and without a permit: nothing is
+/// let through by this.
+#[must_use]
+pub fn fate(decision: &Decision, people: &People, field: Unopened<'_>) -> Fate {
+    let rule = Rule { decision, people, today: Day::of(decision.decided_at) };
+    let Some((.., level)) = rule.place(field.about, field.path, field.class, field.only_under) else {
+        return Fate::Withheld;
+    };
+    if !rule.reaches(field.about, field.class, field.recorded_at) {
+        return Fate::Withheld;
+    }
+    match (level, field.class.generalise) {
+        (MaskLevel::Whole, _) | (MaskLevel::Generalised, Generalisation::Keep) => Fate::Whole,
+        (MaskLevel::FactsOnly, Generalisation::Keep) if field.class.is_fact => Fate::Whole,
+        (MaskLevel::Generalised, Generalisation::Withhold | Generalisation::Deidentified) | (MaskLevel::FactsOnly, _) => {
+            Fate::Withheld
+        }
+        (
+            MaskLevel::Generalised,
+            Generalisation::Month
+            | Generalisation::Year
+            | Generalisation::AgeGroup
+            | Generalisation::Province
+            | Generalisation::NumberBand,
+        ) => Fate::Generalised,
+    }
+}
+
 /// A field that is let through, with what places it.
 struct Passed {
     /// The person; absent: several together.
@@ -71,25 +126,50 @@ struct Rule<'a> {
 }
 
 impl Rule<'_> {
-    fn pass(&self, field: Field) -> Option<Passed> {
-        let category = releasable(&field.class)?;
-        if TOLD_PER_PERSON.iter().any(|told| field.path.starts_with(told)) {
+    /// Whose a field is, under which category it stands for them, and how far it leaves; `None`: not at all.
+    fn place(
+        &self,
+        about: &About,
+        path: &str,
+        class: &Class,
+        only_under: Option<ExceptionId>,
+    ) -> Option<(Option<SubjectId>, DataCategory, MaskLevel)> {
+        let category = releasable(class)?;
+        if TOLD_PER_PERSON.iter().any(|told| path.starts_with(told)) {
             return None;
         }
-        let (subject, category, level) = match (&field.about, field.class.whose) {
+        match (about, class.whose) {
             (About::One(subject), Whose::Subject) => {
                 let person = self.people.get(*subject)?;
-                let level = self.level(person, category, field.only_under)?;
-                (Some(*subject), person.category_of(category), level)
+                let level = self.level(person, category, only_under)?;
+                Some((Some(*subject), person.category_of(category), level))
             }
             (About::Several(subjects), Whose::Several) => {
-                (None, category, self.level_of_all(subjects, category, field.only_under)?)
+                Some((None, category, self.level_of_all(subjects, category, only_under)?))
             }
             (
                 About::Nobody | About::One(_) | About::Several(_),
                 Whose::Subject | Whose::Bringer | Whose::Several | Whose::Case | Whose::Staff | Whose::Record,
-            ) => return None,
+            ) => None,
+        }
+    }
+
+    /// Whether the mask reaches what was recorded then, of everybody whom it is about.
+    fn reaches(&self, about: &About, class: &Class, recorded_at: Timestamp) -> bool {
+        let reaches = |subject: &SubjectId| {
+            let person = self.people.get(*subject)?;
+            Some(self.entry(*subject, person.category_of(class.category?))?.reaches(recorded_at))
         };
+        let everybody = match about {
+            About::Nobody => return false,
+            About::One(subject) => std::slice::from_ref(subject),
+            About::Several(subjects) => subjects,
+        };
+        everybody.iter().all(|subject| reaches(subject) == Some(true))
+    }
+
+    fn pass(&self, field: Field) -> Option<Passed> {
+        let (subject, category, level) = self.place(&field.about, &field.path, &field.class, field.only_under)?;
         let value = self.value(field.value, &field.class, level, &|inner: &Class| {
             releasable(inner) == releasable(&field.class) && inner.whose == field.class.whose
         })?;

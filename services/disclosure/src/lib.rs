@@ -8,17 +8,22 @@
 //! *Out of scope*: the decision itself (`egide-domain`), what a mask lets through (`egide-redaction`), forms and words
 //! (`egide-report`), data keys (the ledger alone holds them), who may call what (`egide-servicekit`).
 
+mod approval;
 mod delivery;
 mod disclosure_service;
+mod explain;
 mod facts;
 mod gate;
 mod ledger;
 mod model;
 mod origin;
 mod outside;
+mod preview;
 mod reader;
+mod recall;
 mod referral_service;
 mod release;
+mod replay;
 mod request;
 mod start;
 mod token;

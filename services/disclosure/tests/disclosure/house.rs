@@ -5,6 +5,7 @@ use std::sync::Arc;
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::sign::{KeyRing, Signature, SigningKey, VerifyingKey};
 use egide_crypto::wrap::KeyEncryptionKey;
+use egide_domain::house::HOUSE_STREAM;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::Authenticated;
@@ -12,6 +13,7 @@ use egide_servicekit::clock;
 use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::ServeConfig;
 use egide_testkit::{TestWorld, adopt_policy, fresh_id, within, wording_digest};
+use egide_wire::convert::policy_adopted;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
@@ -22,8 +24,8 @@ use egide_wire::proto::egide::directory::v1::{
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, FetchReferralRequest, FetchReferralResponse, ListReferralsRequest, Referral,
-    ReferralSummary, RequestDisclosureRequest, RequestDisclosureResponse,
+    AcknowledgeRecallRequest, AcknowledgeReferralRequest, FetchReferralRequest, FetchReferralResponse,
+    ListReferralsRequest, Referral, ReferralSummary, RequestDisclosureRequest, RequestDisclosureResponse,
 };
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, Event, NewEvent, new_event};
@@ -83,6 +85,17 @@ impl House {
 
     /// Starts a disclosure service with a projection of this name, on a ledger at this URL.
     pub(crate) async fn start(&mut self, name: &str, ledger_url: &str, now: fn() -> Timestamp) -> String {
+        self.start_under(egide_testkit::policy(), name, ledger_url, now).await
+    }
+
+    /// The same under another policy.
+    pub(crate) async fn start_under(
+        &mut self,
+        policy: LoadedPolicy,
+        name: &str,
+        ledger_url: &str,
+        now: fn() -> Timestamp,
+    ) -> String {
         let config = egide_disclosure::Config {
             serve: ServeConfig::new("disclosure", self.world.listen()),
             nats: nats(&self.world),
@@ -93,7 +106,7 @@ impl House {
             verifier: self.world.identity().verifier(),
             report_key: SigningKey::from_pkcs8(&self.report_document).unwrap(),
             secret: Fingerprinter::new(&[9; 32]),
-            policy: LoadedPolicy::embedded().unwrap(),
+            policy,
             refuse_after: egide_disclosure::REFUSE_AFTER,
             clock: now,
         };
@@ -121,8 +134,46 @@ impl House {
     }
 
     pub(crate) fn staff_at(&self, url: &str) -> Staff {
-        let credentials = self.world.identity().person("cli", "amelie.roy", &["responder"], None);
+        self.gate_for(url, "amelie.roy", "responder")
+    }
+
+    /// The gate, for anybody of staff.
+    pub(crate) fn gate_for(&self, url: &str, account: &str, role: &str) -> Staff {
+        let credentials = self.world.identity().person("cli", account, &[role], None);
         DisclosureServiceClient::new(self.world.upstream(url, credentials).as_service())
+    }
+
+    /// The gate, for a supervisor who did not ask.
+    pub(crate) fn approver(&self) -> Staff {
+        self.gate_for(&self.url, "marc.gagnon", "supervisor")
+    }
+
+    /// Has a policy adopted.
+    pub(crate) async fn adopt(&self, policy: &LoadedPolicy) {
+        let event = policy_adopted(policy.policy().version(), policy.digest().as_bytes(), policy.files());
+        let event = NewEvent {
+            stream_id: HOUSE_STREAM.to_owned(),
+            payload: Some(new_event::Payload::HouseEvent(event)),
+            ..NewEvent::default()
+        };
+        let request = AppendRequest { command_id: fresh_id(), events: vec![event], ..AppendRequest::default() };
+        self.ledger("console", "chloe.cote", "compliance").append(request).await.unwrap();
+    }
+
+    /// Appends a case event as the disclosure service would.
+    pub(crate) async fn forge(&self, case: &str, payload: Payload) {
+        let event = NewEvent {
+            stream_id: case.to_owned(),
+            payload: Some(new_event::Payload::CaseEvent(CaseEvent { payload: Some(payload) })),
+            ..NewEvent::default()
+        };
+        let request = AppendRequest { command_id: fresh_id(), events: vec![event], ..AppendRequest::default() };
+        self.ledger("disclosure", "marc.gagnon", "supervisor").append(request).await.unwrap();
+    }
+
+    pub(crate) async fn recall(&self, case: &Case, referral_id: &str, reason: RecallReason) {
+        let recalled = ReferralRecalled { referral_id: referral_id.to_owned(), reason: reason.into() };
+        self.emit(&case.case, vec![Payload::ReferralRecalled(recalled)]).await;
     }
 
     /// A liaison of a unit.
@@ -388,4 +439,8 @@ pub(crate) fn decided(response: &RequestDisclosureResponse) -> &DisclosureDecide
 
 pub(crate) fn has_reason(decided: &DisclosureDecided, code: ReasonCode) -> bool {
     decided.reasons.iter().any(|reason| reason.code() == code)
+}
+
+pub(crate) fn acknowledging_recall(referral_id: &str) -> AcknowledgeRecallRequest {
+    AcknowledgeRecallRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() }
 }
