@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, callers, case, completions, consent, deliver, directory, disclose, emit, exception, history, hold, keys,
-    log, pki, policy, provision, recall, referrals, shift, token, trust, verify_file,
+    account, approval, callers, case, completions, consent, deliver, directory, disclose, emit, exception, explain, history, hold, keys, log, pki, policy, provision, recall, referrals, replay, shift, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
@@ -47,6 +46,11 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Exception(exception::Command),
     Disclose(disclose::Args),
+    Preview(explain::Preview),
+    #[command(subcommand)]
+    Decision(explain::Command),
+    #[command(subcommand)]
+    Approval(approval::Command),
     Deliver(deliver::Args),
     Recall(recall::Args),
     Find(callers::Find),
@@ -54,6 +58,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Referrals(referrals::Command),
     History(history::Args),
+    Replay(replay::Args),
     #[command(subcommand)]
     Log(log::Command),
     Account(account::Args),

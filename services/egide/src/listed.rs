@@ -62,6 +62,7 @@ listed! {
     case::ObligationKind => "egide.case.v1.ObligationKind",
     case::Outcome => "egide.case.v1.Outcome",
     case::Purpose => "egide.case.v1.Purpose",
+    case::RejectionReason => "egide.case.v1.RejectionReason",
     case::ReasonCode => "egide.case.v1.ReasonCode",
     case::RecallReason => "egide.case.v1.RecallReason",
     case::RecipientKind => "egide.case.v1.RecipientKind",
