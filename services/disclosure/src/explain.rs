@@ -15,7 +15,7 @@ use egide_domain::vocabulary::{
 };
 use egide_domain::{Basis, Policy};
 use egide_report::RecipientNames;
-use egide_wire::convert::{Listed as _, bases};
+use egide_wire::convert::bases;
 use egide_wire::proto::egide::case::v1::{self as case, DisclosureDecided, MaskEntry, Outcome, Reason};
 use egide_wire::proto::egide::disclosure::v1 as proto;
 use tonic::Status;
