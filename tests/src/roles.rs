@@ -1,7 +1,6 @@
 //! Starting the services, each with keys and a NATS connection of its own.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use egide_crypto::digest::Fingerprinter;
@@ -244,7 +243,7 @@ impl Roles {
             report_key: self.reports.key(),
             secret: Fingerprinter::new(&self.secret),
             policy: self.policy.clone(),
-            refuse_after: self.plan.refuse_after,
+            refuse_after: if role.is_second() { self.plan.refuse_after_second } else { self.plan.refuse_after },
             clock: self.plan.clock,
         };
         Ok(egide_disclosure::start(config, kit.shutdown()).await?)

@@ -53,6 +53,8 @@ pub struct Plan {
     pub clock: fn() -> Timestamp,
     /// How long after an outsider's call a refusal is answered.
     pub refuse_after: Duration,
+    /// The same at the second instance of the gate.
+    pub refuse_after_second: Duration,
     /// Whether the two ledgers wrap data keys under epochs of their own, each knowing the other's.
     pub epochs_apart: bool,
 }
@@ -65,6 +67,7 @@ impl Default for Plan {
             threads: 2,
             clock: clock::now,
             refuse_after: egide_disclosure::REFUSE_AFTER,
+            refuse_after_second: egide_disclosure::REFUSE_AFTER,
             epochs_apart: false,
         }
     }

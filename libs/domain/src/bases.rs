@@ -5,6 +5,7 @@ use crate::decide::Gate;
 use crate::decision::{Basis, Reason, Reference};
 use crate::exception;
 use crate::facts::Person;
+use crate::ids::SubjectId;
 use crate::set::{Categories, Reach};
 use crate::vocabulary::{ConsentKind, DataCategory, Purpose, ReasonCode, RecipientKind, ReviewOutcome};
 
@@ -59,7 +60,10 @@ impl Search<'_, '_> {
 
     fn find_consents(&mut self, abroad: bool) {
         let gate = self.gate;
-        let denied = self.denied();
+        let (deniers, among) = self.deniers();
+        for denier in &deniers {
+            self.explain_denials(*denier, among);
+        }
         for permission in gate.consents.permissions() {
             let id = permission.given.consent_id;
             let report = permission.is(ConsentKind::Report);
@@ -71,6 +75,10 @@ impl Search<'_, '_> {
                 let reasons = failures.map(|code| Reason::person(code, self.person.subject_id, Reference::Consent(id)));
                 self.found.reasons.extend(reasons);
             } else if !report || (!abroad && self.report_is_open(permission)) {
+                // What a record denies it does not permit, whoever's data it speaks of.
+                let denied = deniers.iter().fold(permission.given.denied, |denied, denier| {
+                    denied.union(gate.consents.denied_to(permission, *denier).intersection(among))
+                });
                 self.grant(basis, permitted.within_denials(denied), permission.until);
             }
         }
@@ -152,25 +160,22 @@ impl Search<'_, '_> {
         needs.iter().all(|(holds, _, _)| *holds)
     }
 
-    /// What the person denies this recipient; of suspects, what any potential victim or caller of the case denies.
-    fn denied(&mut self) -> Categories {
+    /// Whose denials hold back, and in which categories: the person's own; of suspects, those of any potential victim or
+    /// caller of the case.
+    fn deniers(&self) -> (Vec<SubjectId>, Categories) {
         let facts = self.gate.facts;
         if !self.person.is_only_suspect() {
-            return self.collect_denials(self.person, Categories::all());
+            return (vec![self.person.subject_id], Categories::all());
         }
         let speaks =
             |other: &&Person| !other.is_only_suspect() && (other.is_potential_victim() || facts.is_bringer(other));
-        let suspects = Categories::only(DataCategory::Suspects);
-        let speakers = facts.persons.iter().filter(speaks);
-        speakers.fold(Categories::EMPTY, |denied, other| denied.union(self.collect_denials(other, suspects)))
+        let speakers = facts.persons.iter().filter(speaks).map(|person| person.subject_id);
+        (speakers.collect(), Categories::only(DataCategory::Suspects))
     }
 
-    fn collect_denials(&mut self, whose: &Person, among: Categories) -> Categories {
-        let mut denied = Categories::EMPTY;
-        for (consent_id, categories) in self.gate.consents.denials(whose.subject_id) {
-            let categories = categories.intersection(among);
-            denied = denied.union(categories);
-            for category in categories.intersection(self.wanted).iter() {
+    fn explain_denials(&mut self, whose: SubjectId, among: Categories) {
+        for (consent_id, categories) in self.gate.consents.denials(whose) {
+            for category in categories.intersection(among).intersection(self.wanted).iter() {
                 let reference = Reference::Consent(consent_id);
                 self.found.reasons.push(Reason::of(
                     ReasonCode::ConsentDenies,
@@ -180,7 +185,6 @@ impl Search<'_, '_> {
                 ));
             }
         }
-        denied
     }
 
     /// Adds a consent, within everything that bounds consent.

@@ -103,6 +103,18 @@ impl<'a> Consents<'a> {
         })
     }
 
+    /// What a person's own records deny to this recipient and purpose of what this permission permits: a denial is beaten by
+    /// the newer permission that names it, and by no other one.
+    pub(crate) fn denied_to(&self, permission: &Permission<'_>, subject_id: SubjectId) -> Categories {
+        self.facts.consents.iter().fold(Categories::EMPTY, |all, record| {
+            let Some((consent_id, denied)) = denial(record, subject_id, self.asking) else { return all };
+            let beats = permission.revision > record.revision
+                && permission.given.subject_id == Some(subject_id)
+                && permission.given.supersedes.contains(&consent_id);
+            all.union(if beats { denied.difference(permission.own_data()) } else { denied })
+        })
+    }
+
     /// What live newer permissions of the same person that name this record allow again.
     fn beaten(&self, consent_id: ConsentId, revision: Revision, subject_id: SubjectId) -> Categories {
         self.permissions
@@ -128,7 +140,7 @@ impl<'a> Consents<'a> {
                 refused.subject_id == subject_id && refused.recipient.is_none_or(|scope| denies_to(scope, self.asking))
             }
             ConsentAct::Withdrawn(withdrawn) => {
-                let named = withdrawn.consent_id.is_some_and(|id| belongs_to(self.facts, id, subject_id));
+                let named = withdrawn.consent_id.is_some_and(|id| had_before(self.facts, record, id, Some(subject_id)));
                 withdrawn.subject_id == Some(subject_id) && !named
             }
         })
@@ -253,38 +265,35 @@ fn taken_back(facts: &CaseFacts, record: &ConsentRecord, given: &ConsentGiven) -
     let newer = facts.consents.iter().filter(|other| other.revision > record.revision);
     newer.fold(Categories::EMPTY, |taken, other| {
         let more = match &other.act {
-            ConsentAct::Withdrawn(withdrawn) if withdraws(facts, withdrawn, given) => {
+            ConsentAct::Withdrawn(withdrawn) if withdraws(facts, other, withdrawn, given) => {
                 if withdrawn.categories.is_empty() { Categories::all() } else { withdrawn.categories }
             }
-            ConsentAct::Given(successor)
-                if successor.subject_id == given.subject_id && successor.supersedes.contains(&given.consent_id) =>
-            {
-                Categories::all()
-            }
+            // Whoever's record it is: one recorded under the wrong person must not let the older one win.
+            ConsentAct::Given(successor) if successor.supersedes.contains(&given.consent_id) => Categories::all(),
             ConsentAct::Withdrawn(_) | ConsentAct::Given(_) | ConsentAct::Refused(_) => Categories::EMPTY,
         };
         taken.union(more)
     })
 }
 
-/// Whether a withdrawal means this consent: by name, or because it names nothing the person has, and then all of theirs.
-fn withdraws(facts: &CaseFacts, withdrawn: &ConsentWithdrawn, given: &ConsentGiven) -> bool {
-    let Some(named) = withdrawn.consent_id else {
-        return withdrawn.subject_id.is_none_or(|subject_id| given.subject_id == Some(subject_id));
-    };
-    if named == given.consent_id {
-        return true;
-    }
-    match withdrawn.subject_id {
-        Some(subject_id) => given.subject_id == Some(subject_id) && !belongs_to(facts, named, subject_id),
-        None => !facts.has_consent(named),
-    }
+/// Whether a withdrawal means this consent: by name, or because it names nothing the person had, and then all of theirs.
+fn withdraws(facts: &CaseFacts, record: &ConsentRecord, withdrawn: &ConsentWithdrawn, given: &ConsentGiven) -> bool {
+    let whose = withdrawn.subject_id;
+    let of_this_person = whose.is_none() || given.subject_id == whose;
+    withdrawn.consent_id.map_or(of_this_person, |named| {
+        named == given.consent_id || (of_this_person && !had_before(facts, record, named, whose))
+    })
 }
 
-fn belongs_to(facts: &CaseFacts, consent_id: ConsentId, subject_id: SubjectId) -> bool {
-    facts.consents.iter().any(|record| match &record.act {
-        ConsentAct::Given(given) => given.consent_id == consent_id && given.subject_id == Some(subject_id),
-        ConsentAct::Refused(refused) => refused.consent_id == consent_id && refused.subject_id == subject_id,
+/// Whether a record of this id stood when a withdrawal named it, the person's own where it says whose. One that came after
+/// it must not make the withdrawal smaller.
+fn had_before(facts: &CaseFacts, withdrawal: &ConsentRecord, consent_id: ConsentId, whose: Option<SubjectId>) -> bool {
+    let older = facts.consents.iter().filter(|record| record.revision < withdrawal.revision);
+    older.into_iter().any(|record| match &record.act {
+        ConsentAct::Given(given) => given.consent_id == consent_id && (whose.is_none() || given.subject_id == whose),
+        ConsentAct::Refused(refused) => {
+            refused.consent_id == consent_id && whose.is_none_or(|whose| refused.subject_id == whose)
+        }
         ConsentAct::Withdrawn(_) => false,
     })
 }

@@ -7,6 +7,7 @@ use crate::facts::CaseFacts;
 use crate::ids::ReferralId;
 use crate::policy::Policy;
 use crate::time::Timestamp;
+use crate::vocabulary::Outcome;
 
 /// Why a released referral is not delivered. To anyone outside all of these are the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +38,9 @@ pub fn redecide_for_delivery(
         return Err(DeliveryRefusal::Recalled);
     }
     let released = facts.decision(referral.released.decision_id).ok_or(DeliveryRefusal::Unknown)?;
-    // A decision without bases released nothing, and an empty reliance would mean "find one".
-    if released.bases.is_empty() || released.mask.is_empty() {
+    // A refusal permits nothing, whatever stands in it. A decision without bases released nothing, and an empty reliance
+    // would mean "find one".
+    if released.outcome == Outcome::Deny || released.bases.is_empty() || released.mask.is_empty() {
         return Err(DeliveryRefusal::Unknown);
     }
     let mut request = released.request.clone();

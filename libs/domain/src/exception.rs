@@ -7,9 +7,9 @@ use crate::facts::{CaseFacts, ExceptionFacts, Majority, Person};
 use crate::ids::SubjectId;
 use crate::policy::{ExceptionRecipient, ExceptionRule, Policy};
 use crate::set::{Categories, Reach, Set};
-use crate::statute::StatuteRow;
+use crate::statute::{Duty, StatuteRow};
 use crate::time::Timestamp;
-use crate::vocabulary::{DataCategory, ExceptionGround, ExceptionKind, InstrumentKind, ReasonCode, Role};
+use crate::vocabulary::{AgeBand, DataCategory, ExceptionGround, ExceptionKind, InstrumentKind, ReasonCode, Role};
 
 /// Whether what is asserted is a subpoena of the defence: a hold and a refusal, never a basis.
 #[must_use]
@@ -169,8 +169,13 @@ fn reached(
     })
 }
 
+/// Whether a verified row demands a report about the person to this kind of recipient. One that leaves it open at that age
+/// is no mandatory exception; an age nobody knows counts as under 18 here, for so it was asserted.
 fn statute_adds(person: &Person, facts: &CaseFacts, asking: Asking<'_>, policy: &Policy) -> bool {
-    statutes_of(person, facts, policy, asking.now).any(|row| row.verified && row.recipients.contains(asking.kind))
+    let age = person.age.or(Some(AgeBand::Minor));
+    let demands =
+        |row: &StatuteRow| row.verified && row.recipients.contains(asking.kind) && row.duty(age) == Duty::Mandatory;
+    statutes_of(person, facts, policy, asking.now).any(demands)
 }
 
 /// The statute rows in force where a person is.
@@ -219,7 +224,11 @@ pub(crate) fn reach_of(
         let reached = match asserted.kind {
             ExceptionKind::LegalRequirement => named,
             ExceptionKind::Minor | ExceptionKind::ImminentDanger => {
-                named_people(asserted, facts).any(|victim| age_fits(standing, victim).is_ok())
+                let with = |victim: &Person| {
+                    age_fits(standing, victim).is_ok()
+                        && (!standing.by_statute || statute_adds(victim, facts, asking, policy))
+                };
+                named_people(asserted, facts).any(with)
             }
         };
         if !reached {

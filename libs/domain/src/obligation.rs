@@ -3,7 +3,7 @@
 use crate::consent::Asking;
 use crate::decision::{Obligation, Reason, Reference};
 use crate::exception::{Standing, statutes_of};
-use crate::facts::{CaseFacts, Majority, Person};
+use crate::facts::{CaseFacts, Person};
 use crate::policy::RegimeDuty;
 use crate::set::{Categories, Reach};
 use crate::statute::Duty;
@@ -72,12 +72,8 @@ fn of_statutes(
     reasons: &mut Vec<Reason>,
     obligations: &mut Vec<Obligation>,
 ) {
-    let minor = match standing.exception.asserted.kind {
-        ExceptionKind::Minor => true,
-        ExceptionKind::ImminentDanger => person.majority() == Majority::Minor,
-        ExceptionKind::LegalRequirement => false,
-    };
-    if !minor {
+    // The rows know the ages themselves: some protect people of 18, too.
+    if standing.exception.asserted.kind == ExceptionKind::LegalRequirement {
         return;
     }
     let periods = asking.policy.periods();

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 pub(crate) fn changed(change: impl FnOnce([&mut Value; 3])) -> Result<Policy, PolicyError> {
     let mut files: Vec<_> = PolicyFiles::embedded().iter().collect();
     let read = |file: &PolicyFile| serde_json::from_str::<Value>(&file.text).unwrap();
-    let (mut policy, mut statutes, mut regimes) = (read(&files[0]), read(&files[1]), read(&files[2]));
+    let mut tables = files.iter().map(read);
+    let mut next = || tables.next().unwrap();
+    let (mut policy, mut statutes, mut regimes) = (next(), next(), next());
     change([&mut policy, &mut statutes, &mut regimes]);
     for (file, table) in files.iter_mut().zip([policy, statutes, regimes]) {
         file.text = serde_json::to_string_pretty(&table).unwrap().into();

@@ -1,7 +1,6 @@
 //! A ledger and an audit service on a real nats-server, and the people who use them.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use egide_audit::{Config, History};
 use egide_crypto::digest::sha256;

@@ -1,7 +1,5 @@
 //! A ledger on a real `nats-server`, directories in front of it, and people who use them.
 
-use std::sync::Arc;
-
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};

@@ -1,7 +1,5 @@
 //! A house with a `nats-server`, a ledger, a disclosure service, two recipients, and small invented cases.
 
-use std::sync::Arc;
-
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::sign::{KeyRing, Signature, SigningKey, VerifyingKey};
 use egide_crypto::wrap::KeyEncryptionKey;

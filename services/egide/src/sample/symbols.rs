@@ -74,9 +74,10 @@ impl Symbols {
             };
         }
         if let Some(name) = text.strip_prefix("@wording:") {
-            let shipped = LoadedPolicy::embedded().map_err(|error| error.to_string())?;
-            let digest = shipped.wording_digest(name).ok_or_else(|| format!("there is no wording `{name}`"))?;
-            return Ok(Some(STANDARD.encode(digest.as_bytes())));
+            let digest = LoadedPolicy::embedded().ok().and_then(|shipped| shipped.wording_digest(name));
+            return digest
+                .map(|digest| Some(STANDARD.encode(digest.as_bytes())))
+                .ok_or_else(|| Unresolved(text.to_owned()));
         }
         if let Some(words) = text.strip_prefix("@sha256:") {
             return Ok(Some(STANDARD.encode(sha256(words.as_bytes()).as_bytes())));

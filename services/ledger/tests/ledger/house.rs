@@ -1,7 +1,6 @@
 //! A house with one `nats-server` and as many ledgers as a test wants, and the events of a small case.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
