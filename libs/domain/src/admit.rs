@@ -385,10 +385,7 @@ impl Admission<'_> {
             }
             CaseEvent::ExceptionAsserted(asserted) => self.check_exception(asserted),
             CaseEvent::ExceptionConfirmed(confirmed) => self.check_confirmation(confirmed.exception_id),
-            CaseEvent::ExceptionLifted(lifted) => match self.facts.exception(lifted.exception_id) {
-                None => self.refuse("exception_id", ViolationReason::ExceptionUnknown),
-                Some(known) => self.refuse_if(known.lifted, "exception_id", ViolationReason::ExceptionLifted),
-            },
+            CaseEvent::ExceptionLifted(lifted) => self.check_exception_lifted(lifted),
             CaseEvent::DisclosureDecided(decided) => self.check_decision(decided),
             CaseEvent::ReferralReleased(released) => self.check_release(released),
             CaseEvent::ReferralDelivered(delivered) => self.check_delivery(delivered),
@@ -598,7 +595,7 @@ impl Admission<'_> {
         let Some(known) = self.facts.exception(exception_id) else {
             return self.refuse(FIELD, ViolationReason::ExceptionUnknown);
         };
-        self.refuse_if(known.lifted, FIELD, ViolationReason::ExceptionLifted);
+        self.refuse_if(known.is_lifted(), FIELD, ViolationReason::ExceptionLifted);
         self.refuse_if(known.confirmation.is_some(), FIELD, ViolationReason::ExceptionConfirmed);
         self.refuse_if(known.is_defence_subpoena(), FIELD, ViolationReason::DefenceSubpoena);
         self.refuse_if(!exception::is_alive(known, self.policy, self.now), FIELD, ViolationReason::ExceptionExpired);

@@ -1,13 +1,14 @@
 //! What lets a person's data go: the bases found for one person, and of everything missing the reason.
 
-use crate::consent::{Permission, Until};
+use crate::consent::{Permission, Until, is_voice_about_suspects};
 use crate::decide::Gate;
 use crate::decision::{Basis, Reason, Reference};
+use crate::event::DataPeriod;
 use crate::exception;
 use crate::facts::Person;
 use crate::ids::SubjectId;
 use crate::set::{Categories, Reach};
-use crate::vocabulary::{ConsentKind, DataCategory, Purpose, ReasonCode, RecipientKind, ReviewOutcome};
+use crate::vocabulary::{ConsentCondition, ConsentKind, DataCategory, Purpose, ReasonCode, RecipientKind, ReviewOutcome};
 
 /// One basis that lets something of a person go.
 pub(crate) struct Grant {
@@ -15,6 +16,12 @@ pub(crate) struct Grant {
     /// How far, within everything else that bounds it; never nothing.
     pub(crate) reach: Reach,
     pub(crate) until: Until,
+    /// Which data it reaches, by when it was recorded; absent: all.
+    pub(crate) period: Option<DataPeriod>,
+    /// Whom a consent obliges us to tell afterwards.
+    pub(crate) tell: Option<SubjectId>,
+    /// Whether a consent goes with an approval only.
+    pub(crate) on_approval: bool,
 }
 
 /// What was found for one person.
@@ -39,7 +46,36 @@ pub(crate) fn grants_of(gate: &Gate<'_>, person: &Person, wanted: Categories) ->
         search.find_exceptions();
     }
     search.explain_missing();
+    search.found.grants = of_one_time(search.found.grants);
     search.found
+}
+
+/// Of each category the grants that count for it. An entry of a mask has one stretch of time: grants without one count
+/// before all others, and if there are none, the one that reaches longest, the earlier in the log of several.
+fn of_one_time(grants: Vec<Grant>) -> Vec<Grant> {
+    let mut kept = vec![Categories::EMPTY; grants.len()];
+    for category in Categories::all().iter() {
+        let covers = |grant: &Grant| grant.reach.categories().contains(category);
+        let whenever = grants.iter().any(|grant| covers(grant) && grant.period.is_none());
+        let timed = grants.iter().enumerate().filter(|(_, grant)| covers(grant));
+        // Of equal lengths `min_by_key` takes the first, which is the earlier in the log.
+        let longest = timed.min_by_key(|(_, grant)| std::cmp::Reverse(length(grant.period))).map(|(place, _)| place);
+        for (place, (grant, kept)) in grants.iter().zip(&mut kept).enumerate() {
+            if covers(grant) && (if whenever { grant.period.is_none() } else { longest == Some(place) }) {
+                kept.insert(category);
+            }
+        }
+    }
+    let cut = |(grant, kept): (Grant, Categories)| Grant { reach: grant.reach.within(kept), ..grant };
+    grants.into_iter().zip(kept).map(cut).filter(|grant| !grant.reach.is_nothing()).collect()
+}
+
+/// How long a stretch of time is, in milliseconds; without a bound longer than every one that has both.
+fn length(period: Option<DataPeriod>) -> i128 {
+    match period {
+        Some(DataPeriod { from: Some(from), until: Some(until) }) => i128::from(until.0) - i128::from(from.0),
+        Some(_) | None => i128::MAX,
+    }
 }
 
 struct Search<'g, 'a> {
@@ -79,7 +115,7 @@ impl Search<'_, '_> {
                 let denied = deniers.iter().fold(permission.given.denied, |denied, denier| {
                     denied.union(gate.consents.denied_to(permission, *denier).intersection(among))
                 });
-                self.grant(basis, permitted.within_denials(denied), permission.until);
+                self.grant(basis, permission, permitted.within_denials(denied));
             }
         }
     }
@@ -100,9 +136,7 @@ impl Search<'_, '_> {
     /// Suspects are never asked: a potential victim or a caller lets go what they told about them, where they name it.
     fn speaks_of_suspects(&self, permission: &Permission<'_>) -> bool {
         let giver = permission.given.subject_id.and_then(|giver| self.gate.facts.person(giver));
-        let may = giver.is_some_and(|giver| {
-            !giver.is_only_suspect() && (giver.is_potential_victim() || self.gate.facts.is_bringer(giver))
-        });
+        let may = giver.is_some_and(|giver| is_voice_about_suspects(self.gate.facts, giver));
         may && permission.given.permitted.contains(DataCategory::Suspects)
     }
 
@@ -115,6 +149,9 @@ impl Search<'_, '_> {
             return named.then(|| Permitted::all(suspects(permission)));
         }
         if permission.given.subject_id == Some(person.subject_id) {
+            if permission.bringer_is_minor_alone {
+                self.say(ReasonCode::ConsentMinorAlone, reference);
+            }
             return Some(Permitted::all(permission.about_bringer));
         }
         if self.gate.facts.is_bringer(person) || !person.is_potential_victim() {
@@ -148,7 +185,7 @@ impl Search<'_, '_> {
         let needs = [
             (asking.kind == RecipientKind::InvestigatingAgency, ReasonCode::ConsentOtherRecipient, &reference),
             (asking.purpose == Purpose::Investigation, ReasonCode::ConsentOtherPurpose, &reference),
-            (facts.triage().is_some(), ReasonCode::NotTriaged, &Reference::None),
+            (facts.triage(asking.now, asking.policy).is_some(), ReasonCode::NotTriaged, &Reference::None),
             (own_tip.is_some(), ReasonCode::NoConsent, &reference),
             (review != Some(None), ReasonCode::TipNotReviewed, &tip_reference),
             (review != Some(Some(ReviewOutcome::DoNotReport)), ReasonCode::TipNotToReport, &tip_reference),
@@ -167,9 +204,7 @@ impl Search<'_, '_> {
         if !self.person.is_only_suspect() {
             return (vec![self.person.subject_id], Categories::all());
         }
-        let speaks =
-            |other: &&Person| !other.is_only_suspect() && (other.is_potential_victim() || facts.is_bringer(other));
-        let speakers = facts.persons.iter().filter(speaks).map(|person| person.subject_id);
+        let speakers = facts.persons.iter().filter(|other| is_voice_about_suspects(facts, other)).map(|person| person.subject_id);
         (speakers.collect(), Categories::only(DataCategory::Suspects))
     }
 
@@ -188,7 +223,7 @@ impl Search<'_, '_> {
     }
 
     /// Adds a consent, within everything that bounds consent.
-    fn grant(&mut self, basis: Basis, permitted: Reach, until: Until) {
+    fn grant(&mut self, basis: Basis, permission: &Permission<'_>, permitted: Reach) {
         let gate = self.gate;
         let wanted = permitted.within(self.wanted);
         let Some(agreed) = gate.agreed else {
@@ -204,7 +239,15 @@ impl Search<'_, '_> {
         }
         let reach = wanted.within(agreed).intersection(gate.ceiling);
         if gate.consent_open && !reach.is_nothing() {
-            self.found.grants.push(Grant { basis, reach, until });
+            let on = |condition| permission.given.conditions.contains(condition);
+            self.found.grants.push(Grant {
+                basis,
+                reach,
+                until: permission.until,
+                period: permission.period,
+                tell: permission.given.subject_id.filter(|_| on(ConsentCondition::TellMeAfterwards)),
+                on_approval: on(ConsentCondition::WithApproval),
+            });
         }
     }
 
@@ -225,6 +268,9 @@ impl Search<'_, '_> {
                             basis: standing.basis(),
                             reach,
                             until: Until::Time(standing.until),
+                            period: None,
+                            tell: None,
+                            on_approval: false,
                         });
                     }
                 }

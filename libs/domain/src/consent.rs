@@ -3,20 +3,28 @@
 //! What consent allows = the union of live matching permissions − the union of matching denials. The order is the log's.
 //!
 //! - A permission is *live* from `not_before` (inclusive) to its end (exclusive), unless withdrawn, superseded or, when it
-//!   was for one disclosure, used. It counts only when given by the person, freely, and understood.
+//!   was for one disclosure, used. It counts only when given by the person or who may speak for them, freely, understood,
+//!   and while its conditions hold; see `giver` for young people alone and representatives.
 //! - A denial has no end: expiring or withdrawing never adds. It matches by recipient and, inside a consent, by purpose.
 //! - A newer denial beats an older permission, and so does a withdrawal. A newer permission beats an older denial only
 //!   while it is live and only if it names the record it supersedes; what it names stops permitting, whatever happens to it.
 //! - A permission to everybody permits nothing; a record that names nobody permits nothing and denies to everybody.
 
+mod giver;
+mod held;
+
+pub use held::{HeldBack, HeldBy, held_back};
+
 use crate::directory::Recipient;
-use crate::event::{ConsentGiven, ConsentWithdrawn, Expiry, RecipientScope};
-use crate::facts::{CaseFacts, ConsentAct, ConsentRecord};
+use crate::event::{ConsentGiven, ConsentWithdrawn, DataPeriod, Expiry, RecipientScope};
+use crate::facts::{CaseFacts, ConsentAct, ConsentRecord, Person};
 use crate::ids::{ConsentId, ReferralId, Revision, SubjectId};
 use crate::policy::Policy;
-use crate::set::{Categories, Set};
+use crate::set::{Categories, Purposes, Set};
 use crate::time::Timestamp;
-use crate::vocabulary::{Answer, ConsentKind, DataCategory, GrantorKind, Purpose, ReasonCode, RecipientKind};
+use crate::vocabulary::{
+    Answer, ConsentCondition, ConsentKind, DataCategory, GrantorKind, Purpose, ReasonCode, RecipientKind,
+};
 
 /// Who asks, as far as consent cares.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +49,17 @@ pub(crate) enum Until {
     Over,
 }
 
+impl Until {
+    /// The earlier of this and another end, if there is one.
+    fn and_until(self, end: Option<Timestamp>) -> Self {
+        match (self, end) {
+            (Self::Time(own), Some(end)) => Self::Time(own.min(end)),
+            (Self::Unlimited, Some(end)) => Self::Time(end),
+            (Self::Over, _) | (_, None) => self,
+        }
+    }
+}
+
 /// One consent, as it stands for one request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permission<'a> {
@@ -51,8 +70,12 @@ pub(crate) struct Permission<'a> {
     /// What a report consent permits about the bringer now; empty when it fails.
     pub(crate) about_bringer: Categories,
     pub(crate) until: Until,
+    /// Which data it reaches, by when it was recorded; absent: all.
+    pub(crate) period: Option<DataPeriod>,
     /// Why it does not count; empty when it does.
     pub(crate) failures: Set<ReasonCode>,
+    /// Whether what a report consent says about the bringer fails alone, because they are or may be under 18.
+    pub(crate) bringer_is_minor_alone: bool,
 }
 
 impl Permission<'_> {
@@ -97,9 +120,16 @@ impl<'a> Consents<'a> {
     /// What a person's own records deny to this recipient for this purpose, record by record.
     pub(crate) fn denials(&self, subject_id: SubjectId) -> impl Iterator<Item = (ConsentId, Categories)> {
         self.facts.consents.iter().filter_map(move |record| {
-            let (consent_id, denied) = denial(record, subject_id, self.asking)?;
+            let (consent_id, denied) = self.denial(record, subject_id)?;
             let left = denied.difference(self.beaten(consent_id, record.revision, subject_id));
             (!left.is_empty()).then_some((consent_id, left))
+        })
+    }
+
+    fn denial(&self, record: &ConsentRecord, subject_id: SubjectId) -> Option<(ConsentId, Categories)> {
+        denial(record, subject_id, |scope, purposes| {
+            scope.is_none_or(|scope| denies_to(scope, self.asking))
+                && (purposes.is_empty() || purposes.contains(self.asking.purpose))
         })
     }
 
@@ -107,7 +137,7 @@ impl<'a> Consents<'a> {
     /// the newer permission that names it, and by no other one.
     pub(crate) fn denied_to(&self, permission: &Permission<'_>, subject_id: SubjectId) -> Categories {
         self.facts.consents.iter().fold(Categories::EMPTY, |all, record| {
-            let Some((consent_id, denied)) = denial(record, subject_id, self.asking) else { return all };
+            let Some((consent_id, denied)) = self.denial(record, subject_id) else { return all };
             let beats = permission.revision > record.revision
                 && permission.given.subject_id == Some(subject_id)
                 && permission.given.supersedes.contains(&consent_id);
@@ -147,24 +177,29 @@ impl<'a> Consents<'a> {
     }
 }
 
-/// What a record denies to this recipient for this purpose, if it is the person's own and denies anything.
-fn denial(record: &ConsentRecord, subject_id: SubjectId, asking: Asking<'_>) -> Option<(ConsentId, Categories)> {
+/// What a record denies, if it is the person's own and its scope and purposes are meant; no purposes: all.
+fn denial(
+    record: &ConsentRecord,
+    subject_id: SubjectId,
+    meant: impl Fn(Option<RecipientScope>, Purposes) -> bool,
+) -> Option<(ConsentId, Categories)> {
     match &record.act {
         ConsentAct::Given(given) => {
-            let matches = given.subject_id == Some(subject_id)
-                && !given.denied.is_empty()
-                && given.recipient.is_none_or(|scope| denies_to(scope, asking))
-                && (given.purposes.is_empty() || given.purposes.contains(asking.purpose));
-            matches.then_some((given.consent_id, given.denied))
+            let denies = given.subject_id == Some(subject_id) && !given.denied.is_empty();
+            (denies && meant(given.recipient, given.purposes)).then_some((given.consent_id, given.denied))
         }
         ConsentAct::Refused(refused) => {
-            let matches =
-                refused.subject_id == subject_id && refused.recipient.is_none_or(|scope| denies_to(scope, asking));
             let denied = if refused.denied.is_empty() { Categories::all() } else { refused.denied };
-            matches.then_some((refused.consent_id, denied))
+            let denies = refused.subject_id == subject_id && meant(refused.recipient, Purposes::EMPTY);
+            denies.then_some((refused.consent_id, denied))
         }
         ConsentAct::Withdrawn(_) => None,
     }
+}
+
+/// Whether somebody is heard about suspects, who are never asked: a potential victim or whoever brought information.
+pub(crate) fn is_voice_about_suspects(facts: &CaseFacts, person: &Person) -> bool {
+    !person.is_only_suspect() && (person.is_potential_victim() || facts.is_bringer(person))
 }
 
 /// Whom a refusal means, regions included where any of the recipient's may be one of them. A kind means units of that kind and the whole of an organisation of that kind.
@@ -198,14 +233,61 @@ fn permits_to(scope: Option<RecipientScope>, asking: Asking<'_>) -> bool {
     }
 }
 
+/// How one consent stands by itself, whoever asks.
+struct Holds {
+    failures: Set<ReasonCode>,
+    until: Until,
+    taken_back: Categories,
+    period: Option<DataPeriod>,
+}
+
+impl Holds {
+    fn of(
+        facts: &CaseFacts,
+        record: &ConsentRecord,
+        given: &ConsentGiven,
+        policy: &Policy,
+        now: Timestamp,
+        delivering: Option<ReferralId>,
+    ) -> Self {
+        let mut until = until(given, record.recorded_at, policy);
+        let mut failures = giver::fails(given);
+        if given.grantor == Some(GrantorKind::Representative) {
+            match giver::represented_until(facts, given, &record.by, policy, now) {
+                Ok(end) => until = until.and_until(end),
+                Err(code) => failures.insert(code),
+            }
+        }
+        let mut fail_unless = |holds: bool, code| {
+            if !holds {
+                failures.insert(code);
+            }
+        };
+        // A stretch of time without bounds is all of it.
+        let period = given.data_period.filter(|period| period.from.is_some() || period.until.is_some());
+        let urgent = !given.conditions.contains(ConsentCondition::OnlyWhenUrgent) || facts.is_urgent(now, policy);
+        fail_unless(given.speaking_freely == Some(Answer::Yes), ReasonCode::ConsentNotFree);
+        fail_unless(given.understood == Some(Answer::Yes), ReasonCode::ConsentNotUnderstood);
+        fail_unless(given.not_before.is_none_or(|from| from <= now), ReasonCode::ConsentNotYet);
+        fail_unless(holds(until, now), ReasonCode::ConsentExpired);
+        fail_unless(given.standing || !is_used(facts, given.consent_id, delivering), ReasonCode::ConsentUsed);
+        fail_unless(given.kind.is_some(), ReasonCode::NoConsent);
+        fail_unless(period.is_none_or(|period| !period.is_empty()), ReasonCode::ConsentDataPeriod);
+        fail_unless(urgent, ReasonCode::ConsentCondition);
+        // Nobody could take it back any more.
+        fail_unless(!given.subject_id.is_some_and(|giver| facts.is_erased(giver)), ReasonCode::DataErased);
+        Self { failures, until, taken_back: taken_back(facts, record, given), period }
+    }
+}
+
 fn assess<'a>(
     facts: &CaseFacts,
     record: &ConsentRecord,
     given: &'a ConsentGiven,
     asking: Asking<'_>,
 ) -> Permission<'a> {
-    let until = until(given, record.recorded_at, asking.policy);
-    let mut failures = Set::EMPTY;
+    let Holds { mut failures, until, taken_back, period } =
+        Holds::of(facts, record, given, asking.policy, asking.now, asking.delivering);
     let mut fail_unless = |holds: bool, code| {
         if !holds {
             failures.insert(code);
@@ -213,23 +295,21 @@ fn assess<'a>(
     };
     fail_unless(permits_to(given.recipient, asking), ReasonCode::ConsentOtherRecipient);
     fail_unless(given.purposes.contains(asking.purpose), ReasonCode::ConsentOtherPurpose);
-    fail_unless(given.grantor == Some(GrantorKind::Self_), ReasonCode::RepresentativeUnverified);
-    fail_unless(given.speaking_freely == Some(Answer::Yes), ReasonCode::ConsentNotFree);
-    fail_unless(given.understood == Some(Answer::Yes), ReasonCode::ConsentNotUnderstood);
-    fail_unless(given.not_before.is_none_or(|from| from <= asking.now), ReasonCode::ConsentNotYet);
-    fail_unless(holds(until, asking.now), ReasonCode::ConsentExpired);
-    fail_unless(given.standing || !is_used(facts, given.consent_id, asking.delivering), ReasonCode::ConsentUsed);
-    fail_unless(given.kind.is_some(), ReasonCode::NoConsent);
-    // Nobody could take it back any more.
-    fail_unless(!given.subject_id.is_some_and(|giver| facts.is_erased(giver)), ReasonCode::DataErased);
-    let taken_back = taken_back(facts, record, given);
+    let to = |kind| kind == asking.kind;
+    let why = |purpose| purpose == asking.purpose;
+    let minor_alone = giver::is_minor_alone(facts, given, asking.policy, asking.now, to, why);
+    fail_unless(!minor_alone || !giver::speaks_of_giver_only(given), ReasonCode::ConsentMinorAlone);
     let permitted = given.permitted.difference(taken_back);
     let about_bringer = given.about_bringer.difference(taken_back);
     let something_left = !permitted.union(about_bringer).is_empty();
     fail_unless(something_left || taken_back.is_empty(), ReasonCode::ConsentWithdrawn);
-    let (permitted, about_bringer) =
-        if failures.is_empty() { (permitted, about_bringer) } else { (Categories::EMPTY, Categories::EMPTY) };
-    Permission { given, revision: record.revision, permitted, about_bringer, until, failures }
+    let (permitted, about_bringer) = match (failures.is_empty(), minor_alone) {
+        (true, false) => (permitted, about_bringer),
+        (true, true) => (permitted, Categories::EMPTY),
+        (false, _) => (Categories::EMPTY, Categories::EMPTY),
+    };
+    let revision = record.revision;
+    Permission { given, revision, permitted, about_bringer, until, period, failures, bringer_is_minor_alone: minor_alone }
 }
 
 fn until(given: &ConsentGiven, recorded_at: Timestamp, policy: &Policy) -> Until {

@@ -9,13 +9,14 @@
 //!    statutory agreement of the recipient's kind takes the agreement's place; a suspended recipient gets nothing on any basis.
 //! 4. What is left is the mask; what is missing is explained.
 
+use crate::approval;
 use crate::bases::{Grant, grants_of};
 use crate::consent::{Asking, Consents, Until};
 use crate::decision::{Bases, Basis, Decision, Mask, Obligation, Reason, Reference, Request};
 use crate::directory::Recipient;
 use crate::exception::{self, Standing};
 use crate::facts::{CaseFacts, Person};
-use crate::ids::{ReferralId, Revision};
+use crate::ids::{ConsentId, ReferralId, Revision};
 use crate::obligation;
 use crate::policy::{Policy, never_released};
 use crate::set::{Categories, Reach};
@@ -43,9 +44,18 @@ pub(crate) fn decide_for_delivery(
     recipient: Option<&Recipient>,
     policy: &Policy,
     now: Timestamp,
-    delivering: ReferralId,
+    delivering: Delivering<'_>,
 ) -> Decision {
     decide_with(facts, request, recipient, policy, now, Some(delivering))
+}
+
+/// What is being delivered.
+#[derive(Clone, Copy)]
+pub(crate) struct Delivering<'a> {
+    /// The referral: what it used up itself does not stand in its own way.
+    pub(crate) referral_id: ReferralId,
+    /// What was asked when it was released.
+    pub(crate) asked: &'a Request,
 }
 
 fn decide_with(
@@ -54,11 +64,13 @@ fn decide_with(
     recipient: Option<&Recipient>,
     policy: &Policy,
     now: Timestamp,
-    delivering: Option<ReferralId>,
+    delivering: Option<Delivering<'_>>,
 ) -> Decision {
-    let draft = match Gate::enter(facts, request, recipient, policy, now, delivering) {
+    let referral_id = delivering.map(|it| it.referral_id);
+    let draft = match Gate::enter(facts, request, recipient, policy, now, referral_id) {
         Ok(mut gate) => {
             gate.go_through_people();
+            gate.ask_for_approval(delivering);
             gate.draft
         }
         Err(reasons) => Draft { reasons, ..Draft::default() },
@@ -76,6 +88,8 @@ struct Draft {
     /// The earliest end of what it rests on.
     ends_at: Option<Timestamp>,
     urgent: bool,
+    /// Consents that go with an approval only.
+    on_approval: Vec<ConsentId>,
 }
 
 impl Draft {
@@ -112,7 +126,7 @@ impl Draft {
             case_revision: facts.revision,
             directory_revision: recipient.map_or(Revision(0), |recipient| recipient.directory_revision),
             policy_version: policy.version().clone(),
-            urgent: self.urgent || is_urgent(facts),
+            urgent: self.urgent || facts.is_urgent(now, policy),
             recipient_kind: recipient.and_then(|recipient| recipient.kind),
         }
     }
@@ -215,7 +229,7 @@ impl<'a> Gate<'a> {
             self.consent_open = false;
             self.draft.whole(code, Reference::Tip(tip.tip_id));
         }
-        if self.facts.triage() == Some(TriageLevel::Insufficient) {
+        if self.facts.triage(self.asking.now, self.asking.policy) == Some(TriageLevel::Insufficient) {
             self.consent_open = false;
             self.draft.whole(ReasonCode::TriageInsufficient, Reference::None);
         }
@@ -260,7 +274,7 @@ impl<'a> Gate<'a> {
             let urges = standing.exception.asserted.kind != ExceptionKind::LegalRequirement;
             urges && self.draft.bases.contains(&standing.basis())
         };
-        self.draft.urgent = is_urgent(facts) || self.exceptions.iter().any(exceptional);
+        self.draft.urgent = facts.is_urgent(self.asking.now, self.asking.policy) || self.exceptions.iter().any(exceptional);
         if self.draft.urgent && !self.draft.mask.is_empty() {
             self.draft.obligations.push(obligation::phone_recipient(self.asking));
         }
@@ -298,13 +312,63 @@ impl<'a> Gate<'a> {
                 .map(|(index, _)| *index)
                 .collect()
         };
-        self.draft.mask.push_person(person.subject_id, reach, bases);
+        let period = |category: DataCategory| {
+            used.iter().find(|(_, grant)| grant.reach.categories().contains(category)).and_then(|(_, grant)| grant.period)
+        };
+        self.draft.mask.push_person(person.subject_id, reach, bases, period);
         for (_, grant) in &used {
             self.use_grant(person, grant);
         }
         if !reach.is_nothing() {
             obligation::safe_contact(person, reach, &mut self.draft.obligations);
         }
+    }
+
+    /// What rests on a basis that a second person must say yes to waits for that yes; a yes that covers it is a reason.
+    fn ask_for_approval(&mut self, delivering: Option<Delivering<'_>>) {
+        let rules = self.rules_of_approval();
+        if rules.is_empty() || self.draft.mask.is_empty() {
+            return;
+        }
+        let asked = delivering.map_or(self.request, |it| it.asked);
+        // An approval was used in time when what is delivered was released.
+        let lives_until = if delivering.is_some() { None } else { Some(self.asking.now) };
+        match asked.approval_id.map(|id| (id, approval::covers(id, self.facts, asked, &rules, lives_until))) {
+            Some((id, Some(end))) => {
+                self.draft.whole(ReasonCode::Approved, Reference::Approval(id));
+                if delivering.is_none() {
+                    self.draft.ends_at = Some(self.draft.ends_at.map_or(end, |earliest| earliest.min(end)));
+                }
+                return;
+            }
+            Some((id, None)) => self.draft.whole(ReasonCode::ApprovalInvalid, Reference::Approval(id)),
+            None => {
+                for rule in &rules {
+                    self.draft.whole(ReasonCode::ApprovalRequired, Reference::Rule(rule.id.clone()));
+                }
+            }
+        }
+        self.draft.mask = Mask::empty();
+    }
+
+    /// The rules that demand an approval of what was found. Broken glass does not wait for one.
+    fn rules_of_approval(&self) -> Vec<approval::Rule> {
+        let draft = &self.draft;
+        let waits = |basis: &&Basis| {
+            let broken = |standing: &&Standing<'_>| standing.basis() == **basis && standing.review_due.is_some();
+            !self.exceptions.iter().any(|standing| broken(&standing))
+        };
+        let resting: Vec<(DataCategory, Basis)> = draft
+            .mask
+            .entries()
+            .iter()
+            .flat_map(|entry| entry.bases.iter().map(|index| (entry.category, index)))
+            .filter_map(|(category, index)| {
+                let basis = usize::try_from(index).ok().and_then(|index| draft.bases.get(index))?;
+                Some(basis).filter(waits).map(|basis| (category, *basis))
+            })
+            .collect();
+        approval::rules(&resting, &draft.on_approval, self.asking)
     }
 
     fn index_of(&mut self, basis: Basis) -> Option<u32> {
@@ -329,6 +393,10 @@ impl<'a> Gate<'a> {
         if let Until::Time(end) = grant.until {
             self.draft.ends_at = Some(self.draft.ends_at.map_or(end, |earliest| earliest.min(end)));
         }
+        self.draft.obligations.extend(grant.tell.map(|giver| obligation::tell(self.asking, giver)));
+        if grant.on_approval {
+            self.draft.on_approval.extend(grant.basis.consent_id());
+        }
         let standing = self.exceptions.iter().find(|standing| standing.basis() == grant.basis);
         if let Some(standing) = standing {
             let Draft { reasons, obligations, .. } = &mut self.draft;
@@ -347,11 +415,6 @@ fn wanted_of(person: &Person, wanted: Categories) -> Categories {
     } else {
         wanted.without(DataCategory::Suspects)
     }
-}
-
-/// Every case with a minor is urgent (hotline policy, row 10), triaged or not.
-fn is_urgent(facts: &CaseFacts) -> bool {
-    facts.triage() == Some(TriageLevel::Urgent) || facts.concerns_minor()
 }
 
 fn refuse_case(facts: &CaseFacts, reasons: &mut Vec<Reason>) {

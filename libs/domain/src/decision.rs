@@ -193,14 +193,20 @@ impl Mask {
     }
 
     /// Appends what reaches a person. Callers go through people in ascending order, which keeps the invariant.
-    pub(crate) fn push_person(&mut self, subject_id: SubjectId, reach: Reach, bases: impl Fn(DataCategory) -> Bases) {
+    pub(crate) fn push_person(
+        &mut self,
+        subject_id: SubjectId,
+        reach: Reach,
+        bases: impl Fn(DataCategory) -> Bases,
+        period: impl Fn(DataCategory) -> Option<DataPeriod>,
+    ) {
         self.entries.extend(reach.categories().iter().filter_map(|category| {
             Some(MaskEntry {
                 subject_id,
                 category,
                 level: reach.level(category)?,
                 bases: bases(category),
-                period: None,
+                period: period(category),
             })
         }));
     }
@@ -272,14 +278,14 @@ pub enum Reference {
     Statute(Arc<str>),
     /// A request for approval.
     Approval(ApprovalId),
-    /// A rule of the policy, by its id.
+    /// A rule of the policy that demands an approval, by its id.
     Rule(Arc<str>),
     /// An event of the case, by revision.
     Event(Revision),
 }
 
 impl fmt::Display for Reference {
-    /// Empty, a bare UUID, `statute:<row>`, `rule:<id>` or `event:<revision>`.
+    /// Empty, a bare UUID, `statute:<row>`, `approval-rule:<id>` or `event:<revision>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => Ok(()),
@@ -289,7 +295,7 @@ impl fmt::Display for Reference {
             Self::Referral(id) => id.fmt(f),
             Self::Statute(row) => write!(f, "statute:{row}"),
             Self::Approval(id) => id.fmt(f),
-            Self::Rule(rule) => write!(f, "rule:{rule}"),
+            Self::Rule(rule) => write!(f, "approval-rule:{rule}"),
             Self::Event(revision) => write!(f, "event:{}", revision.0),
         }
     }

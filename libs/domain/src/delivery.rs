@@ -1,6 +1,6 @@
 //! Fetching is deciding again: what was released leaves only while today's decision still contains it (promise 2).
 
-use crate::decide::decide_for_delivery;
+use crate::decide::{Delivering, decide_for_delivery};
 use crate::decision::Decision;
 use crate::directory::Recipient;
 use crate::facts::CaseFacts;
@@ -45,7 +45,8 @@ pub fn redecide_for_delivery(
     }
     let mut request = released.request.clone();
     request.relies_on.clone_from(&released.bases);
-    let today = decide_for_delivery(facts, &request, recipient, policy, now, referral_id);
+    let delivering = Delivering { referral_id, asked: &released.request };
+    let today = decide_for_delivery(facts, &request, recipient, policy, now, delivering);
     if today.is_permit() && today.mask.contains(&released.mask) {
         Ok(today)
     } else {

@@ -3,13 +3,14 @@
 use crate::consent::Asking;
 use crate::decision::Basis;
 use crate::event::{ExceptionAsserted, Instrument};
-use crate::facts::{CaseFacts, ExceptionFacts, Majority, Person};
+use crate::age::{Ages, Majority};
+use crate::facts::{CaseFacts, ExceptionFacts, Person};
 use crate::ids::SubjectId;
 use crate::policy::{ExceptionRecipient, ExceptionRule, Policy};
 use crate::set::{Categories, Reach, Set};
 use crate::statute::{Duty, StatuteRow};
 use crate::time::Timestamp;
-use crate::vocabulary::{AgeBand, DataCategory, ExceptionGround, ExceptionKind, InstrumentKind, ReasonCode, Role};
+use crate::vocabulary::{DataCategory, ExceptionGround, ExceptionKind, InstrumentKind, ReasonCode, Role};
 
 /// Whether what is asserted is a subpoena of the defence: a hold and a refusal, never a basis.
 #[must_use]
@@ -70,7 +71,7 @@ pub(crate) fn stands<'a>(
         return Err(Set::only(ReasonCode::ExceptionExpired));
     };
     let mut reasons = Set::EMPTY;
-    if exception.lifted {
+    if exception.is_lifted() {
         reasons.insert(ReasonCode::ExceptionLifted);
     }
     if end <= asking.now {
@@ -83,7 +84,7 @@ pub(crate) fn stands<'a>(
         reasons = reasons.union(instrument_fails(exception.asserted.instrument.as_ref(), rule, asking));
     }
     let reached = reached(exception, rule, facts, asking, policy);
-    let alone = acts_alone(exception, policy);
+    let alone = acts_alone(exception, rule, policy);
     let (until, review_due) = match (&exception.confirmation, alone) {
         (Some(_), _) => (end, None),
         (None, Some(review_due)) if reached.is_some_and(|to| to.break_glass) && asking.now < review_due => {
@@ -113,10 +114,12 @@ pub(crate) fn stands<'a>(
     }
 }
 
-/// One supervisor acting alone because minutes matter: until when that stands without a second person.
-fn acts_alone(exception: &ExceptionFacts, policy: &Policy) -> Option<Timestamp> {
+/// One supervisor, or where the rule says so a responder, acting alone because minutes matter: until when that stands without
+/// a second person. That no supervisor was there to be asked, the ledger saw to when the responder said so.
+fn acts_alone(exception: &ExceptionFacts, rule: &ExceptionRule, policy: &Policy) -> Option<Timestamp> {
+    let by_responder = rule.responder_alone && exception.by.acts_as(Role::Responder);
     let may = exception.asserted.break_glass
-        && exception.by.acts_as(Role::Supervisor)
+        && (exception.by.acts_as(Role::Supervisor) || by_responder)
         && exception.asserted.kind != ExceptionKind::LegalRequirement;
     if may { exception.at.checked_add(policy.periods().break_glass_review) } else { None }
 }
@@ -172,9 +175,12 @@ fn reached(
 /// Whether a verified row demands a report about the person to this kind of recipient. One that leaves it open at that age
 /// is no mandatory exception; an age nobody knows counts as under 18 here, for so it was asserted.
 fn statute_adds(person: &Person, facts: &CaseFacts, asking: Asking<'_>, policy: &Policy) -> bool {
-    let age = person.age.or(Some(AgeBand::Minor));
+    let ages = match person.majority_at(asking.now, policy) {
+        Majority::Unknown => Some(Ages::UNDER_18),
+        Majority::Minor | Majority::Adult => person.ages_at(asking.now, policy),
+    };
     let demands =
-        |row: &StatuteRow| row.verified && row.recipients.contains(asking.kind) && row.duty(age) == Duty::Mandatory;
+        |row: &StatuteRow| row.verified && row.recipients.contains(asking.kind) && row.duty(ages) == Duty::Mandatory;
     statutes_of(person, facts, policy, asking.now).any(demands)
 }
 
@@ -225,7 +231,7 @@ pub(crate) fn reach_of(
             ExceptionKind::LegalRequirement => named,
             ExceptionKind::Minor | ExceptionKind::ImminentDanger => {
                 let with = |victim: &Person| {
-                    age_fits(standing, victim).is_ok()
+                    age_fits(standing, victim, asking).is_ok()
                         && (!standing.by_statute || statute_adds(victim, facts, asking, policy))
                 };
                 named_people(asserted, facts).any(with)
@@ -240,7 +246,7 @@ pub(crate) fn reach_of(
     if !named {
         return Err(ReasonCode::NoException);
     }
-    age_fits(standing, person)?;
+    age_fits(standing, person, asking)?;
     if standing.by_statute && !statute_adds(person, facts, asking, policy) {
         return Err(ReasonCode::ExceptionOtherRecipient);
     }
@@ -276,8 +282,8 @@ fn in_jurisdiction(
 }
 
 /// Whether the person's age is one the exception reaches. An age nobody knows counts as minor only for the exception of
-/// that name, on the ground of suspected abuse, with a supervisor behind it.
-fn age_fits(standing: &Standing<'_>, person: &Person) -> Result<(), ReasonCode> {
+/// that name, on the ground of suspected abuse, with a supervisor behind it: a responder alone is none.
+fn age_fits(standing: &Standing<'_>, person: &Person, asking: Asking<'_>) -> Result<(), ReasonCode> {
     if !standing.minors_only {
         return Ok(());
     }
@@ -285,7 +291,7 @@ fn age_fits(standing: &Standing<'_>, person: &Person) -> Result<(), ReasonCode> 
     let vouched = exception.asserted.kind == ExceptionKind::Minor
         && exception.asserted.grounds.contains(ExceptionGround::SuspectedAbuse)
         && (exception.confirmation.is_some() || exception.by.acts_as(Role::Supervisor));
-    match person.majority() {
+    match person.majority_at(asking.now, asking.policy) {
         Majority::Minor => Ok(()),
         Majority::Unknown if vouched => Ok(()),
         Majority::Unknown | Majority::Adult => Err(ReasonCode::NotAMinor),

@@ -2,6 +2,7 @@
 
 mod fold;
 
+use crate::age::Majority;
 use crate::decision::{Basis, Mask, Obligation, Request};
 use crate::event::{
     Actor, AuthorityVerified, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn, ExceptionAsserted,
@@ -11,13 +12,14 @@ use crate::ids::{
     ApprovalId, ConsentId, ContactId, DecisionId, DeliveryId, DisclosureId, ExceptionId, HoldId, NarrativeId, Position,
     ReferralId, Revision, SubjectId, TipId, UnitId, VerificationId,
 };
+use crate::policy::Policy;
 use crate::set::{Jurisdictions, Roles, Set};
 use crate::supersede::supersedes;
 use crate::time::Timestamp;
 use crate::vocabulary::{
     AgeBand, ApproachRule, ApprovalOutcome, Channel, ContactPermission, DeliveryChannel, ExceptionKind, HoldGround,
-    InstrumentKind, Jurisdiction, Outcome, OutsideReviewOutcome, PersonRole, RecallReason, RecipientKind,
-    ReviewOutcome, TriageLevel,
+    InstrumentKind, Jurisdiction, LiftReason, Outcome, OutsideReviewOutcome, PersonRole, RecallReason, RecipientKind,
+    ReviewOutcome, Role, TriageLevel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,17 +44,6 @@ pub struct Person {
     pub contact_rules: Set<ApproachRule>,
     /// Whether the person's data was erased: there is nothing to disclose any more.
     pub erased: bool,
-}
-
-/// Whether somebody is under 18.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Majority {
-    /// Under 18.
-    Minor,
-    /// 18 or older.
-    Adult,
-    /// Not known.
-    Unknown,
 }
 
 impl Person {
@@ -82,16 +73,6 @@ impl Person {
     #[must_use]
     pub fn is_potential_victim(&self) -> bool {
         self.roles.contains(PersonRole::PotentialVictim)
-    }
-
-    /// Whether the person is under 18, as far as known.
-    #[must_use]
-    pub const fn majority(&self) -> Majority {
-        match self.age {
-            Some(band) if is_minor(band) => Majority::Minor,
-            Some(_) => Majority::Adult,
-            None => Majority::Unknown,
-        }
     }
 }
 
@@ -130,6 +111,8 @@ pub struct ConsentRecord {
     pub revision: Revision,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+    /// Who recorded it.
+    pub by: Actor,
     /// What it says.
     pub act: ConsentAct,
 }
@@ -154,6 +137,17 @@ pub struct Confirmation {
     pub at: Timestamp,
 }
 
+/// A lift of an exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lift {
+    /// Who lifted it.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: Option<LiftReason>,
+}
+
 /// A mandatory exception as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExceptionFacts {
@@ -165,11 +159,25 @@ pub struct ExceptionFacts {
     pub at: Timestamp,
     /// Its confirmation, where a valid one was recorded.
     pub confirmation: Option<Confirmation>,
-    /// Whether it was lifted.
-    pub lifted: bool,
+    /// Its lift, if it was lifted.
+    pub lift: Option<Lift>,
 }
 
 impl ExceptionFacts {
+    /// Whether it was lifted.
+    #[must_use]
+    pub const fn is_lifted(&self) -> bool {
+        self.lift.is_some()
+    }
+
+    /// When a second person gave their word on it, for broken glass: another supervisor confirmed or lifted it.
+    #[must_use]
+    pub fn reviewed_at(&self) -> Option<Timestamp> {
+        let by_another = |lift: &&Lift| lift.by.acts_as(Role::Supervisor) && lift.by.is_another_person_than(&self.by);
+        let confirmed = self.confirmation.as_ref().map(|confirmation| confirmation.at);
+        confirmed.or_else(|| self.lift.as_ref().filter(by_another).map(|lift| lift.at))
+    }
+
     /// Whether it is a subpoena of the defence: a hold and a refusal, never a basis.
     #[must_use]
     pub fn is_defence_subpoena(&self) -> bool {
@@ -323,6 +331,8 @@ pub struct ReferralFacts {
     pub recalled: bool,
     /// Why, for the newest recall.
     pub recall_reason: Option<RecallReason>,
+    /// Whether it was recalled, each time, only to be corrected or replaced by another one.
+    pub recalled_to_replace: bool,
     /// Whether the recipient confirmed that it obeys the recall.
     pub recall_acknowledged: bool,
 }
@@ -510,19 +520,26 @@ impl CaseFacts {
 
     /// Whether the case is known to concern somebody under 18: by age of anybody who is not only a suspect, or by a tip.
     #[must_use]
-    pub fn concerns_minor(&self) -> bool {
-        let minor = |person: &Person| !person.is_only_suspect() && person.majority() == Majority::Minor;
+    pub fn concerns_minor(&self, now: Timestamp, policy: &Policy) -> bool {
+        let minor =
+            |person: &Person| !person.is_only_suspect() && person.majority_at(now, policy) == Majority::Minor;
         self.persons.iter().any(minor) || self.tips.iter().any(|tip| tip.concerns_minor)
     }
 
     /// The urgency that counts: a minor in the case makes it urgent whatever was assessed (hotline policy, row 10), but a
     /// case nobody assessed is not triaged.
     #[must_use]
-    pub fn triage(&self) -> Option<TriageLevel> {
+    pub fn triage(&self, now: Timestamp, policy: &Policy) -> Option<TriageLevel> {
         match self.assessed {
-            Some(_) if self.concerns_minor() => Some(TriageLevel::Urgent),
+            Some(_) if self.concerns_minor(now, policy) => Some(TriageLevel::Urgent),
             assessed => assessed,
         }
+    }
+
+    /// Whether the case is urgent: assessed so, or with a minor in it (hotline policy, row 10), triaged or not.
+    #[must_use]
+    pub fn is_urgent(&self, now: Timestamp, policy: &Policy) -> bool {
+        self.triage(now, policy) == Some(TriageLevel::Urgent) || self.concerns_minor(now, policy)
     }
 
     /// Where the case is: as said when it was opened, otherwise wherever its potential victims and children were seen.
@@ -567,19 +584,12 @@ impl CaseFacts {
         }
     }
 
-    /// The referral's recipient unit, where it is released and not recalled.
+    /// The unit that gets what is added to a referral: its recipient, unless it was recalled for another reason than to be
+    /// corrected or replaced. Of several recalls each counts.
     #[must_use]
     pub fn holder(&self, referral_id: ReferralId) -> Option<UnitId> {
         let referral = self.referral(referral_id)?;
-        (!referral.recalled).then_some(referral.released.unit_id)
-    }
-}
-
-/// Whether an assessed age is under 18.
-const fn is_minor(band: AgeBand) -> bool {
-    match band {
-        AgeBand::Under16 | AgeBand::From16To17 | AgeBand::Minor => true,
-        AgeBand::Exactly18 | AgeBand::From19 | AgeBand::Adult => false,
+        (!referral.recalled || referral.recalled_to_replace).then_some(referral.released.unit_id)
     }
 }
 

@@ -9,8 +9,11 @@
 //! digests and signatures (`egide-crypto`), who is allowed to call what (the services), time, randomness, I/O, logging.
 
 pub mod admit;
+pub mod age;
+mod approval;
 mod bases;
 pub mod consent;
+pub mod contact;
 pub mod decide;
 pub mod decision;
 pub mod delivery;
@@ -21,6 +24,7 @@ pub mod facts;
 pub mod house;
 pub mod ids;
 mod obligation;
+pub mod obligations;
 pub mod permit;
 pub mod policy;
 pub mod set;
@@ -30,6 +34,10 @@ pub mod time;
 pub mod vocabulary;
 
 pub use admit::{Violation, ViolationReason, admit};
+pub use age::{Ages, Majority};
+pub use approval::{RequiredApproval, required_approval};
+pub use consent::{HeldBack, HeldBy, held_back};
+pub use contact::{Instructions, NotSafe, may_contact};
 pub use decide::decide;
 pub use decision::{Bases, Basis, Decision, Mask, MaskEntry, Obligation, Reason, Reference, Request};
 pub use delivery::{DeliveryRefusal, redecide_for_delivery};
@@ -37,6 +45,7 @@ pub use directory::{DirectoryEvent, OrganizationFacts, Recipient, admit_director
 pub use event::{Actor, CaseEvent, Recorded};
 pub use facts::CaseFacts;
 pub use house::{HouseEvent, HouseFacts, admit_house, admit_in_house};
+pub use obligations::{StandingObligation, standing};
 pub use permit::{AcknowledgedEvent, NoPermit, Permit};
 pub use policy::{Policy, PolicyError};
 pub use set::{Categories, Jurisdictions, Purposes, Reach, Roles, Set};

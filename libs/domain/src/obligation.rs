@@ -4,6 +4,7 @@ use crate::consent::Asking;
 use crate::decision::{Obligation, Reason, Reference};
 use crate::exception::{Standing, statutes_of};
 use crate::facts::{CaseFacts, Person};
+use crate::ids::SubjectId;
 use crate::policy::RegimeDuty;
 use crate::set::{Categories, Reach};
 use crate::statute::Duty;
@@ -14,6 +15,12 @@ use crate::vocabulary::{DataCategory, ExceptionKind, ObligationKind, ReasonCode}
 pub(crate) fn phone_recipient(asking: Asking<'_>) -> Obligation {
     let due_at = due(asking, asking.policy.periods().phone_recipient);
     Obligation { kind: ObligationKind::PhoneRecipient, subject_id: None, due_at }
+}
+
+/// Who asked to be told each time is told.
+pub(crate) fn tell(asking: Asking<'_>, giver: SubjectId) -> Obligation {
+    let due_at = due(asking, asking.policy.periods().inform_person);
+    Obligation { kind: ObligationKind::InformPerson, subject_id: Some(giver), due_at }
 }
 
 /// Safe-contact rules travel with identity, contact and whereabouts alike; suspects have none.
@@ -55,7 +62,7 @@ pub(crate) fn of_exception(
         let row = standing.rule.instruments.iter().find(|row| instrument.kind == Some(row.instrument));
         // Where nothing says that the person may be told, the person is not told.
         if row.is_none_or(|row| row.no_tip_off) {
-            bind(ObligationKind::NoTipOff, Some(person.subject_id), None);
+            bind(ObligationKind::NoTipOff, Some(person.subject_id), due(asking, periods.no_tip_off_review));
         }
     }
     if !person.is_only_suspect() {
@@ -83,7 +90,7 @@ fn of_statutes(
             reasons.push(Reason::person(ReasonCode::StatuteRowUnverified, person.subject_id, reference));
             continue;
         }
-        let (kind, period) = match row.duty(person.age) {
+        let (kind, period) = match row.duty(person.ages_at(asking.now, asking.policy)) {
             Duty::Mandatory if row.recipients.contains(asking.kind) => (None, periods.statutory_report),
             Duty::Mandatory => (Some(ObligationKind::ReportToChildProtection), periods.statutory_report),
             Duty::Optional => (Some(ObligationKind::RecordWishes), periods.record_wishes),

@@ -1,10 +1,11 @@
 //! The duty to report a child in need of protection, as data: one row per act and period in force, with its source and
 //! whether somebody verified it. An unverified row permits nothing and takes nothing away.
 
+use crate::age::Ages;
 use crate::policy::{Fault, PolicyError, date, read};
 use crate::set::Set;
 use crate::time::Timestamp;
-use crate::vocabulary::{AgeBand, Jurisdiction, RecipientKind};
+use crate::vocabulary::{Jurisdiction, RecipientKind};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -58,21 +59,15 @@ impl StatuteRow {
         self.effective_from.is_none_or(|from| from <= now) && self.effective_until.is_none_or(|until| now < until)
     }
 
-    /// What it demands for somebody of this age; certain ages only.
+    /// What it demands for somebody of these ages; nothing where they are too little known to tell.
     #[must_use]
-    pub fn duty(&self, age: Option<AgeBand>) -> Duty {
-        let Some(mandatory_below) = self.mandatory_below else { return Duty::None };
-        // The youngest and the oldest the person can be.
-        let (youngest, oldest) = match age {
-            Some(AgeBand::Under16) => (0, 15),
-            Some(AgeBand::From16To17) => (16, 17),
-            Some(AgeBand::Minor) => (0, 17),
-            Some(AgeBand::Exactly18) => (18, 18),
-            Some(AgeBand::From19 | AgeBand::Adult) | None => return Duty::None,
+    pub fn duty(&self, ages: Option<Ages>) -> Duty {
+        let (Some(mandatory_below), Some(Ages { lowest, highest: Some(highest) })) = (self.mandatory_below, ages) else {
+            return Duty::None;
         };
-        if oldest < mandatory_below {
+        if highest < mandatory_below {
             Duty::Mandatory
-        } else if youngest >= mandatory_below && self.optional_below.is_some_and(|below| oldest < below) {
+        } else if lowest >= mandatory_below && self.optional_below.is_some_and(|below| highest < below) {
             Duty::Optional
         } else {
             Duty::None

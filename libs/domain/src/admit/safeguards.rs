@@ -1,13 +1,27 @@
 //! Admission of what surrounds a disclosure: authorities, wishes, approvals, obligations, contacts, reviews.
 
 use super::{Admission, ViolationReason};
+use crate::contact::may_contact;
 use crate::event::{
-    ApprovalDecided, ApprovalRequested, AuthorityVerified, ContactCleared, ObligationNoted, OutsideDisclosureReviewed,
+    ApprovalDecided, ApprovalRequested, AuthorityVerified, ContactCleared, ExceptionLifted, ObligationNoted, OutsideDisclosureReviewed,
     WishesRecorded,
 };
-use crate::vocabulary::{ApprovalOutcome, ContactPermission, ObligationState, Outcome, PersonRole};
+use crate::vocabulary::{ApprovalOutcome, LiftReason, ObligationState, Outcome, PersonRole};
 
 impl Admission<'_> {
+    /// Whoever is told that glass was broken without need is told so by another supervisor; any other lift needs little.
+    pub(super) fn check_exception_lifted(&mut self, lifted: &ExceptionLifted) {
+        let Some(known) = self.facts.exception(lifted.exception_id) else {
+            return self.refuse("exception_id", ViolationReason::ExceptionUnknown);
+        };
+        self.refuse_if(known.is_lifted(), "exception_id", ViolationReason::ExceptionLifted);
+        if lifted.reason == Some(LiftReason::NotJustified) {
+            self.check_supervisor();
+            let another = self.actor.is_another_person_than(&known.by);
+            self.refuse_if(!another, "actor.person", ViolationReason::SamePerson);
+        }
+    }
+
     pub(super) fn check_authority(&mut self, verified: &AuthorityVerified) {
         const REPRESENTATIVE: &str = "representative_subject_id";
         self.check_supervisor();
@@ -105,7 +119,9 @@ impl Admission<'_> {
         let known = self.facts.contacts.contains(&cleared.contact_id);
         self.refuse_if(known, "contact_id", ViolationReason::DuplicateId);
         let person = self.facts.person(cleared.subject_id);
-        let safe = person.is_some_and(|person| person.contact == Some(ContactPermission::MayContact));
+        let safe = person.is_some_and(|person| {
+            may_contact(person, self.facts, cleared.means, self.now, self.policy).is_ok()
+        });
         self.refuse_if(!safe, "means", ViolationReason::ContactNotSafe);
     }
 

@@ -2,15 +2,16 @@
 
 use super::{
     ApprovalAnswer, ApprovalFacts, AuthorityFacts, CaseFacts, Confirmation, ConsentAct, ConsentRecord, DecisionFacts,
-    DeliveryFacts, ExceptionFacts, HoldFacts, NarrativeFacts, ObligationNote, OutsideFacts, Person, ReferralFacts, Tip,
-    WishFacts, hold_of, is_minor,
+    DeliveryFacts, ExceptionFacts, HoldFacts, Lift, NarrativeFacts, ObligationNote, OutsideFacts, Person, ReferralFacts, Tip,
+    WishFacts, hold_of,
 };
+use crate::age::is_minor;
 use crate::event::{
     Actor, ApprovalDecided, CaseEvent, DisclosureDecided, ExceptionAsserted, Recorded, Shredded, TipReceived,
 };
 use crate::ids::{ExceptionId, HoldId, ReferralId, Revision, SubjectId};
 use crate::time::Timestamp;
-use crate::vocabulary::{Answer, ApprovalOutcome, HoldGround, ReviewOutcome, Role};
+use crate::vocabulary::{Answer, ApprovalOutcome, HoldGround, RecallReason, ReviewOutcome, Role};
 
 impl CaseFacts {
     pub(super) fn apply_event(&mut self, recorded: &Recorded<CaseEvent>) {
@@ -67,7 +68,8 @@ impl CaseFacts {
             CaseEvent::ExceptionConfirmed(confirmed) => self.apply_confirmation(confirmed.exception_id, recorded),
             CaseEvent::ExceptionLifted(lifted) => {
                 if let Some(exception) = self.exception_mut(lifted.exception_id) {
-                    exception.lifted = true;
+                    let (by, at, reason) = (recorded.actor.clone(), recorded.recorded_at, lifted.reason);
+                    exception.lift.get_or_insert(Lift { by, at, reason });
                 }
             }
             CaseEvent::DisclosureDecided(decided) => self.apply_decision(decided, recorded.revision),
@@ -78,6 +80,7 @@ impl CaseFacts {
                 acknowledged: false,
                 recalled: false,
                 recall_reason: None,
+                recalled_to_replace: false,
                 recall_acknowledged: false,
             }),
             CaseEvent::ReferralDelivered(delivered) => {
@@ -93,6 +96,8 @@ impl CaseFacts {
             }
             CaseEvent::ReferralRecalled(recalled) => {
                 if let Some(referral) = self.referral_mut(recalled.referral_id) {
+                    let replaced = matches!(recalled.reason, Some(RecallReason::Correction | RecallReason::Superseded));
+                    referral.recalled_to_replace = replaced && (!referral.recalled || referral.recalled_to_replace);
                     referral.recalled = true;
                     referral.recall_reason = recalled.reason;
                 }
@@ -181,7 +186,12 @@ impl CaseFacts {
     }
 
     fn record_consent(&mut self, recorded: &Recorded<CaseEvent>, act: ConsentAct) {
-        self.consents.push(ConsentRecord { revision: recorded.revision, recorded_at: recorded.recorded_at, act });
+        self.consents.push(ConsentRecord {
+            revision: recorded.revision,
+            recorded_at: recorded.recorded_at,
+            by: recorded.actor.clone(),
+            act,
+        });
     }
 
     fn apply_exception(&mut self, asserted: &ExceptionAsserted, recorded: &Recorded<CaseEvent>) {
@@ -190,7 +200,7 @@ impl CaseFacts {
             by: recorded.actor.clone(),
             at: recorded.recorded_at,
             confirmation: None,
-            lifted: false,
+            lift: None,
         };
         if exception.is_defence_subpoena() {
             self.hold(hold_of(asserted.exception_id), Some(HoldGround::Subpoena), &recorded.actor);
@@ -237,7 +247,7 @@ impl CaseFacts {
             let counts = recorded.actor.acts_as(Role::Supervisor)
                 && recorded.actor.is_another_person_than(&exception.by)
                 && exception.confirmation.is_none()
-                && !exception.lifted;
+                && !exception.is_lifted();
             if counts {
                 exception.confirmation = Some(Confirmation { by: recorded.actor.clone(), at: recorded.recorded_at });
             }

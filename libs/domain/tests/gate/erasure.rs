@@ -276,5 +276,5 @@ fn where_something_cannot_be_read_nothing_is_shredded_for_it_may_be_a_hold() {
 #[test]
 fn somebody_erased_still_makes_the_case_one_of_a_minor() {
     let story = told().age(VICTIM, AgeBand::Under16).shreds(Shredded::Person(VICTIM));
-    assert!(story.facts.concerns_minor());
+    assert!(story.facts.concerns_minor(story.now, &POLICY));
 }

@@ -68,10 +68,10 @@ fn rows_are_verified_only_where_their_source_was_seen_or_is_sure() {
 #[test]
 fn ontario_makes_a_report_optional_at_16_and_17() {
     let row = POLICY.statutes().iter().find(|row| row.jurisdiction == Jurisdiction::On).unwrap();
-    assert_eq!(row.duty(Some(AgeBand::Under16)), Duty::Mandatory);
-    assert_eq!(row.duty(Some(AgeBand::From16To17)), Duty::Optional);
-    assert_eq!(row.duty(Some(AgeBand::Minor)), Duty::None, "which of the two is not known");
-    assert_eq!(row.duty(Some(AgeBand::Adult)), Duty::None);
+    assert_eq!(row.duty(Some(Ages::of(AgeBand::Under16))), Duty::Mandatory);
+    assert_eq!(row.duty(Some(Ages::of(AgeBand::From16To17))), Duty::Optional);
+    assert_eq!(row.duty(Some(Ages::of(AgeBand::Minor))), Duty::None, "which of the two is not known");
+    assert_eq!(row.duty(Some(Ages::of(AgeBand::Adult))), Duty::None);
     assert_eq!(row.duty(None), Duty::None);
 }
 
