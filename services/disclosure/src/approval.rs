@@ -3,9 +3,10 @@
 //! Their ids follow from the decision that demands them, and the decision under them from theirs: whoever repeats a call, under
 //! whichever command id and after a crash at any step, goes on where it stopped.
 
-use egide_domain::ids::{CaseId, DecisionId};
-use egide_domain::time::Timestamp;
-use egide_domain::vocabulary::ApprovalOutcome;
+use egide_domain::ids::{ApprovalId, CaseId, DecisionId};
+use egide_domain::policy::CONSENT_CONDITION;
+use egide_domain::vocabulary::{ApprovalOutcome, Role};
+use egide_domain::{Millis, Set, Timestamp};
 use egide_servicekit::identity::{Onward, Person};
 use egide_wire::convert::{Listed as _, number, request_from, timestamp, to_timestamp};
 use egide_wire::proto::egide::case::v1 as case;
@@ -21,6 +22,14 @@ use crate::reader::StoredApproval;
 use crate::request::Asked;
 use crate::token;
 use crate::validate::{Disclosure, Verdict};
+
+/// What rules of the policy demand of an approval.
+struct Demands {
+    /// Who can give it: somebody with one of these roles.
+    roles: Set<Role>,
+    /// How long it can be given, and used: the shortest life of the rules.
+    life: Option<Millis>,
+}
 
 /// Somebody's answer, and who gives it.
 pub(crate) struct Answer {
@@ -45,7 +54,7 @@ impl Gate {
             return Ok(approval_id.to_string());
         }
         let decided_at = decided.decided_at.as_ref().and_then(timestamp);
-        let expires_at = decided_at.and_then(|at| at.checked_add(self.policy.periods().decision_life));
+        let expires_at = decided_at.zip(self.demands(&rules).life).and_then(|(at, life)| at.checked_add(life));
         // What nobody could grant any more is not asked for.
         let Some(expires_at) = expires_at.filter(|expires_at| self.now() < *expires_at) else {
             return Ok(String::new());
@@ -110,15 +119,23 @@ impl Gate {
         Ok((stored.case_id, disclosure))
     }
 
-    /// Every rule that demands the approval must know one of the person's roles; a rule that is gone knows none and is left to
-    /// the decision under the approval.
+    /// What rules demand of whoever approves, taken together.
+    fn demands(&self, rules: &[String]) -> Demands {
+        let rows = self.policy.approvals().iter().map(|row| (&*row.id, row.roles, row.life));
+        let on_condition = self.policy.approval_on_condition();
+        let all = rows.chain([(CONSENT_CONDITION, on_condition.roles, on_condition.life)]);
+        let demanded = all.filter(|(id, ..)| rules.iter().any(|rule| rule == id));
+        demanded.fold(Demands { roles: Set::all(), life: None }, |demands, (_, roles, life)| Demands {
+            roles: demands.roles.intersection(roles),
+            life: Some(demands.life.map_or(life, |shortest| shortest.min(life))),
+        })
+    }
+
+    /// The person must have a role that every rule knows which demands the approval. A rule that is gone is left to the decision
+    /// under the approval.
     fn refuse_other_roles(&self, answer: &Answer, stored: &StoredApproval) -> Result<(), Status> {
-        let holds = |role: egide_domain::vocabulary::Role| {
-            role.name().parse().is_ok_and(|role: egide_servicekit::identity::Role| answer.person.has(role))
-        };
-        let rows = self.policy.approvals().iter();
-        let mut demanded = rows.filter(|row| stored.requested.rules.iter().any(|rule| **rule == *row.id));
-        if demanded.all(|row| row.roles.iter().any(holds)) {
+        let holds = |role: Role| role.name().parse().is_ok_and(|role| answer.person.has(role));
+        if self.demands(&stored.requested.rules).roles.iter().any(holds) {
             Ok(())
         } else {
             Err(Status::permission_denied("the policy asks for somebody in another role to approve this"))
@@ -173,7 +190,7 @@ impl Gate {
     /// A page of what waits for somebody's yes and can still get it.
     pub(crate) fn open_approvals(
         &self,
-        last: Option<egide_domain::ids::ApprovalId>,
+        last: Option<ApprovalId>,
         size: usize,
     ) -> Result<proto::ListApprovalsResponse, Status> {
         let moment = self.reader.moment();

@@ -311,8 +311,7 @@ pub(crate) fn approval_demanded(decided: &DisclosureDecided) -> Option<Vec<Strin
 
 /// The id of a rule, as a reference names it.
 fn rule_of(reference: &str) -> &str {
-    let rest = reference.strip_prefix("rule:").unwrap_or(reference);
-    rest.strip_prefix("approval-rule:").unwrap_or(rest)
+    reference.strip_prefix("approval-rule:").unwrap_or(reference)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use egide_domain::Basis;
 use egide_domain::event::{Actor, ConsentGiven, Expiry, RecipientScope};
 use egide_domain::facts::{ApprovalFacts, ConsentAct, ConsentRecord, ExceptionFacts};
 use egide_domain::ids::UnitId;
+use egide_domain::time::Timestamp;
 
 use super::words::{Words, minute_of};
 use super::{Subject, basis_key, rule_of};
@@ -15,12 +16,12 @@ pub(super) struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// What a reference means, as decisions write it: a UUID, `statute:…`, `rule:…`, `event:…`.
+    /// What a reference means, as decisions write it: a UUID, `statute:…`, `approval-rule:…`, `event:…`.
     pub(super) fn of(&self, reference: &str) -> String {
         if let Some(row) = reference.strip_prefix("statute:") {
             return self.statute(row);
         }
-        if reference.starts_with("rule:") || reference.starts_with("approval-rule:") {
+        if reference.starts_with("approval-rule:") {
             return self.words.fill("rule", &[("rule", rule_of(reference))]);
         }
         if let Some(revision) = reference.strip_prefix("event:") {
@@ -156,14 +157,14 @@ impl Known<'_> {
         let kind = self.words.text(&format!("exception.{}", asserted.kind));
         let grounds: Vec<String> =
             asserted.grounds.iter().map(|ground| self.words.text(&format!("ground.{ground}"))).collect();
-        let state = match &exception.confirmation {
-            _ if exception.lifted => self.words.text("exception.lifted"),
-            Some(confirmed) => {
-                let (by, time) = (self.role(&confirmed.by), minute_of(confirmed.at));
-                self.words.fill("exception.confirmed", &[("role", &by), ("time", &time)])
-            }
-            None if asserted.break_glass => self.words.text("exception.alone"),
-            None => self.words.text("exception.unconfirmed"),
+        let by_whom = |key: &str, by: &Actor, at: Timestamp| {
+            self.words.fill(key, &[("role", &self.role(by)), ("time", &minute_of(at))])
+        };
+        let state = match (&exception.lift, &exception.confirmation) {
+            (Some(lift), _) => by_whom("exception.lifted", &lift.by, lift.at),
+            (None, Some(confirmed)) => by_whom("exception.confirmed", &confirmed.by, confirmed.at),
+            (None, None) if asserted.break_glass => self.words.text("exception.alone"),
+            (None, None) => self.words.text("exception.unconfirmed"),
         };
         let values = [
             ("kind", kind),

@@ -159,7 +159,7 @@ fn a_decision_is_told_line_by_line_with_what_each_thing_rests_on() {
             reason(case::ReasonCode::ExceptionOtherRecipient, true, 0, &EXCEPTION.to_string()),
             reason(case::ReasonCode::StatuteRowApplies, true, 0, "statute:bc-cfcsa-14"),
             reason(case::ReasonCode::NoConsent, true, health, ""),
-            reason(case::ReasonCode::ApprovalRequired, false, 0, "rule:foreign-hotline"),
+            reason(case::ReasonCode::ApprovalRequired, false, 0, "approval-rule:foreign-hotline"),
         ],
         obligations: vec![Obligation {
             kind: ObligationKind::InformPerson.number(),
@@ -203,7 +203,7 @@ fn a_decision_is_told_line_by_line_with_what_each_thing_rests_on() {
 
 #[test]
 fn an_approval_is_demanded_only_by_a_refusal_that_says_so() {
-    let demand = reason(case::ReasonCode::ApprovalRequired, false, 0, "rule:approval-rule:foreign-hotline");
+    let demand = reason(case::ReasonCode::ApprovalRequired, false, 0, "approval-rule:foreign-hotline");
     let deny = DisclosureDecided {
         outcome: Outcome::Deny.into(),
         reasons: vec![demand.clone(), demand],
