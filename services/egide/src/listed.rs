@@ -46,6 +46,7 @@ listed! {
     DataCategory => "egide.classification.v1.DataCategory",
     SuspensionReason => "egide.directory.v1.SuspensionReason",
     case::Answer => "egide.case.v1.Answer",
+    case::ApprovalOutcome => "egide.case.v1.ApprovalOutcome",
     case::BasisKind => "egide.case.v1.BasisKind",
     case::ConsentMethod => "egide.case.v1.ConsentMethod",
     case::DeliveryChannel => "egide.case.v1.DeliveryChannel",
