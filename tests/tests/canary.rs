@@ -505,8 +505,7 @@ impl Run {
         self.refuse(invalid, DISCLOSURE, "DecideApproval", &supervisor, bytes_of(&approve)).await;
         let list = ListApprovalsRequest { page_token: self.stray("page_token"), page_size: 0, reason };
         self.refuse(invalid, DISCLOSURE, "ListApprovals", &supervisor, bytes_of(&list)).await;
-        let confirm =
-            AcknowledgeRecallRequest { command_id: fresh_id(), referral_id: self.stray("referral_id") };
+        let confirm = AcknowledgeRecallRequest { command_id: fresh_id(), referral_id: self.stray("referral_id") };
         self.refuse(invalid, REFERRALS, "AcknowledgeRecall", &liaison, bytes_of(&confirm)).await;
         let (case_id, page_token) = (self.case.clone(), self.stray("page_token"));
         let list = ListDecisionsRequest { case_id, page_token, reason, ..ListDecisionsRequest::default() };

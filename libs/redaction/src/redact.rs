@@ -94,9 +94,8 @@ pub fn fate(decision: &Decision, people: &People, field: Unopened<'_>) -> Fate {
     match (level, field.class.generalise) {
         (MaskLevel::Whole, _) | (MaskLevel::Generalised, Generalisation::Keep) => Fate::Whole,
         (MaskLevel::FactsOnly, Generalisation::Keep) if field.class.is_fact => Fate::Whole,
-        (MaskLevel::Generalised, Generalisation::Withhold | Generalisation::Deidentified) | (MaskLevel::FactsOnly, _) => {
-            Fate::Withheld
-        }
+        (MaskLevel::Generalised, Generalisation::Withhold | Generalisation::Deidentified)
+        | (MaskLevel::FactsOnly, _) => Fate::Withheld,
         (
             MaskLevel::Generalised,
             Generalisation::Month

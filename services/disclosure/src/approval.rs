@@ -160,9 +160,9 @@ impl Gate {
         match self.ledger.append(&answer.onward, request).await {
             Ok(acknowledged) => acknowledged.proves(&stream_id, proposed.facts_digest).map(|_| ()),
             Err(NotAppended::Failed(status)) => Err(status),
-            Err(NotAppended::Used) => Err(Status::already_exists(
-                "this command id was used with other content; a new answer takes a new id",
-            )),
+            Err(NotAppended::Used) => {
+                Err(Status::already_exists("this command id was used with other content; a new answer takes a new id"))
+            }
             Err(NotAppended::Moved | NotAppended::NotAdmitted | NotAppended::Erased) => {
                 self.reader.catch_up().await?;
                 match self.outcome_of(case_id, answer)? {

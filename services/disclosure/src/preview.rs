@@ -49,11 +49,7 @@ impl Gate {
 }
 
 /// A record about people of the case; `None` for what is about nobody, or has nothing that ever leaves.
-fn record(
-    row: &EventRow,
-    decision: &Decision,
-    people: &People,
-) -> Result<Option<proto::PreviewedRecord>, Unreadable> {
+fn record(row: &EventRow, decision: &Decision, people: &People) -> Result<Option<proto::PreviewedRecord>, Unreadable> {
     let event = row.event.as_ref().ok_or(Unreadable::Row)?;
     // What cannot be read never leaves; the decision says so.
     let Ok(Some(outline)) = outline(&event.facts) else { return Ok(None) };

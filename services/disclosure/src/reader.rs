@@ -251,7 +251,6 @@ impl Moment<'_> {
     }
 
     /// The policy of this digest, as it was adopted; `None` when it never was.
-    #[expect(dead_code, reason = "old decisions are decided again under it, by who replays them")]
     pub(crate) fn policy(&self, policy: &Digest) -> Result<Option<LoadedPolicy>, Unreadable> {
         let Some(facts) = self.view.get(&key::policy(policy.as_bytes()))? else { return Ok(None) };
         let files = adopted_files(&facts).map_err(|_| Unreadable::Policy)?;

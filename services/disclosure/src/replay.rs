@@ -77,7 +77,8 @@ impl Gate {
         let recorded = &stored.decided;
         let unreadable = || Halt::Impossible("what was asked cannot be read by this version");
         let decision_id: DecisionId = recorded.decision_id.parse().map_err(|_| unreadable())?;
-        let request = recorded.request.as_ref().and_then(|request| request_from(request).ok()).ok_or_else(unreadable)?;
+        let request =
+            recorded.request.as_ref().and_then(|request| request_from(request).ok()).ok_or_else(unreadable)?;
         let decided_at = recorded.decided_at.as_ref().and_then(timestamp).ok_or_else(unreadable)?;
         let policy = self.policy_of(moment, &recorded.policy_digest)?;
         let policy = policy.ok_or(Halt::Impossible("the policy it was made under was never adopted"))?;
@@ -147,10 +148,7 @@ pub(crate) fn history(gate: &Shared) -> mpsc::Receiver<Result<proto::ReplayHisto
     receiver
 }
 
-fn replay_all(
-    gate: &Gate,
-    sender: &mpsc::Sender<Result<proto::ReplayHistoryResponse, Status>>,
-) -> Result<(), Status> {
+fn replay_all(gate: &Gate, sender: &mpsc::Sender<Result<proto::ReplayHistoryResponse, Status>>) -> Result<(), Status> {
     let total = gate.reader.moment().all_decisions(None).count();
     let total = u64::try_from(total).unwrap_or(u64::MAX);
     let tell = |replay| sender.blocking_send(Ok(proto::ReplayHistoryResponse { total, replay })).is_ok();

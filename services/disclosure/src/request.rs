@@ -18,8 +18,9 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::disclosure::v1 as proto;
 use tonic::Status;
 
-use crate::gate::{EVENT_BYTES_MAX, Gate, ROUNDS_MAX, expected, moved_too_often};
 use crate::explain::Told;
+use crate::facts::CaseView;
+use crate::gate::{EVENT_BYTES_MAX, Gate, ROUNDS_MAX, expected, moved_too_often};
 use crate::ledger::{NotAppended, Proposed, command, unproved};
 use crate::origin::{Origin, command_of_decision};
 use crate::reader::{Moment, Snapshot, StoredDecision};
@@ -49,20 +50,26 @@ struct Proposal {
     decision_id: DecisionId,
     decision: Decision,
     decided: case::DisclosureDecided,
+    /// The case it was decided on, where that was just now.
+    decided_on: Option<Arc<CaseView>>,
 }
 
 impl Gate {
     /// See the module. Where all that is missing is somebody's approval, it is asked for.
     pub(crate) async fn request_disclosure(&self, asked: &Asked) -> Result<proto::RequestDisclosureResponse, Status> {
-        let mut response = self.decide_and_release(asked).await?;
+        let (mut response, decided_on) = self.decide_and_release(asked).await?;
         if let Some(decision) = &response.decision {
             response.approval_id = self.ask_for_approval(asked, decision).await?;
-            response.explanation = Some(self.explain(decision, Told::AsDecided)?);
+            response.explanation = Some(self.explain(decision, Told::AsDecided, decided_on)?);
         }
         Ok(response)
     }
 
-    async fn decide_and_release(&self, asked: &Asked) -> Result<proto::RequestDisclosureResponse, Status> {
+    /// The answer, and where it was decided just now, on what.
+    async fn decide_and_release(
+        &self,
+        asked: &Asked,
+    ) -> Result<(proto::RequestDisclosureResponse, Option<Arc<CaseView>>), Status> {
         self.reader.catch_up().await?;
         if !self.reader.moment().has_case(asked.disclosure.case_id)? {
             return Err(Status::not_found("there is no such case"));
@@ -71,10 +78,11 @@ impl Gate {
         for _ in 0..ROUNDS_MAX {
             self.reader.catch_up().await?;
             match self.plan(asked)? {
-                Plan::Answer(response) => return Ok(*response),
+                Plan::Answer(response) => return Ok((*response, None)),
                 Plan::Commit(proposal) => {
+                    let decided_on = proposal.decided_on.clone();
                     if let Some(response) = self.commit(asked, *proposal).await? {
-                        return Ok(response);
+                        return Ok((response, decided_on));
                     }
                 }
             }
@@ -137,7 +145,8 @@ impl Gate {
                 "the decision is too large to be recorded; ask about fewer people or categories at a time",
             ));
         }
-        Ok(Plan::Commit(Box::new(Proposal { decision_id, decision, decided })))
+        let decided_on = Some(Arc::clone(&snapshot.case));
+        Ok(Plan::Commit(Box::new(Proposal { decision_id, decision, decided, decided_on })))
     }
 
     /// The decision on the facts of this moment, as it would be recorded but for its commitment.
@@ -169,7 +178,7 @@ impl Gate {
         asked: &Asked,
         proposal: Proposal,
     ) -> Result<Option<proto::RequestDisclosureResponse>, Status> {
-        let Proposal { decision_id, decision, decided } = proposal;
+        let Proposal { decision_id, decision, decided, .. } = proposal;
         let stream_id = asked.disclosure.case_id.to_string();
         let Proposed { event, facts_digest } = Proposed::new(Payload::DisclosureDecided(decided.clone()))?;
         let request = command(
@@ -292,7 +301,7 @@ impl StoredDecision {
             recipient_kind: RecipientKind::read(decided.recipient_kind).ok()?,
         };
         let decision_id = decided.decision_id.parse().ok()?;
-        Some(Proposal { decision_id, decision, decided: decided.clone() })
+        Some(Proposal { decision_id, decision, decided: decided.clone(), decided_on: None })
     }
 }
 

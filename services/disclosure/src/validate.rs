@@ -283,7 +283,9 @@ pub(crate) fn verdict(request: &proto::DecideApprovalRequest) -> Result<Verdict,
     let approval_id = check.id("approval_id", &request.approval_id);
     let outcome = check.required("outcome", request.outcome).and_then(|outcome| match outcome {
         ApprovalOutcome::Granted | ApprovalOutcome::Rejected => Some(outcome),
-        ApprovalOutcome::Expired => check.refuse("outcome", "must be granted or rejected; the clock alone lets it expire"),
+        ApprovalOutcome::Expired => {
+            check.refuse("outcome", "must be granted or rejected; the clock alone lets it expire")
+        }
     });
     let reason = check.listed("reason", request.reason);
     match outcome {
@@ -295,9 +297,7 @@ pub(crate) fn verdict(request: &proto::DecideApprovalRequest) -> Result<Verdict,
         }
         Some(_) | None => {}
     }
-    let read = (|| {
-        Some(Verdict { command_id: command_id?, approval_id: approval_id?, outcome: outcome?, reason })
-    })();
+    let read = (|| Some(Verdict { command_id: command_id?, approval_id: approval_id?, outcome: outcome?, reason }))();
     check.finish(read)
 }
 

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, approval, callers, case, completions, consent, deliver, directory, disclose, emit, exception, explain, history, hold, keys, log, pki, policy, provision, recall, referrals, replay, shift, token, trust, verify_file,
+    account, approval, callers, case, completions, consent, deliver, directory, disclose, emit, exception, explain,
+    history, hold, keys, log, pki, policy, provision, recall, referrals, replay, shift, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;

@@ -43,9 +43,11 @@ impl Known<'_> {
     /// A record of the case by its id.
     fn record(&self, id: &str) -> Option<String> {
         let facts = self.subject.facts;
-        if let Some(consent) = id.parse().ok().and_then(|consent_id| {
-            facts.consents.iter().find(|record| record.act.consent_id() == Some(consent_id))
-        }) {
+        if let Some(consent) = id
+            .parse()
+            .ok()
+            .and_then(|consent_id| facts.consents.iter().find(|record| record.act.consent_id() == Some(consent_id)))
+        {
             return Some(self.consent(id, consent));
         }
         if let Some(exception) = id.parse().ok().and_then(|exception_id| facts.exception(exception_id)) {

@@ -11,6 +11,7 @@ use egide_domain::time::Timestamp;
 use egide_domain::vocabulary::{
     ApprovalOutcome, ConsentKind, ExceptionGround, GrantorKind, Jurisdiction, RecipientKind, Role,
 };
+use egide_wire::convert::Listed as _;
 use egide_wire::proto::egide::case::v1::{Basis as WireBasis, BasisKind, Obligation, RequestRecord};
 
 use super::*;
@@ -105,11 +106,7 @@ fn facts() -> CaseFacts {
         position: Position(revision),
         occurred_at: Timestamp(0),
         recorded_at: Timestamp(1_795_000_000_000),
-        actor: Actor {
-            service: "case-desk".into(),
-            person: Some("noor.haddad".into()),
-            role: Some(Role::Supervisor),
-        },
+        actor: Actor { service: "case-desk".into(), person: Some("noor.haddad".into()), role: Some(Role::Supervisor) },
     };
     let recorded: Vec<_> = events.into_iter().zip(1..).map(recorded).collect();
     CaseFacts::from_events(&recorded)
@@ -142,11 +139,7 @@ fn a_decision_is_told_line_by_line_with_what_each_thing_rests_on() {
             ..RequestRecord::default()
         }),
         outcome: Outcome::Permit.into(),
-        bases: vec![WireBasis {
-            kind: BasisKind::Consent.into(),
-            reference_id: CONSENT.to_string(),
-            exception: 0,
-        }],
+        bases: vec![WireBasis { kind: BasisKind::Consent.into(), reference_id: CONSENT.to_string(), exception: 0 }],
         mask: vec![MaskEntry {
             subject_id: VICTIM.to_string(),
             category: DataCategory::Situation.number(),

@@ -92,7 +92,8 @@ async fn a_decision_is_explained_on_what_was_known_when_it_was_made() {
     let response = house.staff().request_disclosure(asking(&case, &police)).await.unwrap().into_inner();
     let told = response.explanation.clone().unwrap();
     let english = told.english.join("\n");
-    for said in [&consent_id, &case.victim, "PERMITTED until", "Example Unit of Example Organization", "health: held back"]
+    for said in
+        [&consent_id, &case.victim, "PERMITTED until", "Example Unit of Example Organization", "health: held back"]
     {
         assert!(english.contains(said), "{said}: {english}");
     }

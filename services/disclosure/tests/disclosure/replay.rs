@@ -6,10 +6,8 @@ use egide_servicekit::policy::LoadedPolicy;
 use egide_testkit::fresh_id;
 use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
-use egide_wire::proto::egide::case::v1::{Outcome, RecallReason, ReasonCode};
-use egide_wire::proto::egide::disclosure::v1::{
-    Replay, ReplayDecisionRequest, ReplayHistoryRequest, ReplayOutcome,
-};
+use egide_wire::proto::egide::case::v1::{Outcome, ReasonCode, RecallReason};
+use egide_wire::proto::egide::disclosure::v1::{Replay, ReplayDecisionRequest, ReplayHistoryRequest, ReplayOutcome};
 use tonic::Code;
 
 use crate::house::*;

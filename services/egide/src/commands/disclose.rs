@@ -73,7 +73,8 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, 
     if permit {
         session.out.field("head.referral", &decision.referral_id)?;
         session.out.field("head.digest", hex(&response.report_digest))?;
-        let next: [(&str, &dyn std::fmt::Display); 2] = [("referral", &decision.referral_id), ("unit", &args.wanted.to)];
+        let next: [(&str, &dyn std::fmt::Display); 2] =
+            [("referral", &decision.referral_id), ("unit", &args.wanted.to)];
         session.out.note(lang.fill("say.disclosed_next", &next))?;
     } else if response.approval_id.is_empty() {
         session.out.note(lang.text("say.denied_next"))?;

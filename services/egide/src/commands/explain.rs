@@ -78,7 +78,9 @@ pub(crate) async fn preview(session: &mut Session<'_>, args: &Preview) -> Result
 fn show_record(out: &mut Output, record: &PreviewedRecord) -> Result<(), Failure> {
     let lang = out.lang;
     let people = record.subject_ids.join(", ");
-    out.line(lang.fill("say.previewed", &[("kind", &record.kind), ("revision", &record.revision), ("people", &people)]))?;
+    out.line(
+        lang.fill("say.previewed", &[("kind", &record.kind), ("revision", &record.revision), ("people", &people)]),
+    )?;
     for field in &record.fields {
         let label = match lang {
             Lang::English => &field.label_en,
@@ -99,10 +101,8 @@ fn show_record(out: &mut Output, record: &PreviewedRecord) -> Result<(), Failure
 pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<Exit, Failure> {
     let Command::Explain(args) = command;
     let mut client = session.disclosure(Role::Supervisor)?;
-    let request = ExplainDecisionRequest {
-        decision_id: id_or_new(Some(args.decision)),
-        reason: i32::from(args.reason),
-    };
+    let request =
+        ExplainDecisionRequest { decision_id: id_or_new(Some(args.decision)), reason: i32::from(args.reason) };
     let response = session.out.waiting("say.waiting", client.explain_decision(request)).await?.into_inner();
     if session.out.is_json() {
         session.out.message(&response)?;

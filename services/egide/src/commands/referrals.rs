@@ -205,8 +205,10 @@ async fn acknowledge(session: &mut Session<'_>, args: &Ack) -> Result<Exit, Fail
 }
 
 async fn acknowledge_recall(session: &mut Session<'_>, args: &Ack) -> Result<Exit, Failure> {
-    let request =
-        AcknowledgeRecallRequest { command_id: id_or_new(args.command_id), referral_id: id_or_new(Some(args.referral)) };
+    let request = AcknowledgeRecallRequest {
+        command_id: id_or_new(args.command_id),
+        referral_id: id_or_new(Some(args.referral)),
+    };
     let client = session.referrals()?;
     let call = || {
         let mut client = client.clone();

@@ -254,7 +254,11 @@ impl Player {
     }
 
     /// The referral service as a liaison of a unit sees it.
-    pub(super) fn as_liaison(&self, unit: &str, account: Option<&str>) -> Result<ReferralServiceClient<Authenticated>, Stop> {
+    pub(super) fn as_liaison(
+        &self,
+        unit: &str,
+        account: Option<&str>,
+    ) -> Result<ReferralServiceClient<Authenticated>, Stop> {
         let bad = || format!("`{unit}` is no unit");
         let unit: UnitId = unit.parse().map_err(|_| bad())?;
         let account: AccountName = account.unwrap_or(LIAISON).parse().map_err(|_| bad())?;
@@ -573,7 +577,14 @@ impl Play {
         }
     }
 
-    pub(super) fn row(&mut self, what: &'static str, about: Option<Titles>, expected: Answer, actual: Answer, before: usize) {
+    pub(super) fn row(
+        &mut self,
+        what: &'static str,
+        about: Option<Titles>,
+        expected: Answer,
+        actual: Answer,
+        before: usize,
+    ) {
         let is_as_expected = self.checks.differences.len() == before;
         self.rows.push(Row { what, about, expected, actual, bases: Vec::new(), mask: Vec::new(), is_as_expected });
     }

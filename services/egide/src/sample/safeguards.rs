@@ -100,9 +100,11 @@ impl Player {
         let client = self.as_liaison(&ack.unit, ack.account.as_deref())?;
         let request = AcknowledgeRecallRequest { command_id: id_or_new(None), referral_id: ack.referral.clone() };
         let answer = until_known(|| {
-            client_call(&client, &request, |mut client, request| async move {
-                client.acknowledge_recall(request).await
-            })
+            client_call(
+                &client,
+                &request,
+                |mut client, request| async move { client.acknowledge_recall(request).await },
+            )
         });
         let actual = match answer.await {
             Ok(_) => Presence::Found,
