@@ -1,6 +1,7 @@
 //! Starting the services, each with keys and a NATS connection of its own.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use egide_crypto::digest::Fingerprinter;
@@ -46,6 +47,10 @@ pub enum Role {
     Audit,
     /// A second history of the same log.
     SecondAudit,
+    /// What waits.
+    Triage,
+    /// A second instance of what waits.
+    SecondTriage,
 }
 
 impl Role {
@@ -61,6 +66,8 @@ impl Role {
             Self::SecondDisclosure => "disclosure-2",
             Self::Audit => "audit",
             Self::SecondAudit => "audit-2",
+            Self::Triage => "triage",
+            Self::SecondTriage => "triage-2",
         }
     }
 
@@ -72,6 +79,7 @@ impl Role {
             Self::Directory | Self::SecondDirectory => "directory",
             Self::Disclosure | Self::SecondDisclosure => "disclosure",
             Self::Audit | Self::SecondAudit => "audit",
+            Self::Triage | Self::SecondTriage => "triage",
         }
     }
 
@@ -79,8 +87,12 @@ impl Role {
     #[must_use]
     pub const fn is_second(self) -> bool {
         match self {
-            Self::Ledger | Self::Directory | Self::Disclosure | Self::Audit => false,
-            Self::SecondLedger | Self::SecondDirectory | Self::SecondDisclosure | Self::SecondAudit => true,
+            Self::Ledger | Self::Directory | Self::Disclosure | Self::Audit | Self::Triage => false,
+            Self::SecondLedger
+            | Self::SecondDirectory
+            | Self::SecondDisclosure
+            | Self::SecondAudit
+            | Self::SecondTriage => true,
         }
     }
 }
@@ -173,6 +185,7 @@ impl Roles {
             Role::Directory | Role::SecondDirectory => self.directory(kit, role, listen, ledger).await,
             Role::Disclosure | Role::SecondDisclosure => self.disclosure(kit, role, listen, ledger).await,
             Role::Audit | Role::SecondAudit => self.audit(kit, role, listen, ledger).await,
+            Role::Triage | Role::SecondTriage => self.triage(kit, role, listen, ledger).await,
         }
     }
 
@@ -265,6 +278,25 @@ impl Roles {
             verifier: kit.identity().verifier_of(role.role()),
         };
         Ok(egide_audit::start(config, kit.shutdown()).await?)
+    }
+
+    async fn triage(
+        &self,
+        kit: &TestWorld,
+        role: Role,
+        listen: SocketAddr,
+        ledger: &str,
+    ) -> Result<Running, NotStarted> {
+        let config = egide_triage::Config {
+            listen,
+            verifier: kit.identity().verifier_of(role.role()),
+            log: self.log_as(kit, role.role()).await,
+            projection: kit.projection(role.name()),
+            ledger: upstream(kit, role.role(), ledger),
+            policy: Arc::clone(self.policy.policy()),
+            clock: self.plan.clock,
+        };
+        Ok(egide_triage::start(config, kit.shutdown()).await?)
     }
 }
 

@@ -26,6 +26,7 @@ use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralS
 use egide_wire::proto::egide::ledger::v1::key_service_client::KeyServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse};
+use egide_wire::proto::egide::triage::v1::triage_service_client::TriageServiceClient;
 use tokio::runtime::Runtime;
 use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor as _;
@@ -83,12 +84,13 @@ pub const STRANGER: &str = "stranger";
 const KEYS: &str = "KV_KEYS";
 
 /// Every role, one ledger.
-pub const ONE_OF_EACH: [Role; 4] = [Role::Ledger, Role::Directory, Role::Disclosure, Role::Audit];
+pub const ONE_OF_EACH: [Role; 5] = [Role::Ledger, Role::Directory, Role::Disclosure, Role::Audit, Role::Triage];
 /// Every role, two ledgers on one log.
-pub const TWO_LEDGERS: [Role; 5] = [Role::Ledger, Role::SecondLedger, Role::Directory, Role::Disclosure, Role::Audit];
+pub const TWO_LEDGERS: [Role; 6] =
+    [Role::Ledger, Role::SecondLedger, Role::Directory, Role::Disclosure, Role::Audit, Role::Triage];
 
 /// Every role twice, on one log. The second instances call the second ledger.
-pub const TWO_OF_EACH: [Role; 8] = [
+pub const TWO_OF_EACH: [Role; 10] = [
     Role::Ledger,
     Role::SecondLedger,
     Role::Directory,
@@ -97,6 +99,8 @@ pub const TWO_OF_EACH: [Role; 8] = [
     Role::SecondDisclosure,
     Role::Audit,
     Role::SecondAudit,
+    Role::Triage,
+    Role::SecondTriage,
 ];
 
 /// What lives on the services' own runtime.
@@ -441,6 +445,12 @@ impl World {
     #[must_use]
     pub fn referrals_at(&self, instance: Role, who: &Who) -> ReferralServiceClient<Authenticated> {
         ReferralServiceClient::new(self.caller(instance, who))
+    }
+
+    /// What waits, called by somebody.
+    #[must_use]
+    pub fn triage(&self, who: &Who) -> TriageServiceClient<Authenticated> {
+        TriageServiceClient::new(self.caller(Role::Triage, who))
     }
 
     /// The history, called by somebody.

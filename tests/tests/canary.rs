@@ -44,6 +44,7 @@ use egide_wire::proto::egide::disclosure::v1::{
     RequestDisclosureResponse, WatchReferralsRequest,
 };
 use egide_wire::proto::egide::house::v1::HouseEvent;
+use egide_wire::proto::egide::triage::v1::{ListObligationsRequest, ListReviewsRequest};
 use egide_wire::proto::egide::ledger::v1::{
     AppendRequest, OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
 };
@@ -68,6 +69,7 @@ const DISCLOSURE: &str = "egide.disclosure.v1.DisclosureService";
 const REFERRALS: &str = "egide.disclosure.v1.ReferralService";
 const AUDIT: &str = "egide.audit.v1.AuditService";
 const DIRECTORY: &str = "egide.directory.v1.DirectoryService";
+const TRIAGE: &str = "egide.triage.v1.TriageService";
 
 /// Which markers an answer may hold.
 #[derive(Clone, PartialEq, Eq)]
@@ -137,6 +139,7 @@ impl Run {
             LEDGER | CALLERS => Role::Ledger,
             DISCLOSURE | REFERRALS => Role::Disclosure,
             AUDIT => Role::Audit,
+            TRIAGE => Role::Triage,
             _ => Role::Directory,
         }
     }
@@ -356,6 +359,12 @@ impl Run {
         let account = AccountForPersonRequest { case_id, subject_id, reason, ..AccountForPersonRequest::default() };
         let account = self.ask(AUDIT, "AccountForPerson", &who::compliance(), &account).await;
         assert!(account.bytes.len() > 500, "the account is not empty");
+        let owed = ListObligationsRequest { case_id: self.case.clone(), reason, ..ListObligationsRequest::default() };
+        let owed = self.ask(TRIAGE, "ListObligations", &who::supervisor(), &owed).await;
+        assert!(owed.bytes.len() > 50, "something is owed: {}", owed.message);
+        let waiting = ListReviewsRequest { reason, ..ListReviewsRequest::default() };
+        let waiting = self.ask(TRIAGE, "ListReviews", &who::supervisor(), &waiting).await;
+        assert_eq!(waiting.code, Code::Ok, "{}", waiting.message);
         let get = GetOrganizationRequest { organization_id: organization_id.to_owned() };
         self.ask(DIRECTORY, "GetOrganization", &who::compliance(), &get).await;
         self.ask(DIRECTORY, "ListOrganizations", &who::compliance(), &ListOrganizationsRequest::default()).await;
@@ -521,6 +530,10 @@ impl Run {
         let (case_id, subject_id) = (self.case.clone(), self.stray("subject_id"));
         let account = AccountForPersonRequest { case_id, subject_id, reason, ..AccountForPersonRequest::default() };
         self.refuse(invalid, AUDIT, "AccountForPerson", &compliance, bytes_of(&account)).await;
+        let owed = ListObligationsRequest { case_id: self.stray("case_id"), reason, ..Default::default() };
+        self.refuse(invalid, TRIAGE, "ListObligations", &supervisor, bytes_of(&owed)).await;
+        let waiting = ListReviewsRequest { page_token: self.stray("page_token"), reason, ..Default::default() };
+        self.refuse(invalid, TRIAGE, "ListReviews", &supervisor, bytes_of(&waiting)).await;
         let get = GetOrganizationRequest { organization_id: self.stray("organization_id") };
         self.refuse(invalid, DIRECTORY, "GetOrganization", &compliance, bytes_of(&get)).await;
     }

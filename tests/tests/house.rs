@@ -33,7 +33,8 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 
 const PURE: [&str; 3] = ["egide-domain", "egide-redaction", "egide-report"];
 const ADAPTERS: [&str; 5] = ["egide-eventlog", "egide-vault", "egide-projection", "egide-servicekit", "egide-testkit"];
-const SERVICES: [&str; 4] = ["egide-ledger", "egide-disclosure", "egide-audit", "egide-directory"];
+const SERVICES: [&str; 5] =
+    ["egide-ledger", "egide-disclosure", "egide-audit", "egide-directory", "egide-triage"];
 
 #[test]
 fn the_core_is_pure() {

@@ -1,8 +1,8 @@
 //! The twelve promises, each end to end on real NATS. Each test says which line keeps it: with that line removed it was
 //! seen to fail.
 //!
-//! Erasure by command (10) stands in `shred/erasure.rs`. For later: checkpoints and outside witnesses (9); replay by
-//! command and of the report's bytes (7); statistical timing of refusals (8); fault injection at every append (11).
+//! Erasure by command (10) stands in `shred/erasure.rs`, refusals by the clock (8) in `oracle/`. For later: checkpoints and
+//! outside witnesses (9); replay by command and of the report's bytes (7); fault injection at every append (11).
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

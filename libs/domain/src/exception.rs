@@ -1,9 +1,9 @@
 //! The three mandatory exceptions: whether one stands, whom it reaches and how far (hotline policy, rows 5, 6 and 10).
 
+use crate::age::{Ages, Majority};
 use crate::consent::Asking;
 use crate::decision::Basis;
 use crate::event::{ExceptionAsserted, Instrument};
-use crate::age::{Ages, Majority};
 use crate::facts::{CaseFacts, ExceptionFacts, Person};
 use crate::ids::SubjectId;
 use crate::policy::{ExceptionRecipient, ExceptionRule, Policy};

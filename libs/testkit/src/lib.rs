@@ -28,7 +28,7 @@ pub use identity::{PROVIDER, PROVIDER_KEYS, TestIdentity};
 pub use ids::{fresh_id, numbered_id};
 pub use marker::{Found, Markers};
 pub use nats::{StreamCopy, TestNats, connection_of};
-pub use policy::{adopt_policy, adoption, policy, policy_digest, wording_digest};
+pub use policy::{adopt, adopt_policy, adoption, adoption_of, policy, policy_digest, wording_digest};
 pub use proxy::{Fault, FaultProxy};
 pub use wait::{PATIENCE, wait_until, within};
 pub use world::TestWorld;

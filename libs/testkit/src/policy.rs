@@ -36,7 +36,13 @@ pub fn wording_digest(name: &str) -> Vec<u8> {
 /// The command by which the shipped policy is adopted; compliance sends it, through the console. Its id is new.
 #[must_use]
 pub fn adoption() -> AppendRequest {
-    let event = policy_adopted(SHIPPED.policy().version(), SHIPPED.digest().as_bytes(), SHIPPED.files());
+    adoption_of(&SHIPPED)
+}
+
+/// The same for any policy.
+#[must_use]
+pub fn adoption_of(policy: &LoadedPolicy) -> AppendRequest {
+    let event = policy_adopted(policy.policy().version(), policy.digest().as_bytes(), policy.files());
     let event = NewEvent {
         stream_id: HOUSE_STREAM.to_owned(),
         payload: Some(new_event::Payload::HouseEvent(event)),
@@ -50,7 +56,15 @@ pub fn adoption() -> AppendRequest {
 /// # Panics
 /// When the ledger refuses.
 pub async fn adopt_policy(world: &TestWorld, ledger_url: &str) {
+    adopt(world, ledger_url, &SHIPPED).await;
+}
+
+/// The same for any policy.
+///
+/// # Panics
+/// When the ledger refuses.
+pub async fn adopt(world: &TestWorld, ledger_url: &str, policy: &LoadedPolicy) {
     let credentials = world.identity().person("console", "chloe.cote", &["compliance"], None);
     let mut ledger = LedgerServiceClient::new(world.upstream(ledger_url, credentials).as_service());
-    within("the policy to be adopted", ledger.append(adoption())).await.expect("the policy is adopted");
+    within("the policy to be adopted", ledger.append(adoption_of(policy))).await.expect("the policy is adopted");
 }

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use egide_crypto::sign::{KeyRing, SigningKey};
+use egide_domain::house::HOUSE_STREAM;
 use egide_domain::ids::{CaseId, DisclosureId, SubjectId, UnitId};
 use egide_eventlog::{ChainVerifier, Head, RawBlock, SealedBlock, VerifiedBlock};
 use egide_projection::{Projection, ProjectionError};
+use egide_servicekit::policy::LoadedPolicy;
 use egide_wire::classification::event_class;
+use egide_wire::convert::policy_adopted;
 use egide_wire::descriptors::to_dynamic;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
@@ -203,6 +206,18 @@ impl Told {
             kind: "directory.unit_registered".to_owned(),
             facts: unit_of(number, number),
             person: String::new(),
+            occurred_at: None,
+        }
+    }
+
+    /// A policy that is adopted, with this digest said of it.
+    pub(crate) fn adopted(policy: &LoadedPolicy, digest: &[u8; 32]) -> Self {
+        Self {
+            area: Area::House,
+            stream_id: HOUSE_STREAM.to_owned(),
+            kind: "policy.adopted".to_owned(),
+            facts: policy_adopted(policy.policy().version(), digest, policy.files()).encode_to_vec(),
+            person: "jo.chen".to_owned(),
             occurred_at: None,
         }
     }

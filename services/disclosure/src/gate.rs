@@ -1,5 +1,6 @@
 //! What the methods share: the reader, the ledger, the policy, the keys, and how decisions are proposed to the log.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,7 +38,9 @@ pub(crate) struct Gate {
     pub(crate) policy: Arc<Policy>,
     pub(crate) versions: Versions,
     /// Policies that others decided under, or this one before.
-    pub(crate) adopted: AdoptedPolicies,
+    pub(crate) policies: AdoptedPolicies,
+    /// Whether the policy was seen to be adopted.
+    pub(crate) adopted: AtomicBool,
     /// Signs reports.
     pub(crate) report_key: SigningKey,
     /// Makes pseudonyms and the salts of commitments.
@@ -97,9 +100,16 @@ impl Versions {
 impl Gate {
     /// Whether decisions may be made here: only under a policy that was adopted, which stands in the log whole.
     pub(crate) fn policy_is_adopted(&self, moment: &Moment<'_>) -> Result<bool, Unreadable> {
-        let adopted = moment.has_adopted(&self.versions.policy_digest)?;
-        if !adopted {
-            tracing::warn!(digest = %self.versions.policy_digest, "nothing is decided: this policy was not adopted");
+        if self.adopted.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let digest = &self.versions.policy_digest;
+        let adopted = moment.policy(digest)?.is_some();
+        if adopted {
+            // What was adopted stays adopted.
+            self.adopted.store(true, Ordering::Relaxed);
+        } else {
+            tracing::warn!(%digest, "nothing is decided: this policy was not adopted");
         }
         Ok(adopted)
     }
@@ -110,7 +120,7 @@ impl Gate {
         if digest == self.versions.policy_digest {
             return Ok(Some(Arc::clone(&self.policy)));
         }
-        self.adopted.get(moment, digest)
+        self.policies.get(moment, digest)
     }
 
     /// The time now.

@@ -245,11 +245,6 @@ impl Moment<'_> {
         Ok(self.view.get(&key::case_event(case_id, 1))?.is_some())
     }
 
-    /// Whether the policy of this digest was adopted.
-    pub(crate) fn has_adopted(&self, policy: &Digest) -> Result<bool, Unreadable> {
-        Ok(self.view.get(&key::policy(policy.as_bytes()))?.is_some())
-    }
-
     /// The policy of this digest, as it was adopted; `None` when it never was.
     pub(crate) fn policy(&self, policy: &Digest) -> Result<Option<LoadedPolicy>, Unreadable> {
         let Some(facts) = self.view.get(&key::policy(policy.as_bytes()))? else { return Ok(None) };

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use egide_crypto::digest::Fingerprinter;
@@ -90,7 +91,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         ledger: Ledger::new(config.ledger, trust, log.incarnation().into()),
         policy: Arc::clone(config.policy.policy()),
         versions: Versions::of(&config.policy),
-        adopted: AdoptedPolicies::default(),
+        policies: AdoptedPolicies::default(),
+        adopted: AtomicBool::new(false),
         report_key: config.report_key,
         secret: config.secret,
         refuse_after: config.refuse_after,

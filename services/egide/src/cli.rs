@@ -7,10 +7,7 @@ use egide_servicekit::identity::ServiceName;
 use uuid::Uuid;
 
 use crate::acting::Acting;
-use crate::commands::{
-    account, approval, callers, case, completions, consent, deliver, directory, disclose, emit, exception, explain,
-    history, hold, keys, log, pki, policy, provision, recall, referrals, replay, shift, token, trust, verify_file,
-};
+use crate::commands::{account, approval, authority, callers, case, completions, consent, contact, deliver, directory, disclose, emergency, emit, exception, explain, history, hold, keys, log, obligations, pki, policy, provision, recall, referrals, replay, reviews, shift, token, trust, verify_file};
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
 use crate::serve;
@@ -46,6 +43,19 @@ pub(crate) enum Command {
     Consent(consent::Command),
     #[command(subcommand)]
     Exception(exception::Command),
+    #[command(subcommand)]
+    Authority(authority::Command),
+    #[command(subcommand)]
+    Wishes(authority::Wishes),
+    Emergency(emergency::Args),
+    #[command(subcommand)]
+    Contact(contact::Command),
+    #[command(subcommand)]
+    Obligations(obligations::Command),
+    #[command(subcommand)]
+    Reviews(reviews::Command),
+    #[command(subcommand)]
+    Outside(reviews::Outside),
     Disclose(disclose::Args),
     Preview(explain::Preview),
     #[command(subcommand)]
@@ -114,6 +124,8 @@ pub(crate) struct Urls {
     disclosure: Option<String>,
     #[arg(long, global = true, value_name = "URL", env = "EGIDE_AUDIT", value_hint = clap::ValueHint::Url)]
     audit: Option<String>,
+    #[arg(long, global = true, value_name = "URL", env = "EGIDE_TRIAGE", value_hint = clap::ValueHint::Url)]
+    triage: Option<String>,
     #[arg(long, id = "directory_url", global = true, value_name = "URL", env = "EGIDE_DIRECTORY", value_hint = clap::ValueHint::Url)]
     directory: Option<String>,
 }
@@ -133,6 +145,7 @@ impl Urls {
             disclosure: self.disclosure.clone().or(found.disclosure),
             audit: self.audit.clone().or(found.audit),
             directory: self.directory.clone().or(found.directory),
+            triage: self.triage.clone().or(found.triage),
             metrics: found.metrics,
             nats: found.nats,
         }

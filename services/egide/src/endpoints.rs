@@ -24,6 +24,8 @@ pub enum Service {
     Audit,
     /// Recipients.
     Directory,
+    /// What waits.
+    Triage,
 }
 
 impl Service {
@@ -35,6 +37,7 @@ impl Service {
             Self::Disclosure => "disclosure",
             Self::Audit => "audit",
             Self::Directory => "directory",
+            Self::Triage => "triage",
         }
     }
 }
@@ -55,6 +58,9 @@ pub struct Endpoints {
     /// Of the directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+    /// Of the triage service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub triage: Option<String>,
     /// The page of metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<String>,
@@ -72,6 +78,7 @@ impl Endpoints {
             Service::Disclosure => self.disclosure.as_deref(),
             Service::Audit => self.audit.as_deref(),
             Service::Directory => self.directory.as_deref(),
+            Service::Triage => self.triage.as_deref(),
         }
     }
 

@@ -86,6 +86,13 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Case(_)
         | Command::Consent(_)
         | Command::Exception(_)
+        | Command::Authority(_)
+        | Command::Wishes(_)
+        | Command::Emergency(_)
+        | Command::Contact(_)
+        | Command::Obligations(_)
+        | Command::Reviews(_)
+        | Command::Outside(_)
         | Command::Disclose(_)
         | Command::Preview(_)
         | Command::Decision(_)
@@ -109,6 +116,13 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Case(args) => commands::case::run(&mut session, args).await,
         Command::Consent(args) => commands::consent::run(&mut session, args).await,
         Command::Exception(args) => commands::exception::run(&mut session, args).await,
+        Command::Authority(args) => commands::authority::run(&mut session, args).await,
+        Command::Wishes(args) => commands::authority::wishes(&mut session, args).await,
+        Command::Emergency(args) => commands::emergency::run(&mut session, args).await,
+        Command::Contact(args) => commands::contact::run(&mut session, args).await,
+        Command::Obligations(args) => commands::obligations::run(&mut session, args).await,
+        Command::Reviews(args) => commands::reviews::run(&mut session, args).await,
+        Command::Outside(args) => commands::reviews::outside(&mut session, args).await,
         Command::Disclose(args) => commands::disclose::run(&mut session, args).await,
         Command::Preview(args) => commands::explain::preview(&mut session, args).await,
         Command::Decision(args) => commands::explain::run(&mut session, args).await,

@@ -6,6 +6,7 @@ use egide_wire::proto::egide::audit::v1::{AccessReason, AccessScope};
 use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1::SuspensionReason;
+use egide_wire::proto::egide::triage::v1::ReviewKind;
 
 /// A generated enumeration.
 pub trait Listed: Copy + Send + Sync + 'static {
@@ -45,10 +46,21 @@ listed! {
     AccessScope => "egide.audit.v1.AccessScope",
     DataCategory => "egide.classification.v1.DataCategory",
     SuspensionReason => "egide.directory.v1.SuspensionReason",
+    ReviewKind => "egide.triage.v1.ReviewKind",
+    case::AgeBand => "egide.case.v1.AgeBand",
     case::Answer => "egide.case.v1.Answer",
     case::ApprovalOutcome => "egide.case.v1.ApprovalOutcome",
+    case::ApproachRule => "egide.case.v1.ApproachRule",
+    case::Authority => "egide.case.v1.Authority",
     case::BasisKind => "egide.case.v1.BasisKind",
+    case::ConsentCapacity => "egide.case.v1.ConsentCapacity",
+    case::ConsentCondition => "egide.case.v1.ConsentCondition",
+    case::ConsentKind => "egide.case.v1.ConsentKind",
     case::ConsentMethod => "egide.case.v1.ConsentMethod",
+    case::ContactMeans => "egide.case.v1.ContactMeans",
+    case::ContactOutcome => "egide.case.v1.ContactOutcome",
+    case::ContactPermission => "egide.case.v1.ContactPermission",
+    case::ContactPurpose => "egide.case.v1.ContactPurpose",
     case::DeliveryChannel => "egide.case.v1.DeliveryChannel",
     case::ExceptionGround => "egide.case.v1.ExceptionGround",
     case::ExceptionKind => "egide.case.v1.ExceptionKind",
@@ -61,7 +73,10 @@ listed! {
     case::LiftReason => "egide.case.v1.LiftReason",
     case::MaskLevel => "egide.case.v1.MaskLevel",
     case::ObligationKind => "egide.case.v1.ObligationKind",
+    case::ObligationReason => "egide.case.v1.ObligationReason",
+    case::ObligationState => "egide.case.v1.ObligationState",
     case::Outcome => "egide.case.v1.Outcome",
+    case::OutsideReviewOutcome => "egide.case.v1.OutsideReviewOutcome",
     case::Purpose => "egide.case.v1.Purpose",
     case::RejectionReason => "egide.case.v1.RejectionReason",
     case::ReasonCode => "egide.case.v1.ReasonCode",
@@ -69,6 +84,7 @@ listed! {
     case::RecipientKind => "egide.case.v1.RecipientKind",
     case::ReferralMode => "egide.case.v1.ReferralMode",
     case::ShredGround => "egide.case.v1.ShredGround",
+    case::YoungWish => "egide.case.v1.YoungWish",
 }
 
 /// No mask ever releases it and no consent names it, so nobody is offered it.

@@ -57,6 +57,7 @@ impl Access {
             Service::Disclosure => Identity::DISCLOSURE,
             Service::Audit => Identity::AUDIT,
             Service::Directory => Identity::DIRECTORY,
+            Service::Triage => Identity::TRIAGE,
         };
         self.identity(identity, role.name())
     }

@@ -140,7 +140,7 @@ impl Roles {
                 let running = start_ledger(listen, ground, self.ledger.shutdown.clone()).await?;
                 self.ledger.keep(running)
             }
-            Service::Disclosure | Service::Audit | Service::Directory => {
+            Service::Disclosure | Service::Audit | Service::Directory | Service::Triage => {
                 let missing = || Failure::new(Exit::Usage, "fail.role_without_ledger").with("role", role.name());
                 let ledger = self.endpoints.ledger.as_deref().ok_or_else(missing)?;
                 let upstream = upstream(role, ledger, ground)?;
@@ -148,6 +148,7 @@ impl Roles {
                 let running = match role {
                     Service::Audit => start_audit(listen, ground, upstream, shutdown).await?,
                     Service::Directory => start_directory(listen, ground, upstream, shutdown).await?,
+                    Service::Triage => start_triage(listen, ground, upstream, shutdown).await?,
                     Service::Ledger | Service::Disclosure => {
                         start_disclosure(listen, ground, upstream, shutdown).await?
                     }
@@ -161,6 +162,7 @@ impl Roles {
             Service::Disclosure => &mut self.endpoints.disclosure,
             Service::Audit => &mut self.endpoints.audit,
             Service::Directory => &mut self.endpoints.directory,
+            Service::Triage => &mut self.endpoints.triage,
         };
         *place = Some(url);
         Ok(())
@@ -300,4 +302,22 @@ async fn start_directory(
         ledger,
     };
     egide_directory::start(config, shutdown).await.map_err(|error| not_started(Service::Directory, error))
+}
+
+async fn start_triage(
+    listen: SocketAddr,
+    ground: &Ground<'_>,
+    ledger: Upstream,
+    shutdown: Shutdown,
+) -> Result<Running, Failure> {
+    let config = egide_triage::Config {
+        listen,
+        verifier: verifier(Service::Triage, ground)?,
+        log: open_log(Service::Triage, ground).await?,
+        projection: projection(ground, Service::Triage),
+        ledger,
+        policy: Arc::clone(ground.policy.policy()),
+        clock: clock::now,
+    };
+    egide_triage::start(config, shutdown).await.map_err(|error| not_started(Service::Triage, error))
 }

@@ -93,6 +93,7 @@ enum Role {
     Directory,
     Disclosure,
     Audit,
+    Triage,
 }
 
 impl Role {
@@ -102,6 +103,7 @@ impl Role {
             Self::Directory => Service::Directory,
             Self::Disclosure => Service::Disclosure,
             Self::Audit => Service::Audit,
+            Self::Triage => Service::Triage,
         }
     }
 
@@ -112,6 +114,7 @@ impl Role {
             Self::Disclosure => 4611,
             Self::Audit => 4612,
             Self::Directory => 4613,
+            Self::Triage => 4614,
         }
     }
 }
@@ -286,13 +289,14 @@ fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr
         disclosure: here(Role::Disclosure),
         audit: here(Role::Audit),
         directory: here(Role::Directory),
+        triage: here(Role::Triage),
         metrics: metrics.map(|address| format!("http://{address}/metrics")),
         nats: None,
     };
     if out.is_json() {
         return out.json(&endpoints);
     }
-    for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory] {
+    for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory, Service::Triage] {
         if let Some(url) = endpoints.of(service) {
             out.line(format!("{:<11} {url}", service.name()))?;
         }

@@ -13,6 +13,7 @@ use egide_wire::proto::egide::house::v1::house_service_client::HouseServiceClien
 use egide_wire::proto::egide::ledger::v1::caller_service_client::CallerServiceClient;
 use egide_wire::proto::egide::ledger::v1::key_service_client::KeyServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
+use egide_wire::proto::egide::triage::v1::triage_service_client::TriageServiceClient;
 use tonic::Status;
 use uuid::Uuid;
 
@@ -109,6 +110,15 @@ impl<'a> Session<'a> {
         let given = &self.global.service;
         let caller = if *given == "cli" { fallback.parse().unwrap_or_else(|_| given.clone()) } else { given.clone() };
         Ok(LedgerServiceClient::new(self.upstream_as(Service::Ledger, &caller, None)?))
+    }
+
+    /// The unit named with `--unit`.
+    pub(crate) const fn unit(&self) -> Option<Uuid> {
+        self.global.unit
+    }
+
+    pub(crate) fn triage(&self) -> Result<TriageServiceClient<Authenticated>, Failure> {
+        Ok(TriageServiceClient::new(self.upstream(Service::Triage, Role::Supervisor)?))
     }
 
     pub(crate) fn disclosure(&self, role: Role) -> Result<DisclosureServiceClient<Authenticated>, Failure> {

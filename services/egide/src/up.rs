@@ -196,7 +196,7 @@ impl Everything {
         };
         let listen = SocketAddr::new(args.listen, 0);
         let mut roles = Roles::new(Endpoints::default());
-        for role in [Service::Ledger, Service::Directory, Service::Disclosure, Service::Audit] {
+        for role in [Service::Ledger, Service::Directory, Service::Disclosure, Service::Audit, Service::Triage] {
             roles.start(role, listen, &ground).await?;
         }
         drop(ground);

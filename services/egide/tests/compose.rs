@@ -32,7 +32,7 @@ fn command(lines: &[&str]) -> Vec<String> {
 #[test]
 fn every_role_stands_there_twice_and_every_command_line_is_taken() {
     let services = services();
-    for role in ["ledger", "directory", "disclosure", "audit"] {
+    for role in ["ledger", "directory", "disclosure", "audit", "triage"] {
         for instance in [1, 2] {
             let name = format!("{role}-{instance}");
             let lines = services.get(name.as_str()).expect("an instance");
@@ -51,7 +51,7 @@ fn every_role_stands_there_twice_and_every_command_line_is_taken() {
     for server in ["nats-1", "nats-2", "nats-3"] {
         assert_eq!(command(services.get(server).expect("a server")), ["-c", "/etc/nats/server.conf"]);
     }
-    assert_eq!(services.len(), 11, "nobody else is there");
+    assert_eq!(services.len(), 13, "nobody else is there");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use egide_wire::proto::egide::ledger::v1::new_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, Area, Commit, Event, NewEvent};
 use egide_wire::split::Parts;
 use prost::Message as _;
+use zeroize::Zeroizing;
 
 use crate::emitters::{Emitters, NotAllowed};
 use crate::envelope::{self, Place};
@@ -196,11 +197,8 @@ impl Workshop<'_> {
         let place = Place { incarnation: self.incarnation, command_id: &request.command_id, emitter };
         let mut events = Vec::with_capacity(request.events.len());
         for ((new, described), role) in request.events.iter().zip(described).zip(roles) {
-            let mut event = envelope_of(new, described, now)?;
-            event.actor = Some(actor(caller, *role));
-            event.causation_id.clone_from(&request.causation_id);
-            event.correlation_id.clone_from(&request.correlation_id);
-            if let Some(identifying) = split_into(described, &mut event) {
+            let (mut event, identifying) = split_event(request, new, described, *role, caller, now)?;
+            if let Some(identifying) = identifying {
                 let (class, message) = (described.class, described.message());
                 envelope::seal_into(&mut event, &identifying, class.seal_under(), &message, place, self.keyring)
                     .await?;
@@ -363,6 +361,27 @@ fn actor(caller: &Caller, role: Option<Role>) -> Actor {
     }
 }
 
+/// What identifies, encoded, to be sealed.
+pub(crate) type Identifying = Zeroizing<Vec<u8>>;
+
+/// An event as it will stand in the log, but for its sealed parts, its revision and its time of recording; and what must be
+/// sealed.
+pub(crate) fn split_event(
+    request: &AppendRequest,
+    new: &NewEvent,
+    described: &Described,
+    role: Option<Role>,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<(Event, Option<Identifying>), RandomUnavailable> {
+    let mut event = envelope_of(new, described, now)?;
+    event.actor = Some(actor(caller, role));
+    event.causation_id.clone_from(&request.causation_id);
+    event.correlation_id.clone_from(&request.correlation_id);
+    let identifying = split_into(described, &mut event);
+    Ok((event, identifying))
+}
+
 fn envelope_of(new: &NewEvent, described: &Described, now: Timestamp) -> Result<Event, RandomUnavailable> {
     let event_id = if new.event_id.is_empty() { uuid_v7(now)? } else { new.event_id.clone() };
     // Zero means the same as absent: now.
@@ -379,10 +398,10 @@ fn envelope_of(new: &NewEvent, described: &Described, now: Timestamp) -> Result<
 }
 
 /// Puts the facts into `event`, and returns what must be sealed.
-fn split_into(described: &Described, event: &mut Event) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+fn split_into(described: &Described, event: &mut Event) -> Option<Identifying> {
     let Parts { facts, identifying } = described.split();
     event.facts = facts;
-    identifying.map(zeroize::Zeroizing::new)
+    identifying.map(Zeroizing::new)
 }
 
 fn decided_on(new: &NewEvent) -> Option<DecidedOn> {

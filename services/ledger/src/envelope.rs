@@ -98,13 +98,24 @@ pub(crate) async fn seal_into(
 ) -> Result<(), Error> {
     let case: CaseId = event.stream_id.parse().map_err(|_| Error::Malformed)?;
     let (scope, names) =
-        keys(seal_under, payload, case).ok_or_else(|| Error::NoKeyNamed { kind: event.kind.clone() })?;
-    let key_ids: Vec<String> = names.iter().map(ToString::to_string).collect();
+        key_names_for(seal_under, payload, case).ok_or_else(|| Error::NoKeyNamed { kind: event.kind.clone() })?;
     let mut keys = Vec::with_capacity(names.len());
-    for name in names {
-        keys.push(keyring.for_sealing(name).await?);
+    for name in &names {
+        keys.push(keyring.for_sealing(*name).await?);
     }
-    let record = with_key(scope, &key_ids, &keys, |key| {
+    seal_under_keys(event, identifying, (scope, &names), &keys, place)
+}
+
+/// The same with these keys, which have these names.
+pub(crate) fn seal_under_keys(
+    event: &mut Event,
+    identifying: &[u8],
+    (scope, names): (KeyScope, &[KeyName]),
+    keys: &[Arc<DataKey>],
+    place: Place<'_>,
+) -> Result<(), Error> {
+    let key_ids: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let record = with_key(scope, &key_ids, keys, |key| {
         Ok(seal(key, &associated_data(event, place, scope, &key_ids), identifying)?)
     })?;
     event.sealed.push(SealedPart {
@@ -196,7 +207,11 @@ fn with_key<T>(
 
 /// Under which keys a payload is sealed, in the order of their ids. What belongs to nobody that is named belongs to the
 /// case. `None` when the contract names no key, or somebody who cannot be read.
-fn keys(seal_under: SealUnder, payload: &DynamicMessage, case: CaseId) -> Option<(KeyScope, Vec<KeyName>)> {
+pub(crate) fn key_names_for(
+    seal_under: SealUnder,
+    payload: &DynamicMessage,
+    case: CaseId,
+) -> Option<(KeyScope, Vec<KeyName>)> {
     match seal_under {
         SealUnder::Unspecified => None,
         SealUnder::Case => Some((KeyScope::Case, vec![KeyName::Case { case }])),
@@ -365,9 +380,9 @@ mod tests {
         let consent = to_dynamic(&ConsentGiven::default()).unwrap();
         let release = to_dynamic(&ReferralReleased::default()).unwrap();
         let of_the_case = Some((KeyScope::Case, vec![KeyName::Case { case: CASE }]));
-        assert!(keys(SealUnder::Subject, &consent, CASE) == of_the_case);
-        assert!(keys(SealUnder::Everybody, &release, CASE) == of_the_case);
-        assert!(keys(SealUnder::Unspecified, &release, CASE).is_none());
+        assert!(key_names_for(SealUnder::Subject, &consent, CASE) == of_the_case);
+        assert!(key_names_for(SealUnder::Everybody, &release, CASE) == of_the_case);
+        assert!(key_names_for(SealUnder::Unspecified, &release, CASE).is_none());
     }
 
     #[test]
@@ -376,7 +391,7 @@ mod tests {
         let release = to_dynamic(&ReferralReleased { subject_ids, ..ReferralReleased::default() }).unwrap();
         let name = |subject: &str| KeyName::Subject { case: CASE, subject: subject.parse().unwrap() };
         let expected = Some((KeyScope::Everybody, vec![name(ONE), name(TWO)]));
-        assert!(keys(SealUnder::Everybody, &release, CASE) == expected);
+        assert!(key_names_for(SealUnder::Everybody, &release, CASE) == expected);
     }
 
     #[test]
@@ -384,6 +399,6 @@ mod tests {
         let narrative = NarrativeRecorded { narrative_id: ONE.into(), ..NarrativeRecorded::default() };
         let narrative = to_dynamic(&narrative).unwrap();
         let expected = KeyName::Narrative { case: CASE, narrative: ONE.parse().unwrap() };
-        assert!(keys(SealUnder::Narrative, &narrative, CASE) == Some((KeyScope::Narrative, vec![expected])));
+        assert!(key_names_for(SealUnder::Narrative, &narrative, CASE) == Some((KeyScope::Narrative, vec![expected])));
     }
 }

@@ -11,6 +11,8 @@
 mod acknowledge;
 mod closed;
 mod command;
+mod consent;
+mod cryptography;
 mod emitters;
 mod envelope;
 mod eraser;
@@ -32,4 +34,5 @@ mod start;
 mod validate;
 mod writer;
 
+pub use cryptography::Cryptography;
 pub use start::{Config, Error, start};

@@ -8,7 +8,8 @@ use egide_wire::proto::egide::audit::v1::{AccessReason, AccessRecorded, AccessSc
 use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerService;
 use egide_wire::proto::egide::ledger::v1::{
     AppendRequest, AppendResponse, OpenForDeliveryRequest, OpenForDeliveryResponse, OpenForPermitRequest,
-    OpenForPermitResponse, ReadCaseRequest, ReadCaseResponse, WatchCaseRequest, WatchCaseResponse,
+    OpenForPermitResponse, ReadCaseRequest, ReadCaseResponse, RecordConsentRequest, RecordConsentResponse,
+    WatchCaseRequest, WatchCaseResponse,
 };
 use egide_wire::refusal::{Violation, invalid};
 use tokio::time::Instant;
@@ -38,6 +39,15 @@ impl LedgerService for Service {
         let caller = Caller::of(&request)?.clone();
         let deadline = deadline(&request);
         Ok(Response::new(self.0.append(request.get_ref(), &caller, deadline).await?))
+    }
+
+    async fn record_consent(
+        &self,
+        request: Request<RecordConsentRequest>,
+    ) -> Result<Response<RecordConsentResponse>, Status> {
+        let caller = Caller::of(&request)?.clone();
+        let deadline = deadline(&request);
+        Ok(Response::new(self.0.record_consent(request.get_ref(), &caller, deadline).await?))
     }
 
     async fn read_case(&self, request: Request<ReadCaseRequest>) -> Result<Response<ReadCaseResponse>, Status> {

@@ -6,19 +6,27 @@ use egide_domain::event::{
     CaseOpened, ConsentGiven, ConsentWithdrawn, ExceptionAsserted, ExceptionConfirmed, Expiry, PersonIdentified,
     RecipientScope, TriageAssessed,
 };
-use egide_domain::ids::{AgreementId, ConsentId, ExceptionId, OrganizationId, Position, Revision, SubjectId, UnitId};
+use egide_domain::ids::{
+    AgreementId, ApprovalId, ConsentId, ExceptionId, OrganizationId, Position, Revision, SubjectId, UnitId,
+};
+use egide_domain::policy::{PolicyFile, PolicyFiles};
 use egide_domain::vocabulary::{
     Answer, Channel, ConsentKind, DataCategory, ExceptionGround, ExceptionKind, GrantorKind, Jurisdiction, PersonRole,
     Purpose, RecipientKind, Role, TriageLevel,
 };
-use egide_domain::{Actor, CaseEvent, Categories, Millis, OrganizationFacts, Recipient, Recorded, Request, Timestamp};
+use egide_domain::{
+    Actor, CaseEvent, Categories, Millis, OrganizationFacts, Policy, PolicyError, Recipient, Recorded, Request,
+    Timestamp,
+};
 
 /// When everything begins.
 const START: Timestamp = Timestamp(1_790_000_000_000);
 /// One step of time. The exception lives two of them, by the policy.
 pub const STEP: Millis = Millis(12 * 3_600_000);
-/// How many steps an approval lives, counted from when it was granted.
+/// How many steps an approval can be used, counted from when it was granted.
 pub const APPROVAL_STEPS: u8 = 1;
+/// How many steps it can be decided, counted from when it was asked for.
+pub const APPROVAL_WAITS_STEPS: u8 = 1;
 
 /// The potential victim.
 pub const PERSON: SubjectId = SubjectId([1; 16]);
@@ -26,6 +34,10 @@ pub const PERSON: SubjectId = SubjectId([1; 16]);
 pub const CONSENT: ConsentId = ConsentId([2; 16]);
 /// Imminent danger, asserted and confirmed.
 pub const EXCEPTION: ExceptionId = ExceptionId([3; 16]);
+/// What a renewed consent is recorded under.
+pub const RENEWED: ConsentId = ConsentId([7; 16]);
+/// The one approval that can be asked for.
+pub const APPROVAL: ApprovalId = ApprovalId([8; 16]);
 const UNIT: UnitId = UnitId([4; 16]);
 const ORGANIZATION: OrganizationId = OrganizationId([5; 16]);
 
@@ -61,7 +73,7 @@ pub fn told_before(consent: Consent, danger: bool) -> Vec<(Actor, CaseEvent)> {
         (responder(), CaseEvent::CaseOpened(opened)),
         (responder(), CaseEvent::PersonIdentified(victim)),
         (responder(), CaseEvent::TriageAssessed(TriageAssessed { level: TriageLevel::NotUrgent })),
-        (responder(), CaseEvent::ConsentGiven(given(consent))),
+        (responder(), CaseEvent::ConsentGiven(given(CONSENT, consent))),
     ];
     if danger {
         let asserted = ExceptionAsserted {
@@ -79,16 +91,16 @@ pub fn told_before(consent: Consent, danger: bool) -> Vec<(Actor, CaseEvent)> {
     events
 }
 
-fn given(consent: Consent) -> ConsentGiven {
+fn given(consent_id: ConsentId, consent: Consent) -> ConsentGiven {
     ConsentGiven {
-        consent_id: CONSENT,
+        consent_id,
         subject_id: Some(PERSON),
         kind: Some(ConsentKind::DataSubject),
         grantor: Some(GrantorKind::Self_),
         representative_subject_id: None,
         recipient: Some(RecipientScope::Unit(UNIT)),
         purposes: [Purpose::Investigation, Purpose::EmergencyResponse].into(),
-        permitted: both(),
+        permitted: everything(),
         denied: Categories::EMPTY,
         not_before: None,
         expiry: Expiry::At(instant(consent.ends_at)),
@@ -107,8 +119,14 @@ fn given(consent: Consent) -> ConsentGiven {
     }
 }
 
-fn both() -> Categories {
-    [DataCategory::Situation, DataCategory::Whereabouts].into()
+fn everything() -> Categories {
+    [DataCategory::Situation, DataCategory::Whereabouts, DataCategory::Health].into()
+}
+
+/// The same consent given once more, without an end before the model's.
+#[must_use]
+pub fn renewal() -> CaseEvent {
+    CaseEvent::ConsentGiven(given(RENEWED, Consent { standing: true, ends_at: u8::MAX }))
 }
 
 /// What is taken back of the consent.
@@ -130,21 +148,58 @@ pub fn withdrawal(taken: Taken) -> CaseEvent {
     CaseEvent::ConsentWithdrawn(ConsentWithdrawn { consent_id: Some(CONSENT), subject_id: Some(PERSON), categories })
 }
 
-/// What is asked for: the situation for an investigation, or situation and whereabouts, for an investigation or, where
-/// somebody is in danger, for an emergency.
+/// What somebody asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asked {
+    /// The situation, for an investigation.
+    Situation,
+    /// Situation and whereabouts, for an investigation.
+    Whereabouts,
+    /// Situation and whereabouts, for an emergency.
+    Emergency,
+    /// Situation and health, for an investigation: by the policy only with an approval.
+    Health,
+    /// The same, with the approval.
+    HealthApproved,
+}
+
+/// The request.
 #[must_use]
-pub fn request(both_categories: bool, danger: bool) -> Request {
+pub fn request(asked: Asked) -> Request {
+    let (purpose, second) = match asked {
+        Asked::Situation => (Purpose::Investigation, None),
+        Asked::Whereabouts => (Purpose::Investigation, Some(DataCategory::Whereabouts)),
+        Asked::Emergency => (Purpose::EmergencyResponse, Some(DataCategory::Whereabouts)),
+        Asked::Health | Asked::HealthApproved => (Purpose::Investigation, Some(DataCategory::Health)),
+    };
     Request {
         unit_id: UNIT,
         organization_id: ORGANIZATION,
-        purpose: Some(if danger && both_categories { Purpose::EmergencyResponse } else { Purpose::Investigation }),
-        categories: if both_categories { both() } else { Categories::only(DataCategory::Situation) },
+        purpose: Some(purpose),
+        categories: std::iter::once(DataCategory::Situation).chain(second).collect(),
         subject_ids: Vec::new(),
         relies_on: Vec::new(),
         mode: None,
         supplementary_to: None,
-        approval_id: None,
+        approval_id: (asked == Asked::HealthApproved).then_some(APPROVAL),
     }
+}
+
+/// The policy as shipped, in which an approval can be used for one step of time.
+///
+/// # Errors
+/// The files are no policy.
+pub fn policy() -> Result<Policy, PolicyError> {
+    let hours = STEP.0.checked_div(3_600_000).unwrap_or_default();
+    let brief = |file: PolicyFile| {
+        let text = file.text.replace(
+            r#""roles": ["supervisor"],
+      "life_hours": 72"#,
+            &format!(r#""roles": ["supervisor"], "life_hours": {hours}"#),
+        );
+        PolicyFile { text: text.into(), ..file }
+    };
+    Policy::from_files(&PolicyFiles::collect(PolicyFiles::embedded().iter().map(brief))?)
 }
 
 /// The unit that asks: police of the place, verified, with an agreement.

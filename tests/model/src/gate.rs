@@ -7,16 +7,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use egide_domain::event::{DisclosureDecided, ReferralDelivered, ReferralReleased};
+use egide_domain::event::{ApprovalDecided, ApprovalRequested, DisclosureDecided, ReferralDelivered, ReferralReleased};
+use egide_domain::facts::ConsentAct;
 use egide_domain::ids::{DecisionId, DeliveryId, Position, ReferralId};
 use egide_domain::permit::AcknowledgedEvent;
-use egide_domain::vocabulary::{DeliveryChannel, Outcome, Role};
+use egide_domain::vocabulary::{ApprovalOutcome, DeliveryChannel, Outcome, ReasonCode, Role};
 use egide_domain::{
-    Actor, CaseEvent, Decision, Mask, Permit, Policy, Recipient, Timestamp, decide, redecide_for_delivery,
+    Actor, CaseEvent, CaseFacts, Decision, Mask, Millis, Permit, Policy, Recipient, Timestamp, decide,
+    redecide_for_delivery,
 };
 
-use crate::case::{self, APPROVAL_STEPS, instant, staff};
-use crate::ledger::{Act, Command, Committed, Log, Name, Stream, Verdict, What, fingerprint};
+use crate::case::{self, APPROVAL_STEPS, APPROVAL_WAITS_STEPS, Asked, STEP, instant, staff};
+use crate::ledger::{Command, Committed, Log, Name, Verdict, What, as_digest, fingerprint};
 use crate::protocol::{Choice, Client, Fault, Told};
 
 /// Who asks for what needs an approval.
@@ -65,7 +67,7 @@ pub struct Call {
     pub choice: Option<Choice>,
 }
 
-type Key = (u64, bool, bool, u8);
+type Key = (u64, Asked, u8);
 
 /// The disclosure service. It keeps nothing between its steps: what it knows stands in the log, or in the call.
 pub struct Gate {
@@ -161,29 +163,33 @@ impl Gate {
         if let Some(released) = log.find(stands.command.name.but(What::Release)) {
             return Next::Answer(Told::Released(released.command.content));
         }
-        if self.holds(stands, decided, &log.stream, tick) {
+        if self.holds(stands, decided, &log.facts, tick) {
             return Next::Send(Step::Deciding, Arc::clone(&stands.command));
         }
         self.decide(call, name, log, tick)
     }
 
     /// Whether a permit that stands may still be released.
-    fn holds(&self, stands: &Committed, decided: &DisclosureDecided, stream: &Stream, tick: u8) -> bool {
+    fn holds(&self, stands: &Committed, decided: &DisclosureDecided, facts: &CaseFacts, tick: u8) -> bool {
         let alive = decided.expires_at.is_some_and(|end| self.now(tick) < end);
-        let superseded = stream.facts.superseded_since(stands.first);
+        let superseded = facts.superseded_since(stands.first);
         self.fault == Fault::ReleasedWithoutDecidingAgain || (alive && !superseded)
     }
 
     fn decide(&self, call: Call, name: Name, log: &Log, tick: u8) -> Next {
         let (decision, needs_approval) = self.answer(call.client, log, tick);
         let content = fingerprint((name, log.digest, tick));
-        let mut acts = vec![Act::Case(self.event(call, name, &decision))];
+        let mut events = vec![self.event(call, name, &decision)];
         if needs_approval {
-            acts.push(Act::ApprovalAsked { by: ASKER });
+            events.push(CaseEvent::ApprovalRequested(ApprovalRequested {
+                approval_id: case::APPROVAL,
+                decision_id: DecisionId(name.bytes()),
+                expires_at: Some(instant(tick.saturating_add(APPROVAL_WAITS_STEPS))),
+            }));
         }
         let expected = Some(decision.case_revision);
         let command =
-            Arc::new(Command { name, content, expected, acts, actor: service(), report: None, made_at: tick });
+            Arc::new(Command { name, content, expected, events, actor: of(call), report: None, made_at: tick });
         if self.fault == Fault::AnsweredBeforeAcknowledged && !decision.is_permit() {
             return Next::Answer(Told::Denied(content));
         }
@@ -196,12 +202,15 @@ impl Gate {
     fn event(&self, call: Call, name: Name, decision: &Decision) -> CaseEvent {
         CaseEvent::DisclosureDecided(DisclosureDecided {
             decision_id: DecisionId(name.bytes()),
-            request: case::request(is_second(call.client), self.danger),
+            request: case::request(self.asked(call.client)),
             outcome: decision.outcome,
             bases: decision.bases.clone(),
             mask: decision.mask.clone(),
             decided_at: decision.decided_at,
-            expires_at: decision.expires_at,
+            expires_at: match self.fault {
+                Fault::OutlivesItsApproval if decision.is_permit() => Some(instant(u8::MAX)),
+                _ => decision.expires_at,
+            },
             case_revision: decision.case_revision,
             directory_revision: decision.directory_revision,
             obligations: decision.obligations.clone(),
@@ -209,27 +218,32 @@ impl Gate {
         })
     }
 
+    fn asked(&self, client: Client) -> Asked {
+        match client {
+            Client::Approver => Asked::HealthApproved,
+            Client::SecondAsker if self.approvals => Asked::Health,
+            Client::SecondAsker if self.danger => Asked::Emergency,
+            Client::SecondAsker => Asked::Whereabouts,
+            Client::FirstAsker | Client::Fetcher | Client::Withdrawer => Asked::Situation,
+        }
+    }
+
     /// The decision, and whether an approval is all that is missing for a permit.
     fn answer(&self, client: Client, log: &Log, tick: u8) -> (Decision, bool) {
-        let decision = self.decision(client, log, tick);
-        if !decision.is_permit() || !self.approvals || !is_second(client) {
-            return (Decision::clone(&decision), false);
+        let decision = Decision::clone(&self.decision(client, log, tick));
+        if decision.has_reason(ReasonCode::ApprovalRequired) {
+            return (decision, client != Client::Approver);
         }
-        let approved = client == Client::Approver;
-        let end = log.stream.approval.filter(|_| approved).and_then(|approval| match approval.decided {
-            Some((by, true, granted)) if by != approval.asked_by || self.fault == Fault::ApprovedByWhoAsked => {
-                Some(granted.saturating_add(APPROVAL_STEPS))
-            }
-            Some(_) | None => None,
-        });
-        match end.map(instant).filter(|end| self.now(tick) < *end) {
+        // Where the gate itself does not ask for approvals yet, the policy's rule is told here.
+        let needs = decision.is_permit() && self.approvals && is_second(client);
+        if !needs || decision.has_reason(ReasonCode::Approved) {
+            return (decision, false);
+        }
+        let end = approval_ends(&log.facts).filter(|end| client == Client::Approver && self.now(tick) < *end);
+        match end {
             // What rests on an approval ends with it.
-            Some(end) if self.fault != Fault::OutlivesItsApproval => {
-                let expires_at = decision.expires_at.map(|expires_at| expires_at.min(end));
-                (Decision { expires_at, ..Decision::clone(&decision) }, false)
-            }
-            Some(_) => (Decision::clone(&decision), false),
-            None => (refused(&decision), !approved),
+            Some(end) => (Decision { expires_at: decision.expires_at.map(|other| other.min(end)), ..decision }, false),
+            None => (refused(decision), client != Client::Approver),
         }
     }
 
@@ -237,20 +251,18 @@ impl Gate {
     fn decision(&self, client: Client, log: &Log, tick: u8) -> Arc<Decision> {
         // At approval time it is decided again, not what was found when it was asked.
         let stale = self.fault == Fault::ApprovedWithoutDecidingAgain && client == Client::Approver;
-        let key = (log.digest, is_second(client), stale, tick);
+        let key = (log.digest, self.asked(client), tick);
         if let Some(decision) = self.remembered().get(&key) {
             return Arc::clone(decision);
         }
-        let request = case::request(is_second(client), self.danger);
-        let facts = &log.stream.facts;
-        let mut decision = if stale {
-            let mut before = facts.clone();
-            before.consents.retain(|record| matches!(record.act, egide_domain::facts::ConsentAct::Given(_)));
+        let request = case::request(self.asked(client));
+        let decision = if stale {
+            let mut before = log.facts.clone();
+            before.consents.retain(|record| matches!(record.act, ConsentAct::Given(_)));
             decide(&before, &request, Some(&self.recipient), &self.policy, instant(0))
         } else {
-            decide(facts, &request, Some(&self.recipient), &self.policy, self.now(tick))
+            decide(&log.facts, &request, Some(&self.recipient), &self.policy, self.now(tick))
         };
-        decision.case_revision = facts.revision;
         let decision = Arc::new(decision);
         self.remembered().insert(key, Arc::clone(&decision));
         decision
@@ -279,7 +291,7 @@ impl Gate {
         let Ok(permit) = Permit::from_acknowledgement(as_made(decided), digest, acknowledged, || true) else {
             return Next::Fail;
         };
-        if !self.holds(stands, decided, &log.stream, tick) {
+        if !self.holds(stands, decided, &log.facts, tick) {
             return self.plan(call, log, tick);
         }
         self.write(call, &stands.command, permit.mask(), log)
@@ -287,9 +299,9 @@ impl Gate {
 
     fn write(&self, call: Call, decision: &Arc<Command>, mask: &Mask, log: &Log) -> Next {
         let name = decision.name.but(What::Release);
-        let request = case::request(is_second(call.client), self.danger);
+        let request = case::request(self.asked(call.client));
         // A random salt is in each draft, so that no two drafts are the same report.
-        let report_digest = digest_of(fingerprint((decision.content, call.attempt)));
+        let report_digest = as_digest(fingerprint((decision.content, call.attempt)));
         let released = ReferralReleased {
             referral_id: ReferralId(name.bytes()),
             decision_id: DecisionId(decision.name.bytes()),
@@ -299,11 +311,11 @@ impl Gate {
             report_digest,
             supplementary_to: None,
         };
-        let expected = Some(log.stream.facts.revision);
+        let expected = Some(log.facts.revision);
         let content = fingerprint((name, report_digest, expected));
-        let acts = vec![Act::Case(CaseEvent::ReferralReleased(released))];
+        let events = vec![CaseEvent::ReferralReleased(released)];
         let report = Some(mask.clone());
-        let command = Arc::new(Command { name, content, expected, acts, actor: service(), report, made_at: 0 });
+        let command = Arc::new(Command { name, content, expected, events, actor: of(call), report, made_at: 0 });
         if self.fault == Fault::AnsweredBeforeAcknowledged {
             return Next::Answer(Told::Released(content));
         }
@@ -313,20 +325,21 @@ impl Gate {
     // ---- DecideApproval ---------------------------------------------------------------------------------------------
 
     fn approve(&self, call: Call, log: &Log, tick: u8, granted: bool, by: &'static str) -> Next {
-        let Some(approval) = log.stream.approval else { return Next::Fail };
+        let Some(approval) = log.facts.approval(case::APPROVAL) else { return Next::Fail };
         let name = self.origin(call, What::Approval);
         // What this very command said counts for its answer, whatever was said since.
         if log.find(name).is_some() {
             return if granted { self.plan(call, log, tick) } else { Next::Answer(Told::Rejected) };
         }
-        if approval.decided.is_some() {
+        if approval.answer.is_some() {
             return Next::Fail;
         }
-        let expected = Some(log.stream.facts.revision);
+        let expected = Some(log.facts.revision);
         let content = fingerprint((name, granted, by, expected));
-        let acts = vec![Act::ApprovalDecided { by, granted }];
+        let outcome = if granted { ApprovalOutcome::Granted } else { ApprovalOutcome::Rejected };
+        let events = vec![CaseEvent::ApprovalDecided(ApprovalDecided { approval_id: case::APPROVAL, outcome })];
         let actor = staff(by, Role::Supervisor);
-        let command = Command { name, content, expected, acts, actor, report: None, made_at: tick };
+        let command = Command { name, content, expected, events, actor, report: None, made_at: tick };
         Next::Send(Step::Approving, Arc::new(command))
     }
 
@@ -336,7 +349,7 @@ impl Gate {
     fn look(&self, call: Call, referral: Referral, log: &Log, tick: u8) -> Next {
         let (client, draw, generation) = referral;
         let released = Name { client, draw, what: What::Release, generation, about: None };
-        let facts = &log.stream.facts;
+        let facts = &log.facts;
         let Some(known) = facts.referral(ReferralId(released.bytes())) else { return Next::Answer(Told::NotFound) };
         let today = redecide_for_delivery(
             facts,
@@ -346,9 +359,10 @@ impl Gate {
             self.now(tick),
         );
         // An approval's life does not count any more, its rejection does.
-        let rejected = log.stream.approval.is_some_and(|approval| matches!(approval.decided, Some((_, false, _))));
-        let unapproved = is_second(client) && rejected && self.fault != Fault::DeliveredInSpiteOfRejection;
-        if (today.is_err() || unapproved) && self.fault != Fault::DeliveredWithoutDecidingAgain {
+        let rejected = client == Client::Approver && is_rejected(facts);
+        let overlooked = self.fault == Fault::DeliveredWithoutDecidingAgain
+            || (self.fault == Fault::DeliveredInSpiteOfRejection && rejected);
+        if (today.is_err() || rejected) && !overlooked {
             return Next::Answer(Told::NotFound);
         }
         let mut name = Name { about: Some(referral), ..self.origin(call, What::Delivery) };
@@ -371,8 +385,8 @@ impl Gate {
         };
         let expected = Some(facts.revision);
         let content = fingerprint((name, expected, tick));
-        let acts = vec![Act::Case(CaseEvent::ReferralDelivered(delivered))];
-        let command = Command { name, content, expected, acts, actor: service(), report: None, made_at: tick };
+        let events = vec![CaseEvent::ReferralDelivered(delivered)];
+        let command = Command { name, content, expected, events, actor: of(call), report: None, made_at: tick };
         if self.fault == Fault::DeliveredWithoutCommit {
             return Next::HandOver(name);
         }
@@ -389,10 +403,10 @@ pub fn is_second(client: Client) -> bool {
 /// The decision that a command records.
 #[must_use]
 pub fn decision_in(command: &Command) -> Option<&DisclosureDecided> {
-    match command.acts.first() {
-        Some(Act::Case(CaseEvent::DisclosureDecided(decided))) => Some(decided),
-        Some(Act::Case(_) | Act::ApprovalAsked { .. } | Act::ApprovalDecided { .. }) | None => None,
-    }
+    command.events.iter().find_map(|event| match event {
+        CaseEvent::DisclosureDecided(decided) => Some(decided),
+        _ => None,
+    })
 }
 
 /// A decision as it was made; what it was explained with is not needed any more.
@@ -414,23 +428,36 @@ fn as_made(decided: &DisclosureDecided) -> Decision {
 }
 
 /// The same decision for want of an approval.
-fn refused(decision: &Decision) -> Decision {
+fn refused(decision: Decision) -> Decision {
     Decision {
         outcome: Outcome::Deny,
         bases: Vec::new(),
         mask: Mask::empty(),
         obligations: Vec::new(),
         expires_at: None,
-        ..Decision::clone(decision)
+        ..decision
     }
 }
 
-fn service() -> Actor {
-    Actor { service: "disclosure".to_owned(), person: None, role: None }
+/// Until when an approval that was granted can be used.
+fn approval_ends(facts: &CaseFacts) -> Option<Timestamp> {
+    let answer = facts.approval(case::APPROVAL)?.answer.as_ref()?;
+    let life = Millis(STEP.0.saturating_mul(i64::from(APPROVAL_STEPS)));
+    answer.at.checked_add(life).filter(|_| answer.outcome == ApprovalOutcome::Granted)
 }
 
-fn digest_of(content: u64) -> [u8; 32] {
-    let mut digest = [0; 32];
-    digest.iter_mut().zip(content.to_be_bytes()).for_each(|(byte, from)| *byte = from);
-    digest
+fn is_rejected(facts: &CaseFacts) -> bool {
+    let answer = facts.approval(case::APPROVAL).and_then(|approval| approval.answer.as_ref());
+    answer.is_some_and(|answer| answer.outcome == ApprovalOutcome::Rejected)
+}
+
+/// For whom the service acts.
+fn of(call: Call) -> Actor {
+    let person = match (call.client, call.choice) {
+        (_, Some(Choice::Answer { by, .. })) => by,
+        (Client::SecondAsker, _) => ASKER,
+        (Client::Fetcher, _) => "l.morel",
+        (Client::FirstAsker | Client::Approver | Client::Withdrawer, _) => "r.tremblay",
+    };
+    Actor { service: "disclosure".to_owned(), person: Some(person.to_owned()), role: Some(Role::Responder) }
 }

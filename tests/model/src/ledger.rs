@@ -23,6 +23,8 @@ pub enum What {
     Approval,
     /// What was approved, taken back.
     Rejection,
+    /// A consent given once more.
+    Renewal,
     /// A decision.
     Decision,
     /// The release of what was decided.
@@ -51,27 +53,12 @@ impl Name {
     /// As an id.
     #[must_use]
     pub fn bytes(self) -> [u8; 16] {
-        let (client, draw, generation) = self
-            .about
-            .map_or((0, 0, 0), |(client, draw, generation)| (1_u8.saturating_add(client as u8), draw, generation));
-        [
-            self.client as u8,
-            self.draw,
-            self.what as u8,
-            self.generation,
-            client,
-            draw,
-            generation,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            9,
-        ]
+        let about = self.about.map_or([0; 3], |(client, draw, generation)| [1 + client as u8, draw, generation]);
+        let [of, of_draw, of_generation] = about;
+        let told = [self.client as u8, self.draw, self.what as u8, self.generation, of, of_draw, of_generation, 9];
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(told).for_each(|(byte, from)| *byte = from);
+        bytes
     }
 
     /// Another command of the same call.
@@ -79,26 +66,6 @@ impl Name {
     pub const fn but(self, what: What) -> Self {
         Self { what, ..self }
     }
-}
-
-/// An event of the case's stream. Approvals are events of their own.
-#[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are of the largest")]
-pub enum Act {
-    /// One that the gate knows.
-    Case(CaseEvent),
-    /// What was asked waits for an approval.
-    ApprovalAsked {
-        /// Who asked.
-        by: &'static str,
-    },
-    /// The approval was granted or rejected.
-    ApprovalDecided {
-        /// By whom.
-        by: &'static str,
-        /// Which.
-        granted: bool,
-    },
 }
 
 /// A command, as it is sent: sending it again sends the same.
@@ -111,7 +78,7 @@ pub struct Command {
     /// The revision of the case it is appended at; `None`: at any.
     pub expected: Option<Revision>,
     /// What it appends.
-    pub acts: Vec<Act>,
+    pub events: Vec<CaseEvent>,
     /// Who acts.
     pub actor: Actor,
     /// For a release: what the report holds.
@@ -124,9 +91,7 @@ impl Command {
     /// The digest that a decision's facts have in the log.
     #[must_use]
     pub fn facts_digest(&self) -> [u8; 32] {
-        let mut digest = [7; 32];
-        digest.iter_mut().zip(self.content.to_be_bytes()).for_each(|(byte, from)| *byte = from);
-        digest
+        as_digest(self.content)
     }
 }
 
@@ -152,60 +117,12 @@ pub fn fingerprint(of: impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// An approval that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Approval {
-    /// Who asked.
-    pub asked_by: &'static str,
-    /// Who answered what, when.
-    pub decided: Option<(&'static str, bool, u8)>,
-}
-
-/// What is known of the case's stream.
-#[derive(Debug, Clone, Default)]
-pub struct Stream {
-    /// What the gate knows.
-    pub facts: CaseFacts,
-    /// The approval that was asked for.
-    pub approval: Option<Approval>,
-}
-
-impl Stream {
-    fn apply(&mut self, act: &Act, actor: &Actor, tick: u8) {
-        let revision = Revision(self.facts.revision.0.saturating_add(1));
-        match act {
-            Act::Case(event) => self.facts.apply(&recorded(event.clone(), revision, actor, tick)),
-            Act::ApprovalAsked { by } => {
-                self.approval = Some(Approval { asked_by: by, decided: None });
-                self.facts.revision = revision;
-            }
-            Act::ApprovalDecided { by, granted } => {
-                if let Some(approval) = &mut self.approval {
-                    approval.decided = Some((by, *granted, tick));
-                }
-                // It makes open permits be decided again, as whatever is not listed as harmless does.
-                self.facts.revision = revision;
-                self.facts.superseding = revision;
-            }
-        }
-    }
-
-    fn admits(&self, act: &Act, actor: &Actor, policy: &Policy, tick: u8, fault: Fault) -> bool {
-        match act {
-            Act::Case(event) => match admit(&self.facts, event, actor, policy, instant(tick)) {
-                Ok(()) => true,
-                Err(violations) => violations.iter().all(|violation| overlooked(fault, violation.reason)),
-            },
-            Act::ApprovalAsked { .. } => self.approval.is_none(),
-            // Who asks does not approve, and nothing is approved twice; what was approved can be taken back.
-            Act::ApprovalDecided { by, granted: true } => self.approval.is_some_and(|approval| {
-                approval.decided.is_none() && (approval.asked_by != *by || fault == Fault::ApprovedByWhoAsked)
-            }),
-            Act::ApprovalDecided { granted: false, .. } => {
-                self.approval.is_some_and(|approval| approval.decided.is_none_or(|(_, granted, _)| granted))
-            }
-        }
-    }
+/// A fingerprint where a SHA-256 is expected.
+#[must_use]
+pub fn as_digest(content: u64) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.iter_mut().zip(content.to_be_bytes()).for_each(|(byte, from)| *byte = from);
+    digest
 }
 
 fn recorded(event: CaseEvent, revision: Revision, actor: &Actor, tick: u8) -> Recorded<CaseEvent> {
@@ -242,7 +159,7 @@ pub struct Log {
     /// What was appended, in order.
     pub commits: Vec<Committed>,
     /// What follows from it.
-    pub stream: Stream,
+    pub facts: CaseFacts,
     /// Stands for all of it.
     pub digest: u64,
     /// Which rules it breaks.
@@ -267,7 +184,7 @@ pub enum Verdict {
 
 impl Log {
     fn empty(approvals: bool) -> Self {
-        Self { commits: Vec::new(), stream: Stream::default(), digest: 0, broken: Vec::new(), approvals }
+        Self { commits: Vec::new(), facts: CaseFacts::default(), digest: 0, broken: Vec::new(), approvals }
     }
 
     /// A log in which these events stand, appended one by one.
@@ -280,8 +197,8 @@ impl Log {
         for ((actor, event), generation) in events.into_iter().zip(0..) {
             let name = Name { client: Client::Withdrawer, draw: 0, what: What::Before, generation, about: None };
             let content = fingerprint((name, format!("{event:?}")));
-            let acts = vec![Act::Case(event)];
-            let command = Command { name, content, expected: None, acts, actor, report: None, made_at: 0 };
+            let events = vec![event];
+            let command = Command { name, content, expected: None, events, actor, report: None, made_at: 0 };
             let Verdict::Appended(after) = log.judge(&Arc::new(command), 0, policy, Fault::None) else {
                 panic!("what stands before is admitted")
             };
@@ -303,7 +220,7 @@ impl Log {
             [Fault::RevisionNotCompared, Fault::IdempotencyDropped, Fault::AcknowledgedBeforeDurable].contains(&fault);
         nothing_is_past
             || (self.find(command.name).is_none()
-                && command.expected.is_none_or(|expected| expected == self.stream.facts.revision))
+                && command.expected.is_none_or(|expected| expected == self.facts.revision))
     }
 
     /// Judges a command at the end of the log.
@@ -312,29 +229,32 @@ impl Log {
         if let Some(before) = self.find(command.name).filter(|_| fault != Fault::IdempotencyDropped) {
             return if before.command == *command { Verdict::Repeated } else { Verdict::Used };
         }
-        let moved = command.expected.is_some_and(|expected| expected != self.stream.facts.revision);
+        let moved = command.expected.is_some_and(|expected| expected != self.facts.revision);
         if moved && fault != Fault::RevisionNotCompared {
             return Verdict::Moved;
         }
-        let mut stream = self.stream.clone();
-        for act in &command.acts {
-            if !stream.admits(act, &command.actor, policy, tick, fault) {
+        let mut facts = self.facts.clone();
+        for event in &command.events {
+            if let Err(violations) = admit(&facts, event, &command.actor, policy, instant(tick))
+                && !violations.iter().all(|violation| overlooked(fault, violation.reason))
+            {
                 return Verdict::NotAdmitted;
             }
-            stream.apply(act, &command.actor, tick);
+            let revision = Revision(facts.revision.0.saturating_add(1));
+            facts.apply(&recorded(event.clone(), revision, &command.actor, tick));
         }
-        Verdict::Appended(Arc::new(self.with(command, stream, tick)))
+        Verdict::Appended(Arc::new(self.with(command, facts, tick)))
     }
 
-    fn with(&self, command: &Arc<Command>, stream: Stream, tick: u8) -> Self {
-        let first = Revision(self.stream.facts.revision.0.saturating_add(1));
+    fn with(&self, command: &Arc<Command>, facts: CaseFacts, tick: u8) -> Self {
+        let first = Revision(self.facts.revision.0.saturating_add(1));
         let committed = Committed { command: Arc::clone(command), first, tick };
         let mut broken = self.broken.clone();
         broken.extend(rules::check(&self.commits, &committed, self.approvals));
         let mut commits = self.commits.clone();
         commits.push(committed);
         let digest = fingerprint((self.digest, command.content, tick));
-        Self { commits, stream, digest, broken, approvals: self.approvals }
+        Self { commits, facts, digest, broken, approvals: self.approvals }
     }
 
     /// What is left of it after only so many commits were durable.

@@ -3,16 +3,15 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use egide_domain::vocabulary::Role;
+use egide_domain::CaseEvent;
+use egide_domain::event::ApprovalDecided;
+use egide_domain::vocabulary::{ApprovalOutcome, Role};
 use stateright::{Model, Property};
 
 use crate::case::{self, Consent, Taken, staff};
 use crate::gate::{APPROVER, ASKER, Call, Gate, Next, Referral, Step};
-use crate::ledger::{Act, Command, Log, Name, Verdict, What, fingerprint};
+use crate::ledger::{Command, Log, Name, Verdict, What, fingerprint};
 use crate::rules::{self, Broken};
-
-/// Who takes back what was approved.
-const OTHER_SUPERVISOR: &str = "o.tessier";
 
 /// Who takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,8 +84,6 @@ pub enum Fault {
     ClockStands,
     /// What was found when it was asked is taken at approval time.
     ApprovedWithoutDecidingAgain,
-    /// Who asks may approve.
-    ApprovedByWhoAsked,
     /// A permit lives longer than the approval it rests on.
     OutlivesItsApproval,
     /// A fetch does not look whether the approval was taken back.
@@ -106,6 +103,8 @@ pub struct Bounds {
     pub danger: bool,
     /// Whether the second requester needs an approval.
     pub approvals: bool,
+    /// Whether the person consents once more, under a new record.
+    pub renewal: bool,
     /// Whether somebody else may take back what was approved.
     pub rejection: bool,
     /// The calls that can be under way at once, and how often each is made, retries included. One client may have several, at
@@ -238,7 +237,7 @@ impl Protocol {
     /// What somebody could choose who has not called yet.
     fn choices(client: Client, log: &Log) -> Vec<Choice> {
         match client {
-            Client::Approver if log.stream.approval.is_some() => vec![
+            Client::Approver if log.facts.approval(case::APPROVAL).is_some() => vec![
                 Choice::Answer { granted: true, by: APPROVER },
                 Choice::Answer { granted: false, by: APPROVER },
                 Choice::Answer { granted: true, by: ASKER },
@@ -337,19 +336,22 @@ impl Model for Protocol {
             attempts_max: *attempts_max,
             waiting: None,
         };
-        let command = |what, act, content, actor| {
+        let command = |what, event, content, actor| {
             let name = Name { client: Client::Withdrawer, draw: 0, what, generation: 0, about: None };
-            let content = fingerprint((name, content));
-            Arc::new(Command { name, content, expected: None, acts: vec![act], actor, report: None, made_at: 0 })
+            let (content, events) = (fingerprint((name, content)), vec![event]);
+            Arc::new(Command { name, content, expected: None, events, actor, report: None, made_at: 0 })
         };
         // Sent from the beginning: that it has not arrived yet is as good as not sent.
         let sent = |taken: &Taken| {
-            let withdrawal = Act::Case(case::withdrawal(*taken));
-            let mut sent =
-                vec![command(What::Withdrawal, withdrawal, Some(*taken), staff("r.tremblay", Role::Responder))];
+            let responder = || staff("r.tremblay", Role::Responder);
+            let mut sent = vec![command(What::Withdrawal, case::withdrawal(*taken), Some(*taken), responder())];
+            if self.bounds.renewal {
+                sent.push(command(What::Renewal, case::renewal(), None, responder()));
+            }
             if self.bounds.rejection {
-                let rejection = Act::ApprovalDecided { by: OTHER_SUPERVISOR, granted: false };
-                sent.push(command(What::Rejection, rejection, None, staff(OTHER_SUPERVISOR, Role::Supervisor)));
+                let rejected = ApprovalDecided { approval_id: case::APPROVAL, outcome: ApprovalOutcome::Rejected };
+                let supervisor = staff("o.tessier", Role::Supervisor);
+                sent.push(command(What::Rejection, CaseEvent::ApprovalDecided(rejected), None, supervisor));
             }
             sent
         };
@@ -513,7 +515,7 @@ fn reached(bounds: &Bounds) -> Vec<Property<Protocol>> {
             withdrawn_at(state).is_none() && state.told.contains(&(Client::Fetcher, Told::NotFound))
         }));
     }
-    if takes_part(Client::Fetcher) && bounds.danger {
+    if takes_part(Client::Fetcher) && (bounds.danger || (bounds.renewal && takes_part(Client::SecondAsker))) {
         reached.push(Property::sometimes(
             "after the withdrawal something leaves on another basis",
             |_, state: &State| {

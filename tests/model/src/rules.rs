@@ -1,17 +1,15 @@
 //! What must hold of every log, from the words of the promises. Nothing here asks the gate or the ledger: a consent counts until
 //! it ends or is taken back, an exception lives two steps of time, an approval one.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "a rule is about the events it names")]
-
 use egide_domain::decision::MaskEntry;
 use egide_domain::event::{ConsentGiven, ConsentWithdrawn, DisclosureDecided, Expiry};
 use egide_domain::ids::{ConsentId, ExceptionId, Revision};
-use egide_domain::vocabulary::{DataCategory, Outcome};
+use egide_domain::vocabulary::{ApprovalOutcome, DataCategory, Outcome};
 use egide_domain::{Basis, CaseEvent, Mask};
 
 use crate::case::{APPROVAL_STEPS, instant};
 use crate::gate::{decision_in, is_second};
-use crate::ledger::{Act, Committed, Name, What};
+use crate::ledger::{Committed, Name, What};
 
 /// How many steps of time an exception lives: 24 hours (`ops/policy/policy.json`).
 const EXCEPTION_STEPS: u8 = 2;
@@ -47,8 +45,7 @@ pub fn check(before: &[Committed], commit: &Committed, approvals: bool) -> Vec<B
         broken.push(Broken::CommandTwice);
     }
     let history = History { before, tick: commit.tick };
-    for act in &commit.command.acts {
-        let Act::Case(event) = act else { continue };
+    for event in &commit.command.events {
         match event {
             CaseEvent::DisclosureDecided(decided) => broken.extend(history.decided(commit, decided, approvals)),
             CaseEvent::ReferralReleased(_) => broken.extend(history.released(commit, approvals)),
@@ -229,14 +226,17 @@ impl History<'_> {
         let mut asked_by = None;
         let mut counts = false;
         for commit in self.before {
-            for act in &commit.command.acts {
-                match act {
-                    Act::ApprovalAsked { by } => asked_by = Some(*by),
-                    Act::ApprovalDecided { by, granted } => {
+            let by = &commit.command.actor;
+            for event in &commit.command.events {
+                match event {
+                    CaseEvent::ApprovalRequested(_) => asked_by = Some(by),
+                    CaseEvent::ApprovalDecided(decided) => {
                         let alive = self.tick < commit.tick.saturating_add(APPROVAL_STEPS);
-                        counts = *granted && (alive || !in_time) && asked_by.is_some_and(|asked| asked != *by);
+                        let another = asked_by.is_some_and(|asked| asked.person != by.person);
+                        let granted = decided.outcome == ApprovalOutcome::Granted;
+                        counts = granted && another && (alive || !in_time);
                     }
-                    Act::Case(_) => {}
+                    _ => {}
                 }
             }
         }
@@ -244,12 +244,7 @@ impl History<'_> {
     }
 
     fn events(&self) -> impl Iterator<Item = (&CaseEvent, u8)> {
-        self.before.iter().flat_map(|commit| {
-            commit.command.acts.iter().filter_map(|act| match act {
-                Act::Case(event) => Some((event, commit.tick)),
-                Act::ApprovalAsked { .. } | Act::ApprovalDecided { .. } => None,
-            })
-        })
+        self.before.iter().flat_map(|commit| commit.command.events.iter().map(|event| (event, commit.tick)))
     }
 }
 
@@ -258,8 +253,8 @@ fn is_release(commit: &Committed) -> bool {
 }
 
 fn digest_of(release: &Committed) -> Option<[u8; 32]> {
-    match release.command.acts.first() {
-        Some(Act::Case(CaseEvent::ReferralReleased(released))) => Some(released.report_digest),
-        Some(Act::Case(_) | Act::ApprovalAsked { .. } | Act::ApprovalDecided { .. }) | None => None,
-    }
+    release.command.events.iter().find_map(|event| match event {
+        CaseEvent::ReferralReleased(released) => Some(released.report_digest),
+        _ => None,
+    })
 }

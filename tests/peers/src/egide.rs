@@ -42,7 +42,8 @@ struct At {
 
 /// Serves until the input ends; `replay` on the input is answered with a [`Replay`].
 pub(crate) async fn serve() -> Result<(), Error> {
-    let plan = Plan { roles: &[Role::Ledger], level: tracing::level_filters::LevelFilter::WARN, ..Plan::default() };
+    let level = tracing::level_filters::LevelFilter::WARN;
+    let plan = Plan { roles: &[Role::Ledger], level, threads: threads()?, ..Plan::default() };
     let world = World::with(plan).await;
     let at = At { url: world.url(Role::Ledger), data: world.data().to_owned() };
     println!("{}", serde_json::to_string(&at)?);
@@ -54,6 +55,14 @@ pub(crate) async fn serve() -> Result<(), Error> {
     }
     world.stop(|_| {}).await;
     Ok(())
+}
+
+/// As many as `egide serve` would run on: one for each processor, or what this variable says.
+fn threads() -> Result<usize, Error> {
+    match std::env::var("TOKIO_WORKER_THREADS") {
+        Ok(threads) => Ok(threads.parse()?),
+        Err(_) => Ok(std::thread::available_parallelism()?.get()),
+    }
 }
 
 /// Reads the whole log as every reader does: each block's hash, signature and place are checked.

@@ -28,6 +28,10 @@ use tls::Certificates;
 
 use crate::figures::{Figures, Measured};
 
+/// The allocator of `egide`, for everything that runs in this program: clients, Égide, UmaDB and echo.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Clients that append at the same time, and how many events each appends at most.
 const APPENDS: [(usize, u64); 3] = [(1, 2_000), (8, 750), (64, 250)];
 /// How long one run of appends takes at most.

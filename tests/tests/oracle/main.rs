@@ -21,6 +21,7 @@
 mod welch;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -48,7 +49,7 @@ use prost::Message as _;
 use tonic::Code;
 use tonic::metadata::MetadataMap;
 use tracing::level_filters::LevelFilter;
-use welch::{T_MAX, Times, t};
+use welch::{T_MAX, Times, standard_error, t};
 
 /// Calls under way at once: few enough that what is behind a call is done long before its padding ends.
 const LANES: usize = 64;
@@ -56,8 +57,8 @@ const LANES: usize = 64;
 const CALLS_OF_ACCOUNT: usize = 50;
 /// Of so many calls that are padded one more is made that is not.
 const UNPADDED_ONE_IN: usize = 5;
-/// By how much an answer is late that is to be told from the others: a tenth of the padding.
-const LATE: Duration = Duration::from_millis(25);
+/// By how much an answer is late that is to be told from the others: a fifth of the padding.
+const LATE: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(60);
 const SITUATION: &[DataCategory] = &[DataCategory::Situation];
 
@@ -321,6 +322,11 @@ fn print(seen: &Seen) {
     }
 }
 
+/// Says something past the capture of tests that pass.
+fn say(line: &str) {
+    std::io::stdout().write_all(line.as_bytes()).unwrap();
+}
+
 /// Nobody can tell by the clock; and who is late can be told.
 fn check_times(seen: &Seen, padding: Duration) {
     let padding_ms = padding.as_secs_f64() * 1e3;
@@ -330,11 +336,14 @@ fn check_times(seen: &Seen, padding: Duration) {
         let of = |manner, class| seen.times[&(method, manner, class)];
         let late = t(&of(Manner::Late, Class::Absent), &of(Manner::Padded, Class::Absent));
         let bare = t(&of(Manner::Unpadded, Class::Absent), &of(Manner::Padded, Class::Absent));
-        println!(
-            "{method:?}: at most t = {apart:.2} between any two classes ({one:?}, {other:?}); without padding t = \
-             {unpadded:.2} ({some:?}, {some_other:?}); an answer that is {LATE:?} late: t = {late:.1}; one without padding: t \
-             = {bare:.1}"
-        );
+        let least = T_MAX * standard_error(&of(Manner::Padded, one), &of(Manner::Padded, other));
+        let longest = CLASSES.into_iter().map(|class| of(Manner::Unpadded, class).max()).fold(0.0, f64::max);
+        say(&format!(
+            "{method:?}: {} calls of each class, at most t = {apart:.2} between any two ({one:?}, {other:?}), {least:.2} ms would \
+             have been seen; without padding t = {unpadded:.2} ({some:?}, {some_other:?}), {longest:.0} ms at most behind a \
+             call; an answer that is {LATE:?} late: t = {late:.1}; one without padding: t = {bare:.1}\n",
+            of(Manner::Padded, one).count(),
+        ));
         for class in CLASSES {
             assert!(of(Manner::Padded, class).min() >= padding_ms, "{method:?} {class:?}: answered before its time");
             // What is behind a call is done before the padding ends, for whatever class: the padding hides it.
@@ -347,9 +356,9 @@ fn check_times(seen: &Seen, padding: Duration) {
     }
 }
 
-/// Seen to fail: see the end of each message; without `sleep_until(…)` (`services/disclosure/src/outside.rs`, `Gate::pad`)
-/// answers come before their time; with one class that is not padded (`self.pad(…)` left out where a referral is another
-/// unit's), with a second `self.record(…)` for one class, with a header more for one class.
+/// Seen to fail without `self.pad(…)` in `Gate::refuse` (`services/disclosure/src/outside.rs`), for all or for one class; with
+/// a second `self.record(…)`, a header more, or five milliseconds more for one class
+/// (`services/disclosure/src/referral_service.rs`, `fetch_referral`; by a thousand calls the last gave t = 13).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p08_no_refusal_can_be_told_from_another_by_bytes_by_appends_or_by_time() {
     let roles = &[Role::Ledger, Role::Directory, Role::Disclosure, Role::SecondDisclosure];

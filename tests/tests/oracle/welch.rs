@@ -66,7 +66,12 @@ impl Times {
 /// Welch's t of two kinds: how many standard errors their means lie apart. Unbounded when they differ and nothing varies.
 pub(crate) fn t(one: &Times, other: &Times) -> f64 {
     let apart = (one.mean - other.mean).abs();
-    if apart == 0.0 { 0.0 } else { apart / (one.of_mean() + other.of_mean()).sqrt() }
+    if apart == 0.0 { 0.0 } else { apart / standard_error(one, other) }
+}
+
+/// The standard error of the difference of two means, in milliseconds.
+pub(crate) fn standard_error(one: &Times, other: &Times) -> f64 {
+    (one.of_mean() + other.of_mean()).sqrt()
 }
 
 #[cfg(test)]

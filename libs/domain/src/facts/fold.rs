@@ -2,8 +2,8 @@
 
 use super::{
     ApprovalAnswer, ApprovalFacts, AuthorityFacts, CaseFacts, Confirmation, ConsentAct, ConsentRecord, DecisionFacts,
-    DeliveryFacts, ExceptionFacts, HoldFacts, Lift, NarrativeFacts, ObligationNote, OutsideFacts, Person, ReferralFacts, Tip,
-    WishFacts, hold_of,
+    DeliveryFacts, ExceptionFacts, HoldFacts, Lift, NarrativeFacts, ObligationNote, OutsideFacts, Person,
+    ReferralFacts, Tip, WishFacts, hold_of,
 };
 use crate::age::is_minor;
 use crate::event::{

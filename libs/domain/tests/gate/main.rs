@@ -3,15 +3,24 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod admission;
+mod ages;
+mod approvals;
+mod break_glass;
+mod conditions;
 mod consent;
+mod contact;
 mod deliveries;
 mod erasure;
 mod exceptions;
 mod house;
+mod minors;
+mod obligations;
 mod peer_failures;
+mod periods;
 mod permit;
 mod policy;
 mod properties;
 mod recipients;
 mod report_consent;
+mod representatives;
 mod story;

@@ -6,7 +6,7 @@ use egide_domain::statute::Duty;
 use egide_domain::vocabulary::{
     AgeBand, ConsentMethod, ExceptionKind, Jurisdiction, ObligationKind, Purpose, RecipientKind,
 };
-use egide_domain::{Policy, PolicyError, Set, Timestamp};
+use egide_domain::{Ages, Policy, PolicyError, Set, Timestamp};
 use serde_json::{Value, json};
 
 /// The shipped tables, changed: policy, statutes, regimes.

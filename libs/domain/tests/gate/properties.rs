@@ -6,7 +6,7 @@ use egide_domain::event::{Expiry, KeyShredded, RecipientScope, Shredded};
 use egide_domain::ids::SubjectId;
 use egide_domain::vocabulary::{
     AgeBand, Answer, Channel, ConsentKind, DataCategory, ExceptionGround, ExceptionKind, Jurisdiction, MaskLevel,
-    PersonRole, Purpose, ReviewOutcome, TriageLevel,
+    PersonRole, Purpose, ReasonCode, ReviewOutcome, TriageLevel,
 };
 use egide_domain::{CaseEvent, Categories, Purposes, Recipient, Roles, Set, decide};
 use proptest::collection::vec;
@@ -87,7 +87,7 @@ fn a_step() -> impl Strategy<Value = Step> {
     let person = || select(PEOPLE.to_vec());
     prop_oneof![
         1 => (person(), of::<PersonRole>()).prop_map(|(who, roles)| Step::Roles(who, roles)),
-        1 => (person(), select(AgeBand::ALL.to_vec())).prop_map(|(who, age)| Step::Age(who, age)),
+        1 => (person(), mostly(AgeBand::Adult, AgeBand::ALL.to_vec())).prop_map(|(who, age)| Step::Age(who, age)),
         1 => (person(), mostly(Jurisdiction::On, vec![Jurisdiction::Qc, Jurisdiction::Abroad]))
             .prop_map(|(who, place)| Step::Place(who, place)),
         1 => mostly(Channel::Phone, Channel::ALL.to_vec()).prop_map(Step::Tip),
@@ -167,11 +167,13 @@ fn level(decision: &Decision, who: SubjectId, category: DataCategory) -> Option<
     decision.mask.level(who, category)
 }
 
-/// Everything the second lets through, the first lets through as far.
+/// Everything the first lets through, the second lets through as far. What waits for an approval waits whole, and need not
+/// any more when the part is gone that made it wait.
 fn is_within(narrow: &Decision, wide: &Decision) -> bool {
-    PEOPLE.iter().all(|who| {
-        DataCategory::ALL.iter().all(|category| level(narrow, *who, *category) <= level(wide, *who, *category))
-    })
+    wide.has_reason(ReasonCode::ApprovalRequired)
+        || PEOPLE.iter().all(|who| {
+            DataCategory::ALL.iter().all(|category| level(narrow, *who, *category) <= level(wide, *who, *category))
+        })
 }
 
 fn asked_for(request: &Request, who: SubjectId, category: DataCategory) -> bool {

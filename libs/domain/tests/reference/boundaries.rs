@@ -240,3 +240,23 @@ fn eighteen_is_no_minor_and_seventeen_is() {
         assert_eq!(level(&answer, 1, DataCategory::Situation), expected, "{band}");
     }
 }
+
+/// A decision rests on 64 bases at most; what only a further one would let through is left out.
+#[test]
+fn what_only_the_65th_basis_lets_through_is_left_out() {
+    let told = |how_many: u8| {
+        let mut told = to_a_shelter();
+        for number in 1..=how_many {
+            let last = number == how_many;
+            let category = if last { DataCategory::Health } else { DataCategory::Contact };
+            told = told.consent(number, 1, |given| given.permitted = [category].into());
+        }
+        told.asked.now = BEGIN + HOUR;
+        crate::compare::ask_engine(&told.asked).decision
+    };
+    let answer = told(64);
+    assert_eq!((answer.bases.len(), level(&answer, 1, DataCategory::Health)), (64, Some(MaskLevel::Whole)));
+    let answer = told(65);
+    assert_eq!((answer.bases.len(), level(&answer, 1, DataCategory::Health)), (64, None));
+    assert!(answer.mask.entries().iter().all(|entry| !entry.bases.is_empty()));
+}

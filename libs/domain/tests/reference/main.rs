@@ -23,4 +23,5 @@ mod generator;
 mod laws;
 mod peers;
 mod question;
+mod rules;
 mod tale;

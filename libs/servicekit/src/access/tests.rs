@@ -58,6 +58,7 @@ fn every_service_named_is_one_of_ours() {
         "disclosure",
         "audit",
         "directory",
+        "triage",
         "ledger",
         "partner-gateway",
     ];

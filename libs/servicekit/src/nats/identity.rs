@@ -77,6 +77,8 @@ impl Identity {
     pub const AUDIT: Self = Self::reader("audit", "AUDIT");
     /// The directory.
     pub const DIRECTORY: Self = Self::reader("directory", "DIRECTORY");
+    /// What waits.
+    pub const TRIAGE: Self = Self::reader("triage", "TRIAGE");
     /// Nobody's role: for checking the log.
     pub const READER: Self = Self::reader("reader", "READER");
 
@@ -86,7 +88,7 @@ impl Identity {
         Self::DISCLOSURE,
         Self::AUDIT,
         Self::DIRECTORY,
-        Self::reader("triage", "TRIAGE"),
+        Self::TRIAGE,
         Self::reader("statistics", "STATISTICS"),
         Self::READER,
     ];

@@ -3,15 +3,13 @@
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::sign::{KeyRing, Signature, SigningKey, VerifyingKey};
 use egide_crypto::wrap::KeyEncryptionKey;
-use egide_domain::house::HOUSE_STREAM;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::ServeConfig;
-use egide_testkit::{TestWorld, adopt_policy, fresh_id, within, wording_digest};
-use egide_wire::convert::policy_adopted;
+use egide_testkit::{TestWorld, adopt_policy, fresh_id, policy, within, wording_digest};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
@@ -83,7 +81,7 @@ impl House {
 
     /// Starts a disclosure service with a projection of this name, on a ledger at this URL.
     pub(crate) async fn start(&mut self, name: &str, ledger_url: &str, now: fn() -> Timestamp) -> String {
-        self.start_under(egide_testkit::policy(), name, ledger_url, now).await
+        self.start_under(policy(), name, ledger_url, now).await
     }
 
     /// The same under another policy.
@@ -144,18 +142,6 @@ impl House {
     /// The gate, for a supervisor who did not ask.
     pub(crate) fn approver(&self) -> Staff {
         self.gate_for(&self.url, "marc.gagnon", "supervisor")
-    }
-
-    /// Has a policy adopted.
-    pub(crate) async fn adopt(&self, policy: &LoadedPolicy) {
-        let event = policy_adopted(policy.policy().version(), policy.digest().as_bytes(), policy.files());
-        let event = NewEvent {
-            stream_id: HOUSE_STREAM.to_owned(),
-            payload: Some(new_event::Payload::HouseEvent(event)),
-            ..NewEvent::default()
-        };
-        let request = AppendRequest { command_id: fresh_id(), events: vec![event], ..AppendRequest::default() };
-        self.ledger("console", "chloe.cote", "compliance").append(request).await.unwrap();
     }
 
     /// Appends a case event as the disclosure service would.

@@ -5,6 +5,7 @@ mod approvals;
 mod house;
 mod looking;
 mod outsiders;
+mod policies;
 mod recalls;
 mod referrals;
 mod replay;

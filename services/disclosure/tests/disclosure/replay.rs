@@ -3,7 +3,7 @@
 use egide_domain::policy::{PolicyFile, PolicyFiles};
 use egide_servicekit::clock;
 use egide_servicekit::policy::LoadedPolicy;
-use egide_testkit::fresh_id;
+use egide_testkit::{adopt, fresh_id};
 use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{Outcome, ReasonCode, RecallReason};
@@ -49,7 +49,7 @@ async fn old_decisions_are_made_again_under_their_own_policy_byte_for_byte() {
     let consent_id = house.consent(&case, &police, &USUAL).await;
     let first = house.staff().request_disclosure(asking(&case, &police)).await.unwrap().into_inner();
     let policy = shorter();
-    house.adopt(&policy).await;
+    adopt(&house.world, &house.ledger_url, &policy).await;
     let ledger_url = house.ledger_url.clone();
     let later = house.start_under(policy, "disclosure-2", &ledger_url, clock::now).await;
     let second = house.staff_at(&later).request_disclosure(asking(&case, &police)).await.unwrap().into_inner();

@@ -2,7 +2,7 @@
 
 use egide_servicekit::identity::Role;
 use egide_wire::proto::egide::case::v1::{CaseEvent, case_event};
-use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse, NewEvent, new_event};
+use egide_wire::proto::egide::ledger::v1::{Acknowledgement, AppendRequest, AppendResponse, NewEvent, new_event};
 use prost_types::Timestamp;
 use uuid::Uuid;
 
@@ -17,6 +17,17 @@ pub(crate) struct Command {
     command_id: Option<Uuid>,
     #[arg(long, value_name = "TIME", value_parser = crate::times::parse, allow_hyphen_values = true)]
     occurred_at: Option<Timestamp>,
+}
+
+impl Command {
+    /// The command's id: the one given, or a new one. Ask once for each command.
+    pub(crate) fn id(&self) -> String {
+        id_or_new(self.command_id)
+    }
+
+    pub(crate) const fn occurred_at(&self) -> Option<Timestamp> {
+        self.occurred_at
+    }
 }
 
 /// Appends `payload` to a case as somebody in `role`, tells where it stands (and, after `record`, how it is called), and
@@ -44,18 +55,23 @@ pub(crate) async fn append(
     if session.out.is_json() {
         session.out.message(&response)?;
     } else {
-        let lang = session.out.lang;
-        for event in response.acknowledgement.iter().flat_map(|acknowledgement| &acknowledgement.events) {
-            session.out.line(lang.fill(
-                "say.appended",
-                &[("case", &event.stream_id), ("revision", &event.revision), ("position", &event.position)],
-            ))?;
-        }
+        show(session, response.acknowledgement.as_ref())?;
         if let Some((name, id)) = record {
             session.out.field(name, id)?;
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Where each event of a commit stands.
+pub(crate) fn show(session: &mut Session<'_>, acknowledgement: Option<&Acknowledgement>) -> Result<(), Failure> {
+    let lang = session.out.lang;
+    for event in acknowledgement.iter().flat_map(|acknowledgement| &acknowledgement.events) {
+        let place: [(&str, &dyn std::fmt::Display); 3] =
+            [("case", &event.stream_id), ("revision", &event.revision), ("position", &event.position)];
+        session.out.line(lang.fill("say.appended", &place))?;
+    }
+    Ok(())
 }
 
 /// Sends one command, again while its outcome is not known; a failure that leaves it open names the command id.

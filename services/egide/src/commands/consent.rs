@@ -1,5 +1,8 @@
 //! `egide consent`: what a person allows, refuses, takes back.
 
+mod again;
+mod receipt;
+
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -9,10 +12,12 @@ use egide_domain::Policy;
 use egide_servicekit::identity::Role;
 use egide_servicekit::policy::LoadedPolicy;
 use egide_wire::proto::egide::case::v1::{
-    Answer, ConsentGiven, ConsentKind, ConsentMethod, ConsentRefused, ConsentWithdrawn, GrantorKind, Language, Purpose,
-    RecipientKind, RecipientScope, case_event::Payload, consent_given::Expiry, recipient_scope::Scope,
+    AgeBand, Answer, Authority, ConsentCapacity, ConsentCondition, ConsentGiven, ConsentKind, ConsentMethod,
+    ConsentRefused, ConsentWithdrawn, DataPeriod, GrantorKind, Jurisdiction, KindInRegion, Language, Purpose,
+    ReasonCode, RecipientKind, RecipientScope, case_event::Payload, consent_given::Expiry, recipient_scope::Scope,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
+use egide_wire::proto::egide::ledger::v1::{HeldBack, RecordConsentRequest};
 use prost_types::Timestamp;
 use uuid::Uuid;
 
@@ -26,8 +31,11 @@ use crate::session::{Session, id_or_new, words_given};
 #[derive(Clone, Subcommand)]
 pub(crate) enum Command {
     Give(Box<Give>),
+    Narrow(Box<again::Narrow>),
+    Renew(Box<again::Renew>),
     Refuse(Refuse),
     Withdraw(Withdraw),
+    Receipt(receipt::Args),
 }
 
 /// `egide consent give CASE PERSON`.
@@ -75,8 +83,20 @@ pub(crate) struct Give {
     policy: Option<String>,
     #[arg(long, value_delimiter = ',', value_name = "CONSENT")]
     supersedes: Vec<Uuid>,
-    #[arg(long, value_name = "PERSON")]
+    #[arg(long, value_name = "PERSON", requires = "authority")]
     representative: Option<Uuid>,
+    #[arg(long, value_parser = value_of::<Authority>(), requires = "representative")]
+    authority: Option<Authority>,
+    #[arg(long, default_value = "adult", value_parser = value_of::<ConsentCapacity>())]
+    capacity: ConsentCapacity,
+    #[arg(long, value_name = "BAND", value_parser = value_of::<AgeBand>())]
+    age: Option<AgeBand>,
+    #[arg(long, value_name = "TIME", value_parser = crate::times::parse, allow_hyphen_values = true)]
+    data_from: Option<Timestamp>,
+    #[arg(long, value_name = "TIME", value_parser = crate::times::parse, allow_hyphen_values = true)]
+    data_until: Option<Timestamp>,
+    #[arg(long, value_delimiter = ',', value_parser = value_of::<ConsentCondition>())]
+    condition: Vec<ConsentCondition>,
     #[arg(long, value_name = "TIP")]
     report: Option<Uuid>,
     #[arg(long, value_delimiter = ',', value_name = "CATEGORY", requires = "report", value_parser = value_of::<DataCategory>())]
@@ -119,7 +139,7 @@ pub(crate) struct Withdraw {
     command: append::Command,
 }
 
-/// `unit:UUID`, `organization:UUID`, `kind:KIND` or `anyone`.
+/// `unit:UUID`, `organization:UUID`, `kind:KIND`, `kind:KIND@REGION+REGION` or `anyone`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Recipient(Scope);
 
@@ -127,13 +147,22 @@ impl FromStr for Recipient {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || "unit:UUID, organization:UUID, kind:KIND, anyone".to_owned();
+        let expected = || "unit:UUID, organization:UUID, kind:KIND, kind:KIND@REGION+REGION, anyone".to_owned();
         let id = |text: &str| Uuid::parse_str(text).map(|id| id.hyphenated().to_string()).map_err(|_| expected());
         let scope = match text.split_once(':') {
             None if text == "anyone" => Scope::Anyone(true),
             Some(("unit", unit)) => Scope::UnitId(id(unit)?),
             Some(("organization" | "organisation", organization)) => Scope::OrganizationId(id(organization)?),
-            Some(("kind", kind)) => Scope::RecipientKind(i32::from(parse::<RecipientKind>(kind).ok_or_else(expected)?)),
+            Some(("kind", kind)) => match kind.split_once('@') {
+                None => Scope::RecipientKind(i32::from(parse::<RecipientKind>(kind).ok_or_else(expected)?)),
+                Some((kind, regions)) => {
+                    let region = |region: &str| parse::<Jurisdiction>(region).map(i32::from).ok_or_else(expected);
+                    Scope::KindInRegion(KindInRegion {
+                        recipient_kind: i32::from(parse::<RecipientKind>(kind).ok_or_else(expected)?),
+                        jurisdictions: regions.split('+').map(region).collect::<Result<_, _>>()?,
+                    })
+                }
+            },
             None | Some(_) => return Err(expected()),
         };
         Ok(Self(scope))
@@ -150,10 +179,11 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
     match command {
         Command::Give(args) => {
             let given = given(args)?;
-            let id = given.consent_id.clone();
-            let record = Some(("head.consent", id.as_str()));
-            append(session, &args.command, Role::Responder, args.case, Payload::ConsentGiven(given), record).await
+            record(session, &args.command, args.case, given).await
         }
+        Command::Narrow(args) => again::narrow(session, args).await,
+        Command::Renew(args) => again::renew(session, args).await,
+        Command::Receipt(args) => receipt::run(session, args).await,
         Command::Refuse(args) => {
             let id = id_or_new(args.consent_id);
             let payload = Payload::ConsentRefused(ConsentRefused {
@@ -175,6 +205,53 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
             append(session, &args.command, Role::Responder, args.case, payload, None).await
         }
     }
+}
+
+/// Records a consent, and tells where it stands and what still holds it back.
+async fn record(
+    session: &mut Session<'_>,
+    command: &append::Command,
+    case: Uuid,
+    consent: ConsentGiven,
+) -> Result<Exit, Failure> {
+    let consent_id = consent.consent_id.clone();
+    let request = RecordConsentRequest {
+        command_id: command.id(),
+        case_id: id_or_new(Some(case)),
+        consent: Some(consent),
+        occurred_at: command.occurred_at(),
+        ..RecordConsentRequest::default()
+    };
+    let client = session.ledger(Role::Responder)?;
+    let call = || {
+        let mut client = client.clone();
+        let request = request.clone();
+        async move { client.record_consent(request).await }
+    };
+    let sent = session.until_known(call).await;
+    let response = append::repeatable(session, &request.command_id, sent)?;
+    if session.out.is_json() {
+        session.out.message(&response)?;
+        return Ok(Exit::Ok);
+    }
+    append::show(session, response.acknowledgement.as_ref())?;
+    session.out.field("head.consent", &consent_id)?;
+    response.held_back.iter().try_for_each(|held| show_held_back(session, held))?;
+    let lang = session.out.lang;
+    if response.held_back.iter().any(|held| !held.denied_by.is_empty()) {
+        session.out.note(lang.text("say.supersede"))?;
+    } else if response.held_back.is_empty() {
+        session.out.note(lang.text("say.nothing_holds_back"))?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn show_held_back(session: &mut Session<'_>, held: &HeldBack) -> Result<(), Failure> {
+    let lang = session.out.lang;
+    let mut lines = vec![lang.word_of::<DataCategory>(held.category).to_owned()];
+    lines.extend(held.denied_by.iter().map(|refusal| lang.fill("say.denied_by", &[("refusal", refusal)])));
+    lines.extend(held.reasons.iter().map(|reason| lang.word_of::<ReasonCode>(*reason).to_owned()));
+    session.out.field("head.held_back", lines.join("\n"))
 }
 
 fn given(args: &Give) -> Result<ConsentGiven, Failure> {
@@ -218,7 +295,11 @@ fn given(args: &Give) -> Result<ConsentGiven, Failure> {
         about_bringer: numbers(&args.about_bringer),
         tip_id: args.report.map(|id| id_or_new(Some(id))).unwrap_or_default(),
         expiry,
-        ..ConsentGiven::default()
+        capacity: args.capacity.into(),
+        age_at_grant: args.age.map(i32::from).unwrap_or_default(),
+        authority: args.authority.map(i32::from).unwrap_or_default(),
+        data_period: data_period(args),
+        conditions: args.condition.iter().map(|condition| i32::from(*condition)).collect(),
     })
 }
 
@@ -229,11 +310,17 @@ fn shipped_wording(name: &str) -> Result<Vec<u8>, Failure> {
     Ok(shipped.wording_digest(name).map(|digest| digest.as_bytes().to_vec()).unwrap_or_default())
 }
 
+fn data_period(args: &Give) -> Option<DataPeriod> {
+    let (recorded_from, recorded_until) = (args.data_from, args.data_until);
+    (recorded_from.is_some() || recorded_until.is_some()).then_some(DataPeriod { recorded_from, recorded_until })
+}
+
 /// The consent policy in force: the one named, else the one this program was built with.
 fn policy_version(args: &Give) -> Result<String, Failure> {
-    if let Some(version) = &args.policy {
-        return Ok(version.clone());
-    }
+    args.policy.clone().map_or_else(shipped_policy_version, Ok)
+}
+
+fn shipped_policy_version() -> Result<String, Failure> {
     let policy =
         Policy::embedded().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
     Ok(policy.version().to_string())
@@ -261,7 +348,12 @@ mod tests {
         assert_eq!("anyone".parse(), Ok(Recipient(Scope::Anyone(true))));
         let kind = i32::from(RecipientKind::SupportService);
         assert_eq!("kind:support-service".parse(), Ok(Recipient(Scope::RecipientKind(kind))));
-        for text in ["", "everybody", "unit:1", "kind:friends", id] {
+        let both = KindInRegion {
+            recipient_kind: kind,
+            jurisdictions: vec![i32::from(Jurisdiction::Qc), i32::from(Jurisdiction::On)],
+        };
+        assert_eq!("kind:support-service@qc+on".parse(), Ok(Recipient(Scope::KindInRegion(both))));
+        for text in ["", "everybody", "kind:support-service@", "kind:support-service@atlantis", "unit:1", "kind:friends", id] {
             assert!(text.parse::<Recipient>().is_err(), "{text}");
         }
     }

@@ -146,7 +146,7 @@ impl Player {
         report_keys: KeyRing,
         run: &str,
     ) -> Result<Self, Failure> {
-        for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory] {
+        for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory, Service::Triage] {
             let missing = || {
                 Failure::new(Exit::Unavailable, "fail.no_endpoint")
                     .with("service", service.name())

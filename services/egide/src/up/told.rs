@@ -48,7 +48,7 @@ pub(crate) fn where_to_look(
     let lang = out.lang;
     out.line("")?;
     out.line(lang.text("say.running"))?;
-    for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory] {
+    for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory, Service::Triage] {
         out.line(format!("  {:<11} {}", service.name(), endpoints.of(service).unwrap_or("–")))?;
     }
     out.line(format!("  {:<11} {}", "metrics", endpoints.metrics.as_deref().unwrap_or("–")))?;

@@ -9,12 +9,14 @@
 
 mod append;
 mod callers;
+mod consents;
 mod faults;
 mod house;
 mod instances;
 mod overload;
 mod permits;
 mod read;
+mod records;
 mod refusals;
 mod restored;
 mod shreds;

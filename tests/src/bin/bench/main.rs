@@ -13,6 +13,7 @@
 )]
 
 mod appends;
+mod cryptography;
 mod disclosures;
 mod figures;
 mod jetstream;
@@ -27,6 +28,10 @@ use egide_tests::{Plan, World};
 use tracing::level_filters::LevelFilter;
 
 use crate::figures::Figures;
+
+/// The allocator of `egide`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Each figure is the median of so many runs.
 const RUNS: usize = 3;
@@ -66,6 +71,8 @@ async fn measure() -> Figures {
         }
         say(&format!("run {run} of {RUNS}: disclosures"));
         disclosures::measure(&world, &mut figures).await;
+        say(&format!("run {run} of {RUNS}: proof, sealing and signing"));
+        cryptography::measure(&world, &mut figures);
     }
     for run in 1..=RUNS {
         say(&format!("run {run} of {RUNS}: rebuilding"));

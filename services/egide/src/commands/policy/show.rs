@@ -218,3 +218,31 @@ fn period(lang: Lang, period: Millis) -> String {
         _ => lang.fill("policy.hours", &[("hours", &hours)]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value without a word would show its key.
+    #[test]
+    fn everything_is_said_in_words_in_both_languages() {
+        let policy = Policy::embedded().unwrap();
+        for lang in Lang::ALL {
+            let (mut out, written) = Output::into_memory(lang, 160);
+            everything(&mut out, &policy).unwrap();
+            let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+            assert!(text.lines().count() > 60, "{text}");
+            for word in text.split_whitespace() {
+                assert!(!word.contains("policy.") && !word.contains("head."), "{word}");
+                let key = word.contains('_') && word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+                assert!(!key, "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn periods_are_said_as_people_say_them() {
+        let said = |hours| period(Lang::English, Millis::from_hours(hours));
+        assert_eq!([said(1), said(24), said(48), said(72), said(50)], ["1 h", "24 h", "2 days", "3 days", "50 h"]);
+    }
+}
