@@ -217,11 +217,10 @@ impl Text<'_> {
                 let level = self.words.listed::<MaskLevel>("level", entry.level);
                 self.say(1, "leaves", &[("category", &word), ("level", &level)]);
                 self.period(entry);
-                for basis in bases(&self.subject.decided.bases).unwrap_or_default().into_iter().zip(0_u32..) {
-                    if entry.bases.contains(&basis.1) {
-                        let basis = self.known.basis(basis.0);
-                        self.say(2, "on", &[("basis", &basis)]);
-                    }
+                let all = bases(&self.subject.decided.bases).unwrap_or_default();
+                for (basis, _) in all.into_iter().zip(0_u32..).filter(|(_, index)| entry.bases.contains(index)) {
+                    let basis = self.known.basis(basis);
+                    self.say(2, "on", &[("basis", &basis)]);
                 }
             }
             None => self.say(1, "held", &[("category", &word)]),
