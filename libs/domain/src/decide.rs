@@ -352,6 +352,8 @@ impl<'a> Gate<'a> {
             }
         }
         self.draft.mask = Mask::empty();
+        // Nothing rests on an exception any more that would make it urgent.
+        self.draft.urgent = false;
     }
 
     /// The rules that demand an approval of what was found. Broken glass does not wait for one.

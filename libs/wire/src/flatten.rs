@@ -1,11 +1,12 @@
 //! Opened events as flat, classified fields: what redaction works on.
 
+use egide_domain::Timestamp;
 use egide_domain::ids::{ExceptionId, Revision, SubjectId};
 use egide_redaction::{About, Class, Field, Generalisation, Identifies, Member, Value, Whose};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value as Reflected};
 
 use crate::classification::{self as wire, SealUnder, event_class, field_class, is_sealed};
-use crate::convert::{Listed as _, Unreadable};
+use crate::convert::{Listed as _, Unreadable, timestamp};
 use crate::descriptors::to_dynamic;
 use crate::proto::egide::case::v1::CaseEvent;
 use crate::proto::egide::case::v1::case_event::Payload as CasePayload;
@@ -25,6 +26,7 @@ pub fn flatten(event: &RecordedEvent) -> Result<Vec<Field>, Unreadable> {
     let context = Context {
         about: about(payload)?,
         record: Revision(event.revision),
+        recorded_at: event.recorded_at.as_ref().and_then(timestamp),
         // RFC 3339 begins with the month.
         month: event.occurred_at.as_ref().map(|at| at.to_string().chars().take(7).collect()),
         only_under: exception_of(case_event.payload.as_ref())?,
@@ -88,6 +90,7 @@ fn outline_message(message: &DynamicMessage, path: &str, fields: &mut Vec<Outlin
 struct Context {
     about: About,
     record: Revision,
+    recorded_at: Option<Timestamp>,
     month: Option<String>,
     only_under: Option<ExceptionId>,
 }
@@ -102,6 +105,7 @@ impl Context {
                 fields.push(Field {
                     about: self.about.clone(),
                     record: self.record,
+                    recorded_at: self.recorded_at,
                     month: self.month.clone(),
                     path,
                     class: class(&descriptor),

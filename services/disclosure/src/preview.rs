@@ -61,7 +61,7 @@ fn record(row: &EventRow, decision: &Decision, people: &People) -> Result<Option
     let fates = |field: &Outlined| {
         let unopened = Unopened {
             about: &outline.about,
-            recorded_at: Timestamp(row.recorded_at_ms),
+            recorded_at: Some(Timestamp(row.recorded_at_ms)),
             path: &field.path,
             class: &field.class,
             only_under: outline.only_under,
