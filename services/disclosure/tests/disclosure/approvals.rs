@@ -84,7 +84,8 @@ async fn a_disclosure_that_waits_for_a_yes_is_released_with_it() {
     assert!(open(&house).await.is_empty());
 
     let referral = house.fetch(&police.unit, &decision.referral_id).await.unwrap().into_inner().referral.unwrap();
-    assert!(house.verified(&referral).to_string().contains("back pain"));
+    assert!(house.verified(&referral).to_string().contains("12 Example Street"));
+    assert!(made.mask.iter().any(|entry| entry.category() == DataCategory::Health), "what had to be approved");
     // The refusal is explained with what became of it.
     let decision_id = decided(&response).decision_id.clone();
     let explain = ExplainDecisionRequest { decision_id, reason: REASON };
