@@ -30,10 +30,11 @@ use egide_wire::proto::egide::audit::v1::{
 };
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
-    AgeAssessed, AgeBand, AgeMethod, CaseClosed, CaseClosure, CaseEvent, CaseOpened, CaseReopened, Channel,
-    ConsentGiven, DeliveryChannel, DisclosedOutsideSystem, ExceptionAsserted, ExceptionGround, ExceptionKind,
-    ExceptionLifted, HoldGround, Instrument, InstrumentKind, Jurisdiction, LegalHoldPlaced, LiftReason, Outcome,
-    PersonRole, Purpose, RecallReason, RecipientKind, ReferralRecalled, ReviewOutcome, TriageLevel,
+    AgeAssessed, AgeBand, AgeMethod, Answer as WireAnswer, CaseClosed, CaseClosure, CaseEvent, CaseOpened,
+    CaseReopened, Channel, ConsentGiven, DeliveryChannel, DisclosedOutsideSystem, ExceptionAsserted, ExceptionGround,
+    ExceptionKind, ExceptionLifted, HoldGround, Instrument, InstrumentKind, Jurisdiction, LegalHoldPlaced, LiftReason,
+    ObligationNoted, ObligationState, Outcome, PersonRole, Purpose, RecallReason, RecipientKind, ReferralRecalled,
+    ReviewOutcome, TriageLevel, WishesRecorded, YoungWish,
 };
 use egide_wire::proto::egide::directory::v1::{DirectoryEvent, GetOrganizationRequest, ListOrganizationsRequest};
 use egide_wire::proto::egide::disclosure::v1::{
@@ -44,10 +45,10 @@ use egide_wire::proto::egide::disclosure::v1::{
     RequestDisclosureResponse, WatchReferralsRequest,
 };
 use egide_wire::proto::egide::house::v1::HouseEvent;
-use egide_wire::proto::egide::triage::v1::{ListObligationsRequest, ListReviewsRequest};
 use egide_wire::proto::egide::ledger::v1::{
     AppendRequest, OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
 };
+use egide_wire::proto::egide::triage::v1::{ListObligationsRequest, ListReviewsRequest};
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, Value};
 use tonic::Code;
@@ -243,6 +244,14 @@ impl Run {
         let id = danger.exception_id.clone();
         self.append(&who::supervisor(), vec![Payload::ExceptionAsserted(danger)]).await;
         self.append(&who::other_supervisor(), vec![events::confirmation(&id)]).await;
+        let wishes = WishesRecorded {
+            subject_id: self.victim.clone(),
+            exception_id: id.clone(),
+            wish: YoungWish::NoReport.into(),
+            followed: WireAnswer::No.into(),
+            ..WishesRecorded::default()
+        };
+        self.append(&who::supervisor(), vec![Payload::WishesRecorded(wishes)]).await;
         let lifted = ExceptionLifted { exception_id: id, reason: LiftReason::DangerPassed.into() };
         self.append(&who::supervisor(), vec![Payload::ExceptionLifted(lifted)]).await;
         let instrument = Instrument {
@@ -338,7 +347,7 @@ impl Run {
         assert_eq!(sealed.code, Code::Ok);
         let watch = WatchCaseRequest { case_id: case_id.clone(), from_revision: 1 };
         let watched = self.ask(LEDGER, "WatchCase", &who::service("case-desk"), &watch).await;
-        assert_eq!(watched.messages.len(), 24, "{}", watched.message);
+        assert_eq!(watched.messages.len(), 26, "{}", watched.message);
         let open = ReadCaseRequest { open: true, ..read_case };
         let headers = self.world.metadata(&who::supervisor());
         let opened = self.call(LEDGER, "ReadCase", &headers, bytes_of(&open), May::Everything).await;
@@ -694,7 +703,17 @@ async fn no_identifying_text_is_anywhere_but_with_those_entitled_to_it() {
     run.wind_up(&police, &to_police.referral_id, &consent).await;
     let fetch = FetchReferralRequest { command_id: fresh_id(), referral_id: to_police.referral_id };
     run.refuse(Code::NotFound, REFERRALS, "FetchReferral", &police.liaison(), bytes_of(&fetch)).await;
-    let decision_id = to_police.decided.unwrap().decision_id;
+    let decided = to_police.decided.unwrap();
+    let owed = decided.obligations.first().expect("something is owed");
+    let met = ObligationNoted {
+        decision_id: decided.decision_id.clone(),
+        kind: owed.kind,
+        subject_id: owed.subject_id.clone(),
+        state: ObligationState::Met.into(),
+        ..ObligationNoted::default()
+    };
+    run.append(&who::supervisor(), vec![Payload::ObligationNoted(met)]).await;
+    let decision_id = decided.decision_id;
     run.look(&decision_id, &police.organization_id).await;
     run.calls().await;
 

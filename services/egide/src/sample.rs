@@ -11,6 +11,7 @@ mod safeguards;
 mod speaker;
 mod summary;
 mod symbols;
+mod waiting;
 
 pub use self::checks::{Answer, Difference, Row};
 pub use self::format::{FormatError, Scenario, Titles};

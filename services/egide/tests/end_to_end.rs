@@ -180,8 +180,8 @@ fn every_job_has_a_command_that_works() {
     assert!(!text.contains("Quillfeather"));
 
     let decision = permitted.pointer("/decision/decided/decisionId").and_then(Value::as_str).expect("a decision");
-    let told = done(&["decision", "explain", decision, "--lang", "fr"]);
-    assert!(told.contains("PERMIS jusqu’au") && told.contains("Laissé passer par consentement"), "{told}");
+    let explained = done(&["decision", "explain", decision, "--lang", "fr"]);
+    assert!(explained.contains("PERMIS jusqu’au") && explained.contains("Laissé passer par consentement"), "{explained}");
     let preview = ["preview", case, "--to", unit, "--purpose", "investigation", "--category", "situation"];
     assert!(done(&preview).contains("Type of exploitation: leaves whole"), "{}", done(&preview));
     assert!(done(&["approval", "list"]).contains("Nothing waits for approval."));

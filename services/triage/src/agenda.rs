@@ -37,10 +37,9 @@ impl Owed {
     pub(crate) fn by(&self) -> Option<Timestamp> {
         match self.state {
             ObligationState::Deferred => self.review_at.or(self.due_at),
-            ObligationState::Due
-            | ObligationState::Overdue
-            | ObligationState::Met
-            | ObligationState::Impossible => self.due_at,
+            ObligationState::Due | ObligationState::Overdue | ObligationState::Met | ObligationState::Impossible => {
+                self.due_at
+            }
         }
     }
 }
@@ -107,9 +106,8 @@ pub(crate) fn reviews(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec
         let due_at = tip.received_at.checked_add(TIP_CLOCK);
         review(ReviewKind::TipClock, tip.tip_id.0, tip.received_at, due_at, None)
     });
-    let glass = facts.exceptions.iter().filter(|exception| {
-        exception.asserted.break_glass && exception.reviewed_at().is_none()
-    });
+    let glass =
+        facts.exceptions.iter().filter(|exception| exception.asserted.break_glass && exception.reviewed_at().is_none());
     let glass = glass.map(|exception| {
         let due_at = exception.at.checked_add(policy.periods().break_glass_review);
         let (id, by) = (exception.asserted.exception_id.0, exception.by.person.clone());

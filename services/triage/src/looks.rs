@@ -65,10 +65,7 @@ fn request(look: Look) -> Result<AppendRequest, Status> {
     let access_event = AccessEvent { payload: Some(Payload::AccessRecorded(recorded)) };
     Ok(AppendRequest {
         command_id: uuid::Builder::from_random_bytes(bytes).into_uuid().to_string(),
-        events: vec![NewEvent {
-            payload: Some(new_event::Payload::AccessEvent(access_event)),
-            ..NewEvent::default()
-        }],
+        events: vec![NewEvent { payload: Some(new_event::Payload::AccessEvent(access_event)), ..NewEvent::default() }],
         ..AppendRequest::default()
     })
 }

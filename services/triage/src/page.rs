@@ -88,11 +88,8 @@ fn place_of(token: &str, question: [u8; 8]) -> Option<Place> {
     let (by, rest) = rest.split_first_chunk::<8>()?;
     let (case_id, what) = rest.split_first_chunk::<16>()?;
     let known = *version == VERSION && *check == question;
-    let place = Place {
-        by: Timestamp(i64::from_be_bytes(*by)),
-        case_id: CaseId(*case_id),
-        what: what.try_into().ok()?,
-    };
+    let place =
+        Place { by: Timestamp(i64::from_be_bytes(*by)), case_id: CaseId(*case_id), what: what.try_into().ok()? };
     known.then_some(place)
 }
 
@@ -129,7 +126,7 @@ mod tests {
     fn a_token_of_another_question_is_none() {
         let (_, token) = Page::read(3, "", b"q").unwrap().cut(places(8));
         assert!(Page::read(3, &token, b"q").is_ok());
-        for (token, question) in [(token.as_str(), b"p"), ("x", b"q"), (&token[..40], b"q")] {
+        for (token, question) in [(token.as_str(), b"p"), ("x", b"q"), (token.get(..40).unwrap(), b"q")] {
             assert_eq!(Page::read(3, token, question).unwrap_err()[0].field, "page_token");
         }
         assert_eq!(Page::read(201, "", b"q").unwrap_err()[0].field, "page_size");

@@ -353,7 +353,9 @@ mod tests {
             jurisdictions: vec![i32::from(Jurisdiction::Qc), i32::from(Jurisdiction::On)],
         };
         assert_eq!("kind:support-service@qc+on".parse(), Ok(Recipient(Scope::KindInRegion(both))));
-        for text in ["", "everybody", "kind:support-service@", "kind:support-service@atlantis", "unit:1", "kind:friends", id] {
+        for text in
+            ["", "everybody", "kind:support-service@", "kind:support-service@atlantis", "unit:1", "kind:friends", id]
+        {
             assert!(text.parse::<Recipient>().is_err(), "{text}");
         }
     }

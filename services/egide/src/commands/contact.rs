@@ -65,8 +65,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
     match command {
         Command::Clear(args) => {
             // Shown also, and above all, where the ledger refuses.
-            let known =
-                case_facts::read(session, Role::Responder, args.case, AccessReason::WorkingTheCase).await?;
+            let known = case_facts::read(session, Role::Responder, args.case, AccessReason::WorkingTheCase).await?;
             show_instructions(session, &known, args.person)?;
             let contact_id = id_or_new(args.contact_id);
             let payload = Payload::ContactCleared(ContactCleared {

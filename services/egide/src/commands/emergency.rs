@@ -255,9 +255,10 @@ mod tests {
 
     #[test]
     fn whoever_comes_at_once_is_asked_where_and_what_and_never_for_narratives() {
-        for (kind, purpose) in
-            [(ExceptionKind::ImminentDanger, Purpose::EmergencyResponse), (ExceptionKind::Minor, Purpose::ChildProtection)]
-        {
+        for (kind, purpose) in [
+            (ExceptionKind::ImminentDanger, Purpose::EmergencyResponse),
+            (ExceptionKind::Minor, Purpose::ChildProtection),
+        ] {
             let categories = categories(kind, purpose, &Policy::embedded().unwrap());
             assert!(categories.contains(&domain::DataCategory::Whereabouts.number()));
             assert!(!categories.contains(&domain::DataCategory::Narrative.number()));

@@ -159,8 +159,7 @@ async fn list(session: &mut Session<'_>, args: &List) -> Result<Exit, Failure> {
 
 /// By when, and below what it is and where it stands the ids with which something is noted about it.
 fn row(lang: Lang, owed: &OwedObligation) -> [String; 2] {
-    let (kind, state) =
-        (lang.word_of::<ObligationKind>(owed.kind), lang.word_of::<ObligationState>(owed.state));
+    let (kind, state) = (lang.word_of::<ObligationKind>(owed.kind), lang.word_of::<ObligationState>(owed.state));
     let review = owed.review_at.as_ref().map(|at| lang.fill("say.review_at", &[("time", &minute(Some(at)))]));
     let mut lines = vec![format!("{kind}{}{state}{}", lang.text("word.colon"), review.unwrap_or_default())];
     let ids = [("head.case", &owed.case_id), ("head.decision", &owed.decision_id), ("head.person", &owed.subject_id)];

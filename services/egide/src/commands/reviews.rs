@@ -54,7 +54,7 @@ pub(crate) struct Review {
     #[arg(value_name = "CASE")]
     case: Uuid,
     #[arg(value_name = "DISCLOSURE")]
-    disclosure: Uuid,
+    told: Uuid,
     #[arg(long, required = true, value_parser = value_of::<OutsideReviewOutcome>())]
     outcome: OutsideReviewOutcome,
     #[command(flatten)]
@@ -64,7 +64,7 @@ pub(crate) struct Review {
 pub(crate) async fn outside(session: &mut Session<'_>, command: &Outside) -> Result<Exit, Failure> {
     let Outside::Review(args) = command;
     let payload = Payload::OutsideDisclosureReviewed(OutsideDisclosureReviewed {
-        disclosure_id: id_or_new(Some(args.disclosure)),
+        disclosure_id: id_or_new(Some(args.told)),
         outcome: args.outcome.into(),
     });
     append(session, &args.command, Role::Supervisor, args.case, payload, None).await

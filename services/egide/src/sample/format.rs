@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::symbols::Symbols;
+use super::waiting::{Consent, Obligations, Reviews};
 use crate::text::Lang;
 
 /// A title in both languages.
@@ -165,6 +166,18 @@ fn check_step(value: &Value, symbols: &mut Symbols) -> Result<(), String> {
             number.speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
             symbols.capture(&number.name, "number", "1234 567 890");
         }
+        Step::Consent(consent) => {
+            consent.speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
+            consent.check()?;
+        }
+        Step::Obligations(obligations) => {
+            obligations.speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
+            obligations.check()?;
+        }
+        Step::Reviews(reviews) => {
+            reviews.speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
+            reviews.check()?;
+        }
         Step::Wait(wait) if !(1..=WAIT_MAX_S).contains(&wait.seconds) => {
             return Err(format!("a wait has 1 to {WAIT_MAX_S} seconds"));
         }
@@ -208,6 +221,9 @@ pub(crate) enum Step {
     Number(Number),
     Find(Find),
     Withdraw(Withdraw),
+    Consent(Box<Consent>),
+    Obligations(Obligations),
+    Reviews(Reviews),
     Wait(Wait),
 }
 

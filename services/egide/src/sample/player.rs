@@ -210,6 +210,9 @@ impl Player {
             Step::Number(number) => self.number(play, &number).await,
             Step::Find(find) => self.find(play, &find).await,
             Step::Withdraw(withdraw) => self.withdraw(play, &withdraw).await,
+            Step::Consent(consent) => self.consent(play, &consent).await,
+            Step::Obligations(obligations) => self.obligations(play, &obligations).await,
+            Step::Reviews(reviews) => self.reviews(play, &reviews).await,
             Step::Wait(wait) => {
                 tokio::time::sleep(Duration::from_secs(wait.seconds)).await;
                 Ok(())

@@ -55,7 +55,7 @@ impl Player {
 }
 
 /// Asks until nothing differs, then counts the checks; when time is up, the last differences stand.
-async fn until_as_expected<F>(play: &mut Play, mut ask: impl FnMut() -> F) -> Result<(), Stop>
+pub(super) async fn until_as_expected<F>(play: &mut Play, mut ask: impl FnMut() -> F) -> Result<(), Stop>
 where
     F: Future<Output = Result<Checks, Status>>,
 {

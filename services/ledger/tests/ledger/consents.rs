@@ -5,9 +5,7 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::recipient_scope::Scope;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
-use egide_wire::proto::egide::ledger::v1::{
-    HeldBack, RecordConsentRequest, RecordConsentResponse, StreamExpectation,
-};
+use egide_wire::proto::egide::ledger::v1::{HeldBack, RecordConsentRequest, RecordConsentResponse, StreamExpectation};
 use tonic::{Code, Status};
 
 use crate::house::*;

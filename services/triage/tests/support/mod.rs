@@ -101,11 +101,12 @@ impl House {
             let actor = event.actor.clone().unwrap_or_default();
             actor.service == "triage" && actor.person.is_empty()
         });
-        by_clock.filter_map(|event| match payload(&event) {
-            Payload::ObligationNoted(noted) => Some(noted),
-            _ => None,
-        })
-        .collect()
+        by_clock
+            .filter_map(|event| match payload(&event) {
+                Payload::ObligationNoted(noted) => Some(noted),
+                _ => None,
+            })
+            .collect()
     }
 
     /// How often an approval was closed.

@@ -115,7 +115,7 @@ impl Work {
         let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
         let cipher = UnboundKey::new(&AES_256_GCM, &random_bytes::<32>().expect("a key")).expect("a key");
         let mut work = Self {
-            verifier: TestIdentity::in_directory(world.data()).verifier(),
+            verifier: TestIdentity::in_directory(world.data()).verifier_of("ledger"),
             peer: Peer::Service(SERVICE.parse().expect("the name of a service")),
             headers: metadata.into_headers(),
             token: world.person_token(&who).expect("a token").into_bytes(),

@@ -15,6 +15,7 @@
 mod appends;
 mod cryptography;
 mod disclosures;
+mod emergency;
 mod figures;
 mod jetstream;
 mod rebuild;
@@ -71,6 +72,8 @@ async fn measure() -> Figures {
         }
         say(&format!("run {run} of {RUNS}: disclosures"));
         disclosures::measure(&world, &mut figures).await;
+        say(&format!("run {run} of {RUNS}: emergencies"));
+        emergency::measure(&world, &mut figures).await;
         say(&format!("run {run} of {RUNS}: proof, sealing and signing"));
         cryptography::measure(&world, &mut figures);
     }

@@ -77,6 +77,7 @@ pub(crate) struct Authorised {
 pub(crate) struct Approval {
     pub(crate) asked: ApprovalRequested,
     pub(crate) by: Actor,
+    /// The first grant in time by another person than asked.
     pub(crate) granted: Option<(i64, Actor)>,
     pub(crate) rejected: bool,
 }
@@ -249,8 +250,8 @@ impl Case {
                 if let Some(approval) = self.approvals.get_mut(&said.approval_id) {
                     let in_time = approval.asked.expires_at.is_some_and(|end| at < end.0);
                     match said.outcome {
-                        ApprovalOutcome::Granted if in_time && approval.granted.is_none() => {
-                            approval.granted = Some((at, actor.clone()));
+                        ApprovalOutcome::Granted if in_time && another(actor, &approval.by) => {
+                            approval.granted.get_or_insert((at, actor.clone()));
                         }
                         ApprovalOutcome::Granted => {}
                         ApprovalOutcome::Rejected | ApprovalOutcome::Expired => approval.rejected = true,

@@ -1,9 +1,9 @@
 //! A consent receipt for the person: the fields of ISO/IEC TS 27560 as JSON, from facts only, in their language. It says that there
 //! was a call, so it is given only to somebody who may safely have it.
 
+use egide_domain::Policy;
 use egide_domain::contact::may_contact;
 use egide_domain::ids::SubjectId;
-use egide_domain::Policy;
 use egide_servicekit::clock;
 use egide_servicekit::identity::Role;
 use egide_wire::convert::Listed as _;
@@ -55,9 +55,9 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, 
         Policy::embedded().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
     let means = egide_domain::vocabulary::ContactMeans::read(i32::from(args.by)).ok().flatten();
     let person = consent.subject_id.parse::<SubjectId>().ok().and_then(|person| known.facts.person(person));
-    let safe = person.zip(means).is_some_and(|(person, means)| {
-        may_contact(person, &known.facts, means, clock::now(), &policy).is_ok()
-    });
+    let safe = person
+        .zip(means)
+        .is_some_and(|(person, means)| may_contact(person, &known.facts, means, clock::now(), &policy).is_ok());
     if !safe {
         return Err(Failure::new(Exit::NotNow, "fail.receipt_no_contact"));
     }
@@ -109,9 +109,10 @@ fn purpose_of(lang: Lang, consent: &ConsentGiven, purpose: i32) -> Value {
     let words = |categories: &[i32]| -> Vec<&str> {
         categories.iter().map(|category| lang.word_of::<DataCategory>(*category)).collect()
     };
-    let permitted = consent.permitted.iter().map(|category| {
-        json!({ "pii_type": lang.word_of::<DataCategory>(*category), "pii_optional": true })
-    });
+    let permitted = consent
+        .permitted
+        .iter()
+        .map(|category| json!({ "pii_type": lang.word_of::<DataCategory>(*category), "pii_optional": true }));
     let conditions = consent.conditions.iter().map(|condition| lang.word_of::<ConsentCondition>(*condition));
     json!({
         "purpose": lang.word_of::<Purpose>(purpose),
