@@ -31,14 +31,16 @@ use egide_wire::proto::egide::audit::v1::{
     AccessReason, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
 };
 use egide_wire::proto::egide::case::v1::{
-    Channel, DeliveryChannel, ExceptionGround, ExceptionKind, Purpose, RecipientKind,
+    ApprovalOutcome, Channel, DeliveryChannel, ExceptionGround, ExceptionKind, Purpose, RecipientKind,
 };
 use egide_wire::proto::egide::directory::v1::{
     GetOrganizationRequest, OrganizationRegistered, RecipientReinstated, RegisterOrganizationRequest,
     ReinstateRecipientRequest,
 };
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, DeliverReferralRequest, FetchReferralRequest, GetDecisionRequest, ListDecisionsRequest,
+    AcknowledgeRecallRequest, AcknowledgeReferralRequest, DecideApprovalRequest, DeliverReferralRequest,
+    ExplainDecisionRequest, FetchReferralRequest, GetDecisionRequest, ListApprovalsRequest, ListDecisionsRequest,
+    PreviewDisclosureRequest, ReplayDecisionRequest, ReplayHistoryRequest,
 };
 use egide_wire::proto::egide::ledger::v1::{
     OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
@@ -69,6 +71,9 @@ const MESSAGES: usize = 24;
 /// A call must be answered in this time, on the slowest machine; a stream is left soon after it began.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 const LISTENING: Listening = Listening { messages: 3, at_most: Duration::from_millis(20) };
+/// What the potential victim allows the police: nothing that a second person must approve.
+const ALLOWED: [DataCategory; 4] =
+    [DataCategory::Identity, DataCategory::Contact, DataCategory::Whereabouts, DataCategory::Situation];
 /// Nobody measures refusals here, and there are many.
 const REFUSE_AFTER: Duration = Duration::from_millis(10);
 /// May be answered by any method, whatever its comment says.
@@ -197,8 +202,13 @@ impl Target {
         let world = World::with(Plan { refuse_after: REFUSE_AFTER, ..Plan::default() }).await;
         let police = world.police().register().await;
         let case = world.case().victim().suspect().triaged().open().await;
+<<<<<<< HEAD
+        let consent = case.consent(&police, &ALLOWED).await;
+        let answer = case.request(&police, &EVERYTHING).await.expect("the gate decides");
+=======
         let consent = case.consent(&police, &WITHOUT_APPROVAL).await;
         let answer = case.request(&police, &WITHOUT_APPROVAL).await.expect("the gate decides");
+>>>>>>> main
         let decision = answer.decision.expect("a decision");
         police.fetch(&decision.referral_id).await.expect("the referral is delivered");
         let position = decision.position;
@@ -344,6 +354,21 @@ fn examples<'m>(
     let appends = payloads.into_iter().map(|payload| dynamic(&command(&case_id, vec![payload]))).collect();
     let fetch = FetchReferralRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() };
     let acknowledge = AcknowledgeReferralRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() };
+    let confirm = AcknowledgeRecallRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() };
+    let approve = DecideApprovalRequest {
+        command_id: fresh_id(),
+        approval_id: decision_id.to_owned(),
+        outcome: ApprovalOutcome::Granted.into(),
+        reason: 0,
+    };
+    let preview = PreviewDisclosureRequest {
+        case_id: case_id.clone(),
+        unit_id: police.id.clone(),
+        purpose: Purpose::Investigation.into(),
+        categories: EVERYTHING.iter().copied().map(Into::into).collect(),
+        reason,
+        ..PreviewDisclosureRequest::default()
+    };
     let deliver = DeliverReferralRequest {
         command_id: fresh_id(),
         referral_id: referral_id.to_owned(),
@@ -378,7 +403,14 @@ fn examples<'m>(
         ("DeliverReferral", vec![dynamic(&deliver)]),
         ("GetDecision", vec![dynamic(&GetDecisionRequest { decision_id: decision_id.to_owned(), reason })]),
         ("ListDecisions", vec![dynamic(&decisions)]),
+        ("PreviewDisclosure", vec![dynamic(&preview)]),
+        ("ExplainDecision", vec![dynamic(&ExplainDecisionRequest { decision_id: decision_id.to_owned(), reason })]),
+        ("DecideApproval", vec![dynamic(&approve)]),
+        ("ListApprovals", vec![dynamic(&ListApprovalsRequest { reason, ..ListApprovalsRequest::default() })]),
+        ("ReplayDecision", vec![dynamic(&ReplayDecisionRequest { decision_id: decision_id.to_owned(), reason })]),
+        ("ReplayHistory", vec![dynamic(&ReplayHistoryRequest { reason })]),
         ("FetchReferral", vec![dynamic(&fetch)]),
+        ("AcknowledgeRecall", vec![dynamic(&confirm)]),
         ("AcknowledgeReferral", vec![dynamic(&acknowledge)]),
         ("ListDisclosures", vec![dynamic(&disclosures)]),
         ("GetDisclosure", vec![dynamic(&GetDisclosureRequest { disclosure_id: decision_id.to_owned(), reason })]),
