@@ -38,6 +38,7 @@ tools_apt_install() {
 tools_fresh() {
   mkdir -p "$TOOLS_DIR"
   find "$TOOLS_DIR" -maxdepth 1 \( -name '.new.*' -o -name '.old.*' \) -mmin +1440 -exec rm -rf {} +
+  # mktemp puts its own letters where the X are: two installs never share a folder.
   mktemp -d "$TOOLS_DIR/.new.XXXXXX"
 }
 
@@ -54,6 +55,7 @@ tools_settle() {
 tools_discard() {
   [ -e "$1" ] || return 0
   local old
+  # As above: the X are for mktemp to fill in.
   old=$(mktemp -d "$TOOLS_DIR/.old.XXXXXX")
   mv -T "$1" "$old/it" 2>/dev/null || true
   rm -rf "$old"

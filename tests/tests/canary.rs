@@ -30,16 +30,19 @@ use egide_wire::proto::egide::audit::v1::{
 };
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
-    AgeAssessed, AgeBand, AgeMethod, CaseClosed, CaseClosure, CaseEvent, CaseOpened, CaseReopened, Channel,
-    ConsentGiven, DeliveryChannel, DisclosedOutsideSystem, ExceptionAsserted, ExceptionGround, ExceptionKind,
-    ExceptionLifted, HoldGround, Instrument, InstrumentKind, Jurisdiction, LegalHoldPlaced, LiftReason, Outcome,
-    PersonRole, Purpose, RecallReason, RecipientKind, ReferralRecalled, ReviewOutcome, TriageLevel,
+    AgeAssessed, AgeBand, AgeMethod, Answer as WireAnswer, CaseClosed, CaseClosure, CaseEvent, CaseOpened,
+    CaseReopened, Channel, ConsentGiven, DeliveryChannel, DisclosedOutsideSystem, ExceptionAsserted, ExceptionGround,
+    ExceptionKind, ExceptionLifted, HoldGround, Instrument, InstrumentKind, Jurisdiction, LegalHoldPlaced, LiftReason,
+    ObligationNoted, ObligationState, Outcome, PersonRole, Purpose, RecallReason, RecipientKind, ReferralRecalled,
+    ReviewOutcome, TriageLevel, WishesRecorded, YoungWish,
 };
 use egide_wire::proto::egide::directory::v1::{DirectoryEvent, GetOrganizationRequest, ListOrganizationsRequest};
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, DeliverReferralRequest, DeliverReferralResponse, FetchReferralRequest,
-    FetchReferralResponse, GetDecisionRequest, ListDecisionsRequest, ListReferralsRequest, Referral,
-    RequestDisclosureRequest, RequestDisclosureResponse, WatchReferralsRequest,
+    AcknowledgeRecallRequest, AcknowledgeReferralRequest, DecideApprovalRequest, DeliverReferralRequest,
+    DeliverReferralResponse, ExplainDecisionRequest, FetchReferralRequest, FetchReferralResponse, GetDecisionRequest,
+    ListApprovalsRequest, ListDecisionsRequest, ListReferralsRequest, PreviewDisclosureRequest, Referral,
+    ReplayDecisionRequest, ReplayDecisionResponse, ReplayHistoryRequest, ReplayOutcome, RequestDisclosureRequest,
+    RequestDisclosureResponse, WatchReferralsRequest,
 };
 use egide_wire::proto::egide::house::v1::HouseEvent;
 use egide_wire::proto::egide::ledger::v1::{
@@ -241,6 +244,14 @@ impl Run {
         let id = danger.exception_id.clone();
         self.append(&who::supervisor(), vec![Payload::ExceptionAsserted(danger)]).await;
         self.append(&who::other_supervisor(), vec![events::confirmation(&id)]).await;
+        let wishes = WishesRecorded {
+            subject_id: self.victim.clone(),
+            exception_id: id.clone(),
+            wish: YoungWish::NoReport.into(),
+            followed: WireAnswer::No.into(),
+            ..WishesRecorded::default()
+        };
+        self.append(&who::supervisor(), vec![Payload::WishesRecorded(wishes)]).await;
         let lifted = ExceptionLifted { exception_id: id, reason: LiftReason::DangerPassed.into() };
         self.append(&who::supervisor(), vec![Payload::ExceptionLifted(lifted)]).await;
         let instrument = Instrument {
@@ -301,6 +312,31 @@ impl Run {
         read::<DeliverReferralResponse>(&answer).script
     }
 
+    /// Why it was decided so, what would be decided now, what waits, and whether it comes out the same.
+    async fn look_closer(&self, decision_id: &str) {
+        let reason = AccessReason::WorkingTheCase.into();
+        let explain = ExplainDecisionRequest { decision_id: decision_id.to_owned(), reason };
+        let explained = self.ask(DISCLOSURE, "ExplainDecision", &who::supervisor(), &explain).await;
+        assert!(explained.bytes.len() > 500, "{}", explained.message);
+        let preview = PreviewDisclosureRequest {
+            case_id: self.case.clone(),
+            unit_id: fresh_id(),
+            purpose: Purpose::Investigation.into(),
+            categories: vec![DataCategory::Whereabouts.into()],
+            reason,
+            ..PreviewDisclosureRequest::default()
+        };
+        let previewed = self.ask(DISCLOSURE, "PreviewDisclosure", &who::supervisor(), &preview).await;
+        assert!(previewed.bytes.len() > 500, "{}", previewed.message);
+        let list = ListApprovalsRequest { reason, ..ListApprovalsRequest::default() };
+        self.ask(DISCLOSURE, "ListApprovals", &who::supervisor(), &list).await;
+        let replay = ReplayDecisionRequest { decision_id: decision_id.to_owned(), reason };
+        let replayed: ReplayDecisionResponse =
+            read(&self.ask(DISCLOSURE, "ReplayDecision", &who::supervisor(), &replay).await);
+        assert!(replayed.replay.unwrap().outcome() == ReplayOutcome::Same);
+        self.ask(DISCLOSURE, "ReplayHistory", &who::supervisor(), &ReplayHistoryRequest { reason }).await;
+    }
+
     /// Everything that can be looked at afterwards, by those who may.
     async fn look(&self, decision_id: &str, organization_id: &str) {
         let reason = AccessReason::WorkingTheCase.into();
@@ -311,7 +347,7 @@ impl Run {
         assert_eq!(sealed.code, Code::Ok);
         let watch = WatchCaseRequest { case_id: case_id.clone(), from_revision: 1 };
         let watched = self.ask(LEDGER, "WatchCase", &who::service("case-desk"), &watch).await;
-        assert_eq!(watched.messages.len(), 24, "{}", watched.message);
+        assert_eq!(watched.messages.len(), 26, "{}", watched.message);
         let open = ReadCaseRequest { open: true, ..read_case };
         let headers = self.world.metadata(&who::supervisor());
         let opened = self.call(LEDGER, "ReadCase", &headers, bytes_of(&open), May::Everything).await;
@@ -321,6 +357,7 @@ impl Run {
         self.ask(DISCLOSURE, "GetDecision", &who::supervisor(), &get).await;
         let list = ListDecisionsRequest { case_id: case_id.clone(), reason, ..ListDecisionsRequest::default() };
         self.ask(DISCLOSURE, "ListDecisions", &who::supervisor(), &list).await;
+        self.look_closer(&decision_id).await;
         let filter = DisclosureFilter { case_id: case_id.clone(), ..DisclosureFilter::default() };
         let list = ListDisclosuresRequest { filter: Some(filter), reason, ..ListDisclosuresRequest::default() };
         let history = self.ask(AUDIT, "ListDisclosures", &who::compliance(), &list).await;
@@ -467,6 +504,27 @@ impl Run {
         self.refuse(invalid, DISCLOSURE, "DeliverReferral", &supervisor, bytes_of(&deliver)).await;
         let get = GetDecisionRequest { decision_id: self.stray("decision_id"), reason };
         self.refuse(invalid, DISCLOSURE, "GetDecision", &supervisor, bytes_of(&get)).await;
+        let explain = ExplainDecisionRequest { decision_id: self.stray("decision_id"), reason };
+        self.refuse(invalid, DISCLOSURE, "ExplainDecision", &supervisor, bytes_of(&explain)).await;
+        let replay = ReplayDecisionRequest { decision_id: self.stray("decision_id"), reason };
+        self.refuse(invalid, DISCLOSURE, "ReplayDecision", &supervisor, bytes_of(&replay)).await;
+        let preview = PreviewDisclosureRequest {
+            case_id: self.stray("case_id"),
+            unit_id: self.stray("unit_id"),
+            subject_ids: vec![self.stray("subject_ids")],
+            ..PreviewDisclosureRequest::default()
+        };
+        self.refuse(invalid, DISCLOSURE, "PreviewDisclosure", &supervisor, bytes_of(&preview)).await;
+        let approve = DecideApprovalRequest {
+            command_id: self.stray("command_id"),
+            approval_id: self.stray("approval_id"),
+            ..DecideApprovalRequest::default()
+        };
+        self.refuse(invalid, DISCLOSURE, "DecideApproval", &supervisor, bytes_of(&approve)).await;
+        let list = ListApprovalsRequest { page_token: self.stray("page_token"), page_size: 0, reason };
+        self.refuse(invalid, DISCLOSURE, "ListApprovals", &supervisor, bytes_of(&list)).await;
+        let confirm = AcknowledgeRecallRequest { command_id: fresh_id(), referral_id: self.stray("referral_id") };
+        self.refuse(invalid, REFERRALS, "AcknowledgeRecall", &liaison, bytes_of(&confirm)).await;
         let (case_id, page_token) = (self.case.clone(), self.stray("page_token"));
         let list = ListDecisionsRequest { case_id, page_token, reason, ..ListDecisionsRequest::default() };
         self.refuse(invalid, DISCLOSURE, "ListDecisions", &supervisor, bytes_of(&list)).await;
@@ -645,7 +703,17 @@ async fn no_identifying_text_is_anywhere_but_with_those_entitled_to_it() {
     run.wind_up(&police, &to_police.referral_id, &consent).await;
     let fetch = FetchReferralRequest { command_id: fresh_id(), referral_id: to_police.referral_id };
     run.refuse(Code::NotFound, REFERRALS, "FetchReferral", &police.liaison(), bytes_of(&fetch)).await;
-    let decision_id = to_police.decided.unwrap().decision_id;
+    let decided = to_police.decided.unwrap();
+    let owed = decided.obligations.first().expect("something is owed");
+    let met = ObligationNoted {
+        decision_id: decided.decision_id.clone(),
+        kind: owed.kind,
+        subject_id: owed.subject_id.clone(),
+        state: ObligationState::Met.into(),
+        ..ObligationNoted::default()
+    };
+    run.append(&who::supervisor(), vec![Payload::ObligationNoted(met)]).await;
+    let decision_id = decided.decision_id;
     run.look(&decision_id, &police.organization_id).await;
     run.calls().await;
 

@@ -27,8 +27,7 @@ pub(crate) fn rules(resting: &[(DataCategory, Basis)], on_approval: &[ConsentId]
                 row.categories.contains(*category) && row.bases.contains(BasisClass::from(basis))
             })
     });
-    let mut rules: Vec<Rule> =
-        rows.map(|row| Rule { id: row.id.clone(), roles: row.roles, life: row.life }).collect();
+    let mut rules: Vec<Rule> = rows.map(|row| Rule { id: row.id.clone(), roles: row.roles, life: row.life }).collect();
     let on_condition = |basis: &Basis| basis.consent_id().is_some_and(|id| on_approval.contains(&id));
     if resting.iter().any(|(_, basis)| on_condition(basis)) {
         rules.extend(rule_of(CONSENT_CONDITION, asking.policy));

@@ -8,7 +8,9 @@ use crate::exception;
 use crate::facts::Person;
 use crate::ids::SubjectId;
 use crate::set::{Categories, Reach};
-use crate::vocabulary::{ConsentCondition, ConsentKind, DataCategory, Purpose, ReasonCode, RecipientKind, ReviewOutcome};
+use crate::vocabulary::{
+    ConsentCondition, ConsentKind, DataCategory, Purpose, ReasonCode, RecipientKind, ReviewOutcome,
+};
 
 /// One basis that lets something of a person go.
 pub(crate) struct Grant {
@@ -204,7 +206,8 @@ impl Search<'_, '_> {
         if !self.person.is_only_suspect() {
             return (vec![self.person.subject_id], Categories::all());
         }
-        let speakers = facts.persons.iter().filter(|other| is_voice_about_suspects(facts, other)).map(|person| person.subject_id);
+        let speakers =
+            facts.persons.iter().filter(|other| is_voice_about_suspects(facts, other)).map(|person| person.subject_id);
         (speakers.collect(), Categories::only(DataCategory::Suspects))
     }
 

@@ -309,7 +309,16 @@ fn assess<'a>(
         (false, _) => (Categories::EMPTY, Categories::EMPTY),
     };
     let revision = record.revision;
-    Permission { given, revision, permitted, about_bringer, until, period, failures, bringer_is_minor_alone: minor_alone }
+    Permission {
+        given,
+        revision,
+        permitted,
+        about_bringer,
+        until,
+        period,
+        failures,
+        bringer_is_minor_alone: minor_alone,
+    }
 }
 
 fn until(given: &ConsentGiven, recorded_at: Timestamp, policy: &Policy) -> Until {

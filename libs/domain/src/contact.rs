@@ -93,9 +93,7 @@ fn everywhere_within(hours: LocalHours, places: Jurisdictions, now: Timestamp) -
     let Ok(now) = jiff::Timestamp::from_millisecond(now.0) else { return false };
     let places = if places.is_empty() { Jurisdictions::all() } else { places };
     let zones = places.iter().flat_map(zones_of);
-    zones.into_iter().all(|zone| {
-        u8::try_from(zone.to_datetime(now).hour()).is_ok_and(|hour| hours.contains(hour))
-    })
+    zones.into_iter().all(|zone| u8::try_from(zone.to_datetime(now).hour()).is_ok_and(|hour| hours.contains(hour)))
 }
 
 /// The time zones of a province or territory, by the tz database; a place that is in two by custom has both.

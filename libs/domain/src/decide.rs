@@ -274,7 +274,8 @@ impl<'a> Gate<'a> {
             let urges = standing.exception.asserted.kind != ExceptionKind::LegalRequirement;
             urges && self.draft.bases.contains(&standing.basis())
         };
-        self.draft.urgent = facts.is_urgent(self.asking.now, self.asking.policy) || self.exceptions.iter().any(exceptional);
+        self.draft.urgent =
+            facts.is_urgent(self.asking.now, self.asking.policy) || self.exceptions.iter().any(exceptional);
         if self.draft.urgent && !self.draft.mask.is_empty() {
             self.draft.obligations.push(obligation::phone_recipient(self.asking));
         }
@@ -313,7 +314,9 @@ impl<'a> Gate<'a> {
                 .collect()
         };
         let period = |category: DataCategory| {
-            used.iter().find(|(_, grant)| grant.reach.categories().contains(category)).and_then(|(_, grant)| grant.period)
+            used.iter()
+                .find(|(_, grant)| grant.reach.categories().contains(category))
+                .and_then(|(_, grant)| grant.period)
         };
         self.draft.mask.push_person(person.subject_id, reach, bases, period);
         for (_, grant) in &used {

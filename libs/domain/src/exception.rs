@@ -1,9 +1,9 @@
 //! The three mandatory exceptions: whether one stands, whom it reaches and how far (hotline policy, rows 5, 6 and 10).
 
+use crate::age::{Ages, Majority};
 use crate::consent::Asking;
 use crate::decision::Basis;
 use crate::event::{ExceptionAsserted, Instrument};
-use crate::age::{Ages, Majority};
 use crate::facts::{CaseFacts, ExceptionFacts, Person};
 use crate::ids::SubjectId;
 use crate::policy::{ExceptionRecipient, ExceptionRule, Policy};
@@ -266,7 +266,9 @@ fn scope_of(standing: &Standing<'_>) -> Reach {
 
 fn named_people<'a>(asserted: &'a ExceptionAsserted, facts: &'a CaseFacts) -> impl Iterator<Item = &'a Person> {
     let people = asserted.subject_ids.iter().filter_map(|subject_id: &SubjectId| facts.person(*subject_id));
-    people.filter(|person| !person.is_only_suspect())
+    // Who stands in the case only because their data was erased is nobody with whom suspects are reached.
+    let only_erased = |person: &Person| person.erased && person.roles.is_empty();
+    people.filter(move |person| !person.is_only_suspect() && !only_erased(person))
 }
 
 fn in_jurisdiction(

@@ -521,8 +521,7 @@ impl CaseFacts {
     /// Whether the case is known to concern somebody under 18: by age of anybody who is not only a suspect, or by a tip.
     #[must_use]
     pub fn concerns_minor(&self, now: Timestamp, policy: &Policy) -> bool {
-        let minor =
-            |person: &Person| !person.is_only_suspect() && person.majority_at(now, policy) == Majority::Minor;
+        let minor = |person: &Person| !person.is_only_suspect() && person.majority_at(now, policy) == Majority::Minor;
         self.persons.iter().any(minor) || self.tips.iter().any(|tip| tip.concerns_minor)
     }
 

@@ -38,7 +38,12 @@ pub fn standing(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec<Stand
     permits.flat_map(|decision| of_decision(decision, facts, policy, now)).collect()
 }
 
-fn of_decision(decision: &DecisionFacts, facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec<StandingObligation> {
+fn of_decision(
+    decision: &DecisionFacts,
+    facts: &CaseFacts,
+    policy: &Policy,
+    now: Timestamp,
+) -> Vec<StandingObligation> {
     let referral = facts.referrals.iter().find(|referral| referral.released.decision_id == decision.decision_id);
     let mut owed: Vec<Owed<'_>> = Vec::new();
     for obligation in &decision.obligations {

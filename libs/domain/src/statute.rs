@@ -62,7 +62,8 @@ impl StatuteRow {
     /// What it demands for somebody of these ages; nothing where they are too little known to tell.
     #[must_use]
     pub fn duty(&self, ages: Option<Ages>) -> Duty {
-        let (Some(mandatory_below), Some(Ages { lowest, highest: Some(highest) })) = (self.mandatory_below, ages) else {
+        let (Some(mandatory_below), Some(Ages { lowest, highest: Some(highest) })) = (self.mandatory_below, ages)
+        else {
             return Duty::None;
         };
         if highest < mandatory_below {

@@ -2,6 +2,7 @@
 //! these are the values a person told.
 
 use crate::class::Class;
+use egide_domain::Timestamp;
 use egide_domain::ids::{ExceptionId, Revision, SubjectId};
 
 /// Whom a field is about.
@@ -22,6 +23,8 @@ pub struct Field {
     pub about: About,
     /// The event's place in the case. Orders and groups what belongs together; never leaves.
     pub record: Revision,
+    /// When the event was recorded; absent: no entry of a mask with a period reaches it. Never leaves.
+    pub recorded_at: Option<Timestamp>,
     /// The month the event happened in (`2026-11`, UTC), nothing finer.
     pub month: Option<String>,
     /// Path in the contract, from the event's payload on, for instance `whereabouts_recorded.street`; also the label's key.

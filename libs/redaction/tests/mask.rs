@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use egide_domain::event::DataPeriod;
 use egide_domain::ids::{ConsentId, ExceptionId, Position, Revision, SubjectId};
 use egide_domain::vocabulary::{
     ApproachRule, ContactPermission, DataCategory, ExceptionKind, MaskLevel, Outcome, PersonRole,
@@ -12,8 +13,8 @@ use egide_domain::{
     AcknowledgedEvent, Bases, Basis, Categories, Decision, Mask, MaskEntry, Permit, Roles, Set, Timestamp,
 };
 use egide_redaction::{
-    About, Class, Field, Generalisation, Identifies, Member, People, Person, Redacted, RedactedCase, RedactedValue,
-    SafeContact, Value, Whose, redact,
+    About, Class, Fate, Field, Generalisation, Identifies, Member, People, Person, Redacted, RedactedCase,
+    RedactedValue, SafeContact, Unopened, Value, Whose, fate, redact,
 };
 use proptest::prelude::*;
 
@@ -79,6 +80,7 @@ fn field(subject: SubjectId, path: &str, class: Class, value: Value) -> Field {
     Field {
         about: About::One(subject),
         record: Revision(1),
+        recorded_at: Some(Timestamp(100)),
         month: Some("2026-11".to_owned()),
         path: path.to_owned(),
         class,
@@ -317,6 +319,30 @@ fn newer_records_come_first_and_what_was_recorded_together_stays_together() {
 }
 
 #[test]
+fn under_a_period_only_what_was_recorded_in_it_leaves() {
+    let period = |from, until| Some(DataPeriod { from: Some(Timestamp(from)), until: Some(Timestamp(until)) });
+    let out = |period, recorded_at| {
+        let entry = MaskEntry { period, ..entry(VICTIM, DataCategory::Whereabouts, MaskLevel::Whole) };
+        released(&permit(vec![entry]), vec![Field { recorded_at, ..street(VICTIM) }]).len()
+    };
+    assert_eq!(out(period(100, 200), Some(Timestamp(100))), 1);
+    assert_eq!(out(period(100, 200), Some(Timestamp(200))), 0);
+    assert_eq!(out(period(101, 200), Some(Timestamp(100))), 0);
+    assert_eq!(out(period(100, 200), None), 0, "nobody knows when it was recorded");
+    assert_eq!(out(None, None), 1);
+}
+
+#[test]
+fn what_somebody_is_in_the_case_is_not_told_under_a_period() {
+    let roles = |period| {
+        let entry = MaskEntry { period, ..entry(VICTIM, DataCategory::Situation, MaskLevel::Whole) };
+        redact(&permit(vec![entry]), &people(), Vec::new()).get().people.len()
+    };
+    assert_eq!(roles(None), 1);
+    assert_eq!(roles(Some(DataPeriod { from: Some(Timestamp(0)), until: None })), 0);
+}
+
+#[test]
 fn the_month_is_told_only_above_facts() {
     let fact = Class { is_fact: true, generalise: Generalisation::Keep, ..class(DataCategory::Situation) };
     let month = |level| {
@@ -422,6 +448,7 @@ impl Sketch {
         Field {
             about,
             record: Revision(self.record),
+            recorded_at: None,
             month: None,
             path: format!("event.field_{number}"),
             class: self.class,
@@ -504,6 +531,26 @@ proptest! {
                 if level == Some(MaskLevel::FactsOnly) {
                     prop_assert!(field.class.is_fact);
                 }
+            }
+        }
+    }
+
+    /// What is said of a field before it is opened is what becomes of it.
+    #[test]
+    fn what_is_foretold_of_a_field_is_what_becomes_of_it(sketches in fields(), entries in masks()) {
+        let fields = made(&sketches);
+        let permit = permit(entries);
+        let left = released(&permit, fields.clone());
+        for field in &fields {
+            let value = left.iter().find(|(.., path, _)| *path == field.path).map(|(.., value)| value);
+            let coarse = value.map(|value| matches!(value, RedactedValue::Coarse(_)));
+            let records = matches!(field.value, Value::Records(_));
+            let empty = matches!(&field.value, Value::Text(text) if text.is_empty());
+            match fate(permit.decision(), &people(), Unopened::from(field)) {
+                Fate::Withheld => prop_assert_eq!(coarse, None),
+                // Fields inside records pass for themselves, and may all stay behind; what is empty is nothing.
+                Fate::Whole => prop_assert!(coarse == Some(false) || (coarse.is_none() && (records || empty))),
+                Fate::Generalised => prop_assert!(coarse != Some(false)),
             }
         }
     }

@@ -61,7 +61,8 @@ fn files_are_checked_shown_and_compared_without_any_service() {
     assert!(done(data, &["policy", "check", text(&same)]).starts_with("Every file is valid."));
     let french = done(data, &["policy", "show", "--lang", "fr"]);
     assert!(french.contains("SANS CONSENTEMENT") && french.contains("danger imminent"), "{french}");
-    let shown: Value = serde_json::from_str(&done(data, &["policy", "show", "--policy", text(&other), "--json"])).unwrap();
+    let shown: Value =
+        serde_json::from_str(&done(data, &["policy", "show", "--policy", text(&other), "--json"])).unwrap();
     assert_eq!(shown.pointer("/policy/exceptions/1/life_hours"), Some(&Value::from(12)));
     assert!(done(data, &["policy", "diff", "embedded", text(&same)]).contains("the same"));
     let found = done(data, &["policy", "diff", "embedded", text(&other)]);

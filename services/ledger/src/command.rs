@@ -361,6 +361,9 @@ fn actor(caller: &Caller, role: Option<Role>) -> Actor {
     }
 }
 
+/// What identifies, encoded, to be sealed.
+pub(crate) type Identifying = Zeroizing<Vec<u8>>;
+
 /// An event as it will stand in the log, but for its sealed parts, its revision and its time of recording; and what must be
 /// sealed.
 pub(crate) fn split_event(
@@ -370,7 +373,7 @@ pub(crate) fn split_event(
     role: Option<Role>,
     caller: &Caller,
     now: Timestamp,
-) -> Result<(Event, Option<Zeroizing<Vec<u8>>>), RandomUnavailable> {
+) -> Result<(Event, Option<Identifying>), RandomUnavailable> {
     let mut event = envelope_of(new, described, now)?;
     event.actor = Some(actor(caller, role));
     event.causation_id.clone_from(&request.causation_id);
@@ -395,7 +398,7 @@ fn envelope_of(new: &NewEvent, described: &Described, now: Timestamp) -> Result<
 }
 
 /// Puts the facts into `event`, and returns what must be sealed.
-fn split_into(described: &Described, event: &mut Event) -> Option<Zeroizing<Vec<u8>>> {
+fn split_into(described: &Described, event: &mut Event) -> Option<Identifying> {
     let Parts { facts, identifying } = described.split();
     event.facts = facts;
     identifying.map(Zeroizing::new)

@@ -7,7 +7,7 @@ use egide_domain::event::DisclosureDecided;
 use egide_domain::facts::CaseFacts;
 use egide_domain::ids::{ExceptionId, SubjectId};
 use egide_domain::vocabulary::{DataCategory, MaskLevel};
-use egide_domain::{Basis, MaskEntry};
+use egide_domain::{Basis, MaskEntry, Timestamp};
 use egide_redaction::{About, Class, Generalisation, Whose};
 use egide_wire::classification::is_sealed;
 use egide_wire::convert::Unreadable;
@@ -30,6 +30,7 @@ pub(crate) struct Covered<'a> {
     umbrella: DynamicMessage,
     about: About,
     only_under: Option<ExceptionId>,
+    recorded_at: Timestamp,
 }
 
 /// What the mask leaves of an event.
@@ -41,11 +42,11 @@ pub(crate) struct Cut {
 }
 
 impl Opening<'_> {
-    /// An event of the case, by its facts.
+    /// An event of the case, by its facts and when it was recorded.
     ///
     /// # Errors
     /// [`Unreadable`] when it cannot be read whom it is about: nothing of it is opened.
-    pub(crate) fn of(&self, facts: &[u8]) -> Result<Covered<'_>, Unreadable> {
+    pub(crate) fn of(&self, facts: &[u8], recorded_at: Timestamp) -> Result<Covered<'_>, Unreadable> {
         let unreadable = Unreadable { field: "case_event" };
         let umbrella = DynamicMessage::decode(of::<CaseEvent>(), facts).map_err(|_| unreadable)?;
         let payload = umbrella.fields().next().and_then(|(_, value)| value.as_message().cloned()).ok_or(unreadable)?;
@@ -53,17 +54,25 @@ impl Opening<'_> {
             Some(id) => Some(id.as_str().and_then(|id| id.parse().ok()).ok_or(unreadable)?),
             None => None,
         };
-        Ok(Covered { opening: self, about: about(&payload)?, umbrella, only_under })
+        Ok(Covered { opening: self, about: about(&payload)?, umbrella, only_under, recorded_at })
     }
 
-    /// How far the mask lets a category of a person through, under this exception where one is named.
-    fn level(&self, subject: SubjectId, category: DataCategory, only_under: Option<ExceptionId>) -> Option<MaskLevel> {
+    /// How far the mask lets a category of a person through, of what was recorded then and under this exception where one is
+    /// named.
+    fn level(
+        &self,
+        subject: SubjectId,
+        category: DataCategory,
+        recorded_at: Timestamp,
+        only_under: Option<ExceptionId>,
+    ) -> Option<MaskLevel> {
         let person = self.facts.person(subject)?;
         // Everything about somebody who is only a suspect stands under suspects, whatever it says.
         let category = if person.is_only_suspect() { DataCategory::Suspects } else { category };
         let mut entries = self.decision.mask.entries().iter();
         let entry = entries.find(|entry| entry.subject_id == subject && entry.category == category)?;
-        only_under.is_none_or(|exception| self.rests_on(entry, exception)).then_some(entry.level)
+        let under = only_under.is_none_or(|exception| self.rests_on(entry, exception));
+        (under && entry.reaches(recorded_at)).then_some(entry.level)
     }
 
     fn rests_on(&self, entry: &MaskEntry, exception: ExceptionId) -> bool {
@@ -127,11 +136,11 @@ impl Covered<'_> {
 
     fn level(&self, class: &Class) -> Option<MaskLevel> {
         let category = releasable(class)?;
+        let level = |subject| self.opening.level(subject, category, self.recorded_at, self.only_under);
         match (&self.about, class.whose) {
-            (About::One(subject), Whose::Subject) => self.opening.level(*subject, category, self.only_under),
+            (About::One(subject), Whose::Subject) => level(*subject),
             (About::Several(subjects), Whose::Several) => {
-                let levels: Option<Vec<MaskLevel>> =
-                    subjects.iter().map(|subject| self.opening.level(*subject, category, self.only_under)).collect();
+                let levels: Option<Vec<MaskLevel>> = subjects.iter().map(|subject| level(*subject)).collect();
                 levels?.into_iter().min()
             }
             (

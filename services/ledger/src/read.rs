@@ -163,7 +163,7 @@ impl Ledger {
     /// An event with what the mask covers and no more; `None` when that is nothing.
     async fn open_covered(&self, stored: &StoredEvent, opening: &Opening<'_>) -> Result<Option<RecordedEvent>, Status> {
         // Whom it is about cannot be read: nothing of it leaves.
-        let Ok(covered) = opening.of(&stored.event.facts) else { return Ok(None) };
+        let Ok(covered) = opening.of(&stored.event.facts, stored.recorded_at) else { return Ok(None) };
         let facts = covered.cut_facts();
         let sealed = if stored.event.sealed.is_empty() { OpenState::Unspecified } else { OpenState::Sealed };
         let (identifying, state) = if covered.opens_something() {

@@ -1,10 +1,5 @@
 //! What waits, over real NATS: lists that are looked at on the record, and clocks that note each thing once.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::wildcard_enum_match_arm,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test stops at the first surprise")]
 
 mod support;
 

@@ -3,8 +3,8 @@
 use super::{Admission, ViolationReason};
 use crate::contact::may_contact;
 use crate::event::{
-    ApprovalDecided, ApprovalRequested, AuthorityVerified, ContactCleared, ExceptionLifted, ObligationNoted, OutsideDisclosureReviewed,
-    WishesRecorded,
+    ApprovalDecided, ApprovalRequested, AuthorityVerified, ContactCleared, ExceptionLifted, ObligationNoted,
+    OutsideDisclosureReviewed, WishesRecorded,
 };
 use crate::vocabulary::{ApprovalOutcome, LiftReason, ObligationState, Outcome, PersonRole};
 
@@ -119,9 +119,8 @@ impl Admission<'_> {
         let known = self.facts.contacts.contains(&cleared.contact_id);
         self.refuse_if(known, "contact_id", ViolationReason::DuplicateId);
         let person = self.facts.person(cleared.subject_id);
-        let safe = person.is_some_and(|person| {
-            may_contact(person, self.facts, cleared.means, self.now, self.policy).is_ok()
-        });
+        let safe =
+            person.is_some_and(|person| may_contact(person, self.facts, cleared.means, self.now, self.policy).is_ok());
         self.refuse_if(!safe, "means", ViolationReason::ContactNotSafe);
     }
 

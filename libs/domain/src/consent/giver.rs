@@ -27,9 +27,7 @@ pub(super) fn is_minor_alone(
     let may_be_minor = match person.map_or(Majority::Unknown, |person| person.majority_at(now, policy)) {
         Majority::Minor => true,
         Majority::Adult => false,
-        Majority::Unknown => {
-            person.is_some_and(|person| person.was_minor) || given.age_at_grant.is_some_and(is_minor)
-        }
+        Majority::Unknown => person.is_some_and(|person| person.was_minor) || given.age_at_grant.is_some_and(is_minor),
     };
     if !may_be_minor {
         return false;

@@ -58,7 +58,8 @@ impl Holding<'_> {
         let Self { facts, record, given, policy, now } = *self;
         let own = Holds::of(facts, record, given, policy, now, None);
         let said = given.permitted.union(given.about_bringer);
-        let mut say = |categories: Categories, by| held.extend(categories.iter().map(|category| HeldBack { category, by }));
+        let mut say =
+            |categories: Categories, by| held.extend(categories.iter().map(|category| HeldBack { category, by }));
         for code in own.failures.iter().chain(self.meant_for_nobody().iter()) {
             say(said, HeldBy::Itself(code));
         }
@@ -129,7 +130,10 @@ fn suspects() -> Categories {
 }
 
 /// Whether a denial to that scope, for those purposes, can mean a recipient this permission means.
-fn overlapping(permitted: Option<RecipientScope>, purposes: Purposes) -> impl Fn(Option<RecipientScope>, Purposes) -> bool {
+fn overlapping(
+    permitted: Option<RecipientScope>,
+    purposes: Purposes,
+) -> impl Fn(Option<RecipientScope>, Purposes) -> bool {
     move |denied, denied_purposes| {
         let why = denied_purposes.is_empty() || denied_purposes.intersects(purposes);
         why && match (permitted, denied) {

@@ -2,8 +2,8 @@
 
 use super::{
     ApprovalAnswer, ApprovalFacts, AuthorityFacts, CaseFacts, Confirmation, ConsentAct, ConsentRecord, DecisionFacts,
-    DeliveryFacts, ExceptionFacts, HoldFacts, Lift, NarrativeFacts, ObligationNote, OutsideFacts, Person, ReferralFacts, Tip,
-    WishFacts, hold_of,
+    DeliveryFacts, ExceptionFacts, HoldFacts, Lift, NarrativeFacts, ObligationNote, OutsideFacts, Person,
+    ReferralFacts, Tip, WishFacts, hold_of,
 };
 use crate::age::is_minor;
 use crate::event::{
@@ -254,18 +254,17 @@ impl CaseFacts {
         }
     }
 
-    /// Only another person than asked grants, in time; a rejection or an expiry is for good, also after a grant.
+    /// The first grant in time by another person than asked is the answer, whatever their role; a rejection or an expiry is
+    /// for good, also after a grant.
     fn apply_approval(&mut self, decided: &ApprovalDecided, recorded: &Recorded<CaseEvent>) {
         let it = |known: &&mut ApprovalFacts| known.approval_id == decided.approval_id;
         let Some(known) = self.approvals.iter_mut().find(it) else { return };
         let counts = match decided.outcome {
             ApprovalOutcome::Granted => {
-                known.answer.is_none()
-                    && recorded.actor.is_another_person_than(&known.by)
-                    && known.expires_at.is_some_and(|expires_at| recorded.recorded_at < expires_at)
+                let in_time = known.expires_at.is_some_and(|expires_at| recorded.recorded_at < expires_at);
+                known.answer.is_none() && recorded.actor.is_another_person_than(&known.by) && in_time
             }
-            ApprovalOutcome::Rejected => true,
-            ApprovalOutcome::Expired => known.answer.is_none(),
+            ApprovalOutcome::Rejected | ApprovalOutcome::Expired => true,
         };
         if counts {
             let (by, at) = (recorded.actor.clone(), recorded.recorded_at);

@@ -17,8 +17,9 @@ fn approval_id() -> ApprovalId {
 
 /// A consent to tell a foreign hotline, which by the table needs a supervisor's yes.
 fn abroad() -> Story {
-    Story::with_people()
-        .consents(consent(1, VICTIM, foreign_hotline().scope(), Purpose::SupportService).permitting(&[Contact, Situation]))
+    Story::with_people().consents(
+        consent(1, VICTIM, foreign_hotline().scope(), Purpose::SupportService).permitting(&[Contact, Situation]),
+    )
 }
 
 fn asked() -> Ask {
@@ -34,7 +35,7 @@ fn approved(ask: &Ask) -> Ask {
 /// Asks, is refused for want of a yes, and asks for it.
 fn requested(story: Story, ask: &Ask) -> Story {
     let decision = story.when(ask).0;
-    let required = required_approval(&decision, &POLICY).expect("an approval is required");
+    let required = required_approval(&decision, &POLICY).unwrap();
     let story = story.and(decided(9, ask, decision));
     let requested = ApprovalRequested {
         approval_id: approval_id(),

@@ -7,7 +7,7 @@ use egide_domain::vocabulary::{
     AgeBand, DataCategory::*, ExceptionGround, ExceptionKind, LiftReason, ObligationKind, Purpose, ReasonCode,
     RecallReason, Role,
 };
-use egide_domain::{ViolationReason, Violation};
+use egide_domain::{Violation, ViolationReason};
 
 fn broken(kind: ExceptionKind, ground: ExceptionGround) -> ExceptionAsserted {
     ExceptionAsserted { break_glass: true, ..exception(1, kind, &[VICTIM], ground) }

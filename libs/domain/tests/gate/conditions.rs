@@ -144,11 +144,7 @@ fn what_was_taken_back_is_told() {
 
 #[test]
 fn of_a_young_bringers_report_consent_only_what_is_about_them_is_held_back() {
-    let report = ConsentGiven {
-        permitted: [Situation].into(),
-        about_bringer: [Contact].into(),
-        ..report_consent(1)
-    };
+    let report = ConsentGiven { permitted: [Situation].into(), about_bringer: [Contact].into(), ..report_consent(1) };
     let story = Story::with_tip(Channel::Phone).age(CALLER, AgeBand::From16To17).consents(report);
     assert_eq!(held(&story, 1), [by_itself(Contact, ReasonCode::ConsentMinorAlone)]);
 }

@@ -155,9 +155,8 @@ fn day_and_night_together_leave_no_hour() {
 
 #[test]
 fn only_a_safe_contact_is_cleared_and_what_happened_is_recorded_all_the_same() {
-    let cleared = |means| {
-        CaseEvent::ContactCleared(ContactCleared { contact_id: ContactId([1; 16]), subject_id: VICTIM, means })
-    };
+    let cleared =
+        |means| CaseEvent::ContactCleared(ContactCleared { contact_id: ContactId([1; 16]), subject_id: VICTIM, means });
     let story = under(&[ApproachRule::PhoneIsWatched]);
     assert_eq!(story.admits(&responder(), &cleared(ContactMeans::Email)), Ok(()));
     let unsafe_call = vec![Violation { field: "means", reason: ViolationReason::ContactNotSafe }];

@@ -278,3 +278,13 @@ fn somebody_erased_still_makes_the_case_one_of_a_minor() {
     let story = told().age(VICTIM, AgeBand::Under16).shreds(Shredded::Person(VICTIM));
     assert!(story.facts.concerns_minor(story.now, &POLICY));
 }
+
+#[test]
+fn erasing_somebody_who_was_never_identified_brings_no_suspect_along() {
+    let mut abuse = exception(1, ExceptionKind::Minor, &[FRIEND], ExceptionGround::SuspectedAbuse);
+    abuse.break_glass = true;
+    let asked = ask(&child_protection(), ChildProtection, &[Suspects]);
+    let story = Story::with_people().asserts(&supervisor(), abuse);
+    story.when(&asked).denies(ReasonCode::NoException);
+    story.shreds(Shredded::Person(FRIEND)).when(&asked).denies(ReasonCode::NoException);
+}

@@ -228,12 +228,6 @@ fn glass_is_broken_for_a_minor_towards_child_protection_only() {
 }
 
 #[test]
-fn a_responder_does_not_break_the_glass() {
-    let story = with_minor().asserts(&responder(), broken_glass(danger(&[VICTIM])));
-    story.when(&for_dispatch()).denies(ReasonCode::ExceptionUnconfirmed);
-}
-
-#[test]
 fn an_exception_outranks_triage_and_tip_review_and_refusal() {
     let story = with_minor()
         .tip(Channel::WebForm)

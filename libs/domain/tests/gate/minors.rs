@@ -41,11 +41,8 @@ fn who_is_judged_mature_and_old_enough_for_a_row_does() {
 
 #[test]
 fn a_row_reaches_its_purposes_and_kinds_of_recipients_only() {
-    let to_police = ConsentGiven {
-        recipient: Some(police().scope()),
-        purposes: [Purpose::Investigation].into(),
-        ..mature()
-    };
+    let to_police =
+        ConsentGiven { recipient: Some(police().scope()), purposes: [Purpose::Investigation].into(), ..mature() };
     let asked = ask(&police(), Purpose::Investigation, &[Contact]);
     aged(AgeBand::From16To17).consents(to_police).when(&asked).denies(ReasonCode::ConsentMinorAlone);
 }

@@ -1,9 +1,7 @@
 //! What we still owe, and what meets it.
 
 use crate::story::*;
-use egide_domain::event::{
-    ExceptionAsserted, ExceptionLifted, ObligationNoted, ReferralDelivered, WishesRecorded,
-};
+use egide_domain::event::{ExceptionAsserted, ExceptionLifted, ObligationNoted, ReferralDelivered, WishesRecorded};
 use egide_domain::ids::{DecisionId, DeliveryId, SubjectId};
 use egide_domain::vocabulary::{
     AgeBand, DataCategory::*, DeliveryChannel, ExceptionGround, ExceptionKind, InstrumentKind, LiftReason,
@@ -119,8 +117,7 @@ fn young(band: AgeBand, unit: &Unit, purpose: Purpose, kind: ExceptionKind) -> S
 
 #[test]
 fn recorded_wishes_meet_what_they_are_owed_for() {
-    let story =
-        young(AgeBand::From16To17, &child_protection(), Purpose::ChildProtection, ExceptionKind::Minor);
+    let story = young(AgeBand::From16To17, &child_protection(), Purpose::ChildProtection, ExceptionKind::Minor);
     assert_eq!(state(&story, RecordWishes), Due);
     let wishes = |subject_id| {
         CaseEvent::WishesRecorded(WishesRecorded {

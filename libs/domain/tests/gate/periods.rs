@@ -47,7 +47,8 @@ fn a_consent_to_all_data_counts_before_those_to_some() {
 
 #[test]
 fn otherwise_the_longest_period_counts_alone() {
-    let decision = given(&[wish(1, Some(between(0, HOUR))), wish(2, Some(between(0, DAY))), wish(3, Some(between(0, HOUR)))]);
+    let decision =
+        given(&[wish(1, Some(between(0, HOUR))), wish(2, Some(between(0, DAY))), wish(3, Some(between(0, HOUR)))]);
     assert_eq!(entry(&decision).period, Some(between(0, DAY)));
     assert_eq!(decision.bases, [Basis::Consent(consent_id(2))]);
     let open = given(&[wish(1, Some(between(-DAY, DAY))), wish(2, Some(since(0)))]);

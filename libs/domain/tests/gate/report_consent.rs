@@ -180,7 +180,8 @@ fn a_case_abroad_is_referred_and_never_reported() {
     reported.when(&Ask { unit: police().national(), ..asked() }).denies(ReasonCode::CaseAbroad);
     let referral = consent(3, VICTIM, foreign_hotline().scope(), SupportService).permitting(&[Contact]);
     let then = abroad().consents(referral).when(&ask(&foreign_hotline(), SupportService, &[Contact]));
-    then.permits(&[(VICTIM, Contact)]);
+    // It waits for a supervisor's yes, and for nothing else.
+    then.denies(ReasonCode::ApprovalRequired).says(ReasonCode::CoveredByConsent);
 }
 
 #[test]

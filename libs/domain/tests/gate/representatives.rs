@@ -113,7 +113,8 @@ fn an_authority_that_ended_is_none_and_what_rests_on_it_ends_with_it() {
 #[test]
 fn of_two_verifications_the_longer_counts() {
     let short = verified(Authority::ParentOrGuardian, Some(after(HOUR)));
-    let long = AuthorityVerified { verification_id: VerificationId([2; 16]), expires_at: Some(after(2 * HOUR)), ..short };
+    let long =
+        AuthorityVerified { verification_id: VerificationId([2; 16]), expires_at: Some(after(2 * HOUR)), ..short };
     let story = verifies(verifies(family(), &supervisor(), long), &supervisor(), short).consents(wish());
     assert_eq!(story.when(&asked()).0.expires_at, Some(after(2 * HOUR)));
 }

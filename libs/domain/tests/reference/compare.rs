@@ -9,8 +9,9 @@ use crate::generator;
 use crate::question::{Asked, Rules};
 use egide_domain::decision::{Decision, Reference};
 use egide_domain::delivery::{DeliveryRefusal, redecide_for_delivery};
+use egide_domain::ids::SubjectId;
 use egide_domain::vocabulary::ReasonCode;
-use egide_domain::{CaseFacts, OrganizationFacts, Timestamp, decide};
+use egide_domain::{Basis, CaseFacts, OrganizationFacts, Timestamp, decide};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -95,6 +96,7 @@ pub(crate) fn translated(decision: &Decision) -> Answer {
                 _ => None,
             })
             .collect(),
+        covering: BTreeSet::new(),
     }
 }
 
@@ -151,18 +153,11 @@ pub(crate) fn differences(asked: &Asked) -> (Engine, Vec<Difference>) {
     };
     let evaluator = evaluate(&question);
     differ_in(&translated(&engine.decision), &evaluator, &mut found);
-    let expected: BTreeSet<String> = evaluator
-        .entries
-        .iter()
-        .flat_map(|((who, _), (_, bases, _))| bases.iter().map(move |basis| (who, basis)))
-        .map(|(who, basis)| {
-            let id = match basis {
-                egide_domain::Basis::Consent(id) | egide_domain::Basis::ReportConsent(id) => id.to_string(),
-                egide_domain::Basis::Exception(id, _) => id.to_string(),
-            };
-            format!("{who:?} {id}")
-        })
-        .collect();
+    let told = |(who, basis): &(SubjectId, Basis)| match basis {
+        Basis::Consent(id) | Basis::ReportConsent(id) => format!("{who:?} {id}"),
+        Basis::Exception(id, _) => format!("{who:?} {id}"),
+    };
+    let expected: BTreeSet<String> = evaluator.covering.iter().map(told).collect();
     differ("covering reasons", &covering_reasons(&engine.decision), &expected, &mut found);
     let today = deliver(&case, &directory, asked.delivering, &asked.rules.tables, asked.now);
     let engines = match &engine.delivery {

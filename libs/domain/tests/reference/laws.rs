@@ -11,7 +11,7 @@ use egide_domain::event::{
 use egide_domain::ids::{Position, Revision, SubjectId};
 use egide_domain::set::Set;
 use egide_domain::vocabulary::{
-    ConsentCapacity, ConsentCondition, ConsentKind, DataCategory, MaskLevel, PersonRole, Role, TriageLevel,
+    ConsentCapacity, ConsentCondition, ConsentKind, DataCategory, MaskLevel, PersonRole, ReasonCode, Role, TriageLevel,
 };
 use egide_domain::{Basis, CaseFacts, Categories, Timestamp};
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 fn law(of: u64, holds: impl Fn(&Asked, &mut Dice) -> Result<(), String>) {
     let start = seed().wrapping_add(of << 40);
     let rules = generator::rules::some(start, 24);
-    for number in 0..cases(2_000) {
+    for number in 0..cases(1_000) {
         let seed = start.wrapping_add(number);
         let asked = generator::case(seed, &rules);
         let mut dice = Dice::new(seed ^ of);
@@ -100,6 +100,13 @@ fn adds_nothing(asked: &Asked, before: &Mask, after: &Mask) -> bool {
     after.entries().iter().all(|entry| alone.iter().any(|mask| mask.contains(&Mask::from(vec![*entry]))))
 }
 
+/// Whether somebody must approve the answer, or would have had to. Such a refusal says nothing of what may leave: without what
+/// waits, the rest goes by itself; and an approval is of one request, no smaller one.
+fn waits_for_approval(decision: &Decision) -> bool {
+    let codes = [ReasonCode::ApprovalRequired, ReasonCode::ApprovalInvalid, ReasonCode::Approved];
+    codes.iter().any(|code| decision.has_reason(*code))
+}
+
 fn never_adds(asked: &Asked, before: &Mask, event: CaseEvent) -> Result<(), String> {
     let after = mask(&and_then(asked, event.clone()));
     unless(!adds_nothing(asked, before, &after), || format!("{event:?} added: {before:?} became {after:?}"))
@@ -169,7 +176,11 @@ fn p04_a_mask_lies_within_request_ceiling_agreement_and_anonymity() {
 #[test]
 fn p04_taking_back_refusing_lifting_and_erasing_never_add() {
     law(3, |asked, dice| {
-        let before = mask(asked);
+        let decision = ask_engine(asked).decision;
+        if waits_for_approval(&decision) {
+            return Ok(());
+        }
+        let before = decision.mask;
         let whose = |dice: &mut Dice| generator::dice::subject(dice.small());
         let withdrawn = generator::acts::withdrawn(dice);
         never_adds(asked, &before, CaseEvent::ConsentWithdrawn(withdrawn))?;
@@ -201,7 +212,11 @@ fn p04_taking_back_refusing_lifting_and_erasing_never_add() {
 #[test]
 fn p03_a_record_that_cannot_permit_never_adds() {
     law(4, |asked, dice| {
-        let before = mask(asked);
+        let decision = ask_engine(asked).decision;
+        if waits_for_approval(&decision) {
+            return Ok(());
+        }
+        let before = decision.mask;
         let purpose = asked.request.purpose.unwrap_or(egide_domain::vocabulary::Purpose::Investigation);
         let mut broken: ConsentGiven = crate::tale::usual_consent(dice.small(), dice.small(), purpose);
         broken.denied = dice.some_of(30);
@@ -284,9 +299,10 @@ fn p04_approvals_never_add() {
         let none = Change { table: Table::Policy, at: "/approvals".to_owned(), value: serde_json::json!([]) };
         Arc::new(Rules::with(vec![none]).expect("tables without approvals"))
     };
+    let as_shipped = Arc::new(Rules::with(Vec::new()).expect("the shipped tables"));
     law(16, |asked, _| {
         let mut shipped = asked.clone();
-        shipped.rules = Arc::new(Rules::with(Vec::new()).expect("the shipped tables"));
+        shipped.rules = Arc::clone(&as_shipped);
         let decision = ask_engine(&shipped).decision;
         shipped.rules = Arc::clone(&free);
         let open = ask_engine(&shipped).decision;
@@ -370,6 +386,9 @@ fn one_persons_consent_never_shows_anothers_field() {
 #[test]
 fn p04_asking_for_less_gives_exactly_that_of_the_whole() {
     law_of_permits(10, |asked, decision, dice| {
+        if waits_for_approval(decision) {
+            return Ok(());
+        }
         let mut less = asked.clone();
         less.request.categories = asked.request.categories.intersection(dice.some_of(50));
         let people: Vec<SubjectId> = decision.mask.entries().iter().map(|entry| entry.subject_id).collect();
@@ -390,6 +409,9 @@ fn p04_asking_for_less_gives_exactly_that_of_the_whole() {
 #[test]
 fn p04_relying_on_less_never_adds() {
     law_of_permits(11, |asked, decision, _| {
+        if waits_for_approval(decision) {
+            return Ok(());
+        }
         for basis in &decision.bases {
             let mut less = asked.clone();
             less.request.relies_on = vec![*basis];
@@ -422,7 +444,11 @@ fn p04_expiring_never_adds() {
             return Ok(());
         }
         still.now = still.now.max(generator::BEGIN);
-        let before = mask(&still);
+        let decision = ask_engine(&still).decision;
+        if waits_for_approval(&decision) {
+            return Ok(());
+        }
+        let before = decision.mask;
         still.now += i64::try_from(dice.below(100_000_000_000)).expect("small");
         let after = mask(&still);
         unless(!adds_nothing(&still, &before, &after), || format!("{before:?} became {after:?}"))

@@ -1,6 +1,6 @@
 use super::*;
 use egide_domain::decision::{Mask, Request};
-use egide_domain::event::{Actor, PersonIdentified as Identified, Recorded};
+use egide_domain::event::{Actor, DataPeriod, PersonIdentified as Identified, Recorded};
 use egide_domain::ids::{ConsentId, DecisionId, OrganizationId, Position, Revision, UnitId};
 use egide_domain::set::{Categories, Roles};
 use egide_domain::time::Timestamp;
@@ -14,6 +14,8 @@ use egide_wire::split::{join, split};
 
 const VICTIM: SubjectId = SubjectId([1; 16]);
 const SUSPECT: SubjectId = SubjectId([2; 16]);
+/// When every event of these tests was recorded.
+const RECORDED_AT: Timestamp = Timestamp(1_000);
 const DANGER: ExceptionId = ExceptionId([9; 16]);
 
 fn facts() -> CaseFacts {
@@ -66,7 +68,7 @@ fn opened(decision: &DisclosureDecided, payload: Payload) -> Option<Payload> {
     let parts = split(&CaseEvent { payload: Some(payload) }).unwrap();
     let facts_of_case = facts();
     let opening = Opening { decision, facts: &facts_of_case };
-    let covered = opening.of(&parts.facts).unwrap();
+    let covered = opening.of(&parts.facts, RECORDED_AT).unwrap();
     let cut = covered.cut_facts();
     let identifying = parts.identifying.and_then(|identifying| covered.cut_identifying(&identifying).unwrap());
     assert!(identifying.is_none() || covered.opens_something(), "opened what it said it would not");
@@ -115,6 +117,21 @@ fn only_the_people_and_categories_of_the_mask_are_opened() {
         ..ContactRecorded::default()
     };
     assert!(opened(&decision, Payload::ContactRecorded(contact)).is_none());
+}
+
+#[test]
+fn under_a_period_only_what_was_recorded_in_it_is_opened() {
+    let under = |from, until| {
+        let mut decision = decision(&[(VICTIM, DataCategory::Identity, MaskLevel::Whole)]);
+        let mut entries = decision.mask.entries().to_vec();
+        let period = DataPeriod { from: Some(Timestamp(from)), until: Some(Timestamp(until)) };
+        entries.iter_mut().for_each(|entry| entry.period = Some(period));
+        decision.mask = Mask::from(entries);
+        opened(&decision, Payload::PersonIdentified(person(VICTIM))).is_some()
+    };
+    assert!(under(1_000, 1_001));
+    assert!(!under(1_001, 2_000));
+    assert!(!under(0, 1_000));
 }
 
 #[test]
@@ -204,9 +221,9 @@ fn an_event_that_does_not_say_whom_it_is_about_is_not_opened() {
     let decision = decision(&[(VICTIM, DataCategory::Identity, MaskLevel::Whole)]);
     let facts_of_case = facts();
     let opening = Opening { decision: &decision, facts: &facts_of_case };
-    assert!(opening.of(b"\xff").is_err());
-    assert!(opening.of(b"").is_err());
+    assert!(opening.of(b"\xff", RECORDED_AT).is_err());
+    assert!(opening.of(b"", RECORDED_AT).is_err());
     let unreadable = PersonIdentified { subject_id: "x".into(), ..person(VICTIM) };
     let payload = CaseEvent { payload: Some(Payload::PersonIdentified(unreadable)) };
-    assert!(opening.of(&split(&payload).unwrap().facts).is_err());
+    assert!(opening.of(&split(&payload).unwrap().facts, RECORDED_AT).is_err());
 }

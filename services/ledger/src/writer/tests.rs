@@ -340,7 +340,8 @@ fn a_decision_is_committed_under_an_adopted_policy_or_not_at_all() {
     assert_eq!(world.write(&commands), expected);
     assert_eq!(world.revision(HOUSE_STREAM), 2);
     world.cache = StateCache::new(16);
-    assert_eq!(world.write(&[decide(10, 2)]), ["append 0"], "read again from the rows");
+    let again = world.write(&[command(10, vec![adopted(POLICY)])]);
+    assert_eq!(again, ["FailedPrecondition"], "read again from the rows");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use egide_crypto::digest::sha256;
 use egide_domain::time::Timestamp;
 use egide_servicekit::clock;
-use egide_testkit::{fresh_id, policy_digest};
+use egide_testkit::{adopt_policy, fresh_id, policy_digest};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
@@ -196,6 +196,7 @@ async fn a_withdrawal_stops_the_opening_and_a_new_report_of_the_same_situation_d
 async fn a_withdrawal_at_one_ledger_stops_the_opening_at_the_other() {
     let mut house = House::new().await;
     let urls = [house.start("one", clock::now).await, house.start("two", clock::now).await];
+    adopt_policy(&house.world, &urls[0]).await;
     let mut desk = house.responder(&urls[0]);
     let mut disclosure = house.service(&urls[1], "disclosure");
     for _ in 0..10 {
@@ -216,6 +217,7 @@ async fn an_expired_permit_opens_nothing() {
     }
     let mut house = House::new().await;
     let url = house.start("ledger", later).await;
+    adopt_policy(&house.world, &url).await;
     let mut desk = house.responder(&url);
     let story = Story::tell(&mut desk).await;
     let mut disclosure = house.service(&url, "disclosure");
@@ -252,6 +254,7 @@ async fn a_delivery_opens_its_report_at_once_and_not_later() {
     }
     let mut house = House::new().await;
     let url = house.start("ledger", later).await;
+    adopt_policy(&house.world, &url).await;
     let mut desk = house.responder(&url);
     let story = Story::tell(&mut desk).await;
     let mut disclosure = house.service(&url, "disclosure");

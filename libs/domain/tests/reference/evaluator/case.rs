@@ -62,8 +62,8 @@ pub(crate) struct Exception {
 pub(crate) struct Referral {
     pub(crate) released: ReferralReleased,
     pub(crate) recalled: bool,
-    /// Why, for the newest recall.
-    pub(crate) reason: Option<RecallReason>,
+    /// Whether each of its recalls only made room for another one.
+    pub(crate) replaced: bool,
 }
 
 /// Somebody's authority to speak for another person.
@@ -77,6 +77,7 @@ pub(crate) struct Authorised {
 pub(crate) struct Approval {
     pub(crate) asked: ApprovalRequested,
     pub(crate) by: Actor,
+    /// The first grant in time by another person than asked.
     pub(crate) granted: Option<(i64, Actor)>,
     pub(crate) rejected: bool,
 }
@@ -224,13 +225,14 @@ impl Case {
             }
             // Of two under one id the first is meant, but the second has used up what it rests on.
             CaseEvent::ReferralReleased(said) => {
-                self.referrals.push(Referral { released: said.clone(), recalled: false, reason: None });
+                self.referrals.push(Referral { released: said.clone(), recalled: false, replaced: true });
             }
             CaseEvent::ReferralRecalled(said) => {
                 let named = self.referrals.iter_mut().filter(|it| it.released.referral_id == said.referral_id);
                 for referral in named {
                     referral.recalled = true;
-                    referral.reason = said.reason;
+                    referral.replaced &=
+                        matches!(said.reason, Some(RecallReason::Correction | RecallReason::Superseded));
                 }
             }
             CaseEvent::AuthorityVerified(said) => {
@@ -249,8 +251,8 @@ impl Case {
                 if let Some(approval) = self.approvals.get_mut(&said.approval_id) {
                     let in_time = approval.asked.expires_at.is_some_and(|end| at < end.0);
                     match said.outcome {
-                        ApprovalOutcome::Granted if in_time && approval.granted.is_none() => {
-                            approval.granted = Some((at, actor.clone()));
+                        ApprovalOutcome::Granted if in_time && another(actor, &approval.by) => {
+                            approval.granted.get_or_insert((at, actor.clone()));
                         }
                         ApprovalOutcome::Granted => {}
                         ApprovalOutcome::Rejected | ApprovalOutcome::Expired => approval.rejected = true,

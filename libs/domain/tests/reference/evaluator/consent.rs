@@ -1,6 +1,6 @@
 //! Consent: permissions, denials, withdrawals, and what a report consent reaches.
 
-use super::case::{Case, Majority, Person, Said, another, is_minor_band, supervises};
+use super::case::{Authorised, Case, Majority, Person, Said, another, is_minor_band, supervises};
 use super::recipient::Unit;
 use super::tables::Tables;
 use egide_domain::decision::Basis;
@@ -58,13 +58,34 @@ impl Asked<'_> {
         }
     }
 
-    /// Until when a consent holds, exclusive; `None`: expressly without end.
+    /// Until when a consent holds, exclusive; `None`: expressly without end. A representative's not longer than the authority.
     pub(crate) fn end(&self, consent: &Said<ConsentGiven>) -> Option<i64> {
-        match consent.what.expiry {
+        let said = match consent.what.expiry {
             Expiry::At(end) => Some(end.0),
             Expiry::Unlimited => None,
             Expiry::Absent => Some(consent.at + self.tables.period("consent_default")),
+        };
+        if consent.what.grantor != Some(GrantorKind::Representative) {
+            return said;
         }
+        let ends: Vec<Option<i64>> =
+            self.authorities(consent).map(|it| it.verified.expires_at.map(|end| end.0)).collect();
+        let longest = if ends.contains(&None) { None } else { ends.into_iter().flatten().max() };
+        said.into_iter().chain(longest).min()
+    }
+
+    /// The verified authorities that count for a representative's consent now.
+    fn authorities<'s>(&'s self, consent: &'s Said<ConsentGiven>) -> impl Iterator<Item = &'s Authorised> {
+        let said = &consent.what;
+        self.case.authorities.iter().filter(|it| {
+            Some(it.verified.subject_id) == said.subject_id
+                && Some(it.verified.representative_subject_id) == said.representative_subject_id
+                && Some(it.verified.authority) == said.authority
+                && supervises(&it.by)
+                && another(&it.by, &consent.by)
+                && !it.revoked
+                && it.verified.expires_at.is_none_or(|end| self.now < end.0)
+        })
     }
 
     /// Whether the record could permit anything at all now, whoever's data and whatever category.
@@ -132,20 +153,9 @@ impl Asked<'_> {
             return false;
         };
         let no_suspect = self.case.people.get(&representative).is_some_and(|person| !person.is(PersonRole::Suspect));
-        let adult = self
-            .case
-            .people
-            .get(&subject)
-            .is_some_and(|person| person.majority(self.tables, self.now) == Majority::Adult);
-        let verified = self.case.authorities.iter().any(|it| {
-            it.verified.subject_id == subject
-                && it.verified.representative_subject_id == representative
-                && it.verified.authority == claimed
-                && supervises(&it.by)
-                && another(&it.by, &consent.by)
-                && !it.revoked
-                && it.verified.expires_at.is_none_or(|end| self.now < end.0)
-        });
+        let Some(person) = self.case.people.get(&subject) else { return false };
+        let adult = person.majority(self.tables, self.now) == Majority::Adult;
+        let verified = self.authorities(consent).next().is_some();
         no_suspect && verified && !(claimed == Authority::ParentOrGuardian && adult)
     }
 

@@ -1,6 +1,6 @@
 //! The whole answer: released = requested ∩ basis ∩ purpose ∩ agreement, person by person and category by category.
 
-use super::case::{Case, Exception, Person, Referral, Said, another};
+use super::case::{Case, Exception, Person, Referral, Said};
 use super::consent::Asked;
 use super::exception;
 use super::recipient::Unit;
@@ -11,7 +11,7 @@ use egide_domain::event::ConsentGiven;
 use egide_domain::ids::{ReferralId, SubjectId};
 use egide_domain::vocabulary::{
     Channel, ConsentCondition, DataCategory, ExceptionKind, GrantorKind, MaskLevel, ObligationKind, PersonRole,
-    Purpose, ReasonCode, RecallReason, RecipientKind, ReviewOutcome, Role, TriageLevel,
+    Purpose, ReasonCode, RecipientKind, ReviewOutcome, Role, TriageLevel,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,6 +47,8 @@ pub(crate) struct Answer {
     pub(crate) urgent: bool,
     /// The rules under which somebody must approve.
     pub(crate) approval_rules: BTreeSet<String>,
+    /// Which basis covers something of whom, if only nobody had to approve it.
+    pub(crate) covering: BTreeSet<(SubjectId, Basis)>,
 }
 
 /// A question to the gate.
@@ -103,7 +105,7 @@ fn refusals(question: &Question<'_>) -> BTreeSet<ReasonCode> {
 
 /// A corrected referral follows the one that was recalled for it.
 fn corrected(referral: &Referral) -> bool {
-    matches!(referral.reason, Some(RecallReason::Correction | RecallReason::Superseded))
+    referral.replaced
 }
 
 fn asked_people<'a>(case: &'a Case, request: &Request) -> BTreeMap<SubjectId, &'a Person> {
@@ -206,7 +208,9 @@ fn report_consents<'a>(
 
 fn consented<'a>(asked: &Asked<'_>, basis: Basis, record: &'a Said<ConsentGiven>, level: MaskLevel) -> Grant<'a> {
     let instant = |at: Option<Timestamp>| at.map(|at| at.0);
-    let period = record.what.data_period.map(|period| (instant(period.from), instant(period.until)));
+    // A period without bounds is none.
+    let bounds = record.what.data_period.map(|period| (instant(period.from), instant(period.until)));
+    let period = bounds.filter(|bounds| *bounds != (None, None));
     Grant { basis, level, end: asked.end(record), period, consent: Some(record), exception: None }
 }
 
@@ -316,34 +320,39 @@ pub(crate) fn evaluate(question: &Question<'_>) -> Answer {
     if found.is_empty() {
         return denied;
     }
-    let rules = approval_rules(&asked, kind, &found);
-    let approved = rules.is_empty() || approval_holds(question, &rules);
-    if !approved {
-        let code = if question.request.approval_id.is_none() {
-            ReasonCode::ApprovalRequired
-        } else {
-            ReasonCode::ApprovalInvalid
-        };
-        let approval_rules = rules.into_iter().map(|rule| rule.id).collect();
-        return Answer { refusals: BTreeSet::from([code]), approval_rules, ..denied };
-    }
     let all = || found.values().flatten();
-    let bases: BTreeSet<Basis> = all().map(|grant| grant.basis).collect();
     let in_danger = |grant: &Grant<'_>| {
         grant.exception.is_some_and(|exception| exception.asserted.kind != ExceptionKind::LegalRequirement)
     };
     let urgent = urgent_case || all().any(in_danger);
-    // As long as the policy lets a permit wait, and no longer than anything it rests on.
-    let ends = all().filter_map(|grant| grant.end).chain([question.now + question.tables.period("decision_life")]);
+    let covers = |(place, grants): (&(SubjectId, DataCategory), &Vec<Grant<'_>>)| {
+        let who = place.0;
+        grants.iter().map(move |grant| (who, grant.basis)).collect::<Vec<_>>()
+    };
+    let covering = found.iter().flat_map(covers).collect();
+    let rules = approval_rules(&asked, kind, &found);
+    let approved = if rules.is_empty() { Some(None) } else { approved_until(question, &rules).map(Some) };
+    let Some(approved_until) = approved else {
+        let (code, approval_rules) = if question.request.approval_id.is_none() {
+            (ReasonCode::ApprovalRequired, rules.into_iter().map(|rule| rule.id).collect())
+        } else {
+            (ReasonCode::ApprovalInvalid, BTreeSet::new())
+        };
+        return Answer { refusals: BTreeSet::from([code]), approval_rules, urgent, covering, ..denied };
+    };
+    // As long as the policy lets a permit wait, and no longer than anything it rests on, the approval included.
+    let longest = question.now + question.tables.period("decision_life");
+    let ends = all().filter_map(|grant| grant.end).chain([longest]).chain(approved_until);
     Answer {
         permit: true,
         refusals,
         entries: found.iter().map(|(place, grants)| (*place, entry(grants))).collect(),
         obligations: obligations(&asked, &found, urgent),
         expires_at: ends.min(),
-        bases,
+        bases: all().map(|grant| grant.basis).collect(),
         urgent,
-        approval_rules: rules.into_iter().map(|rule| rule.id).collect(),
+        approval_rules: BTreeSet::new(),
+        covering,
     }
 }
 
@@ -391,21 +400,20 @@ fn approval_rules(asked: &Asked<'_>, kind: RecipientKind, found: &Found<'_>) -> 
     rules
 }
 
-/// Whether the approval that the request names was given for exactly this, by somebody whom every rule names, who is not who
-/// asked, and not too long ago; a delivery uses what was used in time.
-fn approval_holds(question: &Question<'_>, rules: &[Rule]) -> bool {
-    let Some(approval) = question.request.approval_id.and_then(|id| question.case.approvals.get(&id)) else {
-        return false;
-    };
-    let Some((at, by)) = &approval.granted else { return false };
+/// Until when the approval counts that the request names, if it was given for exactly this, by somebody whom every rule names,
+/// who is not who asked, and not too long ago; a delivery uses what was used in time.
+fn approved_until(question: &Question<'_>, rules: &[Rule]) -> Option<i64> {
+    let approval = question.case.approvals.get(&question.request.approval_id?)?;
     let life = rules.iter().map(|rule| rule.life).min().unwrap_or(0);
-    let asked_for = question.case.decisions.get(&approval.asked.decision_id).map(|decision| &decision.request);
-    let same = asked_for.is_some_and(|request| *request == Request { approval_id: None, ..question.request.clone() });
-    !approval.rejected
-        && same
-        && another(by, &approval.by)
-        && rules.iter().all(|rule| by.role.is_some_and(|role| rule.roles.contains(&role)))
-        && (question.delivering.is_some() || question.now < at + life)
+    let asked_for = &question.case.decisions.get(&approval.asked.decision_id)?.request;
+    let same = *asked_for == Request { approval_id: None, ..question.request.clone() };
+    if approval.rejected || !same {
+        return None;
+    }
+    let (at, by) = approval.granted.as_ref()?;
+    let entitled = rules.iter().all(|rule| by.role.is_some_and(|role| rule.roles.contains(&role)));
+    let in_time = question.delivering.is_some() || question.now < at + life;
+    (entitled && in_time).then_some(at + life)
 }
 
 /// Whether a provision in force of a regime that is named obliges to this, where the person is.

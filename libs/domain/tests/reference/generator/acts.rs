@@ -81,7 +81,7 @@ pub(crate) fn given(dice: &mut Dice, theme: Theme) -> ConsentGiven {
     let kind = if report { ConsentKind::Report } else { ConsentKind::DataSubject };
     let nobody = if report { 25 } else { 3 };
     let calm = theme.calm;
-    let represented = dice.chance(15);
+    let represented = dice.chance(if calm { 8 } else { 15 });
     let (free, understood) = if calm { (Some(Answer::Yes), Some(Answer::Yes)) } else { (answer(dice), answer(dice)) };
     ConsentGiven {
         consent_id: consent(dice.small()),
@@ -119,12 +119,12 @@ pub(crate) fn given(dice: &mut Dice, theme: Theme) -> ConsentGiven {
                 ConsentCapacity::MatureMinor,
                 ConsentCapacity::Doubtful,
             ],
-            if calm { 30 } else { 50 },
+            if calm { 20 } else { 50 },
         ),
-        age_at_grant: dice.maybe(AgeBand::ALL, 12),
+        age_at_grant: dice.maybe(AgeBand::ALL, if calm { 4 } else { 12 }),
         authority: if represented { dice.maybe(&AUTHORITIES, 97) } else { None },
-        data_period: if dice.chance(18) { Some(period(dice)) } else { None },
-        conditions: if dice.chance(80) { Set::EMPTY } else { dice.some_of(40) },
+        data_period: if dice.chance(if calm { 12 } else { 18 }) { Some(period(dice)) } else { None },
+        conditions: if dice.chance(if calm { 92 } else { 80 }) { Set::EMPTY } else { dice.some_of(40) },
     }
 }
 

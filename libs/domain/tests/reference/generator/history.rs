@@ -97,7 +97,7 @@ fn skeleton(dice: &mut Dice, theme: Theme) -> Acts {
         let roles: Roles = dice.pick(&ROLES).iter().copied().collect();
         let identified = PersonIdentified { subject_id: subject(number), roles };
         acts.push((Role::Responder, CaseEvent::PersonIdentified(identified)));
-        if dice.chance(60) {
+        if dice.chance(if theme.calm { 25 } else { 60 }) {
             acts.push((Role::Responder, age(dice, number)));
         }
     }
