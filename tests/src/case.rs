@@ -7,16 +7,15 @@ use egide_wire::classification::DataCategory;
 use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
-    AgeBand, ApprovalOutcome, CaseEvent, Channel, ConsentGiven, Jurisdiction, Outcome, PersonRole, Purpose,
-    RecipientKind, TriageLevel,
+    AgeBand, CaseEvent, Channel, ConsentGiven, Jurisdiction, Outcome, PersonRole, Purpose, RecipientKind, TriageLevel,
 };
 use egide_wire::proto::egide::directory::v1::{
     AgreementRecorded, OrganizationRegistered, RecipientSuspended, RecordAgreementRequest, RegisterOrganizationRequest,
     RegisterUnitRequest, SuspendRecipientRequest, SuspensionReason, UnitRegistered,
 };
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, DecideApprovalRequest, DecideApprovalResponse, FetchReferralRequest,
-    ListReferralsRequest, Referral, ReferralSummary, RequestDisclosureRequest, RequestDisclosureResponse,
+    AcknowledgeReferralRequest, FetchReferralRequest, ListReferralsRequest, Referral, ReferralSummary,
+    RequestDisclosureRequest, RequestDisclosureResponse,
 };
 use egide_wire::proto::egide::ledger::v1::new_event::Payload as NewPayload;
 use egide_wire::proto::egide::ledger::v1::{
@@ -261,33 +260,6 @@ impl Case<'_> {
             answer.map(tonic::Response::into_inner)
         })
         .await
-    }
-
-    /// A supervisor asks, and where that needs a second person's yes, another supervisor gives it.
-    ///
-    /// # Errors
-    /// As [`Case::request`].
-    pub async fn request_approved(
-        &self,
-        unit: &Unit<'_>,
-        categories: &[DataCategory],
-    ) -> Result<RequestDisclosureResponse, Status> {
-        let asked = self.request(unit, categories).await?;
-        if asked.approval_id.is_empty() {
-            return Ok(asked);
-        }
-        let grant = DecideApprovalRequest {
-            command_id: fresh_id(),
-            approval_id: asked.approval_id,
-            outcome: ApprovalOutcome::Granted.into(),
-            reason: 0,
-        };
-        let granted = patiently(|| async {
-            let answer = self.world.disclosure(&who::other_supervisor()).decide_approval(grant.clone()).await;
-            answer.map(tonic::Response::into_inner)
-        });
-        let DecideApprovalResponse { decision, report_digest, explanation } = granted.await?;
-        Ok(RequestDisclosureResponse { decision, report_digest, explanation, approval_id: String::new() })
     }
 
     /// A supervisor asks, and it is permitted. Tells the referral (UUID).

@@ -71,9 +71,6 @@ const MESSAGES: usize = 24;
 /// A call must be answered in this time, on the slowest machine; a stream is left soon after it began.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 const LISTENING: Listening = Listening { messages: 3, at_most: Duration::from_millis(20) };
-/// What the potential victim allows the police: nothing that a second person must approve.
-const ALLOWED: [DataCategory; 4] =
-    [DataCategory::Identity, DataCategory::Contact, DataCategory::Whereabouts, DataCategory::Situation];
 /// Nobody measures refusals here, and there are many.
 const REFUSE_AFTER: Duration = Duration::from_millis(10);
 /// May be answered by any method, whatever its comment says.
@@ -202,13 +199,8 @@ impl Target {
         let world = World::with(Plan { refuse_after: REFUSE_AFTER, ..Plan::default() }).await;
         let police = world.police().register().await;
         let case = world.case().victim().suspect().triaged().open().await;
-<<<<<<< HEAD
-        let consent = case.consent(&police, &ALLOWED).await;
-        let answer = case.request(&police, &EVERYTHING).await.expect("the gate decides");
-=======
         let consent = case.consent(&police, &WITHOUT_APPROVAL).await;
         let answer = case.request(&police, &WITHOUT_APPROVAL).await.expect("the gate decides");
->>>>>>> main
         let decision = answer.decision.expect("a decision");
         police.fetch(&decision.referral_id).await.expect("the referral is delivered");
         let position = decision.position;

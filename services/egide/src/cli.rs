@@ -7,15 +7,11 @@ use egide_servicekit::identity::ServiceName;
 use uuid::Uuid;
 
 use crate::acting::Acting;
-<<<<<<< HEAD
-use crate::commands::{account, approval, authority, callers, case, completions, consent, contact, deliver, directory, disclose, emergency, emit, exception, explain, history, hold, keys, log, obligations, pki, policy, provision, recall, referrals, replay, reviews, shift, token, trust, verify_file};
-=======
 use crate::commands::{
-    account, authority, callers, case, completions, consent, contact, deliver, directory, disclose, emergency, emit,
-    exception, history, hold, keys, log, obligations, pki, policy, provision, recall, referrals, reviews, shift, token,
-    trust, verify_file,
+    account, approval, authority, callers, case, completions, consent, contact, deliver, directory, disclose,
+    emergency, emit, exception, explain, history, hold, keys, log, obligations, pki, policy, provision, recall,
+    referrals, replay, reviews, shift, token, trust, verify_file,
 };
->>>>>>> main
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
 use crate::serve;
