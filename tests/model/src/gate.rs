@@ -13,11 +13,10 @@ use egide_domain::ids::{DecisionId, DeliveryId, Position, ReferralId};
 use egide_domain::permit::AcknowledgedEvent;
 use egide_domain::vocabulary::{ApprovalOutcome, DeliveryChannel, Outcome, ReasonCode, Role};
 use egide_domain::{
-    Actor, CaseEvent, CaseFacts, Decision, Mask, Millis, Permit, Policy, Recipient, Timestamp, decide,
-    redecide_for_delivery,
+    Actor, CaseEvent, CaseFacts, Decision, Mask, Permit, Policy, Recipient, Timestamp, decide, redecide_for_delivery,
 };
 
-use crate::case::{self, APPROVAL_STEPS, APPROVAL_WAITS_STEPS, Asked, STEP, instant, staff};
+use crate::case::{self, APPROVAL_WAITS_STEPS, Asked, instant, staff};
 use crate::ledger::{Command, Committed, Log, Name, Verdict, What, as_digest, fingerprint};
 use crate::protocol::{Choice, Client, Fault, Told};
 
@@ -177,7 +176,8 @@ impl Gate {
     }
 
     fn decide(&self, call: Call, name: Name, log: &Log, tick: u8) -> Next {
-        let (decision, needs_approval) = self.answer(call.client, log, tick);
+        let decision = self.decision(call.client, log, tick);
+        let needs_approval = decision.has_reason(ReasonCode::ApprovalRequired) && call.client != Client::Approver;
         let content = fingerprint((name, log.digest, tick));
         let mut events = vec![self.event(call, name, &decision)];
         if needs_approval {
@@ -225,25 +225,6 @@ impl Gate {
             Client::SecondAsker if self.danger => Asked::Emergency,
             Client::SecondAsker => Asked::Whereabouts,
             Client::FirstAsker | Client::Fetcher | Client::Withdrawer => Asked::Situation,
-        }
-    }
-
-    /// The decision, and whether an approval is all that is missing for a permit.
-    fn answer(&self, client: Client, log: &Log, tick: u8) -> (Decision, bool) {
-        let decision = Decision::clone(&self.decision(client, log, tick));
-        if decision.has_reason(ReasonCode::ApprovalRequired) {
-            return (decision, client != Client::Approver);
-        }
-        // Where the gate itself does not ask for approvals yet, the policy's rule is told here.
-        let needs = decision.is_permit() && self.approvals && is_second(client);
-        if !needs || decision.has_reason(ReasonCode::Approved) {
-            return (decision, false);
-        }
-        let end = approval_ends(&log.facts).filter(|end| client == Client::Approver && self.now(tick) < *end);
-        match end {
-            // What rests on an approval ends with it.
-            Some(end) => (Decision { expires_at: decision.expires_at.map(|other| other.min(end)), ..decision }, false),
-            None => (refused(decision), client != Client::Approver),
         }
     }
 
@@ -358,11 +339,9 @@ impl Gate {
             &self.policy,
             self.now(tick),
         );
-        // An approval's life does not count any more, its rejection does.
-        let rejected = client == Client::Approver && is_rejected(facts);
         let overlooked = self.fault == Fault::DeliveredWithoutDecidingAgain
-            || (self.fault == Fault::DeliveredInSpiteOfRejection && rejected);
-        if (today.is_err() || rejected) && !overlooked {
+            || (self.fault == Fault::DeliveredInSpiteOfRejection && is_rejected(facts));
+        if today.is_err() && !overlooked {
             return Next::Answer(Told::NotFound);
         }
         let mut name = Name { about: Some(referral), ..self.origin(call, What::Delivery) };
@@ -425,25 +404,6 @@ fn as_made(decided: &DisclosureDecided) -> Decision {
         urgent: false,
         recipient_kind: decided.recipient_kind,
     }
-}
-
-/// The same decision for want of an approval.
-fn refused(decision: Decision) -> Decision {
-    Decision {
-        outcome: Outcome::Deny,
-        bases: Vec::new(),
-        mask: Mask::empty(),
-        obligations: Vec::new(),
-        expires_at: None,
-        ..decision
-    }
-}
-
-/// Until when an approval that was granted can be used.
-fn approval_ends(facts: &CaseFacts) -> Option<Timestamp> {
-    let answer = facts.approval(case::APPROVAL)?.answer.as_ref()?;
-    let life = Millis(STEP.0.saturating_mul(i64::from(APPROVAL_STEPS)));
-    answer.at.checked_add(life).filter(|_| answer.outcome == ApprovalOutcome::Granted)
 }
 
 fn is_rejected(facts: &CaseFacts) -> bool {

@@ -62,8 +62,8 @@ pub(crate) struct Exception {
 pub(crate) struct Referral {
     pub(crate) released: ReferralReleased,
     pub(crate) recalled: bool,
-    /// Why, for the newest recall.
-    pub(crate) reason: Option<RecallReason>,
+    /// Whether each of its recalls only made room for another one.
+    pub(crate) replaced: bool,
 }
 
 /// Somebody's authority to speak for another person.
@@ -225,13 +225,14 @@ impl Case {
             }
             // Of two under one id the first is meant, but the second has used up what it rests on.
             CaseEvent::ReferralReleased(said) => {
-                self.referrals.push(Referral { released: said.clone(), recalled: false, reason: None });
+                self.referrals.push(Referral { released: said.clone(), recalled: false, replaced: true });
             }
             CaseEvent::ReferralRecalled(said) => {
                 let named = self.referrals.iter_mut().filter(|it| it.released.referral_id == said.referral_id);
                 for referral in named {
                     referral.recalled = true;
-                    referral.reason = said.reason;
+                    referral.replaced &=
+                        matches!(said.reason, Some(RecallReason::Correction | RecallReason::Superseded));
                 }
             }
             CaseEvent::AuthorityVerified(said) => {

@@ -153,11 +153,8 @@ impl Asked<'_> {
             return false;
         };
         let no_suspect = self.case.people.get(&representative).is_some_and(|person| !person.is(PersonRole::Suspect));
-        let adult = self
-            .case
-            .people
-            .get(&subject)
-            .is_some_and(|person| person.majority(self.tables, self.now) == Majority::Adult);
+        let Some(person) = self.case.people.get(&subject) else { return false };
+        let adult = person.majority(self.tables, self.now) == Majority::Adult;
         let verified = self.authorities(consent).next().is_some();
         no_suspect && verified && !(claimed == Authority::ParentOrGuardian && adult)
     }

@@ -63,7 +63,7 @@ impl Asked<'_> {
         let fits = |person: &Person| !minors_only || self.young_enough(exception, person);
         if person.only_suspect() && asserted.kind != ExceptionKind::LegalRequirement {
             let named = asserted.subject_ids.iter().filter_map(|id| self.case.people.get(id));
-            return named.into_iter().any(|named| !named.only_suspect() && fits(named));
+            return named.into_iter().any(|named| brings_along(named) && fits(named));
         }
         asserted.subject_ids.contains(&subject_id) && (person.only_suspect() || fits(person))
     }
@@ -131,7 +131,7 @@ impl Asked<'_> {
         let named = &exception.asserted.subject_ids;
         if person.only_suspect() {
             let people = named.iter().filter_map(|id| self.case.people.get(id));
-            return people.into_iter().any(|named| !named.only_suspect() && demanded(named));
+            return people.into_iter().any(|named| brings_along(named) && demanded(named));
         }
         named.contains(&subject_id) && demanded(person)
     }
@@ -159,6 +159,12 @@ impl Asked<'_> {
         row.mandatory_below.is_some_and(|below| lowest >= below)
             && row.optional_below.is_some_and(|below| highest < below)
     }
+}
+
+/// Whether suspects are reached with this person: not with other suspects, nor with somebody who stands in the case only
+/// because their data was erased.
+fn brings_along(person: &Person) -> bool {
+    !person.only_suspect() && !(person.erased && person.roles.is_empty())
 }
 
 /// The higher level of both, category by category.

@@ -11,7 +11,7 @@ use egide_domain::event::ConsentGiven;
 use egide_domain::ids::{ReferralId, SubjectId};
 use egide_domain::vocabulary::{
     Channel, ConsentCondition, DataCategory, ExceptionKind, GrantorKind, MaskLevel, ObligationKind, PersonRole,
-    Purpose, ReasonCode, RecallReason, RecipientKind, ReviewOutcome, Role, TriageLevel,
+    Purpose, ReasonCode, RecipientKind, ReviewOutcome, Role, TriageLevel,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,7 +105,7 @@ fn refusals(question: &Question<'_>) -> BTreeSet<ReasonCode> {
 
 /// A corrected referral follows the one that was recalled for it.
 fn corrected(referral: &Referral) -> bool {
-    matches!(referral.reason, Some(RecallReason::Correction | RecallReason::Superseded))
+    referral.replaced
 }
 
 fn asked_people<'a>(case: &'a Case, request: &Request) -> BTreeMap<SubjectId, &'a Person> {
