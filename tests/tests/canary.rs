@@ -38,9 +38,11 @@ use egide_wire::proto::egide::case::v1::{
 };
 use egide_wire::proto::egide::directory::v1::{DirectoryEvent, GetOrganizationRequest, ListOrganizationsRequest};
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, DeliverReferralRequest, DeliverReferralResponse, FetchReferralRequest,
-    FetchReferralResponse, GetDecisionRequest, ListDecisionsRequest, ListReferralsRequest, Referral,
-    RequestDisclosureRequest, RequestDisclosureResponse, WatchReferralsRequest,
+    AcknowledgeRecallRequest, AcknowledgeReferralRequest, DecideApprovalRequest, DeliverReferralRequest,
+    DeliverReferralResponse, ExplainDecisionRequest, FetchReferralRequest, FetchReferralResponse, GetDecisionRequest,
+    ListApprovalsRequest, ListDecisionsRequest, ListReferralsRequest, PreviewDisclosureRequest, Referral,
+    ReplayDecisionRequest, ReplayDecisionResponse, ReplayHistoryRequest, ReplayOutcome, RequestDisclosureRequest,
+    RequestDisclosureResponse, WatchReferralsRequest,
 };
 use egide_wire::proto::egide::house::v1::HouseEvent;
 use egide_wire::proto::egide::ledger::v1::{
@@ -310,6 +312,31 @@ impl Run {
         read::<DeliverReferralResponse>(&answer).script
     }
 
+    /// Why it was decided so, what would be decided now, what waits, and whether it comes out the same.
+    async fn look_closer(&self, decision_id: &str) {
+        let reason = AccessReason::WorkingTheCase.into();
+        let explain = ExplainDecisionRequest { decision_id: decision_id.to_owned(), reason };
+        let explained = self.ask(DISCLOSURE, "ExplainDecision", &who::supervisor(), &explain).await;
+        assert!(explained.bytes.len() > 500, "{}", explained.message);
+        let preview = PreviewDisclosureRequest {
+            case_id: self.case.clone(),
+            unit_id: fresh_id(),
+            purpose: Purpose::Investigation.into(),
+            categories: vec![DataCategory::Whereabouts.into()],
+            reason,
+            ..PreviewDisclosureRequest::default()
+        };
+        let previewed = self.ask(DISCLOSURE, "PreviewDisclosure", &who::supervisor(), &preview).await;
+        assert!(previewed.bytes.len() > 500, "{}", previewed.message);
+        let list = ListApprovalsRequest { reason, ..ListApprovalsRequest::default() };
+        self.ask(DISCLOSURE, "ListApprovals", &who::supervisor(), &list).await;
+        let replay = ReplayDecisionRequest { decision_id: decision_id.to_owned(), reason };
+        let replayed: ReplayDecisionResponse =
+            read(&self.ask(DISCLOSURE, "ReplayDecision", &who::supervisor(), &replay).await);
+        assert!(replayed.replay.unwrap().outcome() == ReplayOutcome::Same);
+        self.ask(DISCLOSURE, "ReplayHistory", &who::supervisor(), &ReplayHistoryRequest { reason }).await;
+    }
+
     /// Everything that can be looked at afterwards, by those who may.
     async fn look(&self, decision_id: &str, organization_id: &str) {
         let reason = AccessReason::WorkingTheCase.into();
@@ -330,6 +357,7 @@ impl Run {
         self.ask(DISCLOSURE, "GetDecision", &who::supervisor(), &get).await;
         let list = ListDecisionsRequest { case_id: case_id.clone(), reason, ..ListDecisionsRequest::default() };
         self.ask(DISCLOSURE, "ListDecisions", &who::supervisor(), &list).await;
+        self.look_closer(&decision_id).await;
         let filter = DisclosureFilter { case_id: case_id.clone(), ..DisclosureFilter::default() };
         let list = ListDisclosuresRequest { filter: Some(filter), reason, ..ListDisclosuresRequest::default() };
         let history = self.ask(AUDIT, "ListDisclosures", &who::compliance(), &list).await;
@@ -476,6 +504,27 @@ impl Run {
         self.refuse(invalid, DISCLOSURE, "DeliverReferral", &supervisor, bytes_of(&deliver)).await;
         let get = GetDecisionRequest { decision_id: self.stray("decision_id"), reason };
         self.refuse(invalid, DISCLOSURE, "GetDecision", &supervisor, bytes_of(&get)).await;
+        let explain = ExplainDecisionRequest { decision_id: self.stray("decision_id"), reason };
+        self.refuse(invalid, DISCLOSURE, "ExplainDecision", &supervisor, bytes_of(&explain)).await;
+        let replay = ReplayDecisionRequest { decision_id: self.stray("decision_id"), reason };
+        self.refuse(invalid, DISCLOSURE, "ReplayDecision", &supervisor, bytes_of(&replay)).await;
+        let preview = PreviewDisclosureRequest {
+            case_id: self.stray("case_id"),
+            unit_id: self.stray("unit_id"),
+            subject_ids: vec![self.stray("subject_ids")],
+            ..PreviewDisclosureRequest::default()
+        };
+        self.refuse(invalid, DISCLOSURE, "PreviewDisclosure", &supervisor, bytes_of(&preview)).await;
+        let approve = DecideApprovalRequest {
+            command_id: self.stray("command_id"),
+            approval_id: self.stray("approval_id"),
+            ..DecideApprovalRequest::default()
+        };
+        self.refuse(invalid, DISCLOSURE, "DecideApproval", &supervisor, bytes_of(&approve)).await;
+        let list = ListApprovalsRequest { page_token: self.stray("page_token"), page_size: 0, reason };
+        self.refuse(invalid, DISCLOSURE, "ListApprovals", &supervisor, bytes_of(&list)).await;
+        let confirm = AcknowledgeRecallRequest { command_id: fresh_id(), referral_id: self.stray("referral_id") };
+        self.refuse(invalid, REFERRALS, "AcknowledgeRecall", &liaison, bytes_of(&confirm)).await;
         let (case_id, page_token) = (self.case.clone(), self.stray("page_token"));
         let list = ListDecisionsRequest { case_id, page_token, reason, ..ListDecisionsRequest::default() };
         self.refuse(invalid, DISCLOSURE, "ListDecisions", &supervisor, bytes_of(&list)).await;

@@ -31,14 +31,16 @@ use egide_wire::proto::egide::audit::v1::{
     AccessReason, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
 };
 use egide_wire::proto::egide::case::v1::{
-    Channel, DeliveryChannel, ExceptionGround, ExceptionKind, Purpose, RecipientKind,
+    ApprovalOutcome, Channel, DeliveryChannel, ExceptionGround, ExceptionKind, Purpose, RecipientKind,
 };
 use egide_wire::proto::egide::directory::v1::{
     GetOrganizationRequest, OrganizationRegistered, RecipientReinstated, RegisterOrganizationRequest,
     ReinstateRecipientRequest,
 };
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, DeliverReferralRequest, FetchReferralRequest, GetDecisionRequest, ListDecisionsRequest,
+    AcknowledgeRecallRequest, AcknowledgeReferralRequest, DecideApprovalRequest, DeliverReferralRequest,
+    ExplainDecisionRequest, FetchReferralRequest, GetDecisionRequest, ListApprovalsRequest, ListDecisionsRequest,
+    PreviewDisclosureRequest, ReplayDecisionRequest, ReplayHistoryRequest,
 };
 use egide_wire::proto::egide::ledger::v1::{
     OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
@@ -344,6 +346,21 @@ fn examples<'m>(
     let appends = payloads.into_iter().map(|payload| dynamic(&command(&case_id, vec![payload]))).collect();
     let fetch = FetchReferralRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() };
     let acknowledge = AcknowledgeReferralRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() };
+    let confirm = AcknowledgeRecallRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() };
+    let approve = DecideApprovalRequest {
+        command_id: fresh_id(),
+        approval_id: decision_id.to_owned(),
+        outcome: ApprovalOutcome::Granted.into(),
+        reason: 0,
+    };
+    let preview = PreviewDisclosureRequest {
+        case_id: case_id.clone(),
+        unit_id: police.id.clone(),
+        purpose: Purpose::Investigation.into(),
+        categories: EVERYTHING.iter().copied().map(Into::into).collect(),
+        reason,
+        ..PreviewDisclosureRequest::default()
+    };
     let deliver = DeliverReferralRequest {
         command_id: fresh_id(),
         referral_id: referral_id.to_owned(),
@@ -378,7 +395,14 @@ fn examples<'m>(
         ("DeliverReferral", vec![dynamic(&deliver)]),
         ("GetDecision", vec![dynamic(&GetDecisionRequest { decision_id: decision_id.to_owned(), reason })]),
         ("ListDecisions", vec![dynamic(&decisions)]),
+        ("PreviewDisclosure", vec![dynamic(&preview)]),
+        ("ExplainDecision", vec![dynamic(&ExplainDecisionRequest { decision_id: decision_id.to_owned(), reason })]),
+        ("DecideApproval", vec![dynamic(&approve)]),
+        ("ListApprovals", vec![dynamic(&ListApprovalsRequest { reason, ..ListApprovalsRequest::default() })]),
+        ("ReplayDecision", vec![dynamic(&ReplayDecisionRequest { decision_id: decision_id.to_owned(), reason })]),
+        ("ReplayHistory", vec![dynamic(&ReplayHistoryRequest { reason })]),
         ("FetchReferral", vec![dynamic(&fetch)]),
+        ("AcknowledgeRecall", vec![dynamic(&confirm)]),
         ("AcknowledgeReferral", vec![dynamic(&acknowledge)]),
         ("ListDisclosures", vec![dynamic(&disclosures)]),
         ("GetDisclosure", vec![dynamic(&GetDisclosureRequest { disclosure_id: decision_id.to_owned(), reason })]),

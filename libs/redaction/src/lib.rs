@@ -19,7 +19,7 @@ pub mod redacted;
 pub use class::{Class, Generalisation, Identifies, Whose};
 pub use field::{About, Field, Member, Value};
 pub use people::{People, Person, SafeContact};
-pub use redact::redact;
+pub use redact::{Fate, Unopened, fate, redact};
 pub use redacted::{
     CoarseValue, Redacted, RedactedCase, RedactedField, RedactedMember, RedactedPerson, RedactedRecord, RedactedValue,
 };

@@ -9,6 +9,7 @@ use crate::redacted::{
 };
 use egide_domain::ids::{ExceptionId, SubjectId};
 use egide_domain::set::Roles;
+use egide_domain::time::Timestamp;
 use egide_domain::vocabulary::{DataCategory, MaskLevel};
 use egide_domain::{Basis, Decision, MaskEntry, Permit};
 
@@ -54,6 +55,61 @@ pub fn redact(permit: &Permit, people: &People, fields: Vec<Field>) -> Redacted<
     Redacted::new(case)
 }
 
+/// What becomes of a field, whatever it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// It leaves as it was told.
+    Whole,
+    /// It leaves in a coarser form, or not at all where it has none.
+    Generalised,
+    /// It does not leave.
+    Withheld,
+}
+
+/// A field by what is known of it without its value.
+#[derive(Clone, Copy)]
+pub struct Unopened<'a> {
+    /// Whom it is about.
+    pub about: &'a About,
+    /// When it was recorded; absent: no entry of a mask with a period reaches it.
+    pub recorded_at: Option<Timestamp>,
+    /// Its path in the contract, from the event's payload on.
+    pub path: &'a str,
+    /// Its classification.
+    pub class: &'a Class,
+    /// The exception that alone lets it go, where it was written for one.
+    pub only_under: Option<ExceptionId>,
+}
+
+impl<'a> From<&'a Field> for Unopened<'a> {
+    fn from(field: &'a Field) -> Self {
+        let Field { about, recorded_at, path, class, only_under, .. } = field;
+        Self { about, recorded_at: *recorded_at, path, class, only_under: *only_under }
+    }
+}
+
+/// What would become of a field under a decision, by the rules of [`redact`], without its value and without a permit: nothing is
+/// let through by this.
+#[must_use]
+pub fn fate(decision: &Decision, people: &People, field: Unopened<'_>) -> Fate {
+    let rule = Rule { decision, people, today: Day::of(decision.decided_at) };
+    let Some((.., level)) = rule.place(field) else { return Fate::Withheld };
+    match (level, field.class.generalise) {
+        (MaskLevel::Whole, _) | (MaskLevel::Generalised, Generalisation::Keep) => Fate::Whole,
+        (MaskLevel::FactsOnly, Generalisation::Keep) if field.class.is_fact => Fate::Whole,
+        (MaskLevel::Generalised, Generalisation::Withhold | Generalisation::Deidentified)
+        | (MaskLevel::FactsOnly, _) => Fate::Withheld,
+        (
+            MaskLevel::Generalised,
+            Generalisation::Month
+            | Generalisation::Year
+            | Generalisation::AgeGroup
+            | Generalisation::Province
+            | Generalisation::NumberBand,
+        ) => Fate::Generalised,
+    }
+}
+
 /// A field that is let through, with what places it.
 struct Passed {
     /// The person; absent: several together.
@@ -72,25 +128,30 @@ struct Rule<'a> {
 }
 
 impl Rule<'_> {
-    fn pass(&self, field: Field) -> Option<Passed> {
-        let category = releasable(&field.class)?;
+    /// Whose a field is, under which category it stands for them, and how far it leaves; `None`: not at all.
+    fn place(&self, field: Unopened<'_>) -> Option<(Option<SubjectId>, DataCategory, MaskLevel)> {
+        let category = releasable(field.class)?;
         if TOLD_PER_PERSON.iter().any(|told| field.path.starts_with(told)) {
             return None;
         }
-        let (subject, category, level) = match (&field.about, field.class.whose) {
+        match (field.about, field.class.whose) {
             (About::One(subject), Whose::Subject) => {
                 let person = self.people.get(*subject)?;
-                let level = self.level(person, category, &field)?;
-                (Some(*subject), person.category_of(category), level)
+                let level = self.level(person, category, field)?;
+                Some((Some(*subject), person.category_of(category), level))
             }
             (About::Several(subjects), Whose::Several) => {
-                (None, category, self.level_of_all(subjects, category, &field)?)
+                Some((None, category, self.level_of_all(subjects, category, field)?))
             }
             (
                 About::Nobody | About::One(_) | About::Several(_),
                 Whose::Subject | Whose::Bringer | Whose::Several | Whose::Case | Whose::Staff | Whose::Record,
-            ) => return None,
-        };
+            ) => None,
+        }
+    }
+
+    fn pass(&self, field: Field) -> Option<Passed> {
+        let (subject, category, level) = self.place(Unopened::from(&field))?;
         let value = self.value(field.value, &field.class, level, &|inner: &Class| {
             releasable(inner) == releasable(&field.class) && inner.whose == field.class.whose
         })?;
@@ -101,7 +162,7 @@ impl Rule<'_> {
 
     /// How far the mask lets a field of a category of a person through: recorded when the entry reaches, and under its
     /// exception where one is named.
-    fn level(&self, person: &Person, category: DataCategory, field: &Field) -> Option<MaskLevel> {
+    fn level(&self, person: &Person, category: DataCategory, field: Unopened<'_>) -> Option<MaskLevel> {
         let entry = self.entry(person.subject_id, person.category_of(category))?;
         let reached = entry.period.is_none() || field.recorded_at.is_some_and(|at| entry.reaches(at));
         let rests_on = |exception: ExceptionId| {
@@ -113,7 +174,12 @@ impl Rule<'_> {
     }
 
     /// The lowest level of all of them; `None` when one is missing, or when there is nobody.
-    fn level_of_all(&self, subjects: &[SubjectId], category: DataCategory, field: &Field) -> Option<MaskLevel> {
+    fn level_of_all(
+        &self,
+        subjects: &[SubjectId],
+        category: DataCategory,
+        field: Unopened<'_>,
+    ) -> Option<MaskLevel> {
         let level = |subject: &SubjectId| self.level(self.people.get(*subject)?, category, field);
         let levels: Option<Vec<MaskLevel>> = subjects.iter().map(level).collect();
         levels?.into_iter().min()

@@ -13,8 +13,8 @@ use egide_domain::{
     AcknowledgedEvent, Bases, Basis, Categories, Decision, Mask, MaskEntry, Permit, Roles, Set, Timestamp,
 };
 use egide_redaction::{
-    About, Class, Field, Generalisation, Identifies, Member, People, Person, Redacted, RedactedCase, RedactedValue,
-    SafeContact, Value, Whose, redact,
+    About, Class, Fate, Field, Generalisation, Identifies, Member, People, Person, Redacted, RedactedCase,
+    RedactedValue, SafeContact, Unopened, Value, Whose, fate, redact,
 };
 use proptest::prelude::*;
 
@@ -531,6 +531,26 @@ proptest! {
                 if level == Some(MaskLevel::FactsOnly) {
                     prop_assert!(field.class.is_fact);
                 }
+            }
+        }
+    }
+
+    /// What is said of a field before it is opened is what becomes of it.
+    #[test]
+    fn what_is_foretold_of_a_field_is_what_becomes_of_it(sketches in fields(), entries in masks()) {
+        let fields = made(&sketches);
+        let permit = permit(entries);
+        let left = released(&permit, fields.clone());
+        for field in &fields {
+            let value = left.iter().find(|(.., path, _)| *path == field.path).map(|(.., value)| value);
+            let coarse = value.map(|value| matches!(value, RedactedValue::Coarse(_)));
+            let records = matches!(field.value, Value::Records(_));
+            let empty = matches!(&field.value, Value::Text(text) if text.is_empty());
+            match fate(permit.decision(), &people(), Unopened::from(field)) {
+                Fate::Withheld => prop_assert_eq!(coarse, None),
+                // Fields inside records pass for themselves, and may all stay behind; what is empty is nothing.
+                Fate::Whole => prop_assert!(coarse == Some(false) || (coarse.is_none() && (records || empty))),
+                Fate::Generalised => prop_assert!(coarse != Some(false)),
             }
         }
     }

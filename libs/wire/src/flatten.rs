@@ -8,9 +8,11 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value
 use crate::classification::{self as wire, SealUnder, event_class, field_class, is_sealed};
 use crate::convert::{Listed as _, Unreadable, timestamp};
 use crate::descriptors::to_dynamic;
+use crate::proto::egide::case::v1::CaseEvent;
 use crate::proto::egide::case::v1::case_event::Payload as CasePayload;
 use crate::proto::egide::ledger::v1::RecordedEvent;
 use crate::proto::egide::ledger::v1::recorded_event::Payload;
+use crate::split::join;
 
 /// All fields of a case event that carry a value, each with its classification; nothing for events of other areas.
 ///
@@ -32,6 +34,56 @@ pub fn flatten(event: &RecordedEvent) -> Result<Vec<Field>, Unreadable> {
     let mut fields = Vec::new();
     context.collect(payload, field.name(), &mut fields);
     Ok(fields)
+}
+
+/// A case event by its facts alone: whom it is about, and which fields there are.
+pub struct Outline {
+    /// Whom it is about.
+    pub about: About,
+    /// The exception that alone lets it go, where it was written for one.
+    pub only_under: Option<ExceptionId>,
+    /// The facts that carry a value, and whatever would be sealed.
+    pub fields: Vec<Outlined>,
+}
+
+/// One field of an [`Outline`].
+pub struct Outlined {
+    /// Its path in the contract, from the payload on.
+    pub path: String,
+    /// Its classification.
+    pub class: Class,
+    /// Whether it is sealed: whether it carries a value is not known then.
+    pub sealed: bool,
+}
+
+/// Outlines a case event by its facts; `None` for one without payload.
+///
+/// # Errors
+/// [`Unreadable`] when it is no case event, or names people in a way that cannot be read.
+pub fn outline(facts: &[u8]) -> Result<Option<Outline>, Unreadable> {
+    let unreadable = Unreadable { field: "case_event" };
+    let event = join::<CaseEvent>(facts, None).map_err(|_| unreadable)?;
+    let umbrella = to_dynamic(&event).map_err(|_| unreadable)?;
+    let Some((field, payload)) = umbrella.fields().next() else { return Ok(None) };
+    let Some(payload) = payload.as_message() else { return Ok(None) };
+    let mut fields = Vec::new();
+    outline_message(payload, field.name(), &mut fields);
+    Ok(Some(Outline { about: about(payload)?, only_under: exception_of(event.payload.as_ref())?, fields }))
+}
+
+fn outline_message(message: &DynamicMessage, path: &str, fields: &mut Vec<Outlined>) {
+    for field in message.descriptor().fields() {
+        let path = format!("{path}.{}", field.name());
+        let inner = field.kind().as_message().is_some() && !field.is_list() && !is_well_known(&field);
+        let sealed = is_sealed(&field);
+        if inner {
+            if let Some(inner) = message.get_field(&field).as_message() {
+                outline_message(inner, &path, fields);
+            }
+        } else if sealed || message.has_field(&field) {
+            fields.push(Outlined { path, class: class(&field), sealed });
+        }
+    }
 }
 
 /// What all fields of one event have in common.

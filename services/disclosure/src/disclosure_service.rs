@@ -1,6 +1,6 @@
 //! `DisclosureService`: the gate for staff and internal services.
 
-use egide_domain::ids::CaseId;
+use egide_domain::ids::{CaseId, DecisionId};
 use egide_report::Report;
 use egide_servicekit::identity::{Caller, Onward};
 use egide_wire::proto::egide::audit::v1::access_event::Payload;
@@ -8,14 +8,17 @@ use egide_wire::proto::egide::audit::v1::{AccessReason, AccessRecorded, AccessSc
 use egide_wire::proto::egide::disclosure::v1 as proto;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_server::DisclosureService;
 use prost::Message as _;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use crate::approval::Answer;
 use crate::delivery::{Delivery, Undelivered};
+use crate::explain::Told;
 use crate::gate::Shared;
 use crate::origin::Origin;
 use crate::reader::StoredDecision;
 use crate::request::Asked;
-use crate::{token, validate};
+use crate::{replay, token, validate};
 
 /// Most bytes of decisions on one page; a decision has at most 60 KiB, an answer at most 4 MiB.
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -30,14 +33,27 @@ impl DisclosureService for Disclosures {
         &self,
         request: Request<proto::RequestDisclosureRequest>,
     ) -> Result<Response<proto::RequestDisclosureResponse>, Status> {
-        let disclosure = validate::disclosure(request.get_ref())?;
+        let (command_id, disclosure) = validate::disclosure(request.get_ref())?;
         let caller = Caller::of(&request)?;
         let asked = Asked {
-            origin: Origin::new(caller, "RequestDisclosure", disclosure.command_id, b""),
+            origin: Origin::new(caller, "RequestDisclosure", command_id, b""),
             disclosure,
             onward: Onward::of(&request),
         };
         Ok(Response::new(self.0.request_disclosure(&asked).await?))
+    }
+
+    async fn preview_disclosure(
+        &self,
+        request: Request<proto::PreviewDisclosureRequest>,
+    ) -> Result<Response<proto::PreviewDisclosureResponse>, Status> {
+        let (disclosure, reason) = validate::preview(request.get_ref().clone())?;
+        self.0.reader.catch_up().await?;
+        self.record_look(&request, Some(disclosure.case_id), reason).await?;
+        if !self.0.reader.moment().has_case(disclosure.case_id)? {
+            return Err(Status::not_found("there is no such case"));
+        }
+        Ok(Response::new(self.0.preview(&disclosure)?))
     }
 
     async fn deliver_referral(
@@ -73,12 +89,67 @@ impl DisclosureService for Disclosures {
         &self,
         request: Request<proto::GetDecisionRequest>,
     ) -> Result<Response<proto::GetDecisionResponse>, Status> {
-        let (decision_id, reason) = validate::get_decision(request.get_ref())?;
-        self.0.reader.catch_up().await?;
-        let stored = self.0.reader.moment().decision(decision_id)?;
-        self.record_look(&request, stored.as_ref().map(|stored| stored.case_id), reason).await?;
-        let decision = stored.ok_or_else(|| Status::not_found("there is no such decision"))?.into_answer();
+        let (decision_id, reason) = validate::about_decision(&request.get_ref().decision_id, request.get_ref().reason)?;
+        let decision = self.look_at(&request, decision_id, reason).await?;
         Ok(Response::new(proto::GetDecisionResponse { decision: Some(decision) }))
+    }
+
+    async fn explain_decision(
+        &self,
+        request: Request<proto::ExplainDecisionRequest>,
+    ) -> Result<Response<proto::ExplainDecisionResponse>, Status> {
+        let (decision_id, reason) = validate::about_decision(&request.get_ref().decision_id, request.get_ref().reason)?;
+        let decision = self.look_at(&request, decision_id, reason).await?;
+        let explanation = Some(self.0.explain(&decision, Told::WithApprovals, None)?);
+        Ok(Response::new(proto::ExplainDecisionResponse { decision: Some(decision), explanation }))
+    }
+
+    async fn decide_approval(
+        &self,
+        request: Request<proto::DecideApprovalRequest>,
+    ) -> Result<Response<proto::DecideApprovalResponse>, Status> {
+        let verdict = validate::verdict(request.get_ref())?;
+        let caller = Caller::of(&request)?;
+        let answer = Answer {
+            person: caller.person()?.clone(),
+            origin: Origin::new(caller, "DecideApproval", verdict.command_id, b""),
+            onward: Onward::of(&request),
+            verdict,
+        };
+        Ok(Response::new(self.0.decide_approval(&answer).await?))
+    }
+
+    async fn list_approvals(
+        &self,
+        request: Request<proto::ListApprovalsRequest>,
+    ) -> Result<Response<proto::ListApprovalsResponse>, Status> {
+        let (size, reason) = validate::list_approvals(request.get_ref())?;
+        let last = token::approval(&self.0.secret, &request.get_ref().page_token)?;
+        self.0.reader.catch_up().await?;
+        self.record_look(&request, None, reason).await?;
+        Ok(Response::new(self.0.open_approvals(last, size)?))
+    }
+
+    async fn replay_decision(
+        &self,
+        request: Request<proto::ReplayDecisionRequest>,
+    ) -> Result<Response<proto::ReplayDecisionResponse>, Status> {
+        let (decision_id, reason) = validate::about_decision(&request.get_ref().decision_id, request.get_ref().reason)?;
+        self.look_at(&request, decision_id, reason).await?;
+        let replay = self.0.replay(decision_id)?.ok_or_else(no_decision)?;
+        Ok(Response::new(proto::ReplayDecisionResponse { replay: Some(replay) }))
+    }
+
+    type ReplayHistoryStream = ReceiverStream<Result<proto::ReplayHistoryResponse, Status>>;
+
+    async fn replay_history(
+        &self,
+        request: Request<proto::ReplayHistoryRequest>,
+    ) -> Result<Response<Self::ReplayHistoryStream>, Status> {
+        let reason = validate::replay_history(*request.get_ref())?;
+        self.0.reader.catch_up().await?;
+        self.record_look(&request, None, reason).await?;
+        Ok(Response::new(ReceiverStream::new(replay::history(&self.0))))
     }
 
     async fn list_decisions(
@@ -117,6 +188,19 @@ impl DisclosureService for Disclosures {
 }
 
 impl Disclosures {
+    /// A decision, for somebody whose look is recorded first, found or not.
+    async fn look_at<T>(
+        &self,
+        request: &Request<T>,
+        decision_id: DecisionId,
+        reason: AccessReason,
+    ) -> Result<proto::Decision, Status> {
+        self.0.reader.catch_up().await?;
+        let stored = self.0.reader.moment().decision(decision_id)?;
+        self.record_look(request, stored.as_ref().map(|stored| stored.case_id), reason).await?;
+        Ok(stored.ok_or_else(no_decision)?.into_answer())
+    }
+
     /// Records a person's look; a service alone looks for no person.
     async fn record_look<T>(
         &self,
@@ -137,6 +221,10 @@ impl Disclosures {
         };
         self.0.record(&Onward::of(request), Payload::AccessRecorded(recorded)).await
     }
+}
+
+fn no_decision() -> Status {
+    Status::not_found("there is no such decision")
 }
 
 /// Staff are told which it is.

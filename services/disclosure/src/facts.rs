@@ -10,7 +10,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use egide_domain::Recorded;
-use egide_domain::ids::{CaseId, OrganizationId};
+use egide_domain::ids::{CaseId, OrganizationId, Revision};
 use egide_domain::time::Timestamp;
 use egide_projection::View;
 use egide_wire::convert::{recorded_case_event, recorded_directory_event};
@@ -75,6 +75,30 @@ impl Folds {
         Ok(fold)
     }
 
+    /// The facts of a case at a revision, folded anew: nobody asks for them often.
+    pub(crate) fn case_until(view: &View<'_>, case_id: CaseId, until: Revision) -> Result<CaseView, Unreadable> {
+        let mut fold = CaseView::default();
+        for row in events_until(view, |revision| key::case_event(case_id, revision), until)? {
+            let (event, recorded_at) = placed(&row)?;
+            fold.apply(&recorded_case_event(event, row.position, recorded_at), &event.facts);
+        }
+        Ok(fold)
+    }
+
+    /// An organisation at a revision, folded anew.
+    pub(crate) fn organization_until(
+        view: &View<'_>,
+        organization_id: OrganizationId,
+        until: Revision,
+    ) -> Result<OrganizationView, Unreadable> {
+        let mut fold = OrganizationView::default();
+        for row in events_until(view, |revision| key::directory_event(organization_id, revision), until)? {
+            let (event, recorded_at) = placed(&row)?;
+            fold.apply(&recorded_directory_event(event, row.position, recorded_at), &event.facts);
+        }
+        Ok(fold)
+    }
+
     /// An organisation as the view shows it; `None` when it is not in the directory.
     pub(crate) fn organization(
         &self,
@@ -104,8 +128,22 @@ fn placed(row: &EventRow) -> Result<(&Event, Timestamp), Unreadable> {
 
 /// The events of a stream after a revision. A revision that is missing stops it: nothing is decided over a hole.
 fn events(view: &View<'_>, key: impl Fn(u64) -> Vec<u8>, after: u64) -> Result<Vec<EventRow>, Unreadable> {
+    events_within(view, key, after.saturating_add(1), u64::MAX)
+}
+
+/// The events of a stream up to a revision, without a hole.
+fn events_until(view: &View<'_>, key: impl Fn(u64) -> Vec<u8>, until: Revision) -> Result<Vec<EventRow>, Unreadable> {
+    events_within(view, key, 1, until.0)
+}
+
+fn events_within(
+    view: &View<'_>,
+    key: impl Fn(u64) -> Vec<u8>,
+    from: u64,
+    until: u64,
+) -> Result<Vec<EventRow>, Unreadable> {
     let mut events = Vec::new();
-    for (row, expected) in view.range(key(after.saturating_add(1))..=key(u64::MAX)).zip(after.saturating_add(1)..) {
+    for (row, expected) in view.range(key(from)..=key(until)).zip(from..) {
         let (_, row) = row?;
         let row = EventRow::decode(&*row).map_err(|_| Unreadable::Row)?;
         if row.event.as_ref().is_none_or(|event| event.revision != expected) {

@@ -1,7 +1,7 @@
 //! What the methods share: the reader, the ledger, the policy, the keys, and how decisions are proposed to the log.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use egide_crypto::digest::{Digest, Fingerprinter, sha256};
@@ -26,6 +26,9 @@ pub(crate) const ROUNDS_MAX: u32 = 8;
 /// Most bytes of an event for the ledger, less than what it takes (256 KiB), with room for what surrounds a payload.
 pub(crate) const EVENT_BYTES_MAX: usize = 250 * 1024;
 
+/// How many other policies are kept at most; further ones are read again.
+const ADOPTED_KEPT_MAX: usize = 16;
+
 const COMMITMENT_SALT: &str = "egide/disclosure/commitment-salt/v1";
 
 /// See the module.
@@ -34,6 +37,8 @@ pub(crate) struct Gate {
     pub(crate) ledger: Ledger,
     pub(crate) policy: Arc<Policy>,
     pub(crate) versions: Versions,
+    /// Policies that others decided under, or this one before.
+    pub(crate) policies: AdoptedPolicies,
     /// Whether the policy was seen to be adopted.
     pub(crate) adopted: AtomicBool,
     /// Signs reports.
@@ -47,6 +52,27 @@ pub(crate) struct Gate {
     pub(crate) shutdown: Shutdown,
 }
 
+/// Policies read from the log, kept because reading one means validating all of it.
+#[derive(Default)]
+pub(crate) struct AdoptedPolicies(Mutex<Vec<(Digest, Arc<Policy>)>>);
+
+impl AdoptedPolicies {
+    fn get(&self, moment: &Moment<'_>, digest: Digest) -> Result<Option<Arc<Policy>>, Unreadable> {
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, policy)) = kept().iter().find(|(known, _)| *known == digest) {
+            return Ok(Some(Arc::clone(policy)));
+        }
+        let Some(adopted) = moment.policy(&digest)? else { return Ok(None) };
+        let policy = Arc::clone(adopted.policy());
+        let mut kept = kept();
+        if kept.len() >= ADOPTED_KEPT_MAX {
+            kept.clear();
+        }
+        kept.push((digest, Arc::clone(&policy)));
+        Ok(Some(policy))
+    }
+}
+
 /// What decisions are made under.
 pub(crate) struct Versions {
     policy_digest: Digest,
@@ -57,6 +83,11 @@ impl Versions {
     /// The versions of a policy, and of the contract that is built in.
     pub(crate) fn of(policy: &LoadedPolicy) -> Self {
         Self { policy_digest: *policy.digest(), classification_digest: sha256(descriptors::ENCODED) }
+    }
+
+    /// Whether a decision was made with the contract that is built in.
+    pub(crate) fn same_contract(&self, decided: &DisclosureDecided) -> bool {
+        decided.classification_digest == self.classification_digest.as_bytes()
     }
 
     /// Writes them into a decision.
@@ -81,6 +112,15 @@ impl Gate {
             tracing::warn!(%digest, "nothing is decided: this policy was not adopted");
         }
         Ok(adopted)
+    }
+
+    /// The policy of this digest, as it was adopted; `None` when none was.
+    pub(crate) fn policy_of(&self, moment: &Moment<'_>, digest: &[u8]) -> Result<Option<Arc<Policy>>, Unreadable> {
+        let Ok(digest) = Digest::try_from(digest) else { return Ok(None) };
+        if digest == self.versions.policy_digest {
+            return Ok(Some(Arc::clone(&self.policy)));
+        }
+        self.policies.get(moment, digest)
     }
 
     /// The time now.

@@ -13,13 +13,16 @@
 //! | `r` referral | how it stands ([`ReferralRow`]) |
 //! | `w` unit, position | the referral that was released there to the unit |
 //! | `v` delivery | case and revision of the delivery |
+//! | `c` unit, position | the referral that was recalled there after the unit had had it delivered |
+//! | `a` approval | case and revision of the request for approval |
+//! | `o` position | the approval that was asked for there and is not decided yet |
 //! | `p` digest | the event by which a policy was adopted |
 //!
 //! Ids are the 16 bytes of their UUIDs; numbers are 64 bits, big-endian, so that keys are in their order.
 
 pub(crate) mod rows;
 
-use egide_domain::ids::{CaseId, DecisionId, DeliveryId, OrganizationId, ReferralId, UnitId};
+use egide_domain::ids::{ApprovalId, CaseId, DecisionId, DeliveryId, OrganizationId, ReferralId, UnitId};
 use egide_eventlog::VerifiedBlock;
 use egide_projection::{ModelError, ReadModel, Rows};
 use egide_wire::proto::egide::case::v1 as case;
@@ -31,7 +34,7 @@ use egide_wire::proto::egide::house::v1::house_event::Payload as HousePayload;
 use egide_wire::proto::egide::ledger::v1::{Area, Event};
 use prost::Message as _;
 
-use self::rows::{DecisionRow, EventRow, ReferralRow, key};
+use self::rows::{ApprovalRow, DecisionRow, EventRow, ReferralRow, key};
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +42,7 @@ pub(crate) struct Facts;
 
 impl ReadModel for Facts {
     const NAME: &'static str = "disclosure";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         for (position, _, event) in block.events() {
@@ -88,6 +91,14 @@ impl Place<'_> {
                     row.acknowledged_at_ms.get_or_insert(at_ms);
                 })?;
             }
+            Some(Payload::ReferralRecalled(recalled)) => self.index_recall(case_id, &recalled, rows)?,
+            Some(Payload::RecallAcknowledged(acknowledged)) => {
+                self.change_referral(case_id, &acknowledged.referral_id, rows, |row, at_ms| {
+                    row.recall_acknowledged_at_ms.get_or_insert(at_ms);
+                })?;
+            }
+            Some(Payload::ApprovalRequested(requested)) => self.index_approval(case_id, &requested, rows)?,
+            Some(Payload::ApprovalDecided(decided)) => self.close_approval(case_id, &decided, rows)?,
             Some(
                 Payload::CaseOpened(_)
                 | Payload::TipReceived(_)
@@ -109,7 +120,6 @@ impl Place<'_> {
                 | Payload::ExceptionAsserted(_)
                 | Payload::ExceptionConfirmed(_)
                 | Payload::ExceptionLifted(_)
-                | Payload::ReferralRecalled(_)
                 | Payload::DisclosedOutsideSystem(_)
                 | Payload::CaseClosed(_)
                 | Payload::CaseReopened(_)
@@ -121,13 +131,10 @@ impl Place<'_> {
                 | Payload::AuthorityVerified(_)
                 | Payload::AuthorityRevoked(_)
                 | Payload::WishesRecorded(_)
-                | Payload::ApprovalRequested(_)
-                | Payload::ApprovalDecided(_)
                 | Payload::ObligationNoted(_)
                 | Payload::ContactCleared(_)
                 | Payload::ContactMade(_)
-                | Payload::OutsideDisclosureReviewed(_)
-                | Payload::RecallAcknowledged(_),
+                | Payload::OutsideDisclosureReviewed(_),
             )
             | None => {}
         }
@@ -176,6 +183,8 @@ impl Place<'_> {
             supplementary_to: released.supplementary_to.clone(),
             delivered_at_ms: None,
             acknowledged_at_ms: None,
+            recalled_at_ms: None,
+            recall_acknowledged_at_ms: None,
         };
         rows.insert(&key::referral(referral_id), row.encode_to_vec());
         rows.insert(&key::referral_of_unit(unit_id, self.position), referral_id.as_bytes().as_slice());
@@ -200,6 +209,62 @@ impl Place<'_> {
         self.change_referral(case_id, &delivered.referral_id, rows, |row, at_ms| {
             row.delivered_at_ms.get_or_insert(at_ms);
         })
+    }
+
+    /// Whoever had it delivered is told of the first recall.
+    fn index_recall(
+        &self,
+        case_id: CaseId,
+        recalled: &case::ReferralRecalled,
+        rows: &mut Rows<'_>,
+    ) -> Result<(), ModelError> {
+        let mut told = None;
+        self.change_referral(case_id, &recalled.referral_id, rows, |row, at_ms| {
+            if row.recalled_at_ms.is_none() && row.delivered_at_ms.is_some() {
+                told = row.unit_id.as_slice().try_into().map(UnitId).ok();
+            }
+            row.recalled_at_ms.get_or_insert(at_ms);
+        })?;
+        if let (Some(unit_id), Ok(referral_id)) = (told, recalled.referral_id.parse::<ReferralId>()) {
+            rows.insert(&key::recall_of_unit(unit_id, self.position), referral_id.as_bytes().as_slice());
+        }
+        Ok(())
+    }
+
+    fn index_approval(
+        &self,
+        case_id: CaseId,
+        requested: &case::ApprovalRequested,
+        rows: &mut Rows<'_>,
+    ) -> Result<(), ModelError> {
+        let Ok(approval_id) = requested.approval_id.parse::<ApprovalId>() else { return Ok(()) };
+        if rows.get(&key::approval(approval_id))?.is_some() {
+            // The ledger admits an id once in a case; in another case it must not take the first one's place.
+            return Ok(());
+        }
+        let row = ApprovalRow {
+            case_id: case_id.as_bytes().to_vec(),
+            revision: self.event.revision,
+            position: self.position,
+        };
+        rows.insert(&key::approval(approval_id), row.encode_to_vec());
+        rows.insert(&key::open_approval(self.position), approval_id.as_bytes().as_slice());
+        Ok(())
+    }
+
+    fn close_approval(
+        &self,
+        case_id: CaseId,
+        decided: &case::ApprovalDecided,
+        rows: &mut Rows<'_>,
+    ) -> Result<(), ModelError> {
+        let Ok(approval_id) = decided.approval_id.parse::<ApprovalId>() else { return Ok(()) };
+        let Some(bytes) = rows.get(&key::approval(approval_id))? else { return Ok(()) };
+        let row = ApprovalRow::decode(bytes.as_slice()).map_err(|_| ModelError::Row)?;
+        if row.case_id == case_id.as_bytes() {
+            rows.remove(&key::open_approval(row.position));
+        }
+        Ok(())
     }
 
     /// Only an event of the referral's own case changes it.

@@ -2,7 +2,7 @@
 //! crash, comes to the same decision, referral and delivery, and to the same commands for the ledger.
 
 use egide_crypto::digest::{Digest, sha256_parts};
-use egide_domain::ids::{CommandId, DecisionId, DeliveryId, ReferralId};
+use egide_domain::ids::{ApprovalId, CommandId, DecisionId, DeliveryId, ReferralId};
 use egide_servicekit::identity::Caller;
 
 const ORIGIN: &str = "egide/disclosure/origin/v1";
@@ -19,6 +19,12 @@ impl Origin {
         let parts: [&[u8]; 5] =
             [caller.service.as_str().as_bytes(), person.as_bytes(), method.as_bytes(), command_id.as_bytes(), about];
         Self(sha256_parts(ORIGIN, &parts))
+    }
+
+    /// The origin of what is decided under an approval: whoever repeats the grant, under whichever command id, comes to the same
+    /// decisions.
+    pub(crate) fn of_approval(approval_id: ApprovalId) -> Self {
+        Self(sha256_parts(ORIGIN, &[b"approval", approval_id.as_bytes()]))
     }
 
     /// The decision of this generation: a decision that was superseded before its release is followed by the next.
@@ -44,6 +50,16 @@ impl Origin {
 /// The referral that a decision leads to.
 pub(crate) fn referral_of(decision_id: DecisionId) -> ReferralId {
     ReferralId(uuid_of(sha256_parts(DERIVED, &[b"referral", decision_id.as_bytes()])))
+}
+
+/// The approval that a decision demands.
+pub(crate) fn approval_of(decision_id: DecisionId) -> ApprovalId {
+    ApprovalId(uuid_of(sha256_parts(DERIVED, &[b"approval", decision_id.as_bytes()])))
+}
+
+/// The command that asks for an approval.
+pub(crate) fn command_of_approval(approval_id: ApprovalId) -> CommandId {
+    CommandId(uuid_of(sha256_parts(DERIVED, &[b"command of approval", approval_id.as_bytes()])))
 }
 
 /// The command that commits a decision.

@@ -1,24 +1,26 @@
 //! Reading the projection: always at the newest block there was when the question came.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
 use egide_crypto::digest::Digest;
 use egide_domain::Recipient;
-use egide_domain::ids::{CaseId, DecisionId, DeliveryId, OrganizationId, ReferralId, UnitId};
+use egide_domain::ids::{ApprovalId, CaseId, DecisionId, DeliveryId, OrganizationId, ReferralId, Revision, UnitId};
 use egide_eventlog::EventLog;
 use egide_projection::{Progress, Projection, StoreError, View};
+use egide_report::RecipientNames;
 use egide_servicekit::policy::LoadedPolicy;
 use egide_wire::convert::adopted_files;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
-use egide_wire::proto::egide::case::v1::{self as case, DisclosureDecided, ReferralDelivered};
+use egide_wire::proto::egide::case::v1::{self as case, ApprovalRequested, DisclosureDecided, ReferralDelivered};
 use prost::Message as _;
 use tokio::sync::watch;
 use tonic::Status;
 
 use crate::facts::{CaseView, Folds, OrganizationView};
 use crate::model::Facts;
-use crate::model::rows::{DecisionRow, EventRow, ReferralRow, key};
+use crate::model::rows::{ApprovalRow, DecisionRow, EventRow, ReferralRow, key};
 
 /// How long a question waits for the projection to reach the end of the log.
 const CATCH_UP_MAX: Duration = Duration::from_secs(5);
@@ -93,6 +95,15 @@ pub(crate) struct StoredDelivery {
     pub(crate) delivered: ReferralDelivered,
 }
 
+/// A request for approval as it stands in the log.
+pub(crate) struct StoredApproval {
+    pub(crate) case_id: CaseId,
+    pub(crate) position: u64,
+    pub(crate) recorded_at_ms: i64,
+    pub(crate) actor: Option<case::Actor>,
+    pub(crate) requested: ApprovalRequested,
+}
+
 /// See the module.
 pub(crate) struct Reader {
     projection: Projection<Facts>,
@@ -139,14 +150,94 @@ impl Moment<'_> {
     /// A case and a recipient. Of a case that does not exist, the facts of nothing.
     pub(crate) fn snapshot(&self, case_id: CaseId, unit_id: UnitId) -> Result<Snapshot, Unreadable> {
         let case = self.folds.case(&self.view, case_id)?;
-        let organization = match self.view.get(&key::unit(unit_id))? {
-            Some(row) => {
-                let organization_id = row.as_ref().try_into().map(OrganizationId).map_err(|_| Unreadable::Row)?;
-                self.folds.organization(&self.view, organization_id)?
-            }
-            None => None,
-        };
+        let organization = self.organization_of(unit_id)?;
         Ok(Snapshot { case, organization, unit_id })
+    }
+
+    fn organization_of(&self, unit_id: UnitId) -> Result<Option<Arc<OrganizationView>>, Unreadable> {
+        let Some(row) = self.view.get(&key::unit(unit_id))? else { return Ok(None) };
+        let organization_id = row.as_ref().try_into().map(OrganizationId).map_err(|_| Unreadable::Row)?;
+        self.folds.organization(&self.view, organization_id)
+    }
+
+    /// What a unit and its organisation are called; `None` when it is not in the directory.
+    pub(crate) fn names(&self, unit_id: UnitId) -> Result<Option<RecipientNames>, Unreadable> {
+        Ok(self.organization_of(unit_id)?.map(|organization| organization.names(unit_id)))
+    }
+
+    /// A case; of one that does not exist, the facts of nothing.
+    pub(crate) fn case(&self, case_id: CaseId) -> Result<Arc<CaseView>, Unreadable> {
+        self.folds.case(&self.view, case_id)
+    }
+
+    /// A case as it stood at a revision; `None` when it never stood there.
+    pub(crate) fn case_at(&self, case_id: CaseId, revision: Revision) -> Result<Option<Arc<CaseView>>, Unreadable> {
+        let newest = self.folds.case(&self.view, case_id)?;
+        if newest.facts.revision == revision {
+            return Ok(Some(newest));
+        }
+        if newest.facts.revision < revision {
+            return Ok(None);
+        }
+        Folds::case_until(&self.view, case_id, revision).map(|fold| Some(Arc::new(fold)))
+    }
+
+    /// An organisation as it stood at a revision of its stream; `None` when it was not in the directory then.
+    pub(crate) fn organization_at(
+        &self,
+        organization_id: OrganizationId,
+        revision: Revision,
+    ) -> Result<Option<OrganizationView>, Unreadable> {
+        if revision.0 == 0 {
+            return Ok(None);
+        }
+        let fold = Folds::organization_until(&self.view, organization_id, revision)?;
+        Ok((fold.facts.revision == revision).then_some(fold))
+    }
+
+    /// The events of a case from the newest on, facts only.
+    pub(crate) fn newest_events(&self, case_id: CaseId) -> impl Iterator<Item = Result<EventRow, Unreadable>> {
+        let range = key::case_event(case_id, 1)..=key::case_event(case_id, u64::MAX);
+        self.view.range(range).rev().map(|row| EventRow::decode(&*row?.1).map_err(|_| Unreadable::Row))
+    }
+
+    /// The event of a case at a revision, facts only.
+    pub(crate) fn event(&self, case_id: CaseId, revision: u64) -> Result<EventRow, Unreadable> {
+        stored_event(&self.view, case_id, revision).map(|(row, _)| row)
+    }
+
+    /// A request for approval.
+    pub(crate) fn approval(&self, approval_id: ApprovalId) -> Result<Option<StoredApproval>, Unreadable> {
+        let Some(row) = self.view.get(&key::approval(approval_id))? else { return Ok(None) };
+        let row = ApprovalRow::decode(&*row).map_err(|_| Unreadable::Row)?;
+        let case_id = row.case_id.as_slice().try_into().map(CaseId).map_err(|_| Unreadable::Row)?;
+        let (event, payload) = stored_event(&self.view, case_id, row.revision)?;
+        let Payload::ApprovalRequested(requested) = payload else { return Err(Unreadable::Row) };
+        let EventRow { recorded_at_ms, event, .. } = event;
+        let actor = event.and_then(|event| event.actor);
+        Ok(Some(StoredApproval { case_id, position: row.position, recorded_at_ms, actor, requested }))
+    }
+
+    /// What was asked for after a position and is not decided yet, the oldest first.
+    pub(crate) fn open_approvals(&self, after: u64) -> impl Iterator<Item = Result<StoredApproval, Unreadable>> {
+        let range = key::open_approval(after.saturating_add(1))..=key::open_approval(u64::MAX);
+        self.view.range(range).map(|row| {
+            let (_, id) = row?;
+            let approval_id = id.as_ref().try_into().map(ApprovalId).map_err(|_| Unreadable::Row)?;
+            self.approval(approval_id)?.ok_or(Unreadable::Row)
+        })
+    }
+
+    /// All decisions, case by case, each with the place to go on from; after such a place, or from the first.
+    pub(crate) fn all_decisions(
+        &self,
+        after: Option<Vec<u8>>,
+    ) -> impl Iterator<Item = Result<(Vec<u8>, DecisionId), Unreadable>> {
+        let from = after.map_or_else(|| Bound::Included(key::decisions_begin()), Bound::Excluded);
+        self.view.range((from, Bound::Excluded(key::decisions_end()))).map(|row| {
+            let (place, id) = row?;
+            Ok((place, id.as_ref().try_into().map(DecisionId).map_err(|_| Unreadable::Row)?))
+        })
     }
 
     /// Whether there is such a case.
@@ -198,6 +289,21 @@ impl Moment<'_> {
             let (_, id) = row?;
             let referral_id = id.as_ref().try_into().map(ReferralId).map_err(|_| Unreadable::Row)?;
             referral(&self.view, referral_id)?.ok_or(Unreadable::Row)
+        })
+    }
+
+    /// What was recalled after a position and had been delivered to a unit before, with where that was, the oldest first.
+    pub(crate) fn recalls(
+        &self,
+        unit_id: UnitId,
+        after: u64,
+    ) -> impl Iterator<Item = Result<(u64, StoredReferral), Unreadable>> {
+        let range = key::recall_of_unit(unit_id, after.saturating_add(1))..=key::recall_of_unit(unit_id, u64::MAX);
+        self.view.range(range).map(|row| {
+            let (place, id) = row?;
+            let referral_id = id.as_ref().try_into().map(ReferralId).map_err(|_| Unreadable::Row)?;
+            let recalled = referral(&self.view, referral_id)?.ok_or(Unreadable::Row)?;
+            Ok((key::number(&place).ok_or(Unreadable::Row)?, recalled))
         })
     }
 

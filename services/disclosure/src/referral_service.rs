@@ -95,6 +95,23 @@ impl ReferralService for Referrals {
         Ok(Response::new(proto::AcknowledgeReferralResponse { acknowledged_at }))
     }
 
+    async fn acknowledge_recall(
+        &self,
+        request: Request<proto::AcknowledgeRecallRequest>,
+    ) -> Result<Response<proto::AcknowledgeRecallResponse>, Status> {
+        let (command_id, referral_id) =
+            validate::about_referral(&request.get_ref().command_id, &request.get_ref().referral_id)?;
+        let outsider = Outsider::of(&request)?;
+        self.0.reader.catch_up().await?;
+        let referral = self.0.reader.moment().referral(referral_id)?;
+        let Some(referral) = referral.filter(|referral| referral.was_recalled_from(outsider.unit_id)) else {
+            return Err(self.0.refuse(&outsider, "AcknowledgeRecall").await);
+        };
+        let origin = Origin::new(&outsider.caller, "AcknowledgeRecall", command_id, referral_id.as_bytes());
+        let acknowledged_at = Some(to_timestamp(self.0.acknowledge_recall(&outsider, &referral, origin).await?));
+        Ok(Response::new(proto::AcknowledgeRecallResponse { acknowledged_at }))
+    }
+
     type WatchReferralsStream = Waiting;
 
     async fn watch_referrals(
@@ -109,7 +126,8 @@ impl ReferralService for Referrals {
 }
 
 impl Gate {
-    /// A page of what a unit may fetch now. Whether there is a next page depends on nothing but what may be fetched.
+    /// A page of what a unit may fetch now or had delivered before it was recalled. Whether there is a next page depends on nothing
+    /// else.
     fn page(
         &self,
         unit_id: UnitId,
@@ -130,7 +148,7 @@ impl Gate {
                 return Err(Status::resource_exhausted("there is too much to list; fetch by id"));
             }
             let referral = referral?;
-            if self.today(&moment, &referral)?.is_some() {
+            if referral.was_recalled_from(unit_id) || self.today(&moment, &referral)?.is_some() {
                 referrals.push(referral);
             }
             if referrals.len() > size {
@@ -196,6 +214,8 @@ fn summary(referral: StoredReferral) -> proto::ReferralSummary {
         delivered_at: referral.row.delivered_at_ms.map(at),
         acknowledged_at: referral.row.acknowledged_at_ms.map(at),
         supplementary_to: referral.row.supplementary_to,
+        recalled_at: referral.row.recalled_at_ms.map(at),
+        recall_acknowledged_at: referral.row.recall_acknowledged_at_ms.map(at),
     }
 }
 

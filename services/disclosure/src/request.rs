@@ -18,6 +18,8 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::disclosure::v1 as proto;
 use tonic::Status;
 
+use crate::explain::Told;
+use crate::facts::CaseView;
 use crate::gate::{EVENT_BYTES_MAX, Gate, ROUNDS_MAX, expected, moved_too_often};
 use crate::ledger::{NotAppended, Proposed, command, unproved};
 use crate::origin::{Origin, command_of_decision};
@@ -48,11 +50,26 @@ struct Proposal {
     decision_id: DecisionId,
     decision: Decision,
     decided: case::DisclosureDecided,
+    /// The case it was decided on, where that was just now.
+    decided_on: Option<Arc<CaseView>>,
 }
 
 impl Gate {
-    /// See the module.
+    /// See the module. Where all that is missing is somebody's approval, it is asked for.
     pub(crate) async fn request_disclosure(&self, asked: &Asked) -> Result<proto::RequestDisclosureResponse, Status> {
+        let (mut response, decided_on) = self.decide_and_release(asked).await?;
+        if let Some(decision) = &response.decision {
+            response.approval_id = self.ask_for_approval(asked, decision).await?;
+            response.explanation = Some(self.explain(decision, Told::AsDecided, decided_on)?);
+        }
+        Ok(response)
+    }
+
+    /// The answer, and where it was decided just now, on what.
+    async fn decide_and_release(
+        &self,
+        asked: &Asked,
+    ) -> Result<(proto::RequestDisclosureResponse, Option<Arc<CaseView>>), Status> {
         self.reader.catch_up().await?;
         if !self.reader.moment().has_case(asked.disclosure.case_id)? {
             return Err(Status::not_found("there is no such case"));
@@ -61,10 +78,11 @@ impl Gate {
         for _ in 0..ROUNDS_MAX {
             self.reader.catch_up().await?;
             match self.plan(asked)? {
-                Plan::Answer(response) => return Ok(*response),
+                Plan::Answer(response) => return Ok((*response, None)),
                 Plan::Commit(proposal) => {
+                    let decided_on = proposal.decided_on.clone();
                     if let Some(response) = self.commit(asked, *proposal).await? {
-                        return Ok(response);
+                        return Ok((response, decided_on));
                     }
                 }
             }
@@ -97,7 +115,11 @@ impl Gate {
             let referral = stored.referral_id.map(|referral_id| moment.referral(referral_id)).transpose()?.flatten();
             let report_digest = referral.map(|referral| referral.row.report_digest).unwrap_or_default();
             let decision = Some(stored.into_answer());
-            return Ok(Plan::Answer(Box::new(proto::RequestDisclosureResponse { decision, report_digest })));
+            return Ok(Plan::Answer(Box::new(proto::RequestDisclosureResponse {
+                decision,
+                report_digest,
+                ..proto::RequestDisclosureResponse::default()
+            })));
         }
         match stored.resume() {
             Some(proposal) if snapshot.still_holds(&proposal.decision, Revision(stored.revision), now) => {
@@ -115,25 +137,39 @@ impl Gate {
         generation: u32,
         now: Timestamp,
     ) -> Result<Plan, Status> {
-        if !self.policy_is_adopted(moment)? {
-            return Err(Status::failed_precondition(
-                "this policy was not adopted; have compliance adopt it (`egide policy adopt`), then ask again",
-            ));
-        }
-        let recipient = snapshot.recipient();
-        let request = asked.request(recipient.as_ref().map(|recipient| recipient.organization_id));
-        let decision = decide(&snapshot.case.facts, &request, recipient.as_ref(), &self.policy, now);
         let decision_id = asked.origin.decision(generation);
-        let mut decided = decided(decision_id, &request, &decision);
-        self.versions.stamp(&mut decided);
-        decided.form = Form::of(recipient.and_then(|recipient| recipient.kind)).id().to_owned();
+        let (decision, mut decided) = self.decide_now(&asked.disclosure, decision_id, moment, snapshot, now)?;
         decided.commitment = self.commitment(decision_id, Payload::DisclosureDecided(decided.clone()))?;
         if decided.encoded_len() > EVENT_BYTES_MAX {
             return Err(Status::failed_precondition(
                 "the decision is too large to be recorded; ask about fewer people or categories at a time",
             ));
         }
-        Ok(Plan::Commit(Box::new(Proposal { decision_id, decision, decided })))
+        let decided_on = Some(Arc::clone(&snapshot.case));
+        Ok(Plan::Commit(Box::new(Proposal { decision_id, decision, decided, decided_on })))
+    }
+
+    /// The decision on the facts of this moment, as it would be recorded but for its commitment.
+    pub(crate) fn decide_now(
+        &self,
+        disclosure: &Disclosure,
+        decision_id: DecisionId,
+        moment: &Moment<'_>,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<(Decision, case::DisclosureDecided), Status> {
+        if !self.policy_is_adopted(moment)? {
+            return Err(Status::failed_precondition(
+                "this policy was not adopted; have compliance adopt it (`egide policy adopt`), then ask again",
+            ));
+        }
+        let recipient = snapshot.recipient();
+        let request = disclosure.request(recipient.as_ref().map(|recipient| recipient.organization_id));
+        let decision = decide(&snapshot.case.facts, &request, recipient.as_ref(), &self.policy, now);
+        let mut decided = decided(decision_id, &request, &decision);
+        self.versions.stamp(&mut decided);
+        decided.form = Form::of(recipient.and_then(|recipient| recipient.kind)).id().to_owned();
+        Ok((decision, decided))
     }
 
     /// Commits a decision and, where it permits, releases the referral; `None` when it must be decided again.
@@ -142,7 +178,7 @@ impl Gate {
         asked: &Asked,
         proposal: Proposal,
     ) -> Result<Option<proto::RequestDisclosureResponse>, Status> {
-        let Proposal { decision_id, decision, decided } = proposal;
+        let Proposal { decision_id, decision, decided, .. } = proposal;
         let stream_id = asked.disclosure.case_id.to_string();
         let Proposed { event, facts_digest } = Proposed::new(Payload::DisclosureDecided(decided.clone()))?;
         let request = command(
@@ -196,35 +232,40 @@ fn answer(
         referral_id: released.as_ref().map(|released| released.referral_id.to_string()).unwrap_or_default(),
     };
     let report_digest = released.map(|released| released.report_digest.as_bytes().to_vec()).unwrap_or_default();
-    proto::RequestDisclosureResponse { decision: Some(decision), report_digest }
+    proto::RequestDisclosureResponse {
+        decision: Some(decision),
+        report_digest,
+        ..proto::RequestDisclosureResponse::default()
+    }
 }
 
 fn organization_of(decided: &case::DisclosureDecided) -> &str {
     decided.request.as_ref().map_or("", |request| request.organization_id.as_str())
 }
 
-impl Asked {
+impl Disclosure {
     /// The request as the gate sees it. A unit that is not in the directory has no organisation: the nil UUID stands for it, and
     /// the decision is a refusal.
-    fn request(&self, organization_id: Option<OrganizationId>) -> Request {
-        let disclosure = &self.disclosure;
+    pub(crate) fn request(&self, organization_id: Option<OrganizationId>) -> Request {
         Request {
-            unit_id: disclosure.unit_id,
+            unit_id: self.unit_id,
             organization_id: organization_id.unwrap_or(OrganizationId([0; 16])),
-            purpose: Some(disclosure.purpose),
-            categories: disclosure.categories,
-            subject_ids: disclosure.subject_ids.clone(),
-            relies_on: disclosure.relies_on.clone(),
-            mode: disclosure.mode,
-            supplementary_to: disclosure.supplementary_to,
-            approval_id: None,
+            purpose: Some(self.purpose),
+            categories: self.categories,
+            subject_ids: self.subject_ids.clone(),
+            relies_on: self.relies_on.clone(),
+            mode: self.mode,
+            supplementary_to: self.supplementary_to,
+            approval_id: self.approval_id,
         }
     }
+}
 
+impl Asked {
     /// Whether the command had this content before. The organisation follows from the unit.
     fn is_what_was_asked(&self, stored: &StoredDecision) -> bool {
         let before = stored.decided.request.as_ref().and_then(|record| request_from(record).ok());
-        before.is_some_and(|before| before == self.request(Some(before.organization_id)))
+        before.is_some_and(|before| before == self.disclosure.request(Some(before.organization_id)))
             && stored.case_id == self.disclosure.case_id
     }
 }
@@ -260,7 +301,7 @@ impl StoredDecision {
             recipient_kind: RecipientKind::read(decided.recipient_kind).ok()?,
         };
         let decision_id = decided.decision_id.parse().ok()?;
-        Some(Proposal { decision_id, decision, decided: decided.clone() })
+        Some(Proposal { decision_id, decision, decided: decided.clone(), decided_on: None })
     }
 }
 

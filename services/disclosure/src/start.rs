@@ -19,7 +19,7 @@ use egide_wire::proto::egide::disclosure::v1::disclosure_service_server::Disclos
 use egide_wire::proto::egide::disclosure::v1::referral_service_server::ReferralServiceServer;
 
 use crate::disclosure_service::Disclosures;
-use crate::gate::{Gate, Versions};
+use crate::gate::{AdoptedPolicies, Gate, Versions};
 use crate::ledger::Ledger;
 use crate::model::Facts;
 use crate::reader::Reader;
@@ -91,6 +91,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         ledger: Ledger::new(config.ledger, trust, log.incarnation().into()),
         policy: Arc::clone(config.policy.policy()),
         versions: Versions::of(&config.policy),
+        policies: AdoptedPolicies::default(),
         adopted: AtomicBool::new(false),
         report_key: config.report_key,
         secret: config.secret,

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use egide_crypto::digest::{Digest, Fingerprinter};
-use egide_domain::ids::{CaseId, DecisionId, ReferralId, UnitId};
+use egide_domain::ids::{ApprovalId, CaseId, DecisionId, ReferralId, UnitId};
 use egide_wire::refusal::{Violation, invalid};
 use tonic::Status;
 
@@ -21,6 +21,8 @@ pub(crate) enum Question {
     Decisions(CaseId),
     /// The referrals of a unit.
     Referrals(UnitId),
+    /// What waits for somebody's approval.
+    Approvals,
 }
 
 impl Question {
@@ -28,6 +30,7 @@ impl Question {
         match self {
             Self::Decisions(case_id) => (b"decisions", case_id.as_bytes()),
             Self::Referrals(unit_id) => (b"referrals", unit_id.as_bytes()),
+            Self::Approvals => (b"approvals", &[0; ID_BYTES]),
         }
     }
 
@@ -74,6 +77,16 @@ pub(crate) fn after_decision(key: &Fingerprinter, case_id: CaseId, last: Decisio
 /// The decision after which a page begins.
 pub(crate) fn decision(key: &Fingerprinter, case_id: CaseId, token: &str) -> Result<Option<DecisionId>, Status> {
     Ok(Question::Decisions(case_id).last(key, token)?.map(DecisionId))
+}
+
+/// The token of the page after this approval.
+pub(crate) fn after_approval(key: &Fingerprinter, last: ApprovalId) -> String {
+    Question::Approvals.issue(key, last.as_bytes())
+}
+
+/// The approval after which a page begins.
+pub(crate) fn approval(key: &Fingerprinter, token: &str) -> Result<Option<ApprovalId>, Status> {
+    Ok(Question::Approvals.last(key, token)?.map(ApprovalId))
 }
 
 /// The token of the page after this referral.

@@ -2,9 +2,11 @@
 //! path of its field; no text repeats what was given.
 
 use egide_domain::decision::Basis;
-use egide_domain::ids::{CommandId, ReferralId, SubjectId, UnitId};
-use egide_domain::vocabulary::{DataCategory, DeliveryChannel, Purpose, ReferralMode};
-use egide_domain::{Categories, ids::CaseId, ids::DecisionId};
+use egide_domain::ids::{ApprovalId, CaseId, CommandId, DecisionId, ReferralId, SubjectId, UnitId};
+use egide_domain::vocabulary::{
+    ApprovalOutcome, DataCategory, DeliveryChannel, Purpose, ReferralMode, RejectionReason,
+};
+use egide_domain::{Categories, Request};
 use egide_wire::convert::{Listed, bases};
 use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::disclosure::v1 as proto;
@@ -106,7 +108,6 @@ impl Check {
 /// A request for a disclosure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Disclosure {
-    pub(crate) command_id: CommandId,
     pub(crate) case_id: CaseId,
     pub(crate) unit_id: UnitId,
     pub(crate) purpose: Purpose,
@@ -115,11 +116,55 @@ pub(crate) struct Disclosure {
     pub(crate) relies_on: Vec<Basis>,
     pub(crate) mode: Option<ReferralMode>,
     pub(crate) supplementary_to: Option<ReferralId>,
+    /// The approval under which it is decided again.
+    pub(crate) approval_id: Option<ApprovalId>,
 }
 
-pub(crate) fn disclosure(request: &proto::RequestDisclosureRequest) -> Result<Disclosure, Status> {
+impl Disclosure {
+    /// What was asked before, to be decided again under an approval; `None` when it named no purpose.
+    pub(crate) fn again(case_id: CaseId, request: Request, approval_id: ApprovalId) -> Option<Self> {
+        Some(Self {
+            case_id,
+            unit_id: request.unit_id,
+            purpose: request.purpose?,
+            categories: request.categories,
+            subject_ids: request.subject_ids,
+            relies_on: request.relies_on,
+            mode: request.mode,
+            supplementary_to: request.supplementary_to,
+            approval_id: Some(approval_id),
+        })
+    }
+}
+
+pub(crate) fn disclosure(request: &proto::RequestDisclosureRequest) -> Result<(CommandId, Disclosure), Status> {
     let mut check = Check::new();
     let command_id = check.id("command_id", &request.command_id);
+    let disclosure = wanted(&mut check, request);
+    check.finish(command_id.zip(disclosure))
+}
+
+/// A disclosure that is only looked at, and why.
+pub(crate) fn preview(request: proto::PreviewDisclosureRequest) -> Result<(Disclosure, AccessReason), Status> {
+    let mut check = Check::new();
+    let reason = check.reason(request.reason);
+    let request = proto::RequestDisclosureRequest {
+        command_id: String::new(),
+        case_id: request.case_id,
+        unit_id: request.unit_id,
+        purpose: request.purpose,
+        categories: request.categories,
+        subject_ids: request.subject_ids,
+        relies_on: request.relies_on,
+        mode: request.mode,
+        supplementary_to: request.supplementary_to,
+    };
+    let disclosure = wanted(&mut check, &request);
+    check.finish(disclosure.map(|disclosure| (disclosure, reason)))
+}
+
+/// What is asked for; the command id is not looked at.
+fn wanted(check: &mut Check, request: &proto::RequestDisclosureRequest) -> Option<Disclosure> {
     let case_id = check.id("case_id", &request.case_id);
     let unit_id = check.id("unit_id", &request.unit_id);
     let purpose = check.required("purpose", request.purpose);
@@ -127,24 +172,21 @@ pub(crate) fn disclosure(request: &proto::RequestDisclosureRequest) -> Result<Di
     if request.categories.is_empty() {
         check.refuse::<()>("categories", "must name at least one category");
     }
-    let subject_ids = subjects(&mut check, &request.subject_ids);
-    let relies_on = relies_on(&mut check, &request.relies_on);
+    let subject_ids = subjects(check, &request.subject_ids);
+    let relies_on = relies_on(check, &request.relies_on);
     let mode = check.listed("mode", request.mode);
     let supplementary_to = check.optional_id("supplementary_to", &request.supplementary_to);
-    let read = (|| {
-        Some(Disclosure {
-            command_id: command_id?,
-            case_id: case_id?,
-            unit_id: unit_id?,
-            purpose: purpose?,
-            categories,
-            subject_ids,
-            relies_on,
-            mode,
-            supplementary_to,
-        })
-    })();
-    check.finish(read)
+    Some(Disclosure {
+        case_id: case_id?,
+        unit_id: unit_id?,
+        purpose: purpose?,
+        categories,
+        subject_ids,
+        relies_on,
+        mode,
+        supplementary_to,
+        approval_id: None,
+    })
 }
 
 /// Sorted, each once: the order in which people are named asks for nothing else.
@@ -226,12 +268,60 @@ pub(crate) fn about_referral(command_id: &str, referral_id: &str) -> Result<(Com
     check.finish(read)
 }
 
-/// A look at one decision.
-pub(crate) fn get_decision(request: &proto::GetDecisionRequest) -> Result<(DecisionId, AccessReason), Status> {
+/// Somebody's yes or no.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verdict {
+    pub(crate) command_id: CommandId,
+    pub(crate) approval_id: ApprovalId,
+    pub(crate) outcome: ApprovalOutcome,
+    pub(crate) reason: Option<RejectionReason>,
+}
+
+pub(crate) fn verdict(request: &proto::DecideApprovalRequest) -> Result<Verdict, Status> {
     let mut check = Check::new();
-    let decision_id = check.id("decision_id", &request.decision_id);
+    let command_id = check.id("command_id", &request.command_id);
+    let approval_id = check.id("approval_id", &request.approval_id);
+    let outcome = check.required("outcome", request.outcome).and_then(|outcome| match outcome {
+        ApprovalOutcome::Granted | ApprovalOutcome::Rejected => Some(outcome),
+        ApprovalOutcome::Expired => {
+            check.refuse("outcome", "must be granted or rejected; the clock alone lets it expire")
+        }
+    });
+    let reason = check.listed("reason", request.reason);
+    match outcome {
+        Some(ApprovalOutcome::Rejected) if request.reason == 0 => {
+            check.refuse::<()>("reason", "must be given for a rejection");
+        }
+        Some(ApprovalOutcome::Granted) if request.reason != 0 => {
+            check.refuse::<()>("reason", "belongs to a rejection only");
+        }
+        Some(_) | None => {}
+    }
+    let read = (|| Some(Verdict { command_id: command_id?, approval_id: approval_id?, outcome: outcome?, reason }))();
+    check.finish(read)
+}
+
+/// A look at what waits for approval.
+pub(crate) fn list_approvals(request: &proto::ListApprovalsRequest) -> Result<(usize, AccessReason), Status> {
+    let mut check = Check::new();
+    let size = check.page_size(request.page_size);
     let reason = check.reason(request.reason);
+    check.finish(Some((size, reason)))
+}
+
+/// A look at one decision, by its id and why.
+pub(crate) fn about_decision(decision_id: &str, reason: i32) -> Result<(DecisionId, AccessReason), Status> {
+    let mut check = Check::new();
+    let decision_id = check.id("decision_id", decision_id);
+    let reason = check.reason(reason);
     check.finish(decision_id.map(|decision_id| (decision_id, reason)))
+}
+
+/// A look at everything, and why.
+pub(crate) fn replay_history(request: proto::ReplayHistoryRequest) -> Result<AccessReason, Status> {
+    let mut check = Check::new();
+    let reason = check.reason(request.reason);
+    check.finish(Some(reason))
 }
 
 /// A look at the decisions of a case.
@@ -277,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_whole_request_is_read() {
-        let read = disclosure(&request()).unwrap();
+        let (_, read) = disclosure(&request()).unwrap();
         assert_eq!(read.categories.len(), 2);
         assert_eq!(read.mode, None);
     }
@@ -322,7 +412,7 @@ mod tests {
             reference_id: ID.into(),
             exception: ExceptionKind::Minor.into(),
         }];
-        assert_eq!(disclosure(&request).unwrap().relies_on.len(), 1);
+        assert_eq!(disclosure(&request).unwrap().1.relies_on.len(), 1);
     }
 
     #[test]
@@ -330,7 +420,7 @@ mod tests {
         let other = "0192abcd-ef00-7fff-8000-000000000000";
         let request =
             proto::RequestDisclosureRequest { subject_ids: vec![ID.into(), other.into(), ID.into()], ..request() };
-        assert_eq!(disclosure(&request).unwrap().subject_ids, [other.parse().unwrap(), ID.parse().unwrap()]);
+        assert_eq!(disclosure(&request).unwrap().1.subject_ids, [other.parse().unwrap(), ID.parse().unwrap()]);
     }
 
     #[test]
@@ -372,9 +462,29 @@ mod tests {
 
     #[test]
     fn a_look_has_a_reason() {
-        let request = proto::GetDecisionRequest { decision_id: ID.into(), reason: 0 };
-        assert_eq!(fields(&get_decision(&request).err().unwrap()), ["reason"]);
-        let request = proto::GetDecisionRequest { decision_id: ID.into(), reason: 99 };
-        assert_eq!(fields(&get_decision(&request).err().unwrap()), ["reason"]);
+        assert_eq!(fields(&about_decision(ID, 0).err().unwrap()), ["reason"]);
+        assert_eq!(fields(&about_decision(ID, 99).err().unwrap()), ["reason"]);
+        let request = proto::PreviewDisclosureRequest { case_id: ID.into(), unit_id: ID.into(), ..Default::default() };
+        assert_eq!(fields(&preview(request).err().unwrap()), ["reason", "purpose", "categories"]);
+        assert_eq!(fields(&replay_history(proto::ReplayHistoryRequest { reason: 0 }).err().unwrap()), ["reason"]);
+    }
+
+    #[test]
+    fn a_rejection_says_why_and_a_grant_needs_no_reason() {
+        use egide_wire::proto::egide::case::v1::{ApprovalOutcome as Outcome, RejectionReason as Why};
+        let request = |outcome: Outcome, reason: Why| proto::DecideApprovalRequest {
+            command_id: ID.into(),
+            approval_id: ID.into(),
+            outcome: outcome.into(),
+            reason: reason.into(),
+        };
+        assert!(verdict(&request(Outcome::Granted, Why::Unspecified)).is_ok());
+        assert!(verdict(&request(Outcome::Rejected, Why::NotSafe)).is_ok());
+        for wrong in [request(Outcome::Granted, Why::NotSafe), request(Outcome::Rejected, Why::Unspecified)] {
+            assert_eq!(fields(&verdict(&wrong).unwrap_err()), ["reason"]);
+        }
+        for outcome in [Outcome::Expired, Outcome::Unspecified] {
+            assert_eq!(fields(&verdict(&request(outcome, Why::Unspecified)).unwrap_err()), ["outcome"]);
+        }
     }
 }

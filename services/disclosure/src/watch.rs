@@ -1,4 +1,5 @@
-//! `WatchReferrals`: that something waits, without content. First what waits now, then whatever comes.
+//! `WatchReferrals`: that something waits, or that something delivered was recalled, without content. First what stands now, then
+//! whatever comes.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tonic::Status;
 
-use crate::gate::Shared;
-use crate::reader::StoredReferral;
+use crate::gate::{Gate, Shared};
+use crate::reader::{StoredReferral, Unreadable};
 
 /// Answers that wait for a slow reader; then the watch waits too.
 const BUFFERED: usize = 16;
@@ -49,23 +50,20 @@ pub(crate) fn watch(gate: Shared, unit_id: UnitId) -> Waiting {
 
 async fn follow(gate: &Shared, unit_id: UnitId, sender: &mpsc::Sender<Result<WatchReferralsResponse, Status>>) {
     let mut progress = gate.reader.progress();
-    let mut after = 0;
+    let mut seen = Seen::default();
     loop {
         // Seen before looking: what is applied while we look is looked at again.
         progress.borrow_and_update();
-        let waiting = match gate.waiting(unit_id, after) {
-            Ok((waiting, until)) => {
-                after = until;
-                waiting
-            }
+        let news = match seen.news(gate, unit_id) {
+            Ok(news) => news,
             Err(error) => {
                 // The watcher may be gone; there is nobody else to tell.
                 drop(sender.send(Err(error.into())).await);
                 return;
             }
         };
-        for referral in waiting {
-            if sender.send(Ok(that_it_waits(&referral))).await.is_err() {
+        for referral in news {
+            if sender.send(Ok(that_it_stands(&referral))).await.is_err() {
                 return;
             }
         }
@@ -75,10 +73,29 @@ async fn follow(gate: &Shared, unit_id: UnitId, sender: &mpsc::Sender<Result<Wat
     }
 }
 
-fn that_it_waits(referral: &StoredReferral) -> WatchReferralsResponse {
+/// Up to where a watcher was told.
+#[derive(Default)]
+struct Seen {
+    released: u64,
+    recalled: u64,
+}
+
+impl Seen {
+    /// What waits and what was recalled since.
+    fn news(&mut self, gate: &Gate, unit_id: UnitId) -> Result<Vec<StoredReferral>, Unreadable> {
+        let (mut news, released) = gate.waiting(unit_id, self.released)?;
+        let (recalled, until) = gate.recalled(unit_id, self.recalled)?;
+        news.extend(recalled);
+        (self.released, self.recalled) = (released, until);
+        Ok(news)
+    }
+}
+
+fn that_it_stands(referral: &StoredReferral) -> WatchReferralsResponse {
     WatchReferralsResponse {
         referral_id: referral.referral_id.to_string(),
         urgent: referral.row.urgent,
         released_at: Some(to_timestamp(Timestamp(referral.row.released_at_ms))),
+        recalled: referral.row.recalled_at_ms.is_some(),
     }
 }

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, authority, callers, case, completions, consent, contact, deliver, directory, disclose, emergency, emit,
-    exception, history, hold, keys, log, obligations, pki, policy, provision, recall, referrals, reviews, shift, token,
-    trust, verify_file,
+    account, approval, authority, callers, case, completions, consent, contact, deliver, directory, disclose,
+    emergency, emit, exception, explain, history, hold, keys, log, obligations, pki, policy, provision, recall,
+    referrals, replay, reviews, shift, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
@@ -61,6 +61,11 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Outside(reviews::Outside),
     Disclose(disclose::Args),
+    Preview(explain::Preview),
+    #[command(subcommand)]
+    Decision(explain::Command),
+    #[command(subcommand)]
+    Approval(approval::Command),
     Deliver(deliver::Args),
     Recall(recall::Args),
     Find(callers::Find),
@@ -68,6 +73,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Referrals(referrals::Command),
     History(history::Args),
+    Replay(replay::Args),
     #[command(subcommand)]
     Log(log::Command),
     Account(account::Args),

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod append;
+pub(crate) mod approval;
 pub(crate) mod authority;
 pub(crate) mod callers;
 pub(crate) mod case;
@@ -16,6 +17,7 @@ pub(crate) mod disclose;
 pub(crate) mod emergency;
 pub(crate) mod emit;
 pub(crate) mod exception;
+pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod hold;
 pub(crate) mod keys;
@@ -26,6 +28,7 @@ pub(crate) mod policy;
 pub(crate) mod provision;
 pub(crate) mod recall;
 pub(crate) mod referrals;
+pub(crate) mod replay;
 pub(crate) mod reviews;
 pub(crate) mod shift;
 pub(crate) mod token;

@@ -94,12 +94,16 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Reviews(_)
         | Command::Outside(_)
         | Command::Disclose(_)
+        | Command::Preview(_)
+        | Command::Decision(_)
+        | Command::Approval(_)
         | Command::Deliver(_)
         | Command::Recall(_)
         | Command::Find(_)
         | Command::Withdraw(_)
         | Command::Referrals(_)
         | Command::History(_)
+        | Command::Replay(_)
         | Command::Account(_)
         | Command::Keys(_)
         | Command::Hold(_)
@@ -120,12 +124,16 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Reviews(args) => commands::reviews::run(&mut session, args).await,
         Command::Outside(args) => commands::reviews::outside(&mut session, args).await,
         Command::Disclose(args) => commands::disclose::run(&mut session, args).await,
+        Command::Preview(args) => commands::explain::preview(&mut session, args).await,
+        Command::Decision(args) => commands::explain::run(&mut session, args).await,
+        Command::Approval(args) => commands::approval::run(&mut session, args).await,
         Command::Deliver(args) => commands::deliver::run(&mut session, args).await,
         Command::Recall(args) => commands::recall::run(&mut session, args).await,
         Command::Find(args) => commands::callers::find(&mut session, args).await,
         Command::Withdraw(args) => commands::callers::withdraw(&mut session, args).await,
         Command::Referrals(args) => commands::referrals::run(&mut session, args).await,
         Command::History(args) => commands::history::run(&mut session, args).await,
+        Command::Replay(args) => commands::replay::run(&mut session, args).await,
         Command::Account(args) => commands::account::run(&mut session, args).await,
         Command::Keys(args) => commands::keys::run(&mut session, args).await,
         Command::Hold(args) => commands::hold::run(&mut session, args).await,

@@ -7,6 +7,7 @@ mod embedded;
 mod format;
 mod player;
 mod read_back;
+mod safeguards;
 mod speaker;
 mod summary;
 mod symbols;

@@ -179,6 +179,19 @@ fn every_job_has_a_command_that_works() {
     let text = std::fs::read_to_string(&saved).unwrap();
     assert!(!text.contains("Quillfeather"));
 
+    let decision = permitted.pointer("/decision/decided/decisionId").and_then(Value::as_str).expect("a decision");
+    let explained = done(&["decision", "explain", decision, "--lang", "fr"]);
+    assert!(explained.contains("PERMIS jusqu’au") && explained.contains("Laissé passer par consentement"), "{explained}");
+    let preview = ["preview", case, "--to", unit, "--purpose", "investigation", "--category", "situation"];
+    assert!(done(&preview).contains("Type of exploitation: leaves whole"), "{}", done(&preview));
+    assert!(done(&["approval", "list"]).contains("Nothing waits for approval."));
+    assert!(done(&["replay", decision]).contains("THE SAME, byte for byte"));
+    assert!(done(&["replay", "--all"]).contains("THE SAME: 2 of 2 decisions"));
+    done(&["recall", case, &referral, "--reason", "error"]);
+    assert!(done(&["referrals", "list", "--unit", unit]).contains("RECALLED"));
+    done(&["referrals", "acknowledge-recall", &referral, "--unit", unit]);
+    assert!(done(&["referrals", "list", "--unit", unit]).contains("recalled, confirmed"));
+
     assert!(done(&["history"]).contains("permit"));
     assert!(done(&["account", case, person]).contains(unit), "the account names the unit");
     assert!(done(&["case", "show", case, "--reason", "working-the-case", "--open"]).contains("Quillfeather"));

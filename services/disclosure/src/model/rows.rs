@@ -60,6 +60,24 @@ pub(crate) struct ReferralRow {
     /// First receipt.
     #[prost(int64, optional, tag = "12")]
     pub(crate) acknowledged_at_ms: Option<i64>,
+    /// First recall.
+    #[prost(int64, optional, tag = "13")]
+    pub(crate) recalled_at_ms: Option<i64>,
+    /// First receipt of a recall.
+    #[prost(int64, optional, tag = "14")]
+    pub(crate) recall_acknowledged_at_ms: Option<i64>,
+}
+
+/// Where a request for approval is.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct ApprovalRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) case_id: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    pub(crate) revision: u64,
+    #[prost(uint64, tag = "3")]
+    pub(crate) position: u64,
 }
 
 macro_rules! opaque_debug {
@@ -72,12 +90,12 @@ macro_rules! opaque_debug {
     )+};
 }
 
-opaque_debug!(EventRow, DecisionRow, ReferralRow);
+opaque_debug!(EventRow, DecisionRow, ReferralRow, ApprovalRow);
 
 pub(crate) mod key {
     //! Keys.
 
-    use egide_domain::ids::{CaseId, DecisionId, DeliveryId, OrganizationId, ReferralId, UnitId};
+    use egide_domain::ids::{ApprovalId, CaseId, DecisionId, DeliveryId, OrganizationId, ReferralId, UnitId};
 
     fn of(kind: u8, id: &[u8; 16], number: Option<u64>) -> Vec<u8> {
         let mut key = Vec::with_capacity(25);
@@ -123,6 +141,28 @@ pub(crate) mod key {
 
     pub(crate) fn delivery(delivery_id: DeliveryId) -> Vec<u8> {
         of(b'v', delivery_id.as_bytes(), None)
+    }
+
+    pub(crate) fn recall_of_unit(unit_id: UnitId, position: u64) -> Vec<u8> {
+        of(b'c', unit_id.as_bytes(), Some(position))
+    }
+
+    pub(crate) fn approval(approval_id: ApprovalId) -> Vec<u8> {
+        of(b'a', approval_id.as_bytes(), None)
+    }
+
+    pub(crate) fn open_approval(position: u64) -> Vec<u8> {
+        [b"o".as_slice(), &position.to_be_bytes()].concat()
+    }
+
+    /// Before all decisions, which stand case by case, in each in the log's order.
+    pub(crate) fn decisions_begin() -> Vec<u8> {
+        vec![b'l']
+    }
+
+    /// Behind all decisions.
+    pub(crate) fn decisions_end() -> Vec<u8> {
+        vec![b'l' + 1]
     }
 
     /// The number at the end of a key.

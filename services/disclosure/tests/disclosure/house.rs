@@ -20,8 +20,8 @@ use egide_wire::proto::egide::directory::v1::{
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, FetchReferralRequest, FetchReferralResponse, ListReferralsRequest, Referral,
-    ReferralSummary, RequestDisclosureRequest, RequestDisclosureResponse,
+    AcknowledgeRecallRequest, AcknowledgeReferralRequest, FetchReferralRequest, FetchReferralResponse,
+    ListReferralsRequest, Referral, ReferralSummary, RequestDisclosureRequest, RequestDisclosureResponse,
 };
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, Event, NewEvent, new_event};
@@ -130,8 +130,34 @@ impl House {
     }
 
     pub(crate) fn staff_at(&self, url: &str) -> Staff {
-        let credentials = self.world.identity().person("cli", "amelie.roy", &["responder"], None);
+        self.gate_for(url, "amelie.roy", "responder")
+    }
+
+    /// The gate, for anybody of staff.
+    pub(crate) fn gate_for(&self, url: &str, account: &str, role: &str) -> Staff {
+        let credentials = self.world.identity().person("cli", account, &[role], None);
         DisclosureServiceClient::new(self.world.upstream(url, credentials).as_service())
+    }
+
+    /// The gate, for a supervisor who did not ask.
+    pub(crate) fn approver(&self) -> Staff {
+        self.gate_for(&self.url, "marc.gagnon", "supervisor")
+    }
+
+    /// Appends a case event as the disclosure service would.
+    pub(crate) async fn forge(&self, case: &str, payload: Payload) {
+        let event = NewEvent {
+            stream_id: case.to_owned(),
+            payload: Some(new_event::Payload::CaseEvent(CaseEvent { payload: Some(payload) })),
+            ..NewEvent::default()
+        };
+        let request = AppendRequest { command_id: fresh_id(), events: vec![event], ..AppendRequest::default() };
+        self.ledger("disclosure", "marc.gagnon", "supervisor").append(request).await.unwrap();
+    }
+
+    pub(crate) async fn recall(&self, case: &Case, referral_id: &str, reason: RecallReason) {
+        let recalled = ReferralRecalled { referral_id: referral_id.to_owned(), reason: reason.into() };
+        self.emit(&case.case, vec![Payload::ReferralRecalled(recalled)]).await;
     }
 
     /// A liaison of a unit.
@@ -397,4 +423,8 @@ pub(crate) fn decided(response: &RequestDisclosureResponse) -> &DisclosureDecide
 
 pub(crate) fn has_reason(decided: &DisclosureDecided, code: ReasonCode) -> bool {
     decided.reasons.iter().any(|reason| reason.code() == code)
+}
+
+pub(crate) fn acknowledging_recall(referral_id: &str) -> AcknowledgeRecallRequest {
+    AcknowledgeRecallRequest { command_id: fresh_id(), referral_id: referral_id.to_owned() }
 }

@@ -84,6 +84,8 @@ async fn absent_refused_withdrawn_expired_recalled_and_not_yours_are_one_answer(
         let mut liaison = house.liaison(&police.unit);
         let status = liaison.acknowledge_referral(acknowledging(&id)).await.unwrap_err();
         answers.push(visible(&status));
+        let status = liaison.acknowledge_recall(acknowledging_recall(&id)).await.unwrap_err();
+        answers.push(visible(&status));
     }
     assert_eq!(answers[0].code, Code::NotFound);
     assert!(answers[0].details.is_empty(), "no details");

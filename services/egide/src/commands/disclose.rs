@@ -18,6 +18,15 @@ use crate::session::{Session, id_or_new};
 /// `egide disclose CASE`.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    wanted: Wanted,
+    #[arg(long, value_name = "ID")]
+    command_id: Option<Uuid>,
+}
+
+/// What is asked of the gate.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Wanted {
     #[arg(value_name = "CASE")]
     case: Uuid,
     #[arg(long, value_name = "UNIT", required = true)]
@@ -38,12 +47,10 @@ pub(crate) struct Args {
     mode: ReferralMode,
     #[arg(long, value_name = "REFERRAL")]
     supplementary_to: Option<Uuid>,
-    #[arg(long, value_name = "ID")]
-    command_id: Option<Uuid>,
 }
 
 pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
-    let request = request(args);
+    let request = args.wanted.request(id_or_new(args.command_id));
     let client = session.disclosure(Role::Supervisor)?;
     let call = || {
         let mut client = client.clone();
@@ -66,31 +73,38 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, 
     if permit {
         session.out.field("head.referral", &decision.referral_id)?;
         session.out.field("head.digest", hex(&response.report_digest))?;
-        let next: [(&str, &dyn std::fmt::Display); 2] = [("referral", &decision.referral_id), ("unit", &args.to)];
+        let next: [(&str, &dyn std::fmt::Display); 2] =
+            [("referral", &decision.referral_id), ("unit", &args.wanted.to)];
         session.out.note(lang.fill("say.disclosed_next", &next))?;
-    } else {
+    } else if response.approval_id.is_empty() {
         session.out.note(lang.text("say.denied_next"))?;
+    } else {
+        session.out.field("head.approval", &response.approval_id)?;
+        session.out.note(lang.fill("say.approval_next", &[("approval", &response.approval_id)]))?;
     }
     Ok(exit)
 }
 
-fn request(args: &Args) -> RequestDisclosureRequest {
-    let basis = |kind: BasisKind| {
-        move |id: &Uuid| Basis { kind: i32::from(kind), reference_id: id_or_new(Some(*id)), exception: 0 }
-    };
-    let relies_on = args.consent.iter().map(basis(BasisKind::Consent));
-    let relies_on = relies_on.chain(args.report_consent.iter().map(basis(BasisKind::ReportConsent)));
-    let relies_on = relies_on.chain(args.exception.iter().map(basis(BasisKind::Exception)));
-    RequestDisclosureRequest {
-        command_id: id_or_new(args.command_id),
-        case_id: id_or_new(Some(args.case)),
-        unit_id: id_or_new(Some(args.to)),
-        purpose: i32::from(args.purpose),
-        categories: numbers(&args.category),
-        subject_ids: args.person.iter().map(|person| id_or_new(Some(*person))).collect(),
-        relies_on: relies_on.collect(),
-        mode: i32::from(args.mode),
-        supplementary_to: args.supplementary_to.map(|referral| id_or_new(Some(referral))).unwrap_or_default(),
+impl Wanted {
+    /// The request under this command id.
+    pub(crate) fn request(&self, command_id: String) -> RequestDisclosureRequest {
+        let basis = |kind: BasisKind| {
+            move |id: &Uuid| Basis { kind: i32::from(kind), reference_id: id_or_new(Some(*id)), exception: 0 }
+        };
+        let relies_on = self.consent.iter().map(basis(BasisKind::Consent));
+        let relies_on = relies_on.chain(self.report_consent.iter().map(basis(BasisKind::ReportConsent)));
+        let relies_on = relies_on.chain(self.exception.iter().map(basis(BasisKind::Exception)));
+        RequestDisclosureRequest {
+            command_id,
+            case_id: id_or_new(Some(self.case)),
+            unit_id: id_or_new(Some(self.to)),
+            purpose: i32::from(self.purpose),
+            categories: numbers(&self.category),
+            subject_ids: self.person.iter().map(|person| id_or_new(Some(*person))).collect(),
+            relies_on: relies_on.collect(),
+            mode: i32::from(self.mode),
+            supplementary_to: self.supplementary_to.map(|referral| id_or_new(Some(referral))).unwrap_or_default(),
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use clap::Subcommand;
 use egide_domain::Categories;
 use egide_report::Report;
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, FetchReferralRequest, ListReferralsRequest, Referral, ReferralSummary,
-    WatchReferralsRequest,
+    AcknowledgeRecallRequest, AcknowledgeReferralRequest, FetchReferralRequest, ListReferralsRequest, Referral,
+    ReferralSummary, WatchReferralsRequest,
 };
 use tokio_stream::StreamExt as _;
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, to_json};
 use crate::session::{Session, id_or_new};
+use crate::text::Lang;
 use crate::times::{minute, second};
 
 /// Referrals asked for at a time.
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     List(List),
     Fetch(Fetch),
     Ack(Ack),
+    AcknowledgeRecall(Ack),
     Watch(Watch),
 }
 
@@ -56,7 +58,7 @@ pub(crate) struct Fetch {
     command_id: Option<Uuid>,
 }
 
-/// `egide referrals ack REFERRAL`.
+/// `egide referrals ack REFERRAL`, `egide referrals acknowledge-recall REFERRAL`.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Ack {
     #[arg(value_name = "REFERRAL")]
@@ -70,6 +72,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
         Command::List(_) => list(session).await,
         Command::Fetch(args) => fetch(session, args).await,
         Command::Ack(args) => acknowledge(session, args).await,
+        Command::AcknowledgeRecall(args) => acknowledge_recall(session, args).await,
         Command::Watch(_) => watch(session).await,
     }
 }
@@ -86,7 +89,7 @@ async fn list(session: &mut Session<'_>) -> Result<Exit, Failure> {
             session.out.message(&page)?;
         }
         for referral in &page.referrals {
-            table.add_row(row(referral));
+            table.add_row(row(session.out.lang, referral));
         }
         if page.next_page_token.is_empty() {
             break;
@@ -99,14 +102,19 @@ async fn list(session: &mut Session<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Urgent ones carry an exclamation mark.
-fn row(referral: &ReferralSummary) -> [String; 4] {
+/// Urgent ones carry an exclamation mark; what was recalled says so below.
+fn row(lang: Lang, referral: &ReferralSummary) -> [String; 4] {
     let day = |time: Option<&prost_types::Timestamp>| {
         let text = minute(time);
         text.get(5..).map_or_else(|| text.clone(), str::to_owned)
     };
+    let recalled = match (&referral.recalled_at, &referral.recall_acknowledged_at) {
+        (None, _) => String::new(),
+        (Some(_), None) => format!("\n{}", lang.text("word.recalled_unconfirmed")),
+        (Some(_), Some(_)) => format!("\n{}", lang.text("word.recalled_confirmed")),
+    };
     [
-        format!("{}{}", referral.referral_id, if referral.urgent { " !" } else { "" }),
+        format!("{}{}{recalled}", referral.referral_id, if referral.urgent { " !" } else { "" }),
         day(referral.released_at.as_ref()),
         day(referral.delivered_at.as_ref()),
         day(referral.acknowledged_at.as_ref()),
@@ -196,6 +204,28 @@ async fn acknowledge(session: &mut Session<'_>, args: &Ack) -> Result<Exit, Fail
     Ok(Exit::Ok)
 }
 
+async fn acknowledge_recall(session: &mut Session<'_>, args: &Ack) -> Result<Exit, Failure> {
+    let request = AcknowledgeRecallRequest {
+        command_id: id_or_new(args.command_id),
+        referral_id: id_or_new(Some(args.referral)),
+    };
+    let client = session.referrals()?;
+    let call = || {
+        let mut client = client.clone();
+        let request = request.clone();
+        async move { client.acknowledge_recall(request).await }
+    };
+    let acknowledged = session.until_known(call).await;
+    let response = repeatable(session, &request.command_id, acknowledged)?;
+    if session.out.is_json() {
+        session.out.message(&response)?;
+    } else {
+        let time = second(response.acknowledged_at.as_ref());
+        session.out.line(session.out.lang.fill("say.recall_acknowledged", &[("time", &time)]))?;
+    }
+    Ok(Exit::Ok)
+}
+
 async fn watch(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let mut client = session.referrals()?;
     let request = WatchReferralsRequest {};
@@ -206,7 +236,12 @@ async fn watch(session: &mut Session<'_>) -> Result<Exit, Failure> {
         if session.out.is_json() {
             session.out.message(&answer)?;
         } else {
-            let urgent = if answer.urgent { session.out.lang.text("word.urgent") } else { "" };
+            let lang = session.out.lang;
+            let urgent = match (answer.recalled, answer.urgent) {
+                (true, _) => lang.text("word.recalled_unconfirmed"),
+                (false, true) => lang.text("word.urgent"),
+                (false, false) => "",
+            };
             let released = minute(answer.released_at.as_ref());
             session.out.line(format!("{}  {released}  {urgent}", answer.referral_id).trim_end())?;
         }

@@ -130,6 +130,19 @@ fn check_step(value: &Value, symbols: &mut Symbols) -> Result<(), String> {
             disclose.speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
             disclose.check()?;
             if let Some(name) = &disclose.name {
+                for part in ["referral", "decision", "approval"] {
+                    symbols.capture(name, part, &symbols.id(&format!("{name}_{part}")));
+                }
+            }
+        }
+        Step::Preview(preview) => {
+            preview.speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
+            preview.expect.check()?;
+        }
+        Step::Approve(approve) => {
+            approve.speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
+            approve.check()?;
+            if let Some(name) = &approve.name {
                 for part in ["referral", "decision"] {
                     symbols.capture(name, part, &symbols.id(&format!("{name}_{part}")));
                 }
@@ -142,6 +155,7 @@ fn check_step(value: &Value, symbols: &mut Symbols) -> Result<(), String> {
             }
         }
         Step::Recall(Recall { speaker, .. })
+        | Step::Replay(ReplayAgain { speaker, .. })
         | Step::History(History { speaker, .. })
         | Step::Find(Find { speaker, .. })
         | Step::Withdraw(Withdraw { speaker, .. })
@@ -167,7 +181,7 @@ fn check_step(value: &Value, symbols: &mut Symbols) -> Result<(), String> {
         Step::Wait(wait) if !(1..=WAIT_MAX_S).contains(&wait.seconds) => {
             return Err(format!("a wait has 1 to {WAIT_MAX_S} seconds"));
         }
-        Step::Fetch(_) | Step::Ack(_) | Step::List(_) | Step::Wait(_) => {}
+        Step::Fetch(_) | Step::Ack(_) | Step::AckRecall(_) | Step::List(_) | Step::Wait(_) => {}
     }
     Ok(())
 }
@@ -193,8 +207,12 @@ pub(crate) enum Step {
     Directory(Box<DirectoryChange>),
     Emit(Emit),
     Disclose(Box<Disclose>),
+    Preview(Box<Preview>),
+    Approve(Box<Approve>),
+    Replay(ReplayAgain),
     Fetch(Fetch),
     Ack(Ack),
+    AckRecall(Ack),
     List(List),
     Deliver(Deliver),
     Recall(Recall),
@@ -293,13 +311,80 @@ impl Disclose {
         if self.expect.is_some() == self.expect_error.is_some() {
             return Err("exactly one of `expect` and `expect_error` is needed".to_owned());
         }
-        let Some(expect) = &self.expect else { return Ok(()) };
-        match expect.outcome.as_str() {
-            "permit" if expect.released.is_none() => Err("a permit needs `released`".to_owned()),
+        self.expect.as_ref().map_or(Ok(()), ExpectDecision::check)
+    }
+}
+
+impl ExpectDecision {
+    fn check(&self) -> Result<(), String> {
+        match self.outcome.as_str() {
+            "permit" if self.released.is_none() => Err("a permit needs `released`".to_owned()),
             "permit" | "deny" => Ok(()),
             other => Err(format!("`outcome` is `permit` or `deny`, not `{other}`")),
         }
     }
+}
+
+/// See `FORMAT.md`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Preview {
+    #[serde(rename = "as")]
+    pub(crate) speaker: String,
+    pub(crate) case: Option<String>,
+    pub(crate) unit: String,
+    pub(crate) purpose: String,
+    pub(crate) categories: Vec<String>,
+    #[serde(default)]
+    pub(crate) people: Vec<String>,
+    pub(crate) expect: ExpectDecision,
+    #[serde(default)]
+    pub(crate) leaves: Vec<String>,
+    #[serde(default)]
+    pub(crate) withheld: Vec<String>,
+    #[serde(default)]
+    pub(crate) said: Vec<String>,
+}
+
+/// See `FORMAT.md`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Approve {
+    pub(crate) name: Option<String>,
+    #[serde(rename = "as")]
+    pub(crate) speaker: String,
+    pub(crate) approval: String,
+    pub(crate) unit: String,
+    pub(crate) outcome: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) expect: Option<ExpectDecision>,
+    pub(crate) expect_error: Option<ExpectError>,
+}
+
+impl Approve {
+    fn check(&self) -> Result<(), String> {
+        let granted = match self.outcome.as_str() {
+            "granted" => true,
+            "rejected" => false,
+            other => return Err(format!("`outcome` is `granted` or `rejected`, not `{other}`")),
+        };
+        if granted == self.reason.is_some() {
+            return Err("a rejection, and nothing else, needs `reason`".to_owned());
+        }
+        if granted && self.expect.is_some() == self.expect_error.is_some() {
+            return Err("exactly one of `expect` and `expect_error` is needed".to_owned());
+        }
+        self.expect.as_ref().map_or(Ok(()), ExpectDecision::check)
+    }
+}
+
+/// See `FORMAT.md`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReplayAgain {
+    #[serde(rename = "as")]
+    pub(crate) speaker: String,
+    pub(crate) decision: String,
 }
 
 /// A basis a request names.

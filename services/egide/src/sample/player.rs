@@ -10,8 +10,8 @@ use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::clock;
 use egide_servicekit::identity::{AccountName, Person, ServiceName};
 use egide_wire::proto::egide::case::v1::{
-    Basis, BasisKind, CaseEvent, DeliveryChannel, DisclosedOutsideSystem, ExceptionKind, MaskEntry, Purpose,
-    RecallReason, ReferralMode, ReferralRecalled, case_event,
+    Basis, BasisKind, CaseEvent, DeliveryChannel, DisclosedOutsideSystem, DisclosureDecided, ExceptionKind, MaskEntry,
+    Purpose, RecallReason, ReferralMode, ReferralRecalled, case_event,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
@@ -32,8 +32,8 @@ use tonic::{Code, Status};
 
 use super::checks::{Answer, Checks, Difference, Row, status_shown};
 use super::format::{
-    Ack, Deliver, DirectoryChange, Disclose, Emit, Fetch, List, Presence, Recall, Scenario, Speaker, Step, Titles,
-    record, step,
+    Ack, Deliver, DirectoryChange, Disclose, Emit, ExpectDecision, Fetch, List, Presence, Recall, Scenario, Speaker,
+    Step, Titles, record, step,
 };
 use super::symbols::Symbols;
 use crate::acting::Identities;
@@ -196,8 +196,12 @@ impl Player {
             Step::Directory(change) => self.directory(play, &change).await,
             Step::Emit(emit) => self.emit(play, &emit).await,
             Step::Disclose(disclose) => self.disclose(play, &disclose).await,
+            Step::Preview(preview) => self.preview(play, &preview).await,
+            Step::Approve(approve) => self.approve(play, &approve).await,
+            Step::Replay(replay) => self.replay(play, &replay).await,
             Step::Fetch(fetch) => self.fetch(play, &fetch).await,
             Step::Ack(ack) => self.acknowledge(play, &ack).await,
+            Step::AckRecall(ack) => self.acknowledge_recall(play, &ack).await,
             Step::List(list) => self.list(play, &list).await,
             Step::Deliver(deliver) => self.deliver(play, &deliver).await,
             Step::Recall(recall) => self.recall(play, &recall).await,
@@ -253,7 +257,11 @@ impl Player {
     }
 
     /// The referral service as a liaison of a unit sees it.
-    fn as_liaison(&self, unit: &str, account: Option<&str>) -> Result<ReferralServiceClient<Authenticated>, Stop> {
+    pub(super) fn as_liaison(
+        &self,
+        unit: &str,
+        account: Option<&str>,
+    ) -> Result<ReferralServiceClient<Authenticated>, Stop> {
         let bad = || format!("`{unit}` is no unit");
         let unit: UnitId = unit.parse().map_err(|_| bad())?;
         let account: AccountName = account.unwrap_or(LIAISON).parse().map_err(|_| bad())?;
@@ -262,7 +270,7 @@ impl Player {
         Ok(ReferralServiceClient::new(service))
     }
 
-    fn recipient(&self, unit: &str) -> Option<Titles> {
+    pub(super) fn recipient(&self, unit: &str) -> Option<Titles> {
         self.names.get(unit).cloned()
     }
 
@@ -426,20 +434,12 @@ impl Player {
             play.made.push(Made { referral_id, unit_id });
         }
         if let Some(name) = &disclose.name {
-            play.symbols.capture(name, "decision", &decided.decision_id);
-            if !decision.referral_id.is_empty() {
-                play.symbols.capture(name, "referral", &decision.referral_id);
+            play.capture(name, decided, &decision.referral_id);
+            if !response.approval_id.is_empty() {
+                play.symbols.capture(name, "approval", &response.approval_id);
             }
         }
-        play.checks.decision(play.line, expected, decided);
-        let answer = |permit: bool| if permit { Answer::Permit } else { Answer::Deny };
-        let expected = answer(expected.outcome == "permit");
-        let actual = answer(crate::commands::decision::is_permit(decided));
-        play.row("disclose", recipient, expected, actual, before);
-        if let Some(row) = play.rows.last_mut() {
-            row.bases.clone_from(&decided.bases);
-            row.mask.clone_from(&decided.mask);
-        }
+        play.decided("disclose", recipient, expected, decided, before);
         Ok(())
     }
 
@@ -552,13 +552,48 @@ impl Player {
 }
 
 impl Play {
-    fn row(&mut self, what: &'static str, about: Option<Titles>, expected: Answer, actual: Answer, before: usize) {
+    /// Lets later steps say what became of a step.
+    pub(super) fn capture(&mut self, name: &str, decided: &DisclosureDecided, referral_id: &str) {
+        self.symbols.capture(name, "decision", &decided.decision_id);
+        if !referral_id.is_empty() {
+            self.symbols.capture(name, "referral", referral_id);
+        }
+    }
+
+    /// A decision, checked and shown.
+    pub(super) fn decided(
+        &mut self,
+        what: &'static str,
+        recipient: Option<Titles>,
+        expected: &ExpectDecision,
+        decided: &DisclosureDecided,
+        before: usize,
+    ) {
+        self.checks.decision(self.line, expected, decided);
+        let answer = |permit: bool| if permit { Answer::Permit } else { Answer::Deny };
+        let expected = answer(expected.outcome == "permit");
+        let actual = answer(crate::commands::decision::is_permit(decided));
+        self.row(what, recipient, expected, actual, before);
+        if let Some(row) = self.rows.last_mut() {
+            row.bases.clone_from(&decided.bases);
+            row.mask.clone_from(&decided.mask);
+        }
+    }
+
+    pub(super) fn row(
+        &mut self,
+        what: &'static str,
+        about: Option<Titles>,
+        expected: Answer,
+        actual: Answer,
+        before: usize,
+    ) {
         let is_as_expected = self.checks.differences.len() == before;
         self.rows.push(Row { what, about, expected, actual, bases: Vec::new(), mask: Vec::new(), is_as_expected });
     }
 
     /// An answer that was, or should have been, an error.
-    fn refused(
+    pub(super) fn refused(
         &mut self,
         what: &'static str,
         recipient: Option<Titles>,
@@ -583,7 +618,7 @@ impl Play {
     }
 
     /// Words that must, and must not, stand in a text. The text itself is never shown: it is about people.
-    fn words(&mut self, text: &str, present: &[String], absent: &[String]) {
+    pub(super) fn words(&mut self, text: &str, present: &[String], absent: &[String]) {
         for word in present {
             self.checks.check(self.line, "present", text.contains(word.as_str()), word, "–");
         }
@@ -635,7 +670,7 @@ pub(crate) fn listed<E: Listed + Into<i32>>(name: &str) -> Result<i32, String> {
     parse::<E>(name).map(Into::into).ok_or_else(|| format!("`{name}` is no {}", E::NAME))
 }
 
-const fn presence(presence: Presence) -> &'static str {
+pub(super) const fn presence(presence: Presence) -> &'static str {
     match presence {
         Presence::Found => "found",
         Presence::NotFound => "not_found",

@@ -1,0 +1,193 @@
+//! Making decisions again: from the events of the case up to the decision's revision, the organisation's up to its directory
+//! revision, and the policy of the digest it names, at the instant it was made. What comes out is compared byte for byte with
+//! the facts that stand in the log.
+//!
+//! Two things are not made again: the decision's id, which follows from who asked, and the digest of the contract, where another
+//! contract is built in than the decision was made with. Both are taken over from what was recorded.
+
+use egide_domain::decide;
+use egide_domain::ids::{DecisionId, Revision};
+use egide_report::Form;
+use egide_wire::convert::{decided, request_from, timestamp};
+use egide_wire::proto::egide::case::v1::case_event::Payload;
+use egide_wire::proto::egide::case::v1::{CaseEvent, DisclosureDecided};
+use egide_wire::proto::egide::disclosure::v1 as proto;
+use tokio::sync::mpsc;
+use tonic::Status;
+
+use crate::gate::{Gate, Shared};
+use crate::ledger::facts_of;
+use crate::reader::{Moment, StoredDecision, Unreadable};
+
+/// Decisions that are made again on one view: nothing is applied meanwhile.
+const AT_ONCE: usize = 32;
+/// Answers that wait for a slow reader; then the replay waits too.
+const BUFFERED: usize = 64;
+
+/// Why a decision is not made again.
+enum Halt {
+    /// This keeps it from being made.
+    Impossible(&'static str),
+    Failed(Status),
+}
+
+impl From<Unreadable> for Halt {
+    fn from(error: Unreadable) -> Self {
+        match error {
+            Unreadable::Policy => Self::Impossible("the policy it was made under cannot be read by this version"),
+            Unreadable::Store(_) | Unreadable::Row => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<Status> for Halt {
+    fn from(status: Status) -> Self {
+        Self::Failed(status)
+    }
+}
+
+impl Gate {
+    /// Makes one decision again; `None` when there is none of this id.
+    pub(crate) fn replay(&self, decision_id: DecisionId) -> Result<Option<proto::Replay>, Status> {
+        let moment = self.reader.moment();
+        let Some(stored) = moment.decision(decision_id)? else { return Ok(None) };
+        self.replay_on(&moment, &stored).map(Some)
+    }
+
+    fn replay_on(&self, moment: &Moment<'_>, stored: &StoredDecision) -> Result<proto::Replay, Status> {
+        let recorded = &stored.decided;
+        let (outcome, first_difference) = match self.again(moment, stored) {
+            Ok(None) => (proto::ReplayOutcome::Same, ""),
+            Ok(Some(field)) => (proto::ReplayOutcome::Different, field),
+            Err(Halt::Impossible(why)) => (proto::ReplayOutcome::Impossible, why),
+            Err(Halt::Failed(status)) => return Err(status),
+        };
+        Ok(proto::Replay {
+            decision_id: recorded.decision_id.clone(),
+            case_id: stored.case_id.to_string(),
+            outcome: outcome.into(),
+            first_difference: first_difference.to_owned(),
+            policy_version: recorded.policy_version.clone(),
+            same_contract: self.versions.same_contract(recorded),
+        })
+    }
+
+    /// The first field that is different when it is made again, if there is one.
+    fn again(&self, moment: &Moment<'_>, stored: &StoredDecision) -> Result<Option<&'static str>, Halt> {
+        let recorded = &stored.decided;
+        let unreadable = || Halt::Impossible("what was asked cannot be read by this version");
+        let decision_id: DecisionId = recorded.decision_id.parse().map_err(|_| unreadable())?;
+        let request =
+            recorded.request.as_ref().and_then(|request| request_from(request).ok()).ok_or_else(unreadable)?;
+        let decided_at = recorded.decided_at.as_ref().and_then(timestamp).ok_or_else(unreadable)?;
+        let policy = self.policy_of(moment, &recorded.policy_digest)?;
+        let policy = policy.ok_or(Halt::Impossible("the policy it was made under was never adopted"))?;
+        let case = moment.case_at(stored.case_id, Revision(recorded.case_revision))?;
+        let case = case.ok_or(Halt::Impossible("the case never stood at its revision"))?;
+        let directory = Revision(recorded.directory_revision);
+        let organization = moment.organization_at(request.organization_id, directory)?;
+        if organization.is_none() && directory.0 > 0 {
+            return Err(Halt::Impossible("the directory never stood at its revision"));
+        }
+        let recipient = organization.and_then(|organization| organization.recipient(request.unit_id));
+        let decision = decide(&case.facts, &request, recipient.as_ref(), &policy, decided_at);
+        let mut again = decided(decision_id, &request, &decision);
+        again.policy_digest.clone_from(&recorded.policy_digest);
+        again.classification_digest.clone_from(&recorded.classification_digest);
+        again.form = Form::of(recipient.and_then(|recipient| recipient.kind)).id().to_owned();
+        again.commitment = self.commitment(decision_id, Payload::DisclosureDecided(again.clone()))?;
+        let facts = facts_of(&CaseEvent { payload: Some(Payload::DisclosureDecided(again.clone())) })?;
+        let row = moment.event(stored.case_id, stored.revision)?;
+        let same = row.event.is_some_and(|event| event.facts == facts);
+        Ok((!same).then(|| first_difference(recorded, &again)))
+    }
+}
+
+/// The first field in which two decisions differ.
+fn first_difference(recorded: &DisclosureDecided, again: &DisclosureDecided) -> &'static str {
+    macro_rules! compare {
+        ($($field:ident),+ $(,)?) => {
+            $(if recorded.$field != again.$field {
+                return stringify!($field);
+            })+
+        };
+    }
+    compare!(
+        decision_id,
+        request,
+        outcome,
+        bases,
+        mask,
+        reasons,
+        obligations,
+        decided_at,
+        expires_at,
+        case_revision,
+        directory_revision,
+        policy_version,
+        policy_digest,
+        classification_digest,
+        form,
+        urgent,
+        commitment,
+        recipient_kind,
+    );
+    "the encoding"
+}
+
+/// Makes every decision again, from the first, for as long as somebody listens.
+pub(crate) fn history(gate: &Shared) -> mpsc::Receiver<Result<proto::ReplayHistoryResponse, Status>> {
+    let (sender, receiver) = mpsc::channel(BUFFERED);
+    let gate = Shared::clone(gate);
+    tokio::task::spawn_blocking(move || {
+        if let Err(status) = replay_all(&gate, &sender) {
+            // The listener may be gone; there is nobody else to tell.
+            drop(sender.blocking_send(Err(status)));
+        }
+    });
+    receiver
+}
+
+fn replay_all(gate: &Gate, sender: &mpsc::Sender<Result<proto::ReplayHistoryResponse, Status>>) -> Result<(), Status> {
+    let total = gate.reader.moment().all_decisions(None).count();
+    let total = u64::try_from(total).unwrap_or(u64::MAX);
+    let tell = |replay| sender.blocking_send(Ok(proto::ReplayHistoryResponse { total, replay })).is_ok();
+    let mut after = None;
+    let mut listening = tell(None);
+    while listening {
+        let (replays, last) = some(gate, after)?;
+        let Some(last) = last else { return Ok(()) };
+        after = Some(last);
+        listening = replays.into_iter().all(|replay| tell(Some(replay)));
+    }
+    Ok(())
+}
+
+/// The next few, and where they end; `None` when there are no more.
+fn some(gate: &Gate, after: Option<Vec<u8>>) -> Result<(Vec<proto::Replay>, Option<Vec<u8>>), Status> {
+    let moment = gate.reader.moment();
+    let (mut replays, mut last) = (Vec::new(), None);
+    for next in moment.all_decisions(after).take(AT_ONCE) {
+        let (place, decision_id) = next?;
+        let stored = moment.decision(decision_id)?.ok_or(Unreadable::Row)?;
+        replays.push(gate.replay_on(&moment, &stored)?);
+        last = Some(place);
+    }
+    Ok((replays, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_named_in_the_order_of_the_contract() {
+        let recorded = DisclosureDecided { form: "a".into(), urgent: true, ..DisclosureDecided::default() };
+        let same = recorded.clone();
+        assert_eq!(first_difference(&recorded, &same), "the encoding");
+        let other = DisclosureDecided { form: "b".into(), urgent: false, ..recorded.clone() };
+        assert_eq!(first_difference(&recorded, &other), "form");
+        let other = DisclosureDecided { urgent: false, ..recorded.clone() };
+        assert_eq!(first_difference(&recorded, &other), "urgent");
+    }
+}
