@@ -357,7 +357,7 @@ fn examples<'m>(
         case_id: case_id.clone(),
         unit_id: police.id.clone(),
         purpose: Purpose::Investigation.into(),
-        categories: EVERYTHING.iter().copied().map(Into::into).collect(),
+        categories: WITHOUT_APPROVAL.iter().copied().map(Into::into).collect(),
         reason,
         ..PreviewDisclosureRequest::default()
     };

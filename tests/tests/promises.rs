@@ -233,7 +233,7 @@ async fn p04_masks_only_narrow() {
     let consent = case.consent(&police, &given).await;
     let categories =
         |decided: &DisclosureDecided| -> BTreeSet<i32> { decided.mask.iter().map(|entry| entry.category).collect() };
-    let wide = case.request_approved(&police, &EVERYTHING).await.unwrap();
+    let wide = case.request(&police, &EVERYTHING).await.unwrap();
     let wide = decided_of(&wide);
     let expected = [DataCategory::Situation, DataCategory::Identity, DataCategory::Finances].map(i32::from);
     assert_eq!(categories(wide), BTreeSet::from(expected), "requested ∩ basis ∩ agreement");
@@ -248,13 +248,8 @@ async fn p04_masks_only_narrow() {
         ..events::withdrawal(&case.victim, &consent)
     };
     case.append(&who::responder(), vec![Payload::ConsentWithdrawn(part)]).await.unwrap();
-<<<<<<< HEAD
-    let after = case.request_approved(&police, &EVERYTHING).await.unwrap();
-    let left = [DataCategory::Situation, DataCategory::Health].map(i32::from);
-=======
     let after = case.request(&police, &EVERYTHING).await.unwrap();
     let left = [DataCategory::Situation, DataCategory::Finances].map(i32::from);
->>>>>>> main
     assert_eq!(categories(decided_of(&after)), BTreeSet::from(left));
     let report = police.fetch(&after.decision.unwrap().referral_id).await.unwrap();
     let report = String::from_utf8(report.report).unwrap();

@@ -174,12 +174,7 @@ impl Rule<'_> {
     }
 
     /// The lowest level of all of them; `None` when one is missing, or when there is nobody.
-    fn level_of_all(
-        &self,
-        subjects: &[SubjectId],
-        category: DataCategory,
-        field: Unopened<'_>,
-    ) -> Option<MaskLevel> {
+    fn level_of_all(&self, subjects: &[SubjectId], category: DataCategory, field: Unopened<'_>) -> Option<MaskLevel> {
         let level = |subject: &SubjectId| self.level(self.people.get(*subject)?, category, field);
         let levels: Option<Vec<MaskLevel>> = subjects.iter().map(level).collect();
         levels?.into_iter().min()

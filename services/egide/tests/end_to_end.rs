@@ -181,7 +181,10 @@ fn every_job_has_a_command_that_works() {
 
     let decision = permitted.pointer("/decision/decided/decisionId").and_then(Value::as_str).expect("a decision");
     let explained = done(&["decision", "explain", decision, "--lang", "fr"]);
-    assert!(explained.contains("PERMIS jusqu’au") && explained.contains("Laissé passer par consentement"), "{explained}");
+    assert!(
+        explained.contains("PERMIS jusqu’au") && explained.contains("Laissé passer par consentement"),
+        "{explained}"
+    );
     let preview = ["preview", case, "--to", unit, "--purpose", "investigation", "--category", "situation"];
     assert!(done(&preview).contains("Type of exploitation: leaves whole"), "{}", done(&preview));
     assert!(done(&["approval", "list"]).contains("Nothing waits for approval."));

@@ -50,7 +50,7 @@ async fn nobody_is_told_of_a_recall_of_what_they_never_had() {
     let waiting = house.released(&case, &police).await;
     house.recall(&case, &waiting, RecallReason::Error).await;
     let listed: Vec<String> = house.list(&police.unit).await.into_iter().map(|one| one.referral_id).collect();
-    assert_eq!(listed, [fetched.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&fetched));
     assert!(house.list(&others.unit).await.is_empty());
     for (unit, referral_id) in [(&police.unit, &waiting), (&others.unit, &waiting), (&others.unit, &fetched)] {
         let refused = house.liaison(unit).acknowledge_recall(acknowledging_recall(referral_id)).await.unwrap_err();

@@ -164,8 +164,7 @@ impl Asked<'_> {
 /// Whether suspects are reached with this person: not with other suspects, nor with somebody who stands in the case only
 /// because their data was erased.
 fn brings_along(person: &Person) -> bool {
-    let only_erased = person.erased && person.roles.is_empty();
-    !person.only_suspect() && !only_erased
+    !(person.only_suspect() || person.erased && person.roles.is_empty())
 }
 
 /// The higher level of both, category by category.

@@ -14,8 +14,9 @@ use egide_wire::proto::egide::directory::v1::{
 };
 use egide_wire::proto::egide::disclosure::v1::referral_service_server::ReferralService;
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, AcknowledgeReferralResponse, FetchReferralRequest, FetchReferralResponse,
-    ListReferralsRequest, ListReferralsResponse, WatchReferralsRequest, WatchReferralsResponse,
+    AcknowledgeRecallRequest, AcknowledgeRecallResponse, AcknowledgeReferralRequest, AcknowledgeReferralResponse,
+    FetchReferralRequest, FetchReferralResponse, ListReferralsRequest, ListReferralsResponse, WatchReferralsRequest,
+    WatchReferralsResponse,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
@@ -213,6 +214,13 @@ impl ReferralService for Fake {
         &self,
         _: Request<AcknowledgeReferralRequest>,
     ) -> Result<Response<AcknowledgeReferralResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn acknowledge_recall(
+        &self,
+        _: Request<AcknowledgeRecallRequest>,
+    ) -> Result<Response<AcknowledgeRecallResponse>, Status> {
         Ok(Response::new(Default::default()))
     }
 }
