@@ -332,9 +332,9 @@ impl Run {
         self.ask(DISCLOSURE, "ListApprovals", &who::supervisor(), &list).await;
         let replay = ReplayDecisionRequest { decision_id: decision_id.to_owned(), reason };
         let replayed: ReplayDecisionResponse =
-            read(&self.ask(DISCLOSURE, "ReplayDecision", &who::supervisor(), &replay).await);
+            read(&self.ask(DISCLOSURE, "ReplayDecision", &who::compliance(), &replay).await);
         assert!(replayed.replay.unwrap().outcome() == ReplayOutcome::Same);
-        self.ask(DISCLOSURE, "ReplayHistory", &who::supervisor(), &ReplayHistoryRequest { reason }).await;
+        self.ask(DISCLOSURE, "ReplayHistory", &who::compliance(), &ReplayHistoryRequest { reason }).await;
     }
 
     /// Everything that can be looked at afterwards, by those who may.
@@ -507,7 +507,7 @@ impl Run {
         let explain = ExplainDecisionRequest { decision_id: self.stray("decision_id"), reason };
         self.refuse(invalid, DISCLOSURE, "ExplainDecision", &supervisor, bytes_of(&explain)).await;
         let replay = ReplayDecisionRequest { decision_id: self.stray("decision_id"), reason };
-        self.refuse(invalid, DISCLOSURE, "ReplayDecision", &supervisor, bytes_of(&replay)).await;
+        self.refuse(invalid, DISCLOSURE, "ReplayDecision", &who::compliance(), bytes_of(&replay)).await;
         let preview = PreviewDisclosureRequest {
             case_id: self.stray("case_id"),
             unit_id: self.stray("unit_id"),
