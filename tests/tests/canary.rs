@@ -153,7 +153,7 @@ impl Run {
         let at_most = ANSWERED_WITHIN;
         let answer = match method {
             "WatchCase" | "WatchReferrals" => {
-                let listening = Listening { messages: if method == "WatchCase" { 24 } else { 1 }, at_most };
+                let listening = Listening { messages: if method == "WatchCase" { 26 } else { 1 }, at_most };
                 self.world.listen(role, &path, headers, body, ANSWERED_WITHIN, listening).await
             }
             _ => self.world.call(role, &path, headers, body, ANSWERED_WITHIN).await,

@@ -89,16 +89,16 @@ fn receipt(consent: &ConsentGiven, recorded_at: Option<&Timestamp>) -> Value {
             "purposes": purposes,
         },
         "party_identification": [
-            { "party_id": OURSELVES, "party_role": lang.text("receipt.controller") },
+            { "party_id": OURSELVES, "party_role": lang.text("word.receipt_controller") },
             {
                 "party_id": recipient(lang, consent),
-                "party_role": lang.text("receipt.recipient"),
+                "party_role": lang.text("word.receipt_recipient"),
             },
         ],
         "event": [{
             "event_time": at,
-            "event_type": lang.text("receipt.given"),
-            "event_state": lang.text("receipt.given"),
+            "event_type": lang.text("word.receipt_given"),
+            "event_state": lang.text("word.receipt_given"),
             "entity_id": consent.subject_id,
             "validity_duration": validity(lang, consent),
         }],
@@ -117,7 +117,7 @@ fn purpose_of(lang: Lang, consent: &ConsentGiven, purpose: i32) -> Value {
     json!({
         "purpose": lang.word_of::<Purpose>(purpose),
         "purpose_type": lang.word_of::<ConsentKind>(consent.kind),
-        "lawful_basis": lang.text("receipt.consent"),
+        "lawful_basis": lang.text("word.receipt_consent"),
         "pii_information": permitted.collect::<Vec<_>>(),
         "pii_not_permitted": words(&consent.denied),
         "pii_controllers": [OURSELVES],
@@ -125,8 +125,8 @@ fn purpose_of(lang: Lang, consent: &ConsentGiven, purpose: i32) -> Value {
         "recipient_third_parties": [recipient(lang, consent)],
         "geographic_restrictions": regions(lang, consent),
         "conditions": conditions.collect::<Vec<_>>(),
-        "withdrawal_method": lang.text("receipt.withdrawal"),
-        "privacy_rights": lang.text("receipt.rights"),
+        "withdrawal_method": lang.text("word.receipt_withdrawal"),
+        "privacy_rights": lang.text("word.receipt_rights"),
     })
 }
 
@@ -153,8 +153,8 @@ fn regions(lang: Lang, consent: &ConsentGiven) -> Vec<&'static str> {
 fn validity(lang: Lang, consent: &ConsentGiven) -> String {
     match &consent.expiry {
         Some(Expiry::ExpiresAt(end)) => end.to_string(),
-        Some(Expiry::Unlimited(_)) => lang.text("receipt.unlimited").to_owned(),
-        None => lang.text("receipt.usual_period").to_owned(),
+        Some(Expiry::Unlimited(_)) => lang.text("word.receipt_unlimited").to_owned(),
+        None => lang.text("word.receipt_usual_period").to_owned(),
     }
 }
 
@@ -181,8 +181,8 @@ mod tests {
             assert!(text.contains(word), "{word}");
         }
         assert!(!text.contains("Quillfeather") && !text.contains("Marrowby"), "{text}");
-        assert!(text.contains(Lang::French.text("receipt.withdrawal")));
+        assert!(text.contains(Lang::French.text("word.receipt_withdrawal")));
         let english = receipt(&ConsentGiven { language: Language::Other.into(), ..consent }, None).to_string();
-        assert!(english.contains(Lang::English.text("receipt.withdrawal")));
+        assert!(english.contains(Lang::English.text("word.receipt_withdrawal")));
     }
 }
