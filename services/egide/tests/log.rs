@@ -62,7 +62,7 @@ fn a_log_rolled_back_is_refused_until_the_root_signs_its_restore() {
     let rolled_back = egide(&data, &["log", "verify", "--json"]);
     ends_with(&rolled_back, 8);
     let findings = result(&rolled_back)["findings"].as_array().unwrap().clone();
-    assert_eq!(findings.len(), 4, "one for every mark: {findings:?}");
+    assert_eq!(findings.len(), 5, "one for every mark: {findings:?}");
     assert!(findings.iter().all(|finding| finding["kind"] == "contradicted" && finding["block"] == blocks));
     let kept = result(&rolled_back)["blocks"].as_u64().unwrap();
     let refused = up();
