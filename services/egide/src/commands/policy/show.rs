@@ -49,20 +49,20 @@ fn section(out: &mut Output, key: &str) -> Result<(), Failure> {
 
 fn ceilings(out: &mut Output, policy: &Policy) -> Result<(), Failure> {
     section(out, "policy.ceilings")?;
-    let columns =
-        ["head.recipient", "head.purpose", "MASK_LEVEL_WHOLE", "MASK_LEVEL_GENERALISED", "MASK_LEVEL_FACTS_ONLY"];
-    let mut table = out.table(&columns, 2);
     let lang = out.lang;
+    // No table: three lists of words side by side leave no room for any of them.
     for row in policy.ceilings() {
-        table.add_row([
-            word(lang, "RECIPIENT_KIND", row.recipient.name()),
-            word(lang, "PURPOSE", row.purpose.name()),
-            reached(lang, row.ceiling, MaskLevel::Whole),
-            reached(lang, row.ceiling, MaskLevel::Generalised),
-            reached(lang, row.ceiling, MaskLevel::FactsOnly),
-        ]);
+        let recipient = word(lang, "RECIPIENT_KIND", row.recipient.name());
+        let purpose = word(lang, "PURPOSE", row.purpose.name());
+        out.wrapped("  • ", 4, &format!("{recipient} – {purpose}"))?;
+        for level in [MaskLevel::Whole, MaskLevel::Generalised, MaskLevel::FactsOnly] {
+            if row.ceiling.categories().iter().any(|category| row.ceiling.level(category) == Some(level)) {
+                let how_far = word(lang, "MASK_LEVEL", level.name());
+                out.wrapped("      ", 6, &format!("{how_far} – {}", reached(lang, row.ceiling, level)))?;
+            }
+        }
     }
-    out.show(&table, "say.no_policy")
+    Ok(())
 }
 
 fn exception(out: &mut Output, rule: &ExceptionRule) -> Result<(), Failure> {
@@ -103,40 +103,42 @@ fn exception(out: &mut Output, rule: &ExceptionRule) -> Result<(), Failure> {
 fn statutes(out: &mut Output, policy: &Policy) -> Result<(), Failure> {
     section(out, "policy.statutes")?;
     let lang = out.lang;
-    let columns = ["head.place", "head.act", "head.must_report", "head.may_report", "head.counts", "head.confidence"];
-    let mut table = out.table(&columns, 5);
-    let below = |age: Option<u8>| age.map_or_else(|| "–".to_owned(), |age| lang.fill("policy.below", &[("age", &age)]));
+    let below = |key: &str, age: Option<u8>| {
+        age.map(|age| format!("; {} {}", lang.text(key), lang.fill("policy.below", &[("age", &age)])))
+    };
     for row in policy.statutes() {
-        table.add_row([
-            word(lang, "JURISDICTION", row.jurisdiction.name()),
-            row.id.to_string(),
-            below(row.mandatory_below),
-            below(row.optional_below),
-            lang.text(if row.verified { "word.yes" } else { "word.no" }).to_owned(),
-            row.confidence.clone(),
-        ]);
+        let place = word(lang, "JURISDICTION", row.jurisdiction.name());
+        let must = below("head.must_report", row.mandatory_below).unwrap_or_default();
+        let may = below("head.may_report", row.optional_below).unwrap_or_default();
+        out.wrapped("  • ", 4, &format!("{place} – {}{must}{may}", row.id))?;
+        surety(out, row.verified, &row.confidence)?;
     }
-    out.show(&table, "say.no_policy")
+    Ok(())
 }
 
 fn regimes(out: &mut Output, policy: &Policy) -> Result<(), Failure> {
     section(out, "policy.regimes")?;
     let lang = out.lang;
-    let mut table =
-        out.table(&["head.provision", "head.place", "head.obliges", "head.named", "head.counts", "head.confidence"], 5);
-    let answer = |holds: bool| lang.text(if holds { "word.yes" } else { "word.no" }).to_owned();
     for row in policy.regime_rows() {
-        let everywhere = lang.text("policy.everywhere").to_owned();
-        table.add_row([
-            row.id.to_string(),
-            if row.everywhere { everywhere } else { words(lang, "JURISDICTION", row.jurisdictions, |at| at.name()) },
-            words(lang, "OBLIGATION_KIND", row.obliges, |duty| duty.name()),
-            answer(policy.regimes().contains(row.regime)),
-            answer(row.standing.verified),
-            row.standing.confidence.clone(),
-        ]);
+        let places = if row.everywhere {
+            lang.text("policy.everywhere").to_owned()
+        } else {
+            words(lang, "JURISDICTION", row.jurisdictions, |at| at.name())
+        };
+        let named = lang.text(if policy.regimes().contains(row.regime) { "word.yes" } else { "word.no" });
+        let obliges = words(lang, "OBLIGATION_KIND", row.obliges, |duty| duty.name());
+        out.wrapped("  • ", 4, &format!("{} – {places} – {obliges}; {} – {named}", row.id, lang.text("head.named")))?;
+        surety(out, row.standing.verified, &row.standing.confidence)?;
     }
-    out.show(&table, "say.no_policy")
+    Ok(())
+}
+
+/// Whether a row counts, and how sure it is.
+fn surety(out: &mut Output, verified: bool, confidence: &str) -> Result<(), Failure> {
+    let lang = out.lang;
+    let counts = lang.text(if verified { "word.yes" } else { "word.no" });
+    let told = format!("{} – {counts}; {} – {confidence}", lang.text("head.counts"), lang.text("head.confidence"));
+    out.wrapped("      ", 6, &told)
 }
 
 fn minors(out: &mut Output, policy: &Policy) -> Result<(), Failure> {
