@@ -100,7 +100,7 @@ impl DisclosureService for Disclosures {
     ) -> Result<Response<proto::ExplainDecisionResponse>, Status> {
         let (decision_id, reason) = validate::about_decision(&request.get_ref().decision_id, request.get_ref().reason)?;
         let decision = self.look_at(&request, decision_id, reason).await?;
-        let explanation = Some(self.0.explain(&decision, Told::WithApprovals, None)?);
+        let explanation = Some(self.0.explain(&decision, Told::WithApprovals)?);
         Ok(Response::new(proto::ExplainDecisionResponse { decision: Some(decision), explanation }))
     }
 

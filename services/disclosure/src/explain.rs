@@ -22,7 +22,6 @@ use tonic::Status;
 
 use self::reference::Known;
 use self::words::{Words, minute};
-use crate::facts::CaseView;
 use crate::gate::Gate;
 use crate::reader::Moment;
 
@@ -36,21 +35,13 @@ pub(crate) enum Told {
 }
 
 impl Gate {
-    /// Explains a decision that stands in the log, on what was known when it was made: `decided_on`, where that is at hand.
-    pub(crate) fn explain(
-        &self,
-        decision: &proto::Decision,
-        told: Told,
-        decided_on: Option<Arc<CaseView>>,
-    ) -> Result<proto::Explanation, Status> {
+    /// Explains a decision that stands in the log, on what was known when it was made.
+    pub(crate) fn explain(&self, decision: &proto::Decision, told: Told) -> Result<proto::Explanation, Status> {
         let moment = self.reader.moment();
         let case_id: CaseId = decision.case_id.parse().map_err(|_| Status::internal("a decision names no case"))?;
         let Some(decided) = &decision.decided else { return Ok(proto::Explanation::default()) };
         let revision = Revision(decided.case_revision);
-        let facts = match decided_on.filter(|view| view.facts.revision == revision) {
-            Some(view) => Some(view),
-            None => moment.case_at(case_id, revision)?,
-        };
+        let facts = moment.case_at(case_id, revision)?;
         let facts = facts.ok_or_else(|| Status::internal("a decision was made on a revision that is not there"))?;
         let Some(policy) = self.policy_of(&moment, &decided.policy_digest)? else {
             return Err(Status::failed_precondition(

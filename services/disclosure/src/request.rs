@@ -19,7 +19,6 @@ use egide_wire::proto::egide::disclosure::v1 as proto;
 use tonic::Status;
 
 use crate::explain::Told;
-use crate::facts::CaseView;
 use crate::gate::{EVENT_BYTES_MAX, Gate, ROUNDS_MAX, expected, moved_too_often};
 use crate::ledger::{NotAppended, Proposed, command, unproved};
 use crate::origin::{Origin, command_of_decision};
@@ -50,26 +49,29 @@ struct Proposal {
     decision_id: DecisionId,
     decision: Decision,
     decided: case::DisclosureDecided,
-    /// The case it was decided on, where that was just now.
-    decided_on: Option<Arc<CaseView>>,
+    /// Told on what it was decided on, where that was just now: afterwards the case has gone on.
+    explanation: Option<proto::Explanation>,
 }
 
 impl Gate {
     /// See the module. Where all that is missing is somebody's approval, it is asked for.
     pub(crate) async fn request_disclosure(&self, asked: &Asked) -> Result<proto::RequestDisclosureResponse, Status> {
-        let (mut response, decided_on) = self.decide_and_release(asked).await?;
+        let (mut response, explanation) = self.decide_and_release(asked).await?;
         if let Some(decision) = &response.decision {
             response.approval_id = self.ask_for_approval(asked, decision).await?;
-            response.explanation = Some(self.explain(decision, Told::AsDecided, decided_on)?);
+            response.explanation = Some(match explanation {
+                Some(told) => told,
+                None => self.explain(decision, Told::AsDecided)?,
+            });
         }
         Ok(response)
     }
 
-    /// The answer, and where it was decided just now, on what.
+    /// The answer, and where it was decided just now, its explanation.
     async fn decide_and_release(
         &self,
         asked: &Asked,
-    ) -> Result<(proto::RequestDisclosureResponse, Option<Arc<CaseView>>), Status> {
+    ) -> Result<(proto::RequestDisclosureResponse, Option<proto::Explanation>), Status> {
         self.reader.catch_up().await?;
         if !self.reader.moment().has_case(asked.disclosure.case_id)? {
             return Err(Status::not_found("there is no such case"));
@@ -79,10 +81,10 @@ impl Gate {
             self.reader.catch_up().await?;
             match self.plan(asked)? {
                 Plan::Answer(response) => return Ok((*response, None)),
-                Plan::Commit(proposal) => {
-                    let decided_on = proposal.decided_on.clone();
+                Plan::Commit(mut proposal) => {
+                    let explanation = proposal.explanation.take();
                     if let Some(response) = self.commit(asked, *proposal).await? {
-                        return Ok((response, decided_on));
+                        return Ok((response, explanation));
                     }
                 }
             }
@@ -145,8 +147,8 @@ impl Gate {
                 "the decision is too large to be recorded; ask about fewer people or categories at a time",
             ));
         }
-        let decided_on = Some(Arc::clone(&snapshot.case));
-        Ok(Plan::Commit(Box::new(Proposal { decision_id, decision, decided, decided_on })))
+        let explanation = Some(self.explain_on(moment, &decided, &snapshot.case.facts, &self.policy, &[])?);
+        Ok(Plan::Commit(Box::new(Proposal { decision_id, decision, decided, explanation })))
     }
 
     /// The decision on the facts of this moment, as it would be recorded but for its commitment.
@@ -301,7 +303,7 @@ impl StoredDecision {
             recipient_kind: RecipientKind::read(decided.recipient_kind).ok()?,
         };
         let decision_id = decided.decision_id.parse().ok()?;
-        Some(Proposal { decision_id, decision, decided: decided.clone(), decided_on: None })
+        Some(Proposal { decision_id, decision, decided: decided.clone(), explanation: None })
     }
 }
 

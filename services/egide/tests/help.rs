@@ -50,6 +50,21 @@ fn every_explanation_explains_something() {
     assert!(idle.is_empty(), "{idle:?}");
 }
 
+/// Two arguments of one id are one to clap, which then reads the one as what the other is.
+#[test]
+fn no_command_takes_the_id_of_an_option_of_every_command() {
+    let tree = localised(Lang::English);
+    let everywhere: BTreeSet<String> =
+        tree.get_arguments().filter(|known| known.is_global_set()).map(|known| known.get_id().to_string()).collect();
+    assert!(everywhere.len() > 5);
+    each(&tree, "help", &mut |path, command| {
+        if path != "help" {
+            let taken = command.get_arguments().find(|known| everywhere.contains(known.get_id().as_str()));
+            assert!(taken.is_none_or(clap::Arg::is_global_set), "{path}: {:?}", taken.map(clap::Arg::get_id));
+        }
+    });
+}
+
 #[test]
 fn the_tree_is_one_that_clap_accepts() {
     localised(Lang::English).debug_assert();

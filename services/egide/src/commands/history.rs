@@ -25,7 +25,7 @@ const ANSWER: usize = 1;
 /// `egide history [DISCLOSURE]`.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Args {
-    #[arg(value_name = "DISCLOSURE")]
+    #[arg(id = "one", value_name = "DISCLOSURE")]
     disclosure: Option<Uuid>,
     #[arg(long, default_value = "audit", value_parser = value_of::<AccessReason>())]
     reason: AccessReason,
