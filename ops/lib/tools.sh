@@ -37,9 +37,9 @@ tools_apt_install() {
 # Prints a new folder to build a tool in, and sweeps up what interrupted runs left.
 tools_fresh() {
   mkdir -p "$TOOLS_DIR"
-  find "$TOOLS_DIR" -maxdepth 1 \( -name '.new.*' -o -name '.old.*' \) -mmin +1440 -exec rm -rf {} +
-  # mktemp puts its own letters where the X are: two installs never share a folder.
-  mktemp -d "$TOOLS_DIR/.new.XXXXXX"
+  find "$TOOLS_DIR" -maxdepth 1 -name "tmp.*" -mmin +1440 -exec rm -rf {} +
+  # With a name of its own: two installs never share a folder.
+  mktemp -d -p "$TOOLS_DIR"
 }
 
 # Moves a finished folder to its place. If somebody else was faster, theirs stays and ours goes.
@@ -55,8 +55,7 @@ tools_settle() {
 tools_discard() {
   [ -e "$1" ] || return 0
   local old
-  # As above: the X are for mktemp to fill in.
-  old=$(mktemp -d "$TOOLS_DIR/.old.XXXXXX")
+  old=$(mktemp -d -p "$TOOLS_DIR")
   mv -T "$1" "$old/it" 2>/dev/null || true
   rm -rf "$old"
 }
