@@ -18,6 +18,7 @@ mod keys;
 pub mod listed;
 mod nats;
 mod output;
+mod paged;
 mod policy;
 mod proofs;
 mod retry;

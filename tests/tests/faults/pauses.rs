@@ -110,7 +110,8 @@ async fn disclosure_stopped_between_acknowledgement_and_answer_does_not_answer_l
     let system = suite.system();
     let to_ledger = system.links().between(Role::Disclosure, Role::Ledger);
     let mut tries = 0..TRIES_MAX;
-    // Held replies may also hold what the fetch needs before it sends anything: then it begins anew with another referral.
+    // The load registers units of the same organisation. Where that comes between decision and commit, the ledger asks for the
+    // delivery to be decided again, and this answer is held, too: then it begins anew, with another referral.
     let (case, request, asked) = loop {
         assert!(tries.next().is_some(), "no delivery is committed while the ledger's replies are held");
         let case = Case::with_referral(suite.load.shared()).await;

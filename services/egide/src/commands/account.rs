@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::value_of;
 use crate::output::Output;
+use crate::paged::Pages;
 use crate::session::{Session, id_or_new};
 use crate::text::Lang;
 use crate::times::second;
@@ -30,9 +31,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
     let mut client = session.audit()?;
-    let mut page_token = String::new();
-    let mut entries = 0_usize;
-    loop {
+    let fetch = async |page_token| {
         let request = AccountForPersonRequest {
             case_id: id_or_new(Some(args.case)),
             subject_id: id_or_new(Some(args.person)),
@@ -40,27 +39,25 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, 
             page_size: PAGE,
             page_token,
         };
-        let page = session.out.waiting("say.waiting", client.account_for_person(request)).await?.into_inner();
+        client.account_for_person(request).await
+    };
+    let mut entries = 0_usize;
+    let told = session.out.pages(Pages::ALL, fetch, |out, page| {
         entries += page.entries.len();
-        if session.out.is_json() {
-            session.out.message(&page)?;
-        } else {
-            page.entries.iter().try_for_each(|entry| show(session.out, entry))?;
+        page.entries.iter().try_for_each(|entry| show(out, entry))?;
+        if !page.next_page_token.is_empty() {
+            return Ok(());
         }
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            if !session.out.is_json() {
-                let notice = match session.out.lang {
-                    Lang::English => page.notice_en,
-                    Lang::French => page.notice_fr,
-                };
-                let none = if entries == 0 { session.out.lang.text("say.nothing_left") } else { "" };
-                session.out.wrapped("", 0, none)?;
-                session.out.wrapped("", 0, &notice)?;
-            }
-            return Ok(Exit::Ok);
-        }
-    }
+        let notice = match out.lang {
+            Lang::English => &page.notice_en,
+            Lang::French => &page.notice_fr,
+        };
+        let none = if entries == 0 { out.lang.text("say.nothing_left") } else { "" };
+        out.wrapped("", 0, none)?;
+        out.wrapped("", 0, notice)
+    });
+    told.await?;
+    Ok(Exit::Ok)
 }
 
 fn show(out: &mut Output, entry: &AccountEntry) -> Result<(), Failure> {

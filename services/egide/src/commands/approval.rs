@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::value_of;
 use crate::output::Output;
+use crate::paged::Pages;
 use crate::session::{Session, id_or_new};
 use crate::times::minute;
 
@@ -68,23 +69,16 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
 
 async fn list(session: &mut Session<'_>, args: &List) -> Result<Exit, Failure> {
     let mut client = session.disclosure(Role::Supervisor)?;
-    let mut page_token = String::new();
-    let mut none = true;
-    loop {
-        let request = ListApprovalsRequest { page_size: PAGE, page_token, reason: i32::from(args.reason) };
-        let page = session.out.waiting("say.waiting", client.list_approvals(request)).await?.into_inner();
-        if session.out.is_json() {
-            session.out.message(&page)?;
-        } else {
-            page.approvals.iter().try_for_each(|approval| show(session.out, approval))?;
-        }
-        none = none && page.approvals.is_empty();
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
-    if none && !session.out.is_json() {
+    let mut none = !session.out.is_json();
+    let reason = i32::from(args.reason);
+    let fetch =
+        async |page_token| client.list_approvals(ListApprovalsRequest { page_size: PAGE, page_token, reason }).await;
+    let told = session.out.pages(Pages::ALL, fetch, |out, page| {
+        none &= page.approvals.is_empty();
+        page.approvals.iter().try_for_each(|approval| show(out, approval))
+    });
+    told.await?;
+    if none {
         session.out.line(session.out.lang.text("say.no_approvals"))?;
     }
     Ok(Exit::Ok)

@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::value_of;
 use crate::output::Output;
+use crate::paged::Pages;
 use crate::session::{Session, id_or_new};
 use crate::text::Lang;
 use crate::times::second;
@@ -103,28 +104,18 @@ async fn show(session: &mut Session<'_>, args: &Show) -> Result<Exit, Failure> {
 
 async fn decisions(session: &mut Session<'_>, args: &Decisions) -> Result<Exit, Failure> {
     let mut client = session.disclosure(Role::Supervisor)?;
-    let mut page_token = String::new();
-    loop {
-        let request = ListDecisionsRequest {
-            case_id: id_or_new(Some(args.case)),
-            page_size: PAGE,
-            page_token,
-            reason: i32::from(args.reason),
-        };
-        let page = session.out.waiting("say.waiting", client.list_decisions(request)).await?.into_inner();
-        if session.out.is_json() {
-            session.out.message(&page)?;
-        } else {
-            for decision in &page.decisions {
-                decision::show(session.out, decision)?;
-                session.out.line("")?;
-            }
-        }
-        if page.next_page_token.is_empty() {
-            return Ok(Exit::Ok);
-        }
-        page_token = page.next_page_token;
-    }
+    let fetch = async |page_token| {
+        let (case_id, reason) = (id_or_new(Some(args.case)), i32::from(args.reason));
+        client.list_decisions(ListDecisionsRequest { case_id, page_size: PAGE, page_token, reason }).await
+    };
+    let told = session.out.pages(Pages::ALL, fetch, |out, page| {
+        page.decisions.iter().try_for_each(|decision| {
+            decision::show(out, decision)?;
+            out.line("")
+        })
+    });
+    told.await?;
+    Ok(Exit::Ok)
 }
 
 async fn watch(session: &mut Session<'_>, args: &Watch) -> Result<Exit, Failure> {

@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::{Listed, value_of};
 use crate::output::Output;
+use crate::paged::Pages;
 use crate::session::{Session, id_or_new};
 use crate::text::Lang;
 use crate::times::minute;
@@ -271,23 +272,15 @@ async fn reinstate(session: &mut Session<'_>, args: &Reinstate) -> Result<Exit, 
 
 async fn list(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let mut client = session.directory()?;
-    let mut page_token = String::new();
-    let mut is_empty = true;
-    loop {
-        let request = ListOrganizationsRequest { page_size: PAGE, page_token };
-        let page = session.out.waiting("say.waiting", client.list_organizations(request)).await?.into_inner();
+    let mut is_empty = !session.out.is_json();
+    let fetch =
+        async |page_token| client.list_organizations(ListOrganizationsRequest { page_size: PAGE, page_token }).await;
+    let told = session.out.pages(Pages::ALL, fetch, |out, page| {
         is_empty &= page.entries.is_empty();
-        if session.out.is_json() {
-            session.out.message(&page)?;
-        } else {
-            page.entries.iter().try_for_each(|entry| show_row(session.out, entry))?;
-        }
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
-    if is_empty && !session.out.is_json() {
+        page.entries.iter().try_for_each(|entry| show_row(out, entry))
+    });
+    told.await?;
+    if is_empty {
         session.out.line(session.out.lang.text("say.no_organizations"))?;
     }
     Ok(Exit::Ok)

@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::value_of;
 use crate::output::Output;
+use crate::paged::Pages;
 use crate::session::{Session, id_or_new};
 use crate::text::Lang;
 use crate::times::{minute, second};
@@ -64,35 +65,20 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, 
 
 async fn list(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
     let mut client = session.audit()?;
-    let columns = ["head.recorded_at", "head.disclosure"];
-    let mut table = session.out.table(&columns, ANSWER);
-    let mut page_token = args.page_token.clone();
-    loop {
-        let request = ListDisclosuresRequest {
-            filter: Some(filter(args)),
-            page_size: args.page_size,
-            page_token,
-            reason: i32::from(args.reason),
-        };
-        let page = session.out.waiting("say.waiting", client.list_disclosures(request)).await?.into_inner();
-        if session.out.is_json() {
-            session.out.message(&page)?;
-        }
-        let lang = session.out.lang;
+    let mut table = session.out.table(&["head.recorded_at", "head.disclosure"], ANSWER);
+    let fetch = async |page_token| {
+        let (filter, reason) = (Some(filter(args)), i32::from(args.reason));
+        client.list_disclosures(ListDisclosuresRequest { filter, page_size: args.page_size, page_token, reason }).await
+    };
+    let wanted = Pages { from: &args.page_token, all: args.all };
+    let next = session.out.pages(wanted, fetch, |out, page| {
         page.disclosures.iter().for_each(|disclosure| {
-            table.add_row(row(lang, disclosure));
+            table.add_row(row(out.lang, disclosure));
         });
-        page_token = page.next_page_token;
-        if page_token.is_empty() || !args.all {
-            break;
-        }
-    }
-    if !session.out.is_json() {
-        session.out.show(&table, "say.no_disclosures")?;
-        if !page_token.is_empty() {
-            session.out.note(session.out.lang.fill("say.next_page", &[("token", &page_token)]))?;
-        }
-    }
+        Ok(())
+    });
+    let next = next.await?;
+    session.out.show_pages(&table, "say.no_disclosures", &next)?;
     Ok(Exit::Ok)
 }
 

@@ -13,6 +13,7 @@ use super::append::{self, append};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::value_of;
+use crate::paged::Pages;
 use crate::session::{Session, id_or_new, words_if_given};
 use crate::text::Lang;
 use crate::times::minute;
@@ -125,8 +126,7 @@ async fn note(
 async fn list(session: &mut Session<'_>, args: &List) -> Result<Exit, Failure> {
     let mut client = session.triage()?;
     let mut table = session.out.table(&["head.due_at", "head.obligation"], WHAT);
-    let mut page_token = args.page_token.clone();
-    loop {
+    let fetch = async |page_token| {
         let request = ListObligationsRequest {
             states: args.state.iter().map(|state| i32::from(*state)).collect(),
             kinds: args.kind.iter().map(|kind| i32::from(*kind)).collect(),
@@ -135,25 +135,17 @@ async fn list(session: &mut Session<'_>, args: &List) -> Result<Exit, Failure> {
             page_token,
             reason: args.reason.into(),
         };
-        let page = session.out.waiting("say.waiting", client.list_obligations(request)).await?.into_inner();
-        if session.out.is_json() {
-            session.out.message(&page)?;
-        }
-        let lang = session.out.lang;
+        client.list_obligations(request).await
+    };
+    let wanted = Pages { from: &args.page_token, all: args.all };
+    let next = session.out.pages(wanted, fetch, |out, page| {
         page.obligations.iter().for_each(|owed| {
-            table.add_row(row(lang, owed));
+            table.add_row(row(out.lang, owed));
         });
-        page_token = page.next_page_token;
-        if page_token.is_empty() || !args.all {
-            break;
-        }
-    }
-    if !session.out.is_json() {
-        session.out.show(&table, "say.no_obligations")?;
-        if !page_token.is_empty() {
-            session.out.note(session.out.lang.fill("say.next_page", &[("token", &page_token)]))?;
-        }
-    }
+        Ok(())
+    });
+    let next = next.await?;
+    session.out.show_pages(&table, "say.no_obligations", &next)?;
     Ok(Exit::Ok)
 }
 

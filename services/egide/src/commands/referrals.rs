@@ -11,7 +11,10 @@ use egide_wire::proto::egide::disclosure::v1::{
     AcknowledgeRecallRequest, AcknowledgeReferralRequest, FetchReferralRequest, ListReferralsRequest, Referral,
     ReferralSummary, WatchReferralsRequest,
 };
+use prost::{Message, Name};
+use prost_types::Timestamp;
 use tokio_stream::StreamExt as _;
+use tonic::{Response, Status};
 use uuid::Uuid;
 
 use super::append::repeatable;
@@ -19,6 +22,7 @@ use super::disclose::hex;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, to_json};
+use crate::paged::Pages;
 use crate::session::{Session, id_or_new};
 use crate::text::Lang;
 use crate::times::{minute, second};
@@ -81,24 +85,15 @@ async fn list(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let mut client = session.referrals()?;
     let mut table =
         session.out.table(&["head.referral", "head.released_at", "head.delivered_at", "head.acknowledged_at"], TIMES);
-    let mut page_token = String::new();
-    loop {
-        let request = ListReferralsRequest { page_size: PAGE, page_token };
-        let page = session.out.waiting("say.waiting", client.list_referrals(request)).await?.into_inner();
-        if session.out.is_json() {
-            session.out.message(&page)?;
-        }
-        for referral in &page.referrals {
-            table.add_row(row(session.out.lang, referral));
-        }
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
-    if !session.out.is_json() {
-        session.out.show(&table, "say.no_referrals")?;
-    }
+    let fetch = async |page_token| client.list_referrals(ListReferralsRequest { page_size: PAGE, page_token }).await;
+    let next = session.out.pages(Pages::ALL, fetch, |out, page| {
+        page.referrals.iter().for_each(|referral| {
+            table.add_row(row(out.lang, referral));
+        });
+        Ok(())
+    });
+    let next = next.await?;
+    session.out.show_pages(&table, "say.no_referrals", &next)?;
     Ok(Exit::Ok)
 }
 
@@ -183,45 +178,42 @@ pub(super) fn show_line(out: &mut Output, line: &str) -> Result<(), Failure> {
 }
 
 async fn acknowledge(session: &mut Session<'_>, args: &Ack) -> Result<Exit, Failure> {
-    let request = AcknowledgeReferralRequest {
-        command_id: id_or_new(args.command_id),
-        referral_id: id_or_new(Some(args.referral)),
-    };
+    let (command_id, referral_id) = (id_or_new(args.command_id), id_or_new(Some(args.referral)));
+    let request = AcknowledgeReferralRequest { command_id: command_id.clone(), referral_id };
     let client = session.referrals()?;
     let call = || {
-        let mut client = client.clone();
-        let request = request.clone();
+        let (mut client, request) = (client.clone(), request.clone());
         async move { client.acknowledge_referral(request).await }
     };
-    let acknowledged = session.until_known(call).await;
-    let response = repeatable(session, &request.command_id, acknowledged)?;
-    if session.out.is_json() {
-        session.out.message(&response)?;
-    } else {
-        let time = second(response.acknowledged_at.as_ref());
-        session.out.line(session.out.lang.fill("say.acknowledged", &[("time", &time)]))?;
-    }
-    Ok(Exit::Ok)
+    confirm(session, &command_id, call, |answer| answer.acknowledged_at.as_ref(), "say.acknowledged").await
 }
 
 async fn acknowledge_recall(session: &mut Session<'_>, args: &Ack) -> Result<Exit, Failure> {
-    let request = AcknowledgeRecallRequest {
-        command_id: id_or_new(args.command_id),
-        referral_id: id_or_new(Some(args.referral)),
-    };
+    let (command_id, referral_id) = (id_or_new(args.command_id), id_or_new(Some(args.referral)));
+    let request = AcknowledgeRecallRequest { command_id: command_id.clone(), referral_id };
     let client = session.referrals()?;
     let call = || {
-        let mut client = client.clone();
-        let request = request.clone();
+        let (mut client, request) = (client.clone(), request.clone());
         async move { client.acknowledge_recall(request).await }
     };
-    let acknowledged = session.until_known(call).await;
-    let response = repeatable(session, &request.command_id, acknowledged)?;
+    confirm(session, &command_id, call, |answer| answer.acknowledged_at.as_ref(), "say.recall_acknowledged").await
+}
+
+/// Sends a receipt until its outcome is known, and tells when it was recorded.
+async fn confirm<A: Message + Name, F: Future<Output = Result<Response<A>, Status>>>(
+    session: &mut Session<'_>,
+    command_id: &str,
+    call: impl FnMut() -> F,
+    recorded_at: impl Fn(&A) -> Option<&Timestamp>,
+    said: &str,
+) -> Result<Exit, Failure> {
+    let sent = session.until_known(call).await;
+    let answer = repeatable(session, command_id, sent)?;
     if session.out.is_json() {
-        session.out.message(&response)?;
+        session.out.message(&answer)?;
     } else {
-        let time = second(response.acknowledged_at.as_ref());
-        session.out.line(session.out.lang.fill("say.recall_acknowledged", &[("time", &time)]))?;
+        let time = second(recorded_at(&answer));
+        session.out.line(session.out.lang.fill(said, &[("time", &time)]))?;
     }
     Ok(Exit::Ok)
 }

@@ -12,6 +12,7 @@ use super::append::{self, append};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::value_of;
+use crate::paged::Pages;
 use crate::session::{Session, id_or_new};
 use crate::text::Lang;
 use crate::times::minute;
@@ -74,8 +75,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
     let Command::List(args) = command;
     let mut client = session.triage()?;
     let mut table = session.out.table(&["head.due_at", "head.review"], WHAT);
-    let mut page_token = args.page_token.clone();
-    loop {
+    let fetch = async |page_token| {
         let request = ListReviewsRequest {
             kinds: args.kind.iter().map(|kind| i32::from(*kind)).collect(),
             case_id: args.case.map(|case| id_or_new(Some(case))).unwrap_or_default(),
@@ -83,25 +83,17 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
             page_token,
             reason: args.reason.into(),
         };
-        let page = session.out.waiting("say.waiting", client.list_reviews(request)).await?.into_inner();
-        if session.out.is_json() {
-            session.out.message(&page)?;
-        }
-        let lang = session.out.lang;
+        client.list_reviews(request).await
+    };
+    let wanted = Pages { from: &args.page_token, all: args.all };
+    let next = session.out.pages(wanted, fetch, |out, page| {
         page.reviews.iter().for_each(|review| {
-            table.add_row(row(lang, review));
+            table.add_row(row(out.lang, review));
         });
-        page_token = page.next_page_token;
-        if page_token.is_empty() || !args.all {
-            break;
-        }
-    }
-    if !session.out.is_json() {
-        session.out.show(&table, "say.no_reviews")?;
-        if !page_token.is_empty() {
-            session.out.note(session.out.lang.fill("say.next_page", &[("token", &page_token)]))?;
-        }
-    }
+        Ok(())
+    });
+    let next = next.await?;
+    session.out.show_pages(&table, "say.no_reviews", &next)?;
     Ok(Exit::Ok)
 }
 
