@@ -162,7 +162,8 @@ impl<'a> Consents<'a> {
     pub(crate) fn has_own_record(&self, subject_id: SubjectId) -> bool {
         self.facts.consents.iter().any(|record| match &record.act {
             ConsentAct::Given(given) => {
-                given.subject_id == Some(subject_id)
+                // A data subject's word that does not say whose it is may be anybody's.
+                given.subject_id.is_none_or(|giver| giver == subject_id)
                     && given.kind != Some(ConsentKind::Report)
                     && given.recipient.is_none_or(|scope| denies_to(scope, self.asking))
             }

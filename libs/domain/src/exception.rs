@@ -267,8 +267,7 @@ fn scope_of(standing: &Standing<'_>) -> Reach {
 fn named_people<'a>(asserted: &'a ExceptionAsserted, facts: &'a CaseFacts) -> impl Iterator<Item = &'a Person> {
     let people = asserted.subject_ids.iter().filter_map(|subject_id: &SubjectId| facts.person(*subject_id));
     // Who stands in the case only because their data was erased is nobody with whom suspects are reached.
-    let only_erased = |person: &Person| person.erased && person.roles.is_empty();
-    people.filter(move |person| !person.is_only_suspect() && !only_erased(person))
+    people.filter(|person| !person.is_only_suspect() && !person.is_only_erased())
 }
 
 fn in_jurisdiction(

@@ -69,6 +69,12 @@ impl Person {
         self.roles.contains(PersonRole::Suspect) && !self.roles.intersects(treated_otherwise)
     }
 
+    /// Whether nothing is known of the person but that their data was erased: nobody of the case ever had this id.
+    #[must_use]
+    pub const fn is_only_erased(&self) -> bool {
+        self.erased && self.roles.is_empty()
+    }
+
     /// Whether the person is a potential victim, whatever else.
     #[must_use]
     pub fn is_potential_victim(&self) -> bool {

@@ -69,6 +69,31 @@ fn has_periods(asked: &Asked) -> bool {
     })
 }
 
+/// The case as it would be if of the consents that share this id (the ledger refuses the second) only one permitted: each in
+/// turn. What all of them deny or supersede stays.
+fn records_alone(asked: &Asked, basis: Basis) -> Vec<Asked> {
+    let shares = |event: &CaseEvent| match (event, basis) {
+        (CaseEvent::ConsentGiven(given), Basis::Consent(id) | Basis::ReportConsent(id)) => given.consent_id == id,
+        _ => false,
+    };
+    let places = (0..asked.history.len()).filter(|place| shares(&asked.history[*place].event)).collect::<Vec<_>>();
+    if places.len() < 2 {
+        return vec![asked.clone()];
+    }
+    let only = |kept: &usize| {
+        let mut one = asked.clone();
+        for place in places.iter().filter(|place| *place != kept) {
+            if let CaseEvent::ConsentGiven(given) = &mut one.history[*place].event {
+                given.permitted = Categories::EMPTY;
+                given.about_bringer = Categories::EMPTY;
+                given.conditions = Default::default();
+            }
+        }
+        one
+    };
+    places.iter().map(only).collect()
+}
+
 /// Everything that could be relied on in a case.
 fn bases(asked: &Asked) -> BTreeSet<Basis> {
     let named = asked.history.iter().flat_map(|recorded| match &recorded.event {
@@ -96,7 +121,7 @@ fn adds_nothing(asked: &Asked, before: &Decision, after: &Mask) -> bool {
                 alone.request.approval_id = None;
                 bases(asked).into_iter().any(|basis| {
                     alone.request.relies_on = vec![basis];
-                    mask(&alone).contains(&entry_alone)
+                    records_alone(&alone, basis).iter().any(|one| mask(one).contains(&entry_alone))
                 })
             }
     };

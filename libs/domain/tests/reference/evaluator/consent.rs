@@ -152,7 +152,10 @@ impl Asked<'_> {
         else {
             return false;
         };
-        let no_suspect = self.case.people.get(&representative).is_some_and(|person| !person.is(PersonRole::Suspect));
+        let no_suspect = self.case.people.get(&representative).is_some_and(|person| {
+            // Somebody of whom nothing but an erasure is known is nobody of the case.
+            !person.is(PersonRole::Suspect) && !(person.erased && person.roles.is_empty())
+        });
         let Some(person) = self.case.people.get(&subject) else { return false };
         let adult = person.majority(self.tables, self.now) == Majority::Adult;
         let verified = self.authorities(consent).next().is_some();
@@ -254,7 +257,8 @@ impl Asked<'_> {
     /// everything.
     pub(crate) fn spoke(&self, whose: SubjectId) -> bool {
         let given = |record: &Said<ConsentGiven>| {
-            record.what.subject_id == Some(whose)
+            // Whose word it is may be left out: then it may be theirs.
+            record.what.subject_id.is_none_or(|giver| giver == whose)
                 && record.what.kind != Some(ConsentKind::Report)
                 && self.denies_to(record.what.recipient)
         };
