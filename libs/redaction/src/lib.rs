@@ -3,15 +3,17 @@
 //! committed decision.
 //!
 //! *In scope*: fields with their classification as they come out of an opened event, the rule what a mask lets through and
-//! how far, making values coarser.
+//! how far, making values coarser; what in a narrative tells who somebody is ([`narrative`]).
 //!
 //! *Out of scope*: where the fields come from (`egide-wire` flattens events, the ledger opens them), what the mask is (the
-//! gate in `egide-domain`), forms, labels, pseudonyms and bytes (`egide-report`), free text (withheld whole), time,
+//! gate in `egide-domain`), forms, labels, pseudonyms and bytes (`egide-report`), who reviews and attests a de-identified text (the
+//! services), time,
 //! randomness, I/O, logging.
 
 pub mod class;
 pub mod field;
 pub mod generalise;
+pub mod narrative;
 pub mod people;
 pub mod redact;
 pub mod redacted;

@@ -1,0 +1,129 @@
+//! De-identification of narratives, English and French: what tells who somebody is goes, what tells what happened stays.
+//! Several finders look at the folded text ([`fold`]) and say what they found ([`Hit`]); overlapping finds are masked
+//! together, only the label is chosen ([`merge`]); and the result is looked at once more before anybody sees it. Whatever
+//! goes wrong on the way refuses the text ([`Refusal`]): it stays withheld whole.
+//!
+//! *In scope*: people of the case by their names ([`people`]), numbers and other identifiers ([`identifiers`]), names nobody
+//! listed ([`unknown`]), all of them pure, deterministic and in time linear in the text.
+//!
+//! *Out of scope*: who reviews, who attests, and that only attested text leaves.
+
+pub mod fold;
+pub mod identifiers;
+pub mod kind;
+pub mod merge;
+pub mod people;
+pub mod unknown;
+
+pub use fold::Folded;
+pub use kind::Kind;
+pub use merge::Hit;
+
+use core::ops::Range;
+
+/// The language a narrative is written in: of the replacements, of the words that are safe, of numbers in words. Notes mix
+/// both, so every finder knows both; this only says what comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    English,
+    /// French.
+    French,
+}
+
+/// What somebody is in the narrative's case, as the replacement says it. That somebody called is never said, so a caller who
+/// is nothing else is [`Part::Unsaid`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A potential victim.
+    PotentialVictim,
+    /// A child.
+    Child,
+    /// A suspect.
+    Suspect,
+    /// Anybody else.
+    Unsaid,
+}
+
+/// Somebody of the case whose names are known.
+#[derive(Clone)]
+pub struct KnownPerson {
+    /// The name, given and family names in either order.
+    pub name: String,
+    /// Other names, nicknames, handles and spellings.
+    pub aliases: Vec<String>,
+    /// What they are, said beside their letter.
+    pub part: Part,
+    /// Whether the names may stay: the mask lets them through.
+    pub kept: bool,
+}
+
+/// Something that was replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// Where in the narrative, in Unicode scalar values.
+    pub range: Range<usize>,
+    /// What it is.
+    pub kind: Kind,
+    /// Which of the known people it names, by place in the list.
+    pub person: Option<usize>,
+    /// Where its replacement stands in the result, in Unicode scalar values.
+    pub replaced: Range<usize>,
+}
+
+/// A narrative after de-identification. No `Debug`: a text is what a person told, also with its names gone.
+#[derive(Clone)]
+pub struct Deidentified {
+    /// The text.
+    pub text: String,
+    /// What was replaced, in order; spans do not overlap.
+    pub spans: Vec<Span>,
+}
+
+/// Why a narrative was not de-identified: it stays withheld whole. Says nothing of what stands in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Longer than [`LONGEST`].
+    #[error("the narrative is longer than {LONGEST} bytes: split it")]
+    TooLong,
+    /// A name is longer than [`people::LONGEST_NAME`], or there are more than [`people::MOST_NAMES`].
+    #[error("a known person's names are too long or too many")]
+    Names,
+    /// Places in the folded text did not lead back to the narrative.
+    #[error("places in the text do not lead back to the narrative: withhold it and report this")]
+    Offsets,
+    /// A known name or an identifier could still be found in the result.
+    #[error("something that had to go could still be found in the result: withhold it and report this")]
+    Left,
+}
+
+/// The longest narrative that is looked at, in bytes.
+pub const LONGEST: usize = 16 << 20;
+
+/// What every finder is given.
+pub struct Context<'a> {
+    /// The narrative, folded.
+    pub folded: &'a Folded<'a>,
+    /// Its language.
+    pub language: Language,
+    /// The people of the case.
+    pub people: &'a [KnownPerson],
+}
+
+/// Replaces everything in a narrative that tells who somebody is.
+///
+/// # Errors
+/// [`Refusal`]; nothing of the narrative may leave then.
+pub fn deidentify(text: &str, language: Language, people: &[KnownPerson]) -> Result<Deidentified, Refusal> {
+    if text.len() > LONGEST {
+        return Err(Refusal::TooLong);
+    }
+    let folded = Folded::new(text);
+    let context = Context { folded: &folded, language, people };
+    let mut hits = Vec::new();
+    people::find(&context, &mut hits)?;
+    identifiers::find(&context, &mut hits);
+    unknown::find(&context, &mut hits);
+    merge::replace(&context, hits)
+}

@@ -1,0 +1,233 @@
+//! Folding with places: the text as finders see it (lower case, without accents, ligatures, look-alikes, marks and invisible
+//! characters, white space as one space) and, of each byte of it, where in the narrative it comes from.
+
+use core::ops::Range;
+use icu_normalizer::DecomposingNormalizerBorrowed;
+
+/// A narrative and its folded form.
+pub struct Folded<'a> {
+    original: &'a str,
+    text: String,
+    /// Of each byte of `text`, the first and the last-but-one byte of the original it comes from.
+    places: Vec<(u32, u32)>,
+}
+
+impl<'a> Folded<'a> {
+    /// Folds a text of at most [`super::LONGEST`] bytes.
+    #[must_use]
+    pub fn new(original: &'a str) -> Self {
+        let mut folded =
+            Self { original, text: String::with_capacity(original.len()), places: Vec::with_capacity(original.len()) };
+        let normalizer = DecomposingNormalizerBorrowed::new_nfkd();
+        for (start, character) in original.char_indices() {
+            folded.push(start, character, &normalizer);
+        }
+        folded
+    }
+
+    /// The text as it was written.
+    #[must_use]
+    pub const fn original(&self) -> &'a str {
+        self.original
+    }
+
+    /// The folded text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where in the original a range of the folded text comes from, in bytes; whole characters, marks that follow included.
+    /// `None` for a range that is empty or beyond the text.
+    #[must_use]
+    pub fn range(&self, folded: &Range<usize>) -> Option<Range<usize>> {
+        let first = self.places.get(folded.start)?;
+        let last = self.places.get(folded.end.checked_sub(1)?)?;
+        let range = usize::try_from(first.0).ok()?..usize::try_from(last.1).ok()?;
+        (folded.start < folded.end && range.start < range.end).then_some(range)
+    }
+
+    /// What was written where a range of the folded text comes from.
+    #[must_use]
+    pub fn written(&self, folded: &Range<usize>) -> &'a str {
+        self.range(folded).and_then(|range| self.original.get(range)).unwrap_or_default()
+    }
+
+    fn push(&mut self, start: usize, character: char, normalizer: &DecomposingNormalizerBorrowed<'_>) {
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let (start, end) = (place(start), place(start.saturating_add(character.len_utf8())));
+        if is_invisible(character) {
+            return self.extend_last(end);
+        }
+        if character.is_whitespace() || character.is_control() {
+            if self.text.ends_with(' ') {
+                return self.extend_last(end);
+            }
+            return self.write(' ', start, end);
+        }
+        if let Some(plain) = plain_of(character) {
+            return plain.chars().for_each(|plain| self.write(plain, start, end));
+        }
+        if character.is_ascii() {
+            return self.write(character.to_ascii_lowercase(), start, end);
+        }
+        let mut buffer = [0_u8; 4];
+        let mut written = false;
+        for part in normalizer.normalize_iter(character.encode_utf8(&mut buffer).chars()) {
+            if is_mark(part) {
+                continue;
+            }
+            written = true;
+            match plain_of(part) {
+                Some(plain) => plain.chars().for_each(|plain| self.write(plain, start, end)),
+                None if part.is_whitespace() => self.write(' ', start, end),
+                None => {
+                    part.to_lowercase().filter(|lower| !is_mark(*lower)).for_each(|lower| self.write(lower, start, end))
+                }
+            }
+        }
+        if !written {
+            self.extend_last(end);
+        }
+    }
+
+    fn write(&mut self, character: char, start: u32, end: u32) {
+        self.text.push(character);
+        self.places.extend(core::iter::repeat_n((start, end), character.len_utf8()));
+    }
+
+    /// What leaves nothing in the folded text belongs to the character before it.
+    fn extend_last(&mut self, end: u32) {
+        let Some((start, _)) = self.places.last().copied() else { return };
+        for place in self.places.iter_mut().rev().take_while(|place| place.0 == start) {
+            place.1 = end;
+        }
+    }
+}
+
+/// Characters that are not seen: of zero width, soft hyphens, directions, variation selectors.
+const fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Combining marks.
+const fn is_mark(character: char) -> bool {
+    matches!(character, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5bd}' | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}'
+        | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
+}
+
+/// What decomposition does not make plain: letters with strokes, ligatures, quotes, hyphens, and letters of other scripts
+/// that look like Latin ones.
+const fn plain_of(character: char) -> Option<&'static str> {
+    Some(match character {
+        '\u{2010}'..='\u{2015}'
+        | '\u{2212}'
+        | '\u{2043}'
+        | '\u{fe58}'
+        | '\u{fe63}'
+        | '\u{ff0d}'
+        | '\u{2e3a}'
+        | '\u{2e3b}' => "-",
+        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' | '\u{2bc}' | '\u{2b9}' | '`' | '\u{b4}' | '\u{ff07}'
+        | '\u{201a}' | '\u{2035}' => "'",
+        '\u{201c}'..='\u{201f}' | '\u{ab}' | '\u{bb}' | '\u{2033}' | '\u{2039}' | '\u{203a}' => "\"",
+        'ł' | 'Ł' => "l",
+        'đ' | 'Đ' | 'ð' | 'Ð' => "d",
+        'ø' | 'Ø' => "o",
+        'ı' | 'İ' => "i",
+        'ß' | 'ẞ' => "ss",
+        'æ' | 'Æ' => "ae",
+        'œ' | 'Œ' => "oe",
+        'þ' | 'Þ' => "th",
+        'ħ' | 'Ħ' => "h",
+        'ŧ' | 'Ŧ' => "t",
+        'ŋ' | 'Ŋ' => "n",
+        'ĸ' => "k",
+        'ƒ' => "f",
+        'ƀ' => "b",
+        'ɨ' => "i",
+        'ʉ' => "u",
+        'ə' | 'ɛ' => "e",
+        'ɑ' | 'ɐ' => "a",
+        'ɡ' => "g",
+        'ɩ' => "i",
+        'ᴀ' => "a",
+        'ᴇ' => "e",
+        'ᴏ' => "o",
+        // Cyrillic letters that look like Latin ones.
+        'а' | 'А' => "a",
+        'В' | 'в' => "b",
+        'с' | 'С' => "c",
+        'е' | 'Е' | 'ё' | 'Ё' => "e",
+        'Н' | 'н' => "h",
+        'і' | 'І' | 'ї' | 'Ї' => "i",
+        'ј' | 'Ј' => "j",
+        'к' | 'К' => "k",
+        'М' | 'м' => "m",
+        'о' | 'О' => "o",
+        'р' | 'Р' => "p",
+        'ѕ' | 'Ѕ' => "s",
+        'т' | 'Т' => "t",
+        'у' | 'У' | 'ү' | 'Ү' => "y",
+        'х' | 'Х' => "x",
+        'ԁ' => "d",
+        'ԛ' => "q",
+        'ԝ' => "w",
+        'һ' | 'Һ' => "h",
+        'ӏ' | 'Ӏ' => "l",
+        'п' => "n",
+        'г' => "r",
+        // Greek ones.
+        'Α' | 'α' => "a",
+        'Β' => "b",
+        'Ε' | 'ε' => "e",
+        'Ζ' => "z",
+        'Η' => "h",
+        'Ι' | 'ι' => "i",
+        'Κ' | 'κ' => "k",
+        'Μ' => "m",
+        'Ν' | 'ν' => "v",
+        'Ο' | 'ο' => "o",
+        'Ρ' | 'ρ' => "p",
+        'Τ' | 'τ' => "t",
+        'Υ' | 'υ' => "y",
+        'Χ' | 'χ' => "x",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fold(text: &str) -> String {
+        Folded::new(text).text().to_owned()
+    }
+
+    #[test]
+    fn accents_ligatures_strokes_and_look_alikes_are_plain() {
+        assert_eq!(fold("Éloïse ŁÓDŹ Œuvre Straße Þór ﬁn"), "eloise lodz oeuvre strasse thor fin");
+        assert_eq!(fold("Маrіа е\u{301}"), "maria e");
+        assert_eq!(fold("O’Brien Jean\u{2011}Luc «Zoé»"), "o'brien jean-luc \"zoe\"");
+    }
+
+    #[test]
+    fn invisible_characters_go_and_white_space_is_one_space() {
+        assert_eq!(fold("Zo\u{200b}e\u{ad}\u{301}  \r\n\tRoy"), "zoe roy");
+        assert_eq!(fold("١٢٣ ５５５"), "١٢٣ 555");
+    }
+
+    #[test]
+    fn a_range_leads_back_to_whole_characters_with_their_marks() {
+        let folded = Folded::new("née Zoe\u{301}\u{200b} Œil");
+        let at = folded.text().find("zoe").expect("it is there");
+        assert_eq!(folded.written(&(at..at + 3)), "Zoe\u{301}\u{200b}");
+        let at = folded.text().find("oeil").expect("it is there");
+        assert_eq!(folded.written(&(at..at + 1)), "Œ");
+        assert_eq!(folded.range(&(at..at)), None);
+        assert_eq!(folded.range(&(0..999)), None);
+    }
+}
