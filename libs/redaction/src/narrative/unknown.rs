@@ -196,11 +196,4 @@ impl<'a> Scan<'a> {
         }
         place.checked_sub(2).and_then(|further| self.cues.get(further)).copied().unwrap_or_default() & (STRONG | NAMING)
     }
-
-    /// Whether a sentence starts with a word, or with the short word that is cut to it ("L’homme").
-    fn starts(&self, place: usize, word: &Word) -> bool {
-        word.starts
-            || (matches!(word.gap, Gap::Apostrophe)
-                && self.before(place).is_some_and(|before| before.starts && before.range.len() <= 7))
-    }
 }

@@ -61,7 +61,7 @@ pub(super) struct Word {
     pub(super) digits: bool,
     /// It stands in a replacement made before.
     pub(super) replaced: bool,
-    /// It stands alone between brackets.
+    /// It stands alone between brackets or quotation marks.
     pub(super) alone: bool,
     pub(super) known: Known,
 }
@@ -99,6 +99,15 @@ pub(super) fn is_word(letter: char) -> bool {
     if letter.is_ascii() { letter.is_ascii_alphanumeric() } else { letter.is_alphanumeric() || matches!(letter, '\u{900}'..='\u{109f}') }
 }
 
+/// Whether brackets or quotation marks close at a byte.
+fn closes(text: &str, at: usize) -> bool {
+    let end = match letter_at(text, at) {
+        Some(' ' | ',' | '.') => letter_at(text, at + 1),
+        other => other,
+    };
+    matches!(end, Some(')' | ']' | '"'))
+}
+
 /// The character that begins at a byte.
 pub(super) fn letter_at(text: &str, at: usize) -> Option<char> {
     match text.as_bytes().get(at) {
@@ -119,7 +128,7 @@ struct Reader<'a> {
     fresh: bool,
     line: bool,
     gap: Option<Gap>,
-    opened: Option<usize>,
+    opened: bool,
     quoted: bool,
     line_begins: usize,
 }
@@ -136,7 +145,7 @@ impl<'a> Reader<'a> {
             fresh: true,
             line: true,
             gap: None,
-            opened: None,
+            opened: false,
             quoted: false,
             line_begins: 0,
         }
@@ -180,7 +189,7 @@ impl<'a> Reader<'a> {
             foreign,
             digits,
             replaced,
-            alone: self.opened.take().is_some() && matches!(letter_at(text, end), Some(')' | ']')),
+            alone: core::mem::take(&mut self.opened) && closes(text, end),
             known: self.lexicon.of(text.get(begin..end).unwrap_or_default()),
         };
         self.words.push(word);
@@ -219,7 +228,7 @@ impl<'a> Reader<'a> {
             }
             '(' | '[' => {
                 self.starts = true;
-                self.opened = Some(at);
+                self.opened = true;
                 Gap::Other
             }
             '/' => {
@@ -283,6 +292,7 @@ impl<'a> Reader<'a> {
         self.quoted = opens;
         if opens {
             self.starts = true;
+            self.opened = true;
         }
     }
 

@@ -47,7 +47,7 @@ impl Scan<'_> {
         }
         let capital = word.shape != Shape::Lower && self.passage(place) != Passage::Capitals;
         if word.range.len() == 1 {
-            return capital && place < name && !self.starts(place, word);
+            return capital && place < name && !word.starts;
         }
         let other = word.known & (FUNCTION | SAFE) != 0;
         (capital && !other) || (word.known & NAME != 0 && !other) || (word.known & (ORDINARY | FUNCTION | SAFE) == 0 && word.known & PARTICLE == 0)
@@ -96,7 +96,7 @@ impl Scan<'_> {
         let only = BEGINNING.contains(&self.written(word));
         let then = self.after(place).is_some_and(|after| matches!(self.written(after), "der" | "den" | "ter"));
         let capital = matches!(word.shape, Shape::Capital | Shape::Upper) && self.passage(place) != Passage::Capitals;
-        only || then || (capital && !self.starts(place, word))
+        only || then || (capital && !word.starts)
     }
 }
 

@@ -37,6 +37,9 @@ impl Scan<'_> {
         if written.len() == 1 {
             return self.judge_letter(place, word, written);
         }
+        if word.gap == Gap::Quote && self.cue(place) != 0 && known & (FUNCTION | SAFE) == 0 {
+            return Fate::Goes;
+        }
         if self.passage(place) != Passage::Capitals {
             if self.cue(place) & (STRONG | NAMING) != 0 && (known & NAME != 0 || known & (FUNCTION | SAFE) == 0) {
                 return Fate::Goes;
@@ -82,7 +85,7 @@ impl Scan<'_> {
             return Fate::Stays;
         }
         let cued = self.cue(place) & CUES != 0;
-        if cued || !self.starts(place, word) { Fate::Goes } else { Fate::Open }
+        if cued || !word.starts { Fate::Goes } else { Fate::Open }
     }
 
     /// "J. Roy", "J.T.": initials, unless the letters together are an abbreviation of the lists.
@@ -143,7 +146,7 @@ impl Scan<'_> {
     }
 
     fn judge_function(&self, place: usize, word: &Word) -> Fate {
-        if self.starts(place, word) || self.passage(place) != Passage::Plain || word.shape != Shape::Capital {
+        if word.starts || self.passage(place) != Passage::Plain || word.shape != Shape::Capital {
             return Fate::Stays;
         }
         if word.known & FIRST != 0 && !self.is_dated(place) {
@@ -164,7 +167,7 @@ impl Scan<'_> {
                 _ => Fate::Stays,
             };
         }
-        if !self.starts(place, word) || (word.alone && known & NAME != 0) || word.shape == Shape::Mixed {
+        if !word.starts || word.alone || word.shape == Shape::Mixed {
             return Fate::Goes;
         }
         if known & FIRST != 0 {
@@ -186,7 +189,7 @@ impl Scan<'_> {
         if several & (SAFE | PLACE) != 0 && several & FIRST == 0 {
             return Fate::Stays;
         }
-        let start = self.starts(place, word) || word.shape == Shape::Upper || self.passage(place) != Passage::Plain;
+        let start = word.starts || word.shape == Shape::Upper || self.passage(place) != Passage::Plain;
         let low = self.low.contains(written) && !self.words.mostly_lower;
         if start && (low || is_french_ending(written)) { Fate::Stays } else { Fate::Goes }
     }
