@@ -96,7 +96,11 @@ impl Words {
 
 /// Letters and digits of any script, marks of scripts that need them.
 pub(super) fn is_word(letter: char) -> bool {
-    if letter.is_ascii() { letter.is_ascii_alphanumeric() } else { letter.is_alphanumeric() || matches!(letter, '\u{900}'..='\u{109f}') }
+    if letter.is_ascii() {
+        letter.is_ascii_alphanumeric()
+    } else {
+        letter.is_alphanumeric() || matches!(letter, '\u{900}'..='\u{109f}')
+    }
 }
 
 /// Whether brackets or quotation marks close at a byte.
@@ -154,7 +158,8 @@ impl<'a> Reader<'a> {
     /// Reads the word that begins at a byte; where it ends.
     fn word(&mut self, begin: usize) -> usize {
         let text = self.folded.text();
-        let (mut end, mut letters, mut uppers, mut first, mut digits, mut foreign) = (begin, 0_usize, 0_usize, false, false, false);
+        let (mut end, mut letters, mut uppers, mut first, mut digits, mut foreign) =
+            (begin, 0_usize, 0_usize, false, false, false);
         while let Some(letter) = letter_at(text, end).filter(|letter| is_word(*letter)) {
             let marks = self.folded.marks(end);
             if letter.is_numeric() {
@@ -240,6 +245,7 @@ impl<'a> Reader<'a> {
         self.gap = Some(match (before, gap) {
             (None, gap) => gap,
             (Some(before), Gap::Space) => before,
+            (Some(Gap::Dot), Gap::Hyphen) => Gap::Hyphen,
             (Some(Gap::Space), gap @ (Gap::Quote | Gap::Line)) => gap,
             (Some(Gap::Quote), _) | (_, Gap::Quote) => Gap::Quote,
             (Some(Gap::Comma | Gap::Dot | Gap::Hyphen), Gap::Line) => before.unwrap_or(Gap::Line),
@@ -276,8 +282,7 @@ impl<'a> Reader<'a> {
         let short = letter == '.'
             && touching.is_some_and(|word| {
                 word.known & SHORT != 0
-                    || (word.range.len() == 1 && word.shape != Shape::Digits)
-                    || (word.shape == Shape::Digits && !word.line && word.range.len() > 2)
+                    || (word.range.len() == 1 && word.shape != Shape::Digits && word.gap != Gap::Apostrophe)
             });
         let inside = letter_at(text, at + 1).is_some_and(is_word);
         if !short && !inside {

@@ -33,15 +33,22 @@ const fn row(kind: Kind, form: &'static str, said_by: u64, fits: Fits) -> Row {
 
 const ROWS: &[Row] = &[
     // Social insurance, health insurance.
+    Row { check: luhn, ..row(Kind::SocialInsurance, r"\b\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_SIN, as_it_is) },
     Row {
         check: luhn,
-        ..row(Kind::SocialInsurance, r"\b\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_SIN, as_it_is)
+        ..row(
+            Kind::HealthCard,
+            r"\b\d{4}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}(?:[ ./_-]{0,2}[a-z]{1,2})?\b",
+            OF_HEALTH,
+            ontario,
+        )
     },
-    Row {
-        check: luhn,
-        ..row(Kind::HealthCard, r"\b\d{4}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}(?:[ ./_-]{0,2}[a-z]{1,2})?\b", OF_HEALTH, ontario)
-    },
-    row(Kind::HealthCard, r"\b[a-z]{4}[ ./_-]{0,3}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}\b", OF_HEALTH, letters_first),
+    row(
+        Kind::HealthCard,
+        r"\b[a-z]{4}[ ./_-]{0,3}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}\b",
+        OF_HEALTH,
+        letters_first,
+    ),
     row(Kind::HealthCard, r"\b[a-z]{3}[ -][a-z][ ./_-]{0,3}\d{4}[ ./_-]{0,2}\d{4}\b", OF_HEALTH, letters_first),
     Row {
         check: bc_health,
@@ -99,7 +106,12 @@ const ROWS: &[Row] = &[
     // Networks.
     row(Kind::Uuid, r"\b[0-9a-f]{8}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{12}\b", 0, as_it_is),
     row(Kind::IpAddress, r"\b\d{1,3}(?:[ \[(]{0,2}\.[ \])]{0,2}\d{1,3}){3}(?:[:/]\d{1,5})?\b", 0, as_it_is),
-    row(Kind::IpAddress, r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b|\b[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}\b", 0, as_it_is),
+    row(
+        Kind::IpAddress,
+        r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b|\b[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}\b",
+        0,
+        as_it_is,
+    ),
 ];
 
 static COMPILED: LazyLock<Vec<(&'static Row, Regex)>> = LazyLock::new(|| {
@@ -126,7 +138,8 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
 fn sureness(text: &Text<'_>, row: &Row, range: &Range<usize>) -> Sureness {
     if (row.check)(text.bytes(range)) || text.is_near(range, row.said_by) {
         Sureness::Certain
-    } else if matches!(row.kind, Kind::SocialInsurance | Kind::Card) || text.bytes(range).iter().all(u8::is_ascii_digit) {
+    } else if matches!(row.kind, Kind::SocialInsurance | Kind::Card) || text.bytes(range).iter().all(u8::is_ascii_digit)
+    {
         Sureness::Form
     } else {
         Sureness::Likely
@@ -143,7 +156,9 @@ fn windows(text: &Text<'_>) -> Vec<Range<usize>> {
         let end = text.words.get(at.saturating_add(1)).map_or(text.bytes.len(), |word| word.end).max(done);
         let on = text.bytes.get(end..).unwrap_or_default().iter().take_while(to_space).count();
         let end = end.saturating_add(on);
-        if from <= done && let Some(window) = windows.last_mut() {
+        if from <= done
+            && let Some(window) = windows.last_mut()
+        {
             window.end = end;
             continue;
         }
@@ -237,7 +252,9 @@ fn plate_letters_first(text: &Text<'_>, range: Range<usize>) -> Option<Range<usi
     let (letters, rest) = bytes.split_at_checked(count)?;
     let lead = range.start..range.start.saturating_add(count);
     if is_ordinary(letters) {
-        let strong = is_led_by_plate(text, &range) && text.is_all_capitals(&lead) && senses_of(letters) & (MONTH | OF_PLATE) == 0;
+        let strong = is_led_by_plate(text, &range)
+            && text.is_all_capitals(&lead)
+            && senses_of(letters) & (MONTH | OF_PLATE) == 0;
         return strong.then_some(range);
     }
     let year = rest.first() == Some(&b' ') && rest.len() == 5 && is_year(number(rest.get(1..)?));
@@ -262,9 +279,36 @@ fn plate_letters_last(text: &Text<'_>, range: Range<usize>) -> Option<Range<usiz
 
 /// How long the numbers of a country are.
 const IBAN_LENGTHS: &[(&[u8], usize)] = &[
-    (b"gb", 22), (b"fr", 27), (b"de", 22), (b"es", 24), (b"it", 27), (b"nl", 18), (b"be", 16), (b"ch", 21), (b"at", 20), (b"ie", 22),
-    (b"pt", 25), (b"pl", 28), (b"ro", 24), (b"ua", 29), (b"tr", 26), (b"ae", 23), (b"sa", 24), (b"lu", 20), (b"se", 24), (b"no", 15),
-    (b"dk", 18), (b"fi", 18), (b"gr", 27), (b"hu", 28), (b"cz", 24), (b"bg", 22), (b"hr", 21), (b"il", 23), (b"qa", 29), (b"kw", 30),
+    (b"gb", 22),
+    (b"fr", 27),
+    (b"de", 22),
+    (b"es", 24),
+    (b"it", 27),
+    (b"nl", 18),
+    (b"be", 16),
+    (b"ch", 21),
+    (b"at", 20),
+    (b"ie", 22),
+    (b"pt", 25),
+    (b"pl", 28),
+    (b"ro", 24),
+    (b"ua", 29),
+    (b"tr", 26),
+    (b"ae", 23),
+    (b"sa", 24),
+    (b"lu", 20),
+    (b"se", 24),
+    (b"no", 15),
+    (b"dk", 18),
+    (b"fi", 18),
+    (b"gr", 27),
+    (b"hu", 28),
+    (b"cz", 24),
+    (b"bg", 22),
+    (b"hr", 21),
+    (b"il", 23),
+    (b"qa", 29),
+    (b"kw", 30),
 ];
 
 /// An international account number goes to where its country's numbers end, or else to the last group with a digit.

@@ -26,7 +26,9 @@ fn named(text: &Text<'_>, room: usize, finds: &mut Finds<'_>) {
     let mut signed = false;
     for _ in 0..3 {
         let gap = text.gap(at);
-        if gap.len() > 4 || gap.iter().any(|byte| !matches!(byte, b' ' | b'.' | b':' | b'#' | b'-' | b'=' | b'(' | b'\'' | 0x80..)) {
+        if gap.len() > 4
+            || gap.iter().any(|byte| !matches!(byte, b' ' | b'.' | b':' | b'#' | b'-' | b'=' | b'(' | b'\'' | 0x80..))
+        {
             return;
         }
         signed |= gap.iter().any(|byte| matches!(byte, b':' | b'#'));
@@ -36,7 +38,8 @@ fn named(text: &Text<'_>, room: usize, finds: &mut Finds<'_>) {
             finds.push(start..end, Kind::Room, Sureness::Certain);
             return list(text, text.word_at(end), finds);
         }
-        let linking = text.is(at, NUMBER_SIGN) || (signed || at > room.saturating_add(1)) && matches!(text.form(at), b"is" | b"est" | b"was" | b"etait");
+        let linking = text.is(at, NUMBER_SIGN)
+            || (signed || at > room.saturating_add(1)) && matches!(text.form(at), b"is" | b"est" | b"was" | b"etait");
         if !linking && text.form(at) != b"code" {
             return;
         }
@@ -66,7 +69,8 @@ fn value(text: &Text<'_>, at: usize, room: usize, signed: bool) -> Option<usize>
     // A letter by itself: a capital, or one that is no word.
     let small = matches!(text.form(room), b"ch" | b"app" | b"ap" | b"door" | b"porte" | b"office" | b"log" | b"local");
     let single = word.len() == 1 && !text.gap(at).starts_with(b"'") && !small;
-    let said = text.is_telling_capital(at) && text.form(at) != b"i" || (word.senses == 0 || matches!(text.form(at), b"b" | b"f" | b"g" | b"k"));
+    let said = text.is_telling_capital(at) && text.form(at) != b"i"
+        || (word.senses == 0 || matches!(text.form(at), b"b" | b"f" | b"g" | b"k"));
     if single && said {
         // `unit B-12`, `suite C 4`
         let next = at.saturating_add(1);
@@ -92,7 +96,12 @@ fn digits(text: &Text<'_>, at: usize, signed: bool) -> Option<usize> {
         }
         return (text.get(next).len() == 0).then_some(word.end);
     }
-    if gap.starts_with(b"$") || gap.starts_with(b" $") || gap.starts_with("€".as_bytes()) || gap.starts_with(" €".as_bytes()) || gap.starts_with(b"%") {
+    if gap.starts_with(b"$")
+        || gap.starts_with(b" $")
+        || gap.starts_with("€".as_bytes())
+        || gap.starts_with(" €".as_bytes())
+        || gap.starts_with(b"%")
+    {
         return None;
     }
     if text.is(next, MONEY) && gap == b" " {
@@ -107,7 +116,11 @@ fn digits(text: &Text<'_>, at: usize, signed: bool) -> Option<usize> {
     if gap == b"-" && text.get(next).len() == 1 {
         return Some(text.get(next).end);
     }
-    if gap == b" " && text.get(next).len() == 1 && text.is_telling_capital(next) && !matches!(text.form(next), b"i" | b"a") {
+    if gap == b" "
+        && text.get(next).len() == 1
+        && text.is_telling_capital(next)
+        && !matches!(text.form(next), b"i" | b"a")
+    {
         return Some(text.get(next).end);
     }
     Some(word.end)
@@ -117,8 +130,10 @@ fn digits(text: &Text<'_>, at: usize, signed: bool) -> Option<usize> {
 fn list(text: &Text<'_>, first: usize, finds: &mut Finds<'_>) {
     let mut at = first;
     for _ in 0..MOST_IN_LIST {
-        let joined = matches!(text.gap_before(at), b", " | b"," | b" & " | b"/" | b" / " | b"-" | b" - " | b"&" | b" + ");
-        let word = matches!(text.form(at), b"and" | b"et" | b"or" | b"ou" | b"to" | b"a") && text.gap_before(at).trim_ascii() != b".";
+        let joined =
+            matches!(text.gap_before(at), b", " | b"," | b" & " | b"/" | b" / " | b"-" | b" - " | b"&" | b" + ");
+        let word = matches!(text.form(at), b"and" | b"et" | b"or" | b"ou" | b"to" | b"a")
+            && text.gap_before(at).trim_ascii() != b".";
         let number = if word { at.saturating_add(1) } else { at };
         if !(joined || word) || !text.get(number).is_digits() {
             return;
@@ -141,9 +156,15 @@ fn bare(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
         finds.push(start..end, Kind::Room, Sureness::Likely);
         return list(text, text.word_at(end), finds);
     }
-    let inside = matches!(text.form(at.wrapping_sub(1)), b"in" | b"au" | b"to" | b"from" | b"at" | b"la" | b"le" | b"the");
+    let inside =
+        matches!(text.form(at.wrapping_sub(1)), b"in" | b"au" | b"to" | b"from" | b"at" | b"la" | b"le" | b"the");
     let placed = text.around(&range, 60, 30) & (LODGING | ROOM) != 0;
-    if word.len() == 3 && inside && gap == b" " && placed && !text.is(at.saturating_add(1), UNIT | MONEY | PARTICLE | RURAL) {
+    if word.len() == 3
+        && inside
+        && gap == b" "
+        && placed
+        && !text.is(at.saturating_add(1), UNIT | MONEY | PARTICLE | RURAL)
+    {
         if let Some(end) = digits(text, at, false) {
             finds.push(word.start..end, Kind::Room, Sureness::Form);
         }

@@ -78,7 +78,8 @@ fn count(text: &Text<'_>, at: usize, run: &mut Run) {
 }
 
 fn is_close(gap: &[u8]) -> bool {
-    gap.len() <= 5 && gap.iter().all(|byte| matches!(byte, b' ' | b',' | b'.' | b'-' | b'/' | b'(' | b')' | b'_' | b':' | b'\''))
+    gap.len() <= 5
+        && gap.iter().all(|byte| matches!(byte, b' ' | b',' | b'.' | b'-' | b'/' | b'(' | b')' | b'_' | b':' | b'\''))
 }
 
 /// A year in words is no telephone number.

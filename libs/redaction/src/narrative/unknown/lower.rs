@@ -1,7 +1,7 @@
 //! Words in small letters: names all the same, by the lists, by what stands before, or by a name they follow.
 
 use super::super::lexicon::{
-    FIRST, FUNCTION, Known, LAST, NAME, NAMELY, NAMING, ORDINARY, SAYS, STRONG, WEAK, WORD,
+    FIRST, FUNCTION, Known, LAST, NAME, NAMELY, NAMING, ORDINARY, SAFE, SAYS, STRONG, WEAK, WORD,
 };
 use super::super::words::{Gap, Shape, Word};
 use super::{Fate, Scan};
@@ -13,9 +13,26 @@ const SHORTEST_LAST: usize = 4;
 /// The shortest word no list has that is taken for a name for what stands before it.
 const SHORTEST_UNKNOWN: usize = 3;
 
+/// The shortest word no list has that is taken for a name in notes without capitals, whatever stands before it.
+const SHORTEST_UNLISTED: usize = 4;
+
 /// Words after which, in notes without capitals, a word that is also a first name is one.
 const WITH: [&str; 16] = [
-    "with", "avec", "told", "met", "saw", "texted", "chez", "called", "and", "et", "named", "from", "pis", "contacted", "phoned",
+    "with",
+    "avec",
+    "told",
+    "met",
+    "saw",
+    "texted",
+    "chez",
+    "called",
+    "and",
+    "et",
+    "named",
+    "from",
+    "pis",
+    "contacted",
+    "phoned",
     "introduced",
 ];
 
@@ -40,7 +57,8 @@ impl Scan<'_> {
         }
         let listed = (known & FIRST != 0 && length >= SHORTEST_FIRST && (known & WORD == 0 || known & NAMELY != 0))
             || (known & LAST != 0 && length >= SHORTEST_LAST && known & WORD == 0);
-        listed || self.is_cued(place, word) || self.follows_name(place, word) || self.is_met(place, word)
+        let unlisted = self.words.mostly_lower && known == 0 && length >= SHORTEST_UNLISTED && !self.is_bent(word);
+        listed || unlisted || self.is_cued(place, word) || self.follows_name(place, word) || self.is_met(place, word)
     }
 
     /// "goes by blade", "named jessika", "my boyfriend darnel".
@@ -49,8 +67,9 @@ impl Scan<'_> {
         if cue & NAMING != 0 {
             return true;
         }
-        let unlisted = word.known & WORD == 0 && word.range.len() >= SHORTEST_UNKNOWN && !self.is_bent(word);
-        (cue & STRONG != 0 && (unlisted || word.known & NAME != 0)) || (cue & WEAK != 0 && unlisted)
+        let unlisted = word.known & WORD == 0 && word.range.len() >= SHORTEST_UNKNOWN;
+        let named = word.known & (ORDINARY | FUNCTION | SAFE) == 0 || word.known & NAME != 0;
+        (cue & STRONG != 0 && named) || (cue & WEAK != 0 && unlisted && !self.is_bent(word))
     }
 
     /// The rest of a name in small letters: "jessica fortunato".
@@ -74,16 +93,16 @@ impl Scan<'_> {
             && is_wordy_name(word.known)
             && !word.fresh
             && self.before(place).is_some_and(|before| WITH.contains(&self.written(before)));
-        met && self.after(place).is_none_or(|after| {
-            after.fresh || after.known & (FUNCTION | SAYS) != 0 || after.known & ORDINARY == 0
-        })
+        met && self
+            .after(place)
+            .is_none_or(|after| after.fresh || after.known & (FUNCTION | SAYS) != 0 || after.known & ORDINARY == 0)
     }
 
     /// Whether a word no list has ends as words do that bend: a verb misspelt, an adverb.
     fn is_bent(&self, word: &Word) -> bool {
         const ENDINGS: [&str; 16] = [
-            "ing", "ed", "ly", "tion", "tions", "ment", "ments", "ness", "ait", "aient", "able", "ible", "eur", "euse", "ique",
-            "less",
+            "ing", "ed", "ly", "tion", "tions", "ment", "ments", "ness", "ait", "aient", "able", "ible", "eur", "euse",
+            "ique", "less",
         ];
         let written = self.written(word);
         written.len() > 5 && ENDINGS.iter().any(|ending| written.ends_with(ending))
