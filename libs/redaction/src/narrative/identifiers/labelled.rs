@@ -35,7 +35,9 @@ fn labelled(text: &Text<'_>, label: usize) -> Option<Range<usize>> {
     let mut signed = false;
     for _ in 0..=FILLERS {
         let gap = text.gap(at);
-        if gap.len() > 4 || gap.iter().any(|byte| !matches!(byte, b' ' | b'.' | b':' | b'#' | b'-' | b'=' | b'(' | b'\'' | 0x80..)) {
+        if gap.len() > 4
+            || gap.iter().any(|byte| !matches!(byte, b' ' | b'.' | b':' | b'#' | b'-' | b'=' | b'(' | b'\'' | 0x80..))
+        {
             return None;
         }
         signed |= gap.iter().any(|byte| matches!(byte, b':' | b'#' | b'=' | 0x80..));
@@ -45,7 +47,26 @@ fn labelled(text: &Text<'_>, label: usize) -> Option<Range<usize>> {
         if digits > 0 {
             return is_number(text, label, at, &cluster, digits, signed).then_some(cluster);
         }
-        if !text.is(at, NUMBER_SIGN | LINKING | POLICE_FILE | LABEL) && !matches!(text.form(at), b"of" | b"du" | b"police") {
+        if !text.is(at, NUMBER_SIGN | LINKING | POLICE_FILE | LABEL)
+            && !matches!(
+                text.form(at),
+                b"of"
+                    | b"du"
+                    | b"de"
+                    | b"la"
+                    | b"police"
+                    | b"entree"
+                    | b"porte"
+                    | b"acces"
+                    | b"door"
+                    | b"gate"
+                    | b"entry"
+                    | b"access"
+                    | b"alarme"
+                    | b"alarm"
+                    | b"wifi"
+            )
+        {
             return None;
         }
         signed |= text.is(at, NUMBER_SIGN);
@@ -60,8 +81,24 @@ fn is_number(text: &Text<'_>, label: usize, at: usize, cluster: &Range<usize>, d
     let money = gap.starts_with(b"$") || gap.starts_with(b" $") || text.gap_before(at).ends_with(b"$");
     let mixed = digits < cluster.len();
     let year = !mixed && digits == 4 && text.value(at).is_some_and(is_year);
-    let named = matches!(text.form(label), b"badge" | b"matricule" | b"insigne" | b"pin" | b"passcode" | b"code" | b"docket");
-    !money && !counted && digits >= 2 && ((signed && digits >= 3) || (named && digits >= 3 && !year) || mixed && digits >= 4 || digits >= 5)
+    let named = matches!(
+        text.form(label),
+        b"badge"
+            | b"matricule"
+            | b"insigne"
+            | b"pin"
+            | b"passcode"
+            | b"code"
+            | b"docket"
+            | b"institution"
+            | b"transit"
+            | b"cvv"
+            | b"cvc"
+    );
+    !money
+        && !counted
+        && digits >= 2
+        && ((signed && digits >= 3) || (named && digits >= 3 && !year) || mixed && digits >= 4 || digits >= 5)
 }
 
 /// Letters and digits that hang together from a word on.
@@ -87,14 +124,18 @@ fn plate_after(text: &Text<'_>, plate: usize) -> Option<Range<usize>> {
     }
     let (mut first, mut last) = (digits, digits);
     let mut size = text.get(digits).len();
-    while let Some(before) = first.checked_sub(1).filter(|before| *before > plate && is_piece(text, *before, text.gap(*before))) {
+    while let Some(before) =
+        first.checked_sub(1).filter(|before| *before > plate && is_piece(text, *before, text.gap(*before)))
+    {
         if size.saturating_add(text.get(before).len()) > MOST {
             break;
         }
         size = size.saturating_add(text.get(before).len());
         first = before;
     }
-    while is_piece(text, last.saturating_add(1), text.gap(last)) && size.saturating_add(text.get(last.saturating_add(1)).len()) <= MOST {
+    while is_piece(text, last.saturating_add(1), text.gap(last))
+        && size.saturating_add(text.get(last.saturating_add(1)).len()) <= MOST
+    {
         last = last.saturating_add(1);
         size = size.saturating_add(text.get(last).len());
     }
@@ -110,12 +151,19 @@ fn is_piece(text: &Text<'_>, at: usize, gap: &[u8]) -> bool {
     if !matches!(gap, b"" | b" " | b"-" | b"." | b" - ") || word.len() == 0 || word.len() > 4 {
         return false;
     }
-    word.is_digits() || gap.is_empty() || word.senses == 0 || word.len() == 1 && gap != b" " || text.is_all_capitals(&(word.start..word.end))
+    word.is_digits()
+        || gap.is_empty()
+        || word.senses == 0
+        || word.len() == 1 && gap != b" "
+        || text.is_all_capitals(&(word.start..word.end))
 }
 
 /// `ending in 4242`, `dont les derniers chiffres sont 4242`.
 fn is_an_end(text: &Text<'_>, at: usize) -> bool {
-    let leads = matches!(text.form(at.wrapping_sub(1)), b"in" | b"with" | b"par" | b"are" | b"is" | b"sont" | b"digits" | b"chiffres" | b"en" | b"ending");
+    let leads = matches!(
+        text.form(at.wrapping_sub(1)),
+        b"in" | b"with" | b"par" | b"are" | b"is" | b"sont" | b"digits" | b"chiffres" | b"en" | b"ending"
+    );
     leads
         && (1..=5).any(|back| {
             matches!(

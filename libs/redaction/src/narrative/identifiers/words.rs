@@ -165,9 +165,9 @@ impl<'a> Finds<'a> {
 
 /// The number a few digits make.
 pub(super) fn number(digits: &[u8]) -> u32 {
-    digits.iter().fold(0, |sum: u32, digit| {
-        sum.saturating_mul(10).saturating_add(u32::from(digit.saturating_sub(b'0')))
-    })
+    digits
+        .iter()
+        .fold(0, |sum: u32, digit| sum.saturating_mul(10).saturating_add(u32::from(digit.saturating_sub(b'0'))))
 }
 
 /// A year in which somebody who is spoken of, or something that is told, may have been born or happened.
