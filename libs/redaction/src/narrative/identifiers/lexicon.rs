@@ -189,7 +189,7 @@ const TABLE: &[(u64, &str)] = &[
         BETWEEN_DIGITS,
         "and et o um uh euh er ok okay then puis pis dash tiret hyphen dot point space espace again encore moins plus trait",
     ),
-    (DASH, "dash tiret hyphen dot point space espace then puis pis"),
+    (DASH, "dash tiret hyphen dot point space espace"),
     (
         ORDINAL,
         "st nd rd th er re ere eme ieme e first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth \

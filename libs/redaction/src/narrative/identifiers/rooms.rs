@@ -1,6 +1,8 @@
 //! Rooms, apartments, units, doors and buzzers: `room 214`, `ch. 12`, `appt 4B`, `#214`, `chambre douze`.
 
-use super::lexicon::{LODGING, MONEY, NUMBER, NUMBER_SIGN, PARTICLE, ROOM, RURAL, UNIT, YEARS};
+use super::lexicon::{
+    LODGING, MONEY, NUMBER, NUMBER_SIGN, PARTICLE, ROOM, RUE, RURAL, STREET, UNIT, WEAK_RUE, WEAK_STREET, YEARS,
+};
 use super::words::{Finds, Text};
 use crate::narrative::{Kind, merge::Sureness};
 
@@ -157,7 +159,9 @@ fn bare(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
     let range = word.start..word.end;
     let sign = gap.ends_with(b"#") || gap.ends_with(b"# ");
     let longer = matches!(text.gap(at), b"-" | b"." | b" " | b"/") && text.get(at.saturating_add(1)).is_digits();
-    if sign && !longer && (word.len() >= 2 || text.is_near(&range, LODGING | ROOM)) {
+    let placed = text.is_near(&range, LODGING | ROOM)
+        || text.around(&range, 30, 0) & (STREET | RUE | WEAK_RUE | WEAK_STREET) != 0;
+    if sign && !longer && (word.len() >= 2 || placed) {
         let start = word.start.saturating_sub(if gap.ends_with(b" ") { 2 } else { 1 });
         let end = digits(text, at, true).unwrap_or(word.end);
         finds.push(start..end, Kind::Room, Sureness::Likely);

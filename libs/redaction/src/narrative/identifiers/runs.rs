@@ -102,7 +102,11 @@ fn whole(text: &Text<'_>, run: &Run) -> Range<usize> {
     while let Some(b'+' | b'(' | b'[') = range.start.checked_sub(1).and_then(|before| text.bytes.get(before)) {
         range.start = range.start.saturating_sub(1);
     }
-    if let Some(b')' | b']') = text.bytes.get(range.end) {
+    let opens = text.bytes(&range).iter().filter(|byte| matches!(byte, b'(' | b'[')).count();
+    let closes = text.bytes(&range).iter().filter(|byte| matches!(byte, b')' | b']')).count();
+    if opens > closes
+        && let Some(b')' | b']') = text.bytes.get(range.end)
+    {
         range.end = range.end.saturating_add(1);
     }
     let last = run.words.last().copied().unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use super::corners;
 use super::lexicon::{
-    DIRECTION, NUMBER, NUMBER_SIGN, ORDINAL, PARTICLE, ROAD, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE,
+    DIRECTION, MONTH, NUMBER, NUMBER_SIGN, ORDINAL, PARTICLE, ROAD, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE,
     WEAK_STREET, WHERE,
 };
 use super::words::{Casing, Finds, Text, is_year, number};
@@ -27,7 +27,32 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
             report(text, rural(text, at), finds);
         }
     }
+    of_a_number(text, finds);
     corners::find(text, finds);
+}
+
+/// `au 45 de la Montagne`: a civic number before the name alone.
+fn of_a_number(text: &Text<'_>, finds: &mut Finds<'_>) {
+    for at in 0..text.words.len() {
+        if !text.get(at).is_digits()
+            || text.get(at).len() > CIVIC
+            || !matches!(text.form(at.wrapping_sub(1)), b"au" | b"habite" | b"adresse")
+        {
+            continue;
+        }
+        let mut name = at.saturating_add(1);
+        while name.saturating_sub(at) <= 3
+            && text.is(name, PARTICLE)
+            && !text.is_capital(name)
+            && matches!(text.gap(name), b" " | b"'")
+        {
+            name = name.saturating_add(1);
+        }
+        let led = name > at.saturating_add(1) && text.gap(at) == b" ";
+        if led && text.is_telling_capital(name) && is_name(text, name) && !text.is(name, MONTH) {
+            finds.push(text.get(at).start..text.get(name_end(text, name, true)).end, Kind::Address, Sureness::Form);
+        }
+    }
 }
 
 fn report(text: &Text<'_>, found: Option<(usize, usize)>, finds: &mut Finds<'_>) {

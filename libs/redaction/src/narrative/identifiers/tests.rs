@@ -326,6 +326,7 @@ fn what_stands_on_a_network_goes() {
             "email is «marie22 at gmail»",
             "«marie point roy a commercial hotmail point com»",
             "«marie@gmail .com»",
+            "«marc(at)exemple.ca» ou «marc arobase exemple.ca»",
         ],
     );
     go(
@@ -437,6 +438,7 @@ fn addresses_of_both_languages_go() {
             "«512 County Road 12»",
             "«Range Road 224»",
             "«5 rue de l'Église»",
+            "viens au «45 de la Montagne» ce soir",
         ],
     );
     stay(&[

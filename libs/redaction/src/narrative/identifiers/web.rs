@@ -223,6 +223,7 @@ fn in_words(text: &Text<'_>, finds: &mut Finds<'_>) {
             site_in_words(text, at, finds);
         } else if text.is(at, AT) || (text.form(at) == b"commercial" && text.form(at.wrapping_sub(1)) == b"a") {
             mail_by_provider(text, at, finds);
+            mail_to_host(text, at, finds);
         }
     }
 }
@@ -309,6 +310,30 @@ fn mail_start(text: &Text<'_>, host: usize) -> Option<usize> {
         return None;
     };
     (text.get(name).len() > 0).then(|| chain_start(text, name))
+}
+
+/// `marie(at)example.com`, `marie arobase example.ca`: an at sign in words before a host as it is.
+fn mail_to_host(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
+    /// The most words of a host.
+    const MOST: usize = 8;
+    let host = at.wrapping_add(1);
+    let mut last = host;
+    while last.saturating_sub(host) < MOST
+        && matches!(text.gap(last), b"." | b"-" | b"")
+        && text.get(last.saturating_add(1)).len() > 0
+    {
+        last = last.saturating_add(1);
+    }
+    let sign = text.form(at) != b"at" && text.form(at) != b"chez";
+    let bracketed = text.gap(at).iter().any(|byte| matches!(byte, b')' | b']' | b'}' | b'>'));
+    if last == host || !text.is(last, TOP_LEVEL) || !is_loose(text.gap(at)) {
+        return;
+    }
+    let Some(start) = mail_start(text, host) else { return };
+    let range = text.get(start).start..text.get(last).end;
+    if sign || bracketed || text.is(host, MAIL) || text.around(&range, super::words::CONTEXT, 0) & OF_MAIL != 0 {
+        finds.push(range, Kind::Email, Sureness::Likely);
+    }
 }
 
 /// `marie22 at gmail`: a provider of mail after an at sign in words, without an end.
