@@ -11,7 +11,7 @@ use crate::narrative::{Kind, merge::Sureness};
 /// The highest age.
 const HIGHEST: u32 = 120;
 /// The most words that make an age less exact.
-const FILLERS: usize = 4;
+const FILLERS: usize = 6;
 
 /// A number that may be an age: the places of its first and its last word.
 #[derive(Clone, Copy)]
@@ -225,13 +225,18 @@ fn led(text: &Text<'_>, count: Count, bare: bool) -> Option<Sureness> {
         return None;
     }
     let years = count.value.is_none_or(|value| (1..100).contains(&value));
+    let barely = matches!(text.form(count.first.wrapping_sub(1)), b"barely" | b"peine")
+        && count.value.is_none_or(|value| (10..30).contains(&value));
+    if barely && bare {
+        return Some(Sureness::Form);
+    }
     let article = matches!(text.form(count.first), b"un" | b"une" | b"one") && count.first == count.last;
-    (years && !article && (is_subject(text, count.first, next) || is_beside_somebody(text, count)))
+    (years && !article && (is_subject(text, count.first, next, count.value) || is_beside_somebody(text, count)))
         .then_some(Sureness::Likely)
 }
 
 /// `she's 17`, `elle en a 17`, `the girl was only seventeen`.
-fn is_subject(text: &Text<'_>, first: usize, after: usize) -> bool {
+fn is_subject(text: &Text<'_>, first: usize, after: usize, value: Option<u32>) -> bool {
     let mut at = first.wrapping_sub(1);
     let mut copula = false;
     for _ in 0..=FILLERS {
@@ -240,7 +245,9 @@ fn is_subject(text: &Text<'_>, first: usize, after: usize) -> bool {
             return copula && matches!(text.form(after), b"when" | b"quand" | b"lorsque");
         }
         if text.is(at, SUBJECT) {
-            return copula || matches!(text.form(at), b"shes" | b"hes" | b"im");
+            let many = matches!(text.form(at), b"they" | b"we");
+            return (copula && (!many || value.is_none_or(|value| value >= 10)))
+                || matches!(text.form(at), b"shes" | b"hes" | b"im");
         }
         if text.is(at, IS) {
             copula = true;
@@ -284,7 +291,8 @@ fn is_birthday(text: &Text<'_>, count: Count) -> bool {
 
 /// `16F`, `F16`, `17/f`, `F, 17`: a letter for the sex beside the number. A small `m` is a unit, too.
 fn by_sex(text: &Text<'_>, count: Count) -> Option<(usize, usize)> {
-    let count = Count { first: range_start(text, count.first), ..count };
+    let hyphen = matches!(text.gap_before(count.first), b"-" | b"/");
+    let count = if hyphen { Count { first: range_start(text, count.first), ..count } } else { count };
     let value = count.value.filter(|value| (1..100).contains(value))?;
     let is_sex = |at: usize, slashed: bool| match text.form(at) {
         b"f" => true,

@@ -232,10 +232,13 @@ const TABLE: &[(u64, &str)] = &[
         SUBJECT,
         "she he i elle il who qui they shes hes im girl woman daughter sister friend victim fille soeur amie victime son brother boy je j cousin niece copine kid",
     ),
-    (IS, "is was s m am were are shes hes im a avait aura ai be being became est"),
+    (
+        IS,
+        "looks looked look seems seemed appears like re were is was s m am were are shes hes im a avait aura ai be being became est",
+    ),
     (
         ABOUT,
-        "now only just about around maybe like almost barely approx approximately probably ll will already still actually nearly roughly currently environ seulement juste presque peut etre peine deja encore en of de is was than s m a au me to be est the",
+        "might could may not young as even vient d avoir now only just about around maybe like almost barely approx approximately probably ll will already still actually nearly roughly currently environ seulement juste presque peut etre peine deja encore en of de is was than s m a au me to be est the",
     ),
     (
         AFTER_AGE,
@@ -272,7 +275,7 @@ const TABLE: &[(u64, &str)] = &[
     (RURAL, "rr box cp bp concession rang lot postale postal"),
     (
         ROOM,
-        "room rooms rm rms roon chambre chambres chamb chmbre apartment apartments apartement appartment appartement appartements appart apt apts \
+        "room rooms ste chbre chbr rm rms roon chambre chambres chamb chmbre apartment apartments apartement appartment appartement appartements appart apt apts \
          appt app ap suite unit units unite unites buzzer buzz sonnette interphone door porte bureau office local logement logis studio condo \
          building bldg batiment bat locker casier cabin cabine chalet trailer roulotte dorm dortoir ch",
     ),

@@ -1,8 +1,6 @@
 //! Rooms, apartments, units, doors and buzzers: `room 214`, `ch. 12`, `appt 4B`, `#214`, `chambre douze`.
 
-use super::lexicon::{
-    LODGING, MONEY, NUMBER, NUMBER_SIGN, PARTICLE, ROOM, RUE, RURAL, STREET, UNIT, WEAK_RUE, WEAK_STREET, YEARS,
-};
+use super::lexicon::{LODGING, MONEY, NUMBER, PARTICLE, ROOM, RUE, RURAL, STREET, UNIT, WEAK_RUE, WEAK_STREET, YEARS};
 use super::words::{Finds, Text};
 use crate::narrative::{Kind, merge::Sureness};
 
@@ -45,11 +43,11 @@ fn named(text: &Text<'_>, room: usize, finds: &mut Finds<'_>) {
             return list(text, text.word_at(end), finds);
         }
         let is = matches!(text.form(at), b"is" | b"est" | b"was" | b"etait");
-        if !is && !text.is(at, NUMBER_SIGN) && text.form(at) != b"code" {
+        if !is && !text.is_number_sign(at) && text.form(at) != b"code" {
             return;
         }
         linked |= is;
-        signed |= text.is(at, NUMBER_SIGN);
+        signed |= text.is_number_sign(at);
     }
 }
 
@@ -74,9 +72,10 @@ fn value(text: &Text<'_>, at: usize, room: usize, signed: bool) -> Option<usize>
     }
     // A letter by itself: a capital, or one that is no word.
     let small = matches!(text.form(room), b"ch" | b"app" | b"ap" | b"door" | b"porte" | b"office" | b"log" | b"local");
-    let single = word.len() == 1 && !text.gap(at).starts_with(b"'") && !small;
+    let hyphened = text.gap(at) == b"-" && text.get(at.saturating_add(1)).is_digits();
+    let single = word.len() == 1 && !text.gap(at).starts_with(b"'") && (!small || hyphened);
     let said = text.is_telling_capital(at) && text.form(at) != b"i"
-        || (word.senses == 0 || matches!(text.form(at), b"b" | b"f" | b"g" | b"k"));
+        || (hyphened || word.senses == 0 || matches!(text.form(at), b"b" | b"f" | b"g" | b"k"));
     if single && said {
         // `unit B-12`, `suite C 4`
         let next = at.saturating_add(1);

@@ -1,7 +1,7 @@
 //! Numbers in words, and in words mixed with digits: `five one four, five five five, zero one four two`,
 //! `cinq cent quatorze, 555, zéro-un-quarante-deux`.
 
-use super::lexicon::{BETWEEN_DIGITS, DASH, NUMBER};
+use super::lexicon::{BETWEEN_DIGITS, DASH, EXTENSION, NUMBER};
 use super::words::{Finds, Text, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
 
@@ -19,7 +19,12 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
         let in_words = run.words >= WORDS && !(run.figures == 0 && is_year_in_words(text, at, run.words));
         let mixed = run.digits >= DIGITS_TOGETHER && run.figures > 0 && (run.words >= 2 || run.dashes >= 1);
         if in_words || mixed {
-            finds.push(text.get(at).start..text.get(run.last).end, Kind::Phone, Sureness::Likely);
+            let (extension, digits) = (run.last.wrapping_add(1), run.last.wrapping_add(2));
+            let extended = text.is(extension, EXTENSION)
+                && (text.get(digits).is_digits() || text.is(digits, NUMBER))
+                && is_close(text.gap(run.last));
+            let last = if extended { digits } else { run.last };
+            finds.push(text.get(at).start..text.get(last).end, Kind::Phone, Sureness::Likely);
         }
         at = run.last.max(at).saturating_add(1);
     }

@@ -3,8 +3,8 @@
 
 use super::corners;
 use super::lexicon::{
-    DIRECTION, MONTH, NUMBER, NUMBER_SIGN, ORDINAL, PARTICLE, ROAD, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE,
-    WEAK_STREET, WHERE,
+    DIRECTION, MONTH, NUMBER, ORDINAL, PARTICLE, ROAD, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE, WEAK_STREET,
+    WHERE,
 };
 use super::words::{Casing, Finds, Text, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -313,7 +313,7 @@ fn rural(text: &Text<'_>, at: usize) -> Option<(usize, usize)> {
     if !(gap.len() <= 3 && gap.iter().all(|byte| matches!(byte, b' ' | b'.' | b'#' | b':' | b'-'))) {
         return None;
     }
-    if text.is(number_at, NUMBER_SIGN) {
+    if text.is_number_sign(number_at) {
         number_at = number_at.saturating_add(1);
     }
     if !text.get(number_at).is_digits() || text.get(number_at).len() > 6 || text.gap_before(number_at).len() > 3 {
@@ -342,6 +342,9 @@ fn rural(text: &Text<'_>, at: usize) -> Option<(usize, usize)> {
     let civic = text.get(before).is_digits()
         && (2..=CIVIC).contains(&text.get(before).len())
         && matches!(text.gap(before), b" " | b", ");
-    let civic = civic && !text.value(before).is_some_and(is_year) && text.get(number_at).len() <= 3;
+    let road = text.is(second, ROAD)
+        || matches!(text.form(second), b"the" | b"la" | b"l")
+        || text.gap_before(before) == b"-" && text.get(second).len() == 1;
+    let civic = civic && !road && !text.value(before).is_some_and(is_year) && text.get(number_at).len() <= 3;
     civic.then(|| (unit_before(text, before), number_at))
 }

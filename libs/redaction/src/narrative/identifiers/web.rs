@@ -221,7 +221,7 @@ fn in_words(text: &Text<'_>, finds: &mut Finds<'_>) {
     for at in 0..text.words.len() {
         if text.is(at, TOP_LEVEL) {
             site_in_words(text, at, finds);
-        } else if text.is(at, AT) || (text.form(at) == b"commercial" && text.form(at.wrapping_sub(1)) == b"a") {
+        } else if is_sign(text, at) || (text.form(at) == b"commercial" && text.form(at.wrapping_sub(1)) == b"a") {
             mail_by_provider(text, at, finds);
             mail_to_host(text, at, finds);
         }
@@ -296,13 +296,20 @@ fn site_in_words(text: &Text<'_>, top: usize, finds: &mut Finds<'_>) {
     }
 }
 
+/// An at sign in words, or an `a` in brackets.
+fn is_sign(text: &Text<'_>, at: usize) -> bool {
+    let bracketed = |gap: &[u8], brackets: &[u8]| gap.iter().any(|byte| brackets.contains(byte));
+    text.is(at, AT)
+        || (text.form(at) == b"a" && bracketed(text.gap_before(at), b"([{<") && bracketed(text.gap(at), b")]}>"))
+}
+
 /// Where the name before an at sign in words, or in brackets, begins.
 fn mail_start(text: &Text<'_>, host: usize) -> Option<usize> {
     let gap = text.gap_before(host);
     let before = host.wrapping_sub(1);
     let name = if gap.contains(&b'@') && gap.len() <= 5 {
         before
-    } else if text.is(before, AT) && is_loose(gap) && is_loose(text.gap_before(before)) {
+    } else if is_sign(text, before) && is_loose(gap) && is_loose(text.gap_before(before)) {
         before.wrapping_sub(1)
     } else if text.form(before) == b"commercial" && text.form(host.wrapping_sub(2)) == b"a" {
         host.wrapping_sub(3)
