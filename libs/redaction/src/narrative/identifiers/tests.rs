@@ -4,7 +4,7 @@ use super::*;
 use crate::narrative::{Folded, Kind, KnownPerson, Language};
 use core::ops::Range;
 
-fn hits(text: &str) -> Vec<(Range<usize>, Kind)> {
+pub(super) fn hits(text: &str) -> Vec<(Range<usize>, Kind)> {
     let folded = Folded::new(text);
     let people: [KnownPerson; 0] = [];
     let mut hits = Vec::new();
