@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, approval, authority, callers, case, completions, consent, contact, deliver, directory, disclose,
-    emergency, emit, exception, explain, history, hold, keys, log, obligations, pki, policy, provision, recall,
-    referrals, replay, reviews, shift, token, trust, verify_file,
+    account, approval, authority, callers, case, completions, consent, contact, deidentify, deliver, directory,
+    disclose, emergency, emit, exception, explain, history, hold, keys, log, obligations, pki, policy, provision,
+    recall, referrals, replay, reviews, shift, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
@@ -88,6 +88,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Directory(directory::Command),
     Verify(verify_file::Args),
+    Deidentify(deidentify::Args),
     Token(token::Args),
     #[command(subcommand)]
     Trust(trust::Command),

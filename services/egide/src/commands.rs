@@ -11,6 +11,7 @@ pub(crate) mod completions;
 pub(crate) mod consent;
 pub(crate) mod contact;
 pub(crate) mod decision;
+pub(crate) mod deidentify;
 pub(crate) mod deliver;
 pub(crate) mod directory;
 pub(crate) mod disclose;

@@ -75,6 +75,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
     match &command {
         Command::Completions(args) => return commands::completions::run(args, out.lang),
         Command::Verify(args) => return commands::verify_file::run(out, &global, args),
+        Command::Deidentify(args) => return commands::deidentify::run(out, args),
         Command::Token(args) => return commands::token::run(out, &global, args),
         Command::Trust(command) => return commands::trust::run(out, &global, command),
         Command::Log(command) => return commands::log::run(out, &global, command).await,
@@ -142,6 +143,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Directory(args) => commands::directory::run(&mut session, args).await,
         Command::Completions(_)
         | Command::Verify(_)
+        | Command::Deidentify(_)
         | Command::Token(_)
         | Command::Trust(_)
         | Command::Log(_)

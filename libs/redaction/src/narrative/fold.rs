@@ -8,16 +8,31 @@ use icu_normalizer::DecomposingNormalizerBorrowed;
 pub struct Folded<'a> {
     original: &'a str,
     text: String,
-    /// Of each byte of `text`, the first and the last-but-one byte of the original it comes from.
+    /// Of each byte of `text`, where what it comes from begins and ends in the original, in bytes.
     places: Vec<(u32, u32)>,
+    /// Of each byte of `text`, what folding took away.
+    marks: Vec<u8>,
 }
+
+/// Was a capital.
+pub(super) const UPPER: u8 = 1;
+/// Is a letter of another script than Latin, also where a Latin look-alike stands for it.
+pub(super) const FOREIGN: u8 = 2;
+/// White space in which a line ends.
+pub(super) const LINE: u8 = 4;
+/// A quotation mark that opens.
+pub(super) const OPENS: u8 = 8;
 
 impl<'a> Folded<'a> {
     /// Folds a text of at most [`super::LONGEST`] bytes.
     #[must_use]
     pub fn new(original: &'a str) -> Self {
-        let mut folded =
-            Self { original, text: String::with_capacity(original.len()), places: Vec::with_capacity(original.len()) };
+        let mut folded = Self {
+            original,
+            text: String::with_capacity(original.len()),
+            places: Vec::with_capacity(original.len()),
+            marks: Vec::with_capacity(original.len()),
+        };
         let normalizer = DecomposingNormalizerBorrowed::new_nfkd();
         for (start, character) in original.char_indices() {
             folded.push(start, character, &normalizer);
@@ -53,26 +68,50 @@ impl<'a> Folded<'a> {
         self.range(folded).and_then(|range| self.original.get(range)).unwrap_or_default()
     }
 
+    /// What folding took away from a byte of the folded text: [`UPPER`], [`FOREIGN`], [`LINE`], [`OPENS`].
+    pub(super) fn marks(&self, at: usize) -> u8 {
+        self.marks.get(at).copied().unwrap_or_default()
+    }
+
     fn push(&mut self, start: usize, character: char, normalizer: &DecomposingNormalizerBorrowed<'_>) {
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let (start, end) = (place(start), place(start.saturating_add(character.len_utf8())));
+        if character.is_ascii_alphanumeric() {
+            let mark = if character.is_ascii_uppercase() { UPPER } else { 0 };
+            return self.write(character.to_ascii_lowercase(), start, end, mark);
+        }
         if is_invisible(character) {
             return self.extend_last(end);
         }
         if character.is_whitespace() || character.is_control() {
+            let line = if matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}') {
+                LINE
+            } else {
+                0
+            };
             if self.text.ends_with(' ') {
+                if let Some(mark) = self.marks.last_mut() {
+                    *mark |= line;
+                }
                 return self.extend_last(end);
             }
-            return self.write(' ', start, end);
+            return self.write(' ', start, end, line);
+        }
+        let mut mark = if character.is_uppercase() { UPPER } else { 0 };
+        if matches!(character, '\u{ab}' | '\u{201c}' | '\u{2039}' | '\u{201e}') {
+            mark |= OPENS;
+        }
+        if !character.is_ascii() && character.is_alphabetic() && !is_latin(character) {
+            mark |= FOREIGN;
         }
         if let Some(plain) = plain_of(character) {
-            return plain.chars().for_each(|plain| self.write(plain, start, end));
+            return plain.chars().for_each(|plain| self.write(plain, start, end, mark));
         }
         if character.is_ascii() {
-            return self.write(character.to_ascii_lowercase(), start, end);
+            return self.write(character, start, end, mark);
         }
         if let Some(digit) = digit_of(character) {
-            return self.write(digit, start, end);
+            return self.write(digit, start, end, mark);
         }
         let mut buffer = [0_u8; 4];
         let mut written = false;
@@ -82,10 +121,11 @@ impl<'a> Folded<'a> {
             }
             written = true;
             match plain_of(part) {
-                Some(plain) => plain.chars().for_each(|plain| self.write(plain, start, end)),
-                None if part.is_whitespace() => self.write(' ', start, end),
+                Some(plain) => plain.chars().for_each(|plain| self.write(plain, start, end, mark)),
+                None if part.is_whitespace() => self.write(' ', start, end, mark),
                 None => {
-                    part.to_lowercase().filter(|lower| !is_mark(*lower)).for_each(|lower| self.write(lower, start, end))
+                    let lower = part.to_lowercase().filter(|lower| !is_mark(*lower));
+                    lower.for_each(|lower| self.write(lower, start, end, mark));
                 }
             }
         }
@@ -94,9 +134,10 @@ impl<'a> Folded<'a> {
         }
     }
 
-    fn write(&mut self, character: char, start: u32, end: u32) {
+    fn write(&mut self, character: char, start: u32, end: u32, mark: u8) {
         self.text.push(character);
         self.places.extend(core::iter::repeat_n((start, end), character.len_utf8()));
+        self.marks.extend(core::iter::repeat_n(mark, character.len_utf8()));
     }
 
     /// What leaves nothing in the folded text belongs to the character before it.
@@ -106,6 +147,14 @@ impl<'a> Folded<'a> {
             place.1 = end;
         }
     }
+}
+
+/// Letters of the Latin script, styled ones included.
+const fn is_latin(character: char) -> bool {
+    matches!(character,
+        '\0'..='\u{2af}' | '\u{1d00}'..='\u{1dbf}' | '\u{1e00}'..='\u{1eff}' | '\u{2070}'..='\u{209c}' | '\u{2100}'..='\u{218b}'
+        | '\u{2460}'..='\u{24ff}' | '\u{2c60}'..='\u{2c7f}' | '\u{a720}'..='\u{a7ff}' | '\u{ab30}'..='\u{ab6f}' | '\u{fb00}'..='\u{fb06}'
+        | '\u{ff21}'..='\u{ff5a}' | '\u{1d400}'..='\u{1d7ff}' | '\u{1f100}'..='\u{1f1ff}')
 }
 
 /// Characters that are not seen: of zero width, soft hyphens, directions, variation selectors.

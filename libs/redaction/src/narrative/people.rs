@@ -1,12 +1,109 @@
-//! (in work)
+//! People of the case, by every name that is recorded of them: exactly, in any order and spelling that folding levels,
+//! written apart or together, by short forms of first names, by initials, and with a typing error or two.
 
-use super::{Context, Hit, Refusal};
+mod initials;
+mod misspelt;
+mod names;
+mod squeezed;
+
+use super::lexicon::{FUNCTION, LEADS, WORD};
+use super::merge::Sureness;
+use super::words::{Gap, Shape, Word, Words};
+use super::{Context, Hit, Kind, KnownPerson, Refusal};
+use core::ops::Range;
+use names::{Names, Whose};
 
 /// The longest name, in bytes.
 pub const LONGEST_NAME: usize = 256;
 /// The most names of all people of a case together.
 pub const MOST_NAMES: usize = 1024;
 
-pub(super) fn find(_context: &Context<'_>, _hits: &mut Vec<Hit>) -> Result<(), Refusal> {
-    Ok(())
+/// What every way of looking is given.
+struct Search<'a> {
+    context: &'a Context<'a>,
+    words: &'a Words,
+    names: &'a Names,
+}
+
+/// What was found: hits of those whose names go, and where names stand that stay.
+pub(super) struct Found<'a> {
+    hits: &'a mut Vec<Hit>,
+    kept: Vec<Range<usize>>,
+}
+
+/// The names of a case, made ready once for every look at its narrative.
+pub(super) struct People(Names);
+
+impl People {
+    /// # Errors
+    /// [`Refusal::Names`] if there are too many, or one is too long.
+    pub(super) fn new(people: &[KnownPerson]) -> Result<Self, Refusal> {
+        Names::new(people).map(Self)
+    }
+
+    /// Finds the names in a text; where names stand that stay.
+    pub(super) fn find(&self, context: &Context<'_>, words: &Words, hits: &mut Vec<Hit>) -> Vec<Range<usize>> {
+        let search = Search { context, words, names: &self.0 };
+        let mut found = Found { hits, kept: Vec::new() };
+        if !self.0.is_empty() {
+            squeezed::find(&search, &mut found);
+            misspelt::find(&search, &mut found);
+            initials::find(&search, &mut found);
+            found.kept.sort_by_key(|range| range.start);
+        }
+        found.kept
+    }
+}
+
+impl Found<'_> {
+    fn add(&mut self, range: Range<usize>, whose: &Whose, sure: Sureness) {
+        if whose.kept {
+            self.kept.push(range);
+        } else {
+            self.hits.push(Hit { range, kind: Kind::Person, person: whose.person(), sure });
+        }
+    }
+}
+
+impl Search<'_> {
+    fn text(&self) -> &str {
+        self.context.folded.text()
+    }
+
+    fn written(&self, word: &Word) -> &str {
+        self.text().get(word.range.clone()).unwrap_or_default()
+    }
+
+    /// The place of the word that ends after a byte, first of them.
+    fn word_at(&self, byte: usize) -> usize {
+        self.words.all.partition_point(|word| word.range.end <= byte)
+    }
+
+    /// Whether a word that is both a name and an ordinary word is the name here, by how it is written.
+    fn is_name_here(&self, place: usize) -> bool {
+        let Some(word) = self.words.all.get(place) else { return false };
+        let before = place.checked_sub(1).and_then(|before| self.words.all.get(before));
+        if word.known & FUNCTION != 0 && self.is_verb(word, before, self.words.all.get(place.saturating_add(1))) {
+            return false;
+        }
+        word.shape != Shape::Lower || self.words.mostly_lower
+    }
+
+    /// "she will", "it may", "Will he": a verb, whatever the case's people are called.
+    fn is_verb(&self, word: &Word, before: Option<&Word>, after: Option<&Word>) -> bool {
+        const PRONOUNS: [&str; 14] =
+            ["i", "you", "he", "she", "it", "we", "they", "who", "that", "which", "there", "this", "not", "be"];
+        let pronoun = |word: &Word| PRONOUNS.contains(&self.written(word));
+        let beside = |word: &&Word| word.gap == Gap::Space;
+        (before.is_some_and(pronoun) && beside(&word)) || (word.starts && after.filter(beside).is_some_and(pronoun))
+    }
+
+    /// An ordinary word with an accent which the name lacks: "marié" is not Marie.
+    fn is_accented_word(&self, word: &Word) -> bool {
+        const ACCENTED: [&str; 10] =
+            ["marié", "mariés", "aimé", "désiré", "léger", "né", "remis", "rêne", "renés", "prudé"];
+        word.shape == Shape::Lower
+            && word.known & (WORD | LEADS) != 0
+            && ACCENTED.contains(&self.context.folded.written(&word.range))
+    }
 }

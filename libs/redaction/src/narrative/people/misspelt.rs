@@ -1,0 +1,145 @@
+//! Names with a typing error or two, and names with digits and signs for letters.
+
+use super::super::lexicon::{FUNCTION, NAME, WORD};
+use super::super::merge::Sureness;
+use super::super::words::{Shape, Word, letter_at};
+use super::names::{Name, Source};
+use super::{Found, Search};
+
+/// From so many letters, one error is a typing error.
+const ONE: usize = 5;
+/// From so many letters, two are.
+const TWO: usize = 8;
+/// The longest word that is compared, in bytes.
+const LONGEST: usize = 40;
+/// From so many letters, digits and signs are read as letters.
+const DISGUISED: usize = 4;
+/// The most words between which signs stand that are read as one name.
+const MOST_PARTS: usize = 6;
+
+/// A name to compare words with.
+struct Candidate<'a> {
+    joined: &'a str,
+    length: usize,
+    letters: u32,
+    name: &'a Name,
+}
+
+pub(super) fn find(search: &Search<'_>, found: &mut Found<'_>) {
+    let candidates: Vec<_> = search
+        .names
+        .joined
+        .iter()
+        .filter(|(joined, name)| name.source == Source::Recorded && joined.len() <= LONGEST)
+        .map(|(joined, name)| Candidate { joined, length: joined.chars().count(), letters: letters_of(joined), name })
+        .filter(|candidate| candidate.length >= ONE)
+        .collect();
+    let mut skip = 0;
+    for (place, word) in search.words.all.iter().enumerate() {
+        if place < skip {
+            continue;
+        }
+        let end = disguised_until(search, place);
+        if word.digits || end > place {
+            skip = end.saturating_add(1);
+            undisguise(search, place, end, found);
+        }
+        if let Some(candidate) = misspelt(search, word, &candidates) {
+            found.add(word.range.clone(), &candidate.name.whose, Sureness::Form);
+        }
+    }
+}
+
+fn misspelt<'a>(search: &Search<'_>, word: &Word, candidates: &'a [Candidate<'a>]) -> Option<&'a Candidate<'a>> {
+    let length = word.range.len();
+    if word.shape == Shape::Digits || !(ONE.saturating_sub(1)..=LONGEST).contains(&length) || stays(word) {
+        return None;
+    }
+    let written = search.written(word);
+    if search.names.joined.contains_key(written) {
+        return None;
+    }
+    let (count, letters) = (written.chars().count(), letters_of(written));
+    let near = |candidate: &&Candidate<'_>| {
+        let errors: u32 = if candidate.length >= TWO { 2 } else { 1 };
+        let most = usize::try_from(errors).unwrap_or_default();
+        count.abs_diff(candidate.length) <= most
+            && (letters ^ candidate.letters).count_ones() <= errors.saturating_mul(2)
+            && strsim::osa_distance(written, candidate.joined) <= most
+    };
+    let mut best: Option<(usize, &Candidate<'_>)> = None;
+    for candidate in candidates.iter().filter(near) {
+        let distance = strsim::osa_distance(written, candidate.joined);
+        if best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+}
+
+/// Whether a word is something else, not a name misspelt: an ordinary word where one stands in small letters or starts a
+/// sentence, another name.
+const fn stays(word: &Word) -> bool {
+    let ordinary = word.known & WORD != 0;
+    let capital_within = matches!(word.shape, Shape::Capital) && !word.starts;
+    word.known & (NAME | FUNCTION) != 0 || (ordinary && !capital_within)
+}
+
+/// One bit for each letter that occurs.
+fn letters_of(word: &str) -> u32 {
+    word.bytes().fold(0, |letters, byte| letters | 1_u32.wrapping_shl(u32::from(byte & 31)))
+}
+
+/// The place of the last word of a run that begins at `place`, between whose words signs stand for letters ("m@rie").
+fn disguised_until(search: &Search<'_>, place: usize) -> usize {
+    let words = search.words.all.get(place..).unwrap_or_default();
+    let signs = words.windows(2).take(MOST_PARTS).take_while(|pair| {
+        let [before, after] = pair else { return false };
+        after.range.start == before.range.end.saturating_add(1)
+            && letter_at(search.text(), before.range.end).is_some_and(|sign| matches!(sign, '@' | '$' | '!' | '|'))
+    });
+    place.saturating_add(signs.count())
+}
+
+fn undisguise(search: &Search<'_>, first: usize, last: usize, found: &mut Found<'_>) {
+    let (Some(head), Some(tail)) = (search.words.all.get(first), search.words.all.get(last)) else { return };
+    // A sign may also be the first or the last letter.
+    let text = search.text();
+    let before =
+        head.range.start.checked_sub(1).filter(|at| letter_at(text, *at).is_some_and(|sign| "@$".contains(sign)));
+    let begins = [Some(head.range.start), before];
+    for begin in begins.into_iter().flatten() {
+        let range = begin..tail.range.end;
+        let Some(written) = text.get(range.clone()).filter(|written| written.len() <= LONGEST) else { continue };
+        if !written.chars().any(char::is_alphabetic) {
+            continue;
+        }
+        for one in ['i', 'l'] {
+            let plain: String = written.chars().map(|letter| letter_meant(letter, one)).collect();
+            if plain.len() < DISGUISED || plain == written {
+                continue;
+            }
+            let name = search.names.joined.get(&plain).or_else(|| {
+                let trimmed = plain.trim_end_matches(|letter: char| letter.is_ascii_digit());
+                search.names.joined.get(trimmed)
+            });
+            if let Some(name) = name {
+                found.add(range.clone(), &name.whose, Sureness::Likely);
+            }
+        }
+    }
+}
+
+/// The letter that a digit or a sign looks like.
+const fn letter_meant(sign: char, one: char) -> char {
+    match sign {
+        '0' => 'o',
+        '1' | '!' | '|' => one,
+        '3' => 'e',
+        '4' | '@' => 'a',
+        '5' | '$' => 's',
+        '7' => 't',
+        '8' => 'b',
+        other => other,
+    }
+}

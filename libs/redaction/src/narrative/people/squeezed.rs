@@ -1,0 +1,145 @@
+//! Names found in the text without anything between its words: so a name is the same written apart, together, hyphenated,
+//! letter by letter, or broken at the end of a line. Where it begins and ends, and what stands within, decides whether it is
+//! the name.
+
+use super::super::fold::UPPER;
+use super::super::lexicon::WORD;
+use super::super::merge::Sureness;
+use super::super::words::{Gap, Shape, Word, letter_at};
+use super::names::{Name, Source};
+use super::{Found, Search};
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use core::ops::Range;
+
+/// A text up to this many bytes is searched with what is quick to make, a longer one with what is quick to use.
+const SHORT_TEXT: usize = 1 << 16;
+/// Names of so many letters in two words or more are found within longer words.
+const LONG_FULL: usize = 8;
+/// Names of so many letters in one word are found within words that are no ordinary ones.
+const LONG_WORD: usize = 6;
+/// What may stand between the parts of one name, in bytes.
+const WIDEST_GAP: usize = 4;
+
+pub(super) fn find(search: &Search<'_>, found: &mut Found<'_>) {
+    let names: Vec<(&String, &Name)> = search.names.joined.iter().collect();
+    let kind = (search.text().len() < SHORT_TEXT).then_some(AhoCorasickKind::NoncontiguousNFA);
+    let Ok(automaton) = AhoCorasick::builder().kind(kind).build(names.iter().map(|(joined, _)| joined.as_str())) else {
+        // Bounded names always fit; were it otherwise, nothing is named safe: everything is.
+        return found.hits.push(super::super::merge::everything(search.text()));
+    };
+    let squeezed = Squeezed::new(search);
+    for at in automaton.find_overlapping_iter(&squeezed.text) {
+        let Some((_, name)) = names.get(at.pattern().as_usize()) else { continue };
+        if let Some(range) = squeezed.place(&(at.start()..at.end()), name) {
+            let sure = match name.source {
+                Source::Recorded => Sureness::Certain,
+                Source::Form => Sureness::Likely,
+            };
+            found.add(range, &name.whose, sure);
+        }
+    }
+}
+
+struct Squeezed<'a> {
+    search: &'a Search<'a>,
+    text: String,
+    /// Where each word begins in `text`.
+    begins: Vec<usize>,
+}
+
+impl<'a> Squeezed<'a> {
+    fn new(search: &'a Search<'a>) -> Self {
+        let mut text = String::with_capacity(search.text().len());
+        let mut begins = Vec::with_capacity(search.words.all.len());
+        for word in &search.words.all {
+            begins.push(text.len());
+            text.push_str(search.written(word));
+        }
+        Self { search, text, begins }
+    }
+
+    /// Where in the folded text a find stands, if it is the name and not part of something else.
+    fn place(&self, find: &Range<usize>, name: &Name) -> Option<Range<usize>> {
+        let first = self.begins.partition_point(|begin| *begin <= find.start).checked_sub(1)?;
+        let last = self.begins.partition_point(|begin| *begin < find.end).checked_sub(1)?;
+        let words = self.search.words.all.get(first..=last)?;
+        let (head, tail) = (words.first()?, words.last()?);
+        let into = find.start.checked_sub(*self.begins.get(first)?)?;
+        let out = find.end.checked_sub(*self.begins.get(last)?)?;
+        let range = head.range.start.checked_add(into)?..tail.range.start.checked_add(out)?;
+        if name.wordy && !self.is_name(first, last, &range) {
+            return None;
+        }
+        if let ([word], [_]) = (words, name.ends.as_slice()) {
+            if self.search.is_accented_word(word) {
+                return None;
+            }
+        }
+        let bounded = name.unbounded || (self.begins_well(&range, head) && self.ends_well(&range, tail, name));
+        let within = || {
+            let length = find.len();
+            (name.ends.len() > 1 && length >= LONG_FULL)
+                || (length >= LONG_WORD && words.len() == 1 && head.known & WORD == 0)
+        };
+        ((bounded || within()) && self.holds_together(first, words, find, name)).then_some(range)
+    }
+
+    /// Whether a name that is also an ordinary word is written as a name.
+    fn is_name(&self, first: usize, last: usize, range: &Range<usize>) -> bool {
+        let folded = self.search.context.folded;
+        let capital = || range.clone().any(|at| folded.marks(at) & UPPER != 0);
+        if first == last { self.search.is_name_here(first) } else { self.search.words.mostly_lower || capital() }
+    }
+
+    /// Whether a name may begin here: not within a word, unless a digit or a small letter stands before a capital.
+    fn begins_well(&self, range: &Range<usize>, head: &Word) -> bool {
+        range.start == head.range.start || self.turns(range.start)
+    }
+
+    fn ends_well(&self, range: &Range<usize>, tail: &Word, name: &Name) -> bool {
+        if range.end == tail.range.end || self.turns(range.end) {
+            return true;
+        }
+        // "the lilys": a plural, a possessive without its apostrophe.
+        let plural = range.end.checked_add(1) == Some(tail.range.end)
+            && letter_at(self.search.text(), range.end) == Some('s')
+            && name.ends.last().is_some_and(|length| *length > 2);
+        plural && (tail.known & WORD == 0 || tail.shape == Shape::Capital)
+    }
+
+    /// Whether letters turn into digits here, or a small letter into a capital.
+    fn turns(&self, at: usize) -> bool {
+        let folded = self.search.context.folded;
+        let text = self.search.text();
+        let Some(before) = at.checked_sub(1).and_then(|before| text.as_bytes().get(before)) else { return true };
+        let Some(after) = text.as_bytes().get(at) else { return true };
+        let upper = |at: usize| folded.marks(at) & UPPER != 0;
+        before.is_ascii_digit() != after.is_ascii_digit() || (upper(at) && !upper(at.saturating_sub(1)))
+    }
+
+    /// Whether what stands between the parts of a find leaves it one name.
+    fn holds_together(&self, first: usize, words: &[Word], find: &Range<usize>, name: &Name) -> bool {
+        let mut parts = words.windows(2).zip(self.begins.get(first.saturating_add(1)..).unwrap_or_default());
+        let single = words.iter().all(|word| word.range.len() == 1) && words.len() > 2;
+        let ordinary = words.iter().all(|word| word.known & WORD != 0);
+        parts.all(|(pair, begin)| {
+            let [before, after] = pair else { return false };
+            if after.range.start.saturating_sub(before.range.end) > WIDEST_GAP {
+                return false;
+            }
+            let between_words = begin.checked_sub(find.start).is_some_and(|at| name.ends.contains(&at));
+            if between_words || single {
+                return true;
+            }
+            // Within one word of the name. Ordinary words that make it up by chance ("son mari a dit") are no name.
+            match after.gap {
+                Gap::Comma | Gap::Quote => false,
+                Gap::Hyphen => true,
+                Gap::Line => {
+                    !ordinary || (find.len() > 4 && words.first().is_some_and(|word| word.shape != Shape::Lower))
+                }
+                Gap::Space | Gap::Apostrophe | Gap::Dot | Gap::Other => !ordinary,
+            }
+        })
+    }
+}
