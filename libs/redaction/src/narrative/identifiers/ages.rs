@@ -11,7 +11,7 @@ use crate::narrative::{Kind, merge::Sureness};
 /// The highest age.
 const HIGHEST: u32 = 120;
 /// The most words that make an age less exact.
-const FILLERS: usize = 4;
+const FILLERS: usize = 6;
 
 /// A number that may be an age: the places of its first and its last word.
 #[derive(Clone, Copy)]
@@ -79,6 +79,7 @@ fn age(text: &Text<'_>, count: Count) -> Option<(usize, usize, Sureness)> {
         return Some((count.first, count.last, Sureness::Likely));
     }
     let bare = bare_follows(text, count);
+    let count = Count { first: range_start(text, count.first), ..count };
     led(text, count, bare).map(|sure| (count.first, count.last, sure))
 }
 
@@ -118,7 +119,12 @@ fn with_unit(text: &Text<'_>, count: Count) -> Option<usize> {
         return (!lasts(text, count, unit)).then_some(unit);
     }
     let young = text.is(unit, YEARS | SHORT_AGE);
-    (young && (is_of_somebody(text, count) || (is_aged(text, count.first) && !text.is(unit, LASTING)))).then_some(unit)
+    let back = |by: usize| count.first.wrapping_sub(by);
+    let after_years = text.is(unit, SHORT_AGE)
+        && matches!(text.form(back(1)), b"et" | b"and")
+        && matches!(text.form(back(2)), b"ans" | b"an" | b"old");
+    (young && (after_years || is_of_somebody(text, count) || (is_aged(text, count.first) && !text.is(unit, LASTING))))
+        .then_some(unit)
 }
 
 /// The place of the unit after a number and `and a half`, and what stands before it.
@@ -179,9 +185,9 @@ fn is_aged(text: &Text<'_>, first: usize) -> bool {
         if text.is(at, AGED) {
             return true;
         }
-        if !text.is(at, ABOUT)
-            && !matches!(text.form(at), b"between" | b"entre" | b"range" | b"approximatif" | b"unknown")
-        {
+        let listed = text.get(at).is_digits() && text.get(at).len() <= 2
+            || matches!(text.form(at), b"and" | b"or" | b"to" | b"et" | b"ou");
+        if !listed && !text.is(at, ABOUT) && !matches!(text.form(at), b"between" | b"entre" | b"range") {
             return false;
         }
     }
@@ -195,7 +201,7 @@ fn bare_follows(text: &Text<'_>, count: Count) -> bool {
     let ends = matches!(gap.first(), Some(b'.' | b',' | b';' | b')' | b'!' | b'?' | b'"' | b'+' | b'/'))
         && !text.get(next).is_digits();
     let ends = ends || gap.starts_with(b" -") || gap.starts_with(b" (") || (gap.starts_with(b".") && gap.len() > 1);
-    let on = gap == b" " && text.is(next, AFTER_AGE) && !text.is(next, MONEY);
+    let on = gap == b" " && text.is(next, AFTER_AGE | YEARS) && !text.is(next, MONEY);
     let point = gap == b"." && text.get(next).len() > 0 && text.get(next).is_digits();
     (ends || on || text.get(next).len() == 0) && !point
 }
@@ -219,27 +225,34 @@ fn led(text: &Text<'_>, count: Count, bare: bool) -> Option<Sureness> {
         return None;
     }
     let years = count.value.is_none_or(|value| (1..100).contains(&value));
+    let barely = matches!(text.form(count.first.wrapping_sub(1)), b"barely" | b"peine")
+        && count.value.is_none_or(|value| (10..30).contains(&value));
+    if barely && bare {
+        return Some(Sureness::Form);
+    }
     let article = matches!(text.form(count.first), b"un" | b"une" | b"one") && count.first == count.last;
-    (years && !article && (is_subject(text, count.first) || is_beside_somebody(text, count)))
+    (years && !article && (is_subject(text, count.first, next, count.value) || is_beside_somebody(text, count)))
         .then_some(Sureness::Likely)
 }
 
 /// `she's 17`, `elle en a 17`, `the girl was only seventeen`.
-fn is_subject(text: &Text<'_>, first: usize) -> bool {
+fn is_subject(text: &Text<'_>, first: usize, after: usize, value: Option<u32>) -> bool {
     let mut at = first.wrapping_sub(1);
     let mut copula = false;
     for _ in 0..=FILLERS {
         let gap = text.gap(at);
         if !matches!(gap, b" " | b"'" | b"") {
-            return false;
+            return copula && matches!(text.form(after), b"when" | b"quand" | b"lorsque");
         }
         if text.is(at, SUBJECT) {
-            return copula || matches!(text.form(at), b"shes" | b"hes" | b"im");
+            let many = matches!(text.form(at), b"they" | b"we");
+            return (copula && (!many || value.is_none_or(|value| value >= 10)))
+                || matches!(text.form(at), b"shes" | b"hes" | b"im");
         }
         if text.is(at, IS) {
             copula = true;
         } else if !text.is(at, ABOUT) {
-            return false;
+            return copula && matches!(text.form(after), b"when" | b"quand" | b"lorsque");
         }
         at = at.wrapping_sub(1);
     }
@@ -278,6 +291,8 @@ fn is_birthday(text: &Text<'_>, count: Count) -> bool {
 
 /// `16F`, `F16`, `17/f`, `F, 17`: a letter for the sex beside the number. A small `m` is a unit, too.
 fn by_sex(text: &Text<'_>, count: Count) -> Option<(usize, usize)> {
+    let hyphen = matches!(text.gap_before(count.first), b"-" | b"/");
+    let count = if hyphen { Count { first: range_start(text, count.first), ..count } } else { count };
     let value = count.value.filter(|value| (1..100).contains(value))?;
     let is_sex = |at: usize, slashed: bool| match text.form(at) {
         b"f" => true,

@@ -9,6 +9,8 @@ use core::ops::Range;
 
 /// How far after a date a word of birth may stand.
 const AFTER: usize = 25;
+/// How far behind a date of birth the same date may be repeated in another form.
+const AGAIN: usize = 6;
 /// The most words between a word of birth and a bare year.
 const FILLERS: usize = 4;
 
@@ -25,13 +27,21 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
     let births: Vec<usize> = (0..text.words.len()).filter(|at| is_birth(text, *at)).collect();
     let mut birth = births.iter().copied().peekable();
     let mut last: Option<usize> = None;
+    let mut used: Option<(usize, usize)> = None;
     for at in 0..text.words.len() {
         let start = text.get(at).start;
         while let Some(next) = birth.next_if(|next| text.get(*next).start < start) {
             last = Some(next);
         }
         let Some(date) = date_at(text, at) else { continue };
-        let led = last.is_some_and(|birth| text.get(birth).end.saturating_add(CONTEXT) >= date.range.start);
+        // The first date after a word of birth, and what repeats it just behind.
+        let near = last.is_some_and(|birth| text.get(birth).end.saturating_add(CONTEXT) >= date.range.start);
+        let again =
+            used.is_some_and(|(birth, end)| last == Some(birth) && end.saturating_add(AGAIN) < date.range.start);
+        let led = near && !again;
+        if let Some(birth) = last.filter(|_| led) {
+            used = Some((birth, date.range.end));
+        }
         let followed = birth.peek().is_some_and(|next| text.get(*next).start <= date.range.end.saturating_add(AFTER));
         if led || followed {
             finds.push(date.range, Kind::BirthDate, Sureness::Certain);
@@ -240,7 +250,7 @@ fn bare(text: &Text<'_>, birth: usize) -> Option<Range<usize>> {
             let long = matches!(word.len(), 6 | 8);
             let short = word.len() == 2 && gap.ends_with(b"'")
                 || word.len() == 2 && matches!(text.form(at.wrapping_sub(1)), b"en" | b"in");
-            let range = word.start..word.end;
+            let range = word.start.saturating_sub(usize::from(gap.ends_with(b"'")))..word.end;
             return (year || long || short).then_some(range);
         }
         if word.is(MONTH) && text.form(at) != b"may" {

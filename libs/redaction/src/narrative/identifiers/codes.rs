@@ -5,7 +5,7 @@
 use super::checksums::{bc_health, iban, luhn, vehicle};
 use super::lexicon::{
     CLOCK, MONEY, MONTH, OF_BANK, OF_CARD, OF_DRIVING, OF_HEALTH, OF_IMMIGRATION, OF_PASSPORT, OF_PHONE, OF_PLATE,
-    OF_POLICE, OF_SIN, OF_STATUS, UNIT, VEHICLE, YEARS, is_ordinary, senses_of,
+    OF_POLICE, OF_SIN, OF_STATUS, STOP, UNIT, VEHICLE, YEARS, is_ordinary, senses_of,
 };
 use super::words::{Finds, Text, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -156,7 +156,7 @@ fn windows(text: &Text<'_>) -> Vec<Range<usize>> {
         let end = text.words.get(at.saturating_add(1)).map_or(text.bytes.len(), |word| word.end).max(done);
         let on = text.bytes.get(end..).unwrap_or_default().iter().take_while(to_space).count();
         let end = end.saturating_add(on);
-        if from <= done
+        if from <= done.saturating_add(3)
             && let Some(window) = windows.last_mut()
         {
             window.end = end;
@@ -214,12 +214,17 @@ fn letters_first(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
 }
 
 fn letters_around(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
-    let range = letters_first(text, range)?;
+    let said = text.is_near(&range, OF_PASSPORT);
     let bytes = text.bytes(&range);
+    let lead = range.start..range.start.saturating_add(1);
+    if bytes.get(1) == Some(&b' ') && !said && !text.is_all_capitals(&lead) {
+        return None;
+    }
     let letters = bytes.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
     let trail = range.end.saturating_sub(letters)..range.end;
     let apart = bytes.get(bytes.len().saturating_sub(letters).saturating_sub(1)) == Some(&b' ');
-    (!apart || is_no_word(text, &trail)).then_some(range)
+    let word = !is_no_word(text, &trail) && (!said || senses_of(text.bytes(&trail)) & STOP != 0);
+    (!apart || !word).then_some(range)
 }
 
 /// Letters that no word of the lexicon has, or that were written in capitals where that says something.
@@ -256,6 +261,12 @@ fn plate_letters_first(text: &Text<'_>, range: Range<usize>) -> Option<Range<usi
             && text.is_all_capitals(&lead)
             && senses_of(letters) & (MONTH | OF_PLATE) == 0;
         return strong.then_some(range);
+    }
+    // More digits after these: a telephone after a short word.
+    let on = text.bytes.get(range.end..).unwrap_or_default();
+    let longer = matches!(on, [b' ' | b'-' | b'.' | b'/', b'0'..=b'9', ..]);
+    if longer && !is_led_by_plate(text, &range) {
+        return None;
     }
     let year = rest.first() == Some(&b' ') && rest.len() == 5 && is_year(number(rest.get(1..)?));
     let said = text.is_all_capitals(&lead) || text.is_near(&range, OF_PLATE | VEHICLE);
@@ -311,32 +322,38 @@ const IBAN_LENGTHS: &[(&[u8], usize)] = &[
     (b"kw", 30),
 ];
 
-/// An international account number goes to where its country's numbers end, or else to the last group with a digit.
+/// An international account number goes to where its country's numbers end, or else to the last group with a digit. Only
+/// the group after the first may be letters, a bank's; of groups that stand apart none is longer than four.
 fn iban_from(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
     const LONGEST: usize = 34;
     let country = text.bytes(&(range.start..range.start.saturating_add(2)));
     let expected = IBAN_LENGTHS.iter().find(|(code, _)| *code == country).map_or(LONGEST, |(_, len)| *len);
-    let (mut characters, mut digits, mut end, mut group_has_digit) = (0_usize, 0_usize, None, false);
-    for (offset, byte) in text.bytes.get(range.start..)?.iter().take(LONGEST * 2).enumerate() {
-        let here = range.start.saturating_add(offset);
-        match byte {
-            b'0'..=b'9' | b'a'..=b'z' => {
-                characters = characters.saturating_add(1);
-                digits = digits.saturating_add(usize::from(byte.is_ascii_digit()));
-                group_has_digit |= byte.is_ascii_digit();
-            }
-            b' ' | b'-' | b'.' if text.bytes.get(here.saturating_add(1)).is_some_and(u8::is_ascii_alphanumeric) => {
-                group_has_digit = false;
-            }
-            _ => break,
-        }
-        let last = !text.bytes.get(here.saturating_add(1)).is_some_and(u8::is_ascii_alphanumeric);
-        if last && group_has_digit && characters >= 15 && digits >= 8 {
-            end = Some(here.saturating_add(1));
-        }
-        if characters >= expected {
+    let (mut at, mut characters, mut digits, mut groups, mut end) = (range.start, 0_usize, 0_usize, 0_usize, None);
+    loop {
+        let group = text
+            .bytes
+            .get(at..)?
+            .iter()
+            .take(LONGEST.saturating_add(1))
+            .take_while(|byte| byte.is_ascii_alphanumeric())
+            .count();
+        let bytes = text.bytes(&(at..at.saturating_add(group)));
+        let figures = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+        let fits = group > 0 && (groups == 0 || (group <= 4 && (figures > 0 || (groups == 1 && group == 4))));
+        if !fits || characters.saturating_add(group) > expected {
             break;
         }
+        groups = groups.saturating_add(1);
+        characters = characters.saturating_add(group);
+        digits = digits.saturating_add(figures);
+        at = at.saturating_add(group);
+        if figures > 0 && characters >= 15 && digits >= 8 {
+            end = Some(at);
+        }
+        if !matches!(text.bytes.get(at), Some(b' ' | b'-' | b'.')) {
+            break;
+        }
+        at = at.saturating_add(1);
     }
     Some(range.start..end?)
 }

@@ -175,7 +175,7 @@ const TABLE: &[(u64, &str)] = &[
          lui ils elle elles leur sur sous par des les une ces ses mes tes nos vos ont est etc ecole hopital police juge cour \
          owing makes making pays billed spent spend earned earns charged costs saved borrowed stole worth until payed gives \
          doivent devaient verse versait gagne gagnait depense coute coutait vole prete rapporte exige demande reclame envoye \
-         step steps phase round item items chap vers num tier rank channel ch gate shift track court",
+         alt aka dob age step steps phase round item items chap vers num tier rank channel ch gate shift track court",
     ),
     (
         NUMBER,
@@ -189,7 +189,7 @@ const TABLE: &[(u64, &str)] = &[
         BETWEEN_DIGITS,
         "and et o um uh euh er ok okay then puis pis dash tiret hyphen dot point space espace again encore moins plus trait",
     ),
-    (DASH, "dash tiret hyphen dot point space espace then puis pis"),
+    (DASH, "dash tiret hyphen dot point space espace"),
     (
         ORDINAL,
         "st nd rd th er re ere eme ieme e first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth \
@@ -232,17 +232,20 @@ const TABLE: &[(u64, &str)] = &[
         SUBJECT,
         "she he i elle il who qui they shes hes im girl woman daughter sister friend victim fille soeur amie victime son brother boy je j cousin niece copine kid",
     ),
-    (IS, "is was s m am were are shes hes im a avait aura ai be being became est"),
+    (
+        IS,
+        "looks looked look seems seemed appears like re were is was s m am were are shes hes im a avait aura ai be being became est",
+    ),
     (
         ABOUT,
-        "now only just about around maybe like almost barely approx approximately probably already still actually nearly roughly currently environ seulement juste presque peut etre peine deja encore en of de is was than s m a au me to be est the",
+        "might could may not young as even vient d avoir now only just about around maybe like almost barely approx approximately probably ll will already still actually nearly roughly currently environ seulement juste presque peut etre peine deja encore en of de is was than s m a au me to be est the",
     ),
     (
         AFTER_AGE,
         "and but or so from she he her his now when with who going at in already only still not because they i it we that this then \
          et mais ou elle il sa son qui avec quand maintenant seulement pas dans depuis parce on je au est was is just tops max",
     ),
-    (LASTING, "depuis pendant durant dans apres avant pour chaque tous toutes fait environ faisait duree for since"),
+    (LASTING, "depuis pendant durant dans apres avant pour chaque tous toutes fait faisait duree for since en"),
     (
         SPAN,
         "periode peine relation bail contrat duree sentence ecart difference visa permis programme mariage prison experience emploi liste travail service vie total minimum maximum",
@@ -272,8 +275,8 @@ const TABLE: &[(u64, &str)] = &[
     (RURAL, "rr box cp bp concession rang lot postale postal"),
     (
         ROOM,
-        "room rooms rm rms roon chambre chambres chamb chmbre apartment apartments apartement appartment appartement appartements appart apt apts \
-         appt app ap suite unit units unite unites buzzer buzz sonnette interphone door porte bureau office local logement logis log studio condo \
+        "room rooms ste chbre chbr rm rms roon chambre chambres chamb chmbre apartment apartments apartement appartment appartement appartements appart apt apts \
+         appt app ap suite unit units unite unites buzzer buzz sonnette interphone door porte bureau office local logement logis studio condo \
          building bldg batiment bat locker casier cabin cabine chalet trailer roulotte dorm dortoir ch",
     ),
     (LODGING, "hotel motel inn auberge airbnb hostel gite hotels motels lodge lobby reception"),

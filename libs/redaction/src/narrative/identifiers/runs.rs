@@ -102,7 +102,11 @@ fn whole(text: &Text<'_>, run: &Run) -> Range<usize> {
     while let Some(b'+' | b'(' | b'[') = range.start.checked_sub(1).and_then(|before| text.bytes.get(before)) {
         range.start = range.start.saturating_sub(1);
     }
-    if let Some(b')' | b']') = text.bytes.get(range.end) {
+    let opens = text.bytes(&range).iter().filter(|byte| matches!(byte, b'(' | b'[')).count();
+    let closes = text.bytes(&range).iter().filter(|byte| matches!(byte, b')' | b']')).count();
+    if opens > closes
+        && let Some(b')' | b']') = text.bytes.get(range.end)
+    {
         range.end = range.end.saturating_add(1);
     }
     let last = run.words.last().copied().unwrap_or_default();
@@ -120,7 +124,7 @@ fn whole(text: &Text<'_>, run: &Run) -> Range<usize> {
 
 /// What a long run is called: a word beside it, a checksum, its shape.
 fn label(text: &Text<'_>, run: &Run) -> (Kind, Sureness) {
-    let digits: Vec<u8> = text.bytes(&run.range).iter().copied().filter(u8::is_ascii_digit).collect();
+    let digits: Vec<u8> = text.bytes(&run.range).iter().filter_map(|byte| digit(*byte)).collect();
     let near = text.around(&run.range, super::words::CONTEXT, super::words::CONTEXT);
     let says = |senses: u64| near & senses != 0;
     let plus = run.range.start.checked_sub(1).and_then(|before| text.bytes.get(before)) == Some(&b'+');
@@ -143,6 +147,16 @@ fn label(text: &Text<'_>, run: &Run) -> (Kind, Sureness) {
         9 => (Kind::SocialInsurance, Sureness::Form),
         13..=19 => (Kind::Card, Sureness::Form),
         _ => (Kind::Number, Sureness::Form),
+    }
+}
+
+/// A digit, or the one that a letter stands for.
+const fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte),
+        b'o' => Some(b'0'),
+        b'l' | b'i' => Some(b'1'),
+        _ => None,
     }
 }
 

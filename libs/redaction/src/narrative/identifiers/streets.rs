@@ -3,8 +3,8 @@
 
 use super::corners;
 use super::lexicon::{
-    DIRECTION, NUMBER, NUMBER_SIGN, ORDINAL, PARTICLE, ROAD, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE,
-    WEAK_STREET, WHERE,
+    DIRECTION, MONTH, NUMBER, ORDINAL, PARTICLE, ROAD, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE, WEAK_STREET,
+    WHERE,
 };
 use super::words::{Casing, Finds, Text, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -23,11 +23,36 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
         if word.is(RUE | WEAK_RUE) {
             report(text, before_name(text, at), finds);
         }
-        if word.is(RURAL | ROAD) || text.form(at) == b"route" {
+        if word.is(RURAL | ROAD) || matches!(text.form(at), b"route" | b"p" | b"r") {
             report(text, rural(text, at), finds);
         }
     }
+    of_a_number(text, finds);
     corners::find(text, finds);
+}
+
+/// `au 45 de la Montagne`: a civic number before the name alone.
+fn of_a_number(text: &Text<'_>, finds: &mut Finds<'_>) {
+    for at in 0..text.words.len() {
+        if !text.get(at).is_digits()
+            || text.get(at).len() > CIVIC
+            || !matches!(text.form(at.wrapping_sub(1)), b"au" | b"habite" | b"adresse")
+        {
+            continue;
+        }
+        let mut name = at.saturating_add(1);
+        while name.saturating_sub(at) <= 3
+            && text.is(name, PARTICLE)
+            && !text.is_capital(name)
+            && matches!(text.gap(name), b" " | b"'")
+        {
+            name = name.saturating_add(1);
+        }
+        let led = name > at.saturating_add(1) && text.gap(at) == b" ";
+        if led && text.is_telling_capital(name) && is_name(text, name) && !text.is(name, MONTH) {
+            finds.push(text.get(at).start..text.get(name_end(text, name, true)).end, Kind::Address, Sureness::Form);
+        }
+    }
 }
 
 fn report(text: &Text<'_>, found: Option<(usize, usize)>, finds: &mut Finds<'_>) {
@@ -43,7 +68,7 @@ pub(super) fn is_name(text: &Text<'_>, at: usize) -> bool {
         return false;
     }
     let saint = word.is(SAINT);
-    if word.is(STOP) {
+    if word.is(STOP) || (word.is(NUMBER) && !text.is_telling_capital(at)) {
         return saint;
     }
     saint || !word.is(UNIT) || text.is_telling_capital(at)
@@ -93,12 +118,15 @@ fn after_name(text: &Text<'_>, kind: usize) -> Option<(usize, usize)> {
         && text.is_telling_capital(kind.saturating_add(1))
         && matches!(text.gap(kind), b" " | b". ")
         && !text.is(kind.saturating_add(1), STOP);
-    let said = capitals && !saint && (strong || text.is_telling_capital(kind)) && !text.is(kind, ROAD & !STREET);
-    let led = strong
-        && text.is(first.wrapping_sub(1), WHERE)
-        && text.gap_before(first) == b" "
-        && kind.saturating_sub(first) <= 2
-        && !matches!(text.form(kind), b"av" | b"bd");
+    let led_here = text.is(first.wrapping_sub(1), WHERE) && text.gap_before(first) == b" ";
+    let small = matches!(
+        text.form(kind),
+        b"ct" | b"crt" | b"cir" | b"circle" | b"trail" | b"way" | b"mews" | b"close" | b"row" | b"grove"
+    );
+    let highway = matches!(text.form(kind), b"highway" | b"hwy" | b"concession" | b"sideroad");
+    let said = capitals && !saint && !highway && (strong || (small && led_here && text.is_telling_capital(kind)));
+    let led =
+        strong && !highway && led_here && kind.saturating_sub(first) <= 2 && !matches!(text.form(kind), b"av" | b"bd");
     (said || ordinal || led).then_some((first, last))
 }
 
@@ -148,7 +176,10 @@ fn civic_before(text: &Text<'_>, name: usize) -> Option<usize> {
         at = at.checked_sub(2)?;
     }
     let digits = text.get(at).is_digits() && text.get(at).len() <= CIVIC;
-    let word = text.is(at, NUMBER) && text.get(at).len() > 2 && gap == b" " && text.is_telling_capital(name);
+    let word = text.is(at, NUMBER) && text.get(at).len() > 2 && gap == b" " && text.form(at) != b"une";
+    while word && text.is(at.wrapping_sub(1), NUMBER) && matches!(text.gap_before(at), b" " | b"-") {
+        at = at.wrapping_sub(1);
+    }
     (digits || word).then_some(at)
 }
 
@@ -282,7 +313,7 @@ fn rural(text: &Text<'_>, at: usize) -> Option<(usize, usize)> {
     if !(gap.len() <= 3 && gap.iter().all(|byte| matches!(byte, b' ' | b'.' | b'#' | b':' | b'-'))) {
         return None;
     }
-    if text.is(number_at, NUMBER_SIGN) {
+    if text.is_number_sign(number_at) {
         number_at = number_at.saturating_add(1);
     }
     if !text.get(number_at).is_digits() || text.get(number_at).len() > 6 || text.gap_before(number_at).len() > 3 {
@@ -293,6 +324,9 @@ fn rural(text: &Text<'_>, at: usize) -> Option<(usize, usize)> {
     match pair {
         (b"case" | b"casier" | b"boite", b"postale" | b"postal") => return Some((before, number_at)),
         (b"o", b"box") if text.form(second) == b"p" => return Some((second, number_at)),
+        (b"c", b"p") | (b"r", b"r") | (b"b", b"p") if text.gap(before).starts_with(b".") => {
+            return Some((before, number_at));
+        }
         (b"po" | b"pobox" | b"postal" | b"mail", b"box") => return Some((before, number_at)),
         (b"rural" | b"township" | b"range" | b"twp" | b"rge" | b"grid", b"route" | b"road" | b"rd") => {
             return Some((before, number_at));
@@ -308,6 +342,9 @@ fn rural(text: &Text<'_>, at: usize) -> Option<(usize, usize)> {
     let civic = text.get(before).is_digits()
         && (2..=CIVIC).contains(&text.get(before).len())
         && matches!(text.gap(before), b" " | b", ");
-    let civic = civic && !text.value(before).is_some_and(is_year) && text.get(number_at).len() <= 3;
+    let road = text.is(second, ROAD)
+        || matches!(text.form(second), b"the" | b"la" | b"l")
+        || text.gap_before(before) == b"-" && text.get(second).len() == 1;
+    let civic = civic && !road && !text.value(before).is_some_and(is_year) && text.get(number_at).len() <= 3;
     civic.then(|| (unit_before(text, before), number_at))
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::narrative::{Folded, Kind, KnownPerson, Language};
 use core::ops::Range;
 
-fn hits(text: &str) -> Vec<(Range<usize>, Kind)> {
+pub(super) fn hits(text: &str) -> Vec<(Range<usize>, Kind)> {
     let folded = Folded::new(text);
     let people: [KnownPerson; 0] = [];
     let mut hits = Vec::new();
@@ -112,6 +112,7 @@ fn telephones_go_in_words_of_both_languages_and_mixed_with_digits() {
             "«514 tiret 555 tiret 0142»",
             "«five one four. five five five. zero one four two»",
             "«five one four\nfive five five\nzero one four two»",
+            "«four-three-eight five five five oh-one-oh-three ext 12»",
         ],
     );
     stay(&[
@@ -130,7 +131,7 @@ fn social_insurance_and_health_numbers_go_with_or_without_a_checksum() {
             "SIN «046 454 286»",
             "NAS: «046-454-286».",
             "the number «046454287» was on it",
-            "SIN«046454286»",
+            "«SIN046454286»",
             "sin # «046.454.286»",
             "«046 454\n286»",
         ],
@@ -180,7 +181,7 @@ fn licences_passports_and_immigration_numbers_go_with_their_letters() {
             "passport «AB123456»",
             "passeport «AB 123456»",
             "«A123456BC»",
-            "«A 123456 BC»",
+            "her passport «A 123456 BC» was taken",
             "passport «C4471820» was taken",
             "passport no. «123456789»",
         ],
@@ -208,7 +209,7 @@ fn licences_passports_and_immigration_numbers_go_with_their_letters() {
             "file # «2024-12345»",
             "dossier no «12345»",
             "incident number «24-1234»",
-            "case #«4821»",
+            "case «#4821»",
         ],
     );
 }
@@ -250,6 +251,9 @@ fn plates_go_and_ordinary_words_before_numbers_stay() {
             "licence plate «BVKT 482», Ontario",
             "immatriculé «F12 KLM»",
             "plate «7ABC123»",
+            "the plate was «g h j 1 2 3»",
+            "plaque commençant par «E4»",
+            "nova scotia licence plate «GHJ 123»",
         ],
     );
     stay(&[
@@ -296,7 +300,7 @@ fn banks_cards_and_long_numbers_go() {
         &[
             "«12 345 67»",
             "«20240312»",
-            "x«1234567»y",
+            "«x1234567y»",
             "«1.2.3.4.5.6.7»",
             "«12[345]67»",
             "booking «K7X2PQ81»",
@@ -326,6 +330,8 @@ fn what_stands_on_a_network_goes() {
             "email is «marie22 at gmail»",
             "«marie point roy a commercial hotmail point com»",
             "«marie@gmail .com»",
+            "«jo (a) example.org»",
+            "«marc(at)exemple.ca» ou «marc arobase exemple.ca»",
         ],
     );
     go(
@@ -383,6 +389,8 @@ fn account_names_go() {
             "Facebook name: «Lily Rosette»",
             "compte insta «lilirosette»",
             "telegram «@lily22»",
+            "snap: \"«jo 22»\"",
+            "on discord as «jolie#1234»",
             "pseudo «lilirosette»",
             "username «zzkitty»",
             "«lily.rose22» on snap",
@@ -437,6 +445,7 @@ fn addresses_of_both_languages_go() {
             "«512 County Road 12»",
             "«Range Road 224»",
             "«5 rue de l'Église»",
+            "viens au «45 de la Montagne» ce soir",
         ],
     );
     stay(&[
@@ -449,6 +458,8 @@ fn addresses_of_both_languages_go() {
         "on the side street",
         "paid 400 each way",
         "on Highway 17 near exit 145",
+        "a place near Thunder Bay on Highway 17",
+        "the motel off the 401 near London, on the 401",
         "la route 117 vers le nord",
         "une place à la table",
         "a 20 minute drive",
@@ -466,6 +477,9 @@ fn rooms_and_units_go() {
             "«Room #214»",
             "«room no. 214»",
             "«#214»",
+            "«chambre n° 12»",
+            "«local B-12»",
+            "«buzzer is 1207»",
             "«ch. 214»",
             "«chambre 12»",
             "la «chambre numéro 12»",
@@ -571,6 +585,16 @@ fn ages_go_and_what_lasts_stays() {
             "F/«16»".replace("F/«", "«F/").leak(),
             "she's «17»",
             "she's only «17» and scared",
+            "they're «22 and 24».",
+            "she looks about «15 or 16».",
+            "she could be as young as «13»?",
+            "she is barely «16».",
+            "fillette de «9 ans»",
+            "bébé de «6 semaines»",
+            "il a 3 enfants: «2 ans», «5 ans» et «8 mois»",
+            "Elle a environ «20 ans»",
+            "suspect: «M, 35-40» yrs",
+            "she's now «19», was «15» when it started",
             "elle a «17» et elle a peur",
             "Her friend, «15», too",
             "(female, «16»)",
@@ -581,7 +605,8 @@ fn ages_go_and_what_lasts_stays() {
             "her «18»th birthday",
             "«17ans»",
             "âge : «17»",
-            "ages «15 and 17 years»".replace(" years»", "» years").replace("15 and 17", "15» and 17").leak(),
+            "ages «15 and 17 years»",
+            "ages «15 and 17».",
         ],
     );
     stay(&[

@@ -93,7 +93,8 @@ fn spread(text: &Text<'_>, start: usize, end: usize, finds: &mut Finds<'_>) {
 /// An at sign with spaces: only before what is a host.
 fn apart(text: &Text<'_>, start: usize, end: usize, host: usize, finds: &mut Finds<'_>) {
     let at = text.word_at(host);
-    if start < host && end > host && (text.bytes(&(host..end)).contains(&b'.') || text.is(at, MAIL)) {
+    let top = text.word_at(end.saturating_sub(1));
+    if start < host && end > host && ((text.is(top, TOP_LEVEL) && top > at) || text.is(at, MAIL)) {
         finds.push(start..end, Kind::Email, Sureness::Likely);
         spread(text, start, end, finds);
     }
@@ -220,8 +221,9 @@ fn in_words(text: &Text<'_>, finds: &mut Finds<'_>) {
     for at in 0..text.words.len() {
         if text.is(at, TOP_LEVEL) {
             site_in_words(text, at, finds);
-        } else if text.is(at, AT) || (text.form(at) == b"commercial" && text.form(at.wrapping_sub(1)) == b"a") {
+        } else if is_sign(text, at) || (text.form(at) == b"commercial" && text.form(at.wrapping_sub(1)) == b"a") {
             mail_by_provider(text, at, finds);
+            mail_to_host(text, at, finds);
         }
     }
 }
@@ -294,13 +296,20 @@ fn site_in_words(text: &Text<'_>, top: usize, finds: &mut Finds<'_>) {
     }
 }
 
+/// An at sign in words, or an `a` in brackets.
+fn is_sign(text: &Text<'_>, at: usize) -> bool {
+    let bracketed = |gap: &[u8], brackets: &[u8]| gap.iter().any(|byte| brackets.contains(byte));
+    text.is(at, AT)
+        || (text.form(at) == b"a" && bracketed(text.gap_before(at), b"([{<") && bracketed(text.gap(at), b")]}>"))
+}
+
 /// Where the name before an at sign in words, or in brackets, begins.
 fn mail_start(text: &Text<'_>, host: usize) -> Option<usize> {
     let gap = text.gap_before(host);
     let before = host.wrapping_sub(1);
     let name = if gap.contains(&b'@') && gap.len() <= 5 {
         before
-    } else if text.is(before, AT) && is_loose(gap) && is_loose(text.gap_before(before)) {
+    } else if is_sign(text, before) && is_loose(gap) && is_loose(text.gap_before(before)) {
         before.wrapping_sub(1)
     } else if text.form(before) == b"commercial" && text.form(host.wrapping_sub(2)) == b"a" {
         host.wrapping_sub(3)
@@ -308,6 +317,30 @@ fn mail_start(text: &Text<'_>, host: usize) -> Option<usize> {
         return None;
     };
     (text.get(name).len() > 0).then(|| chain_start(text, name))
+}
+
+/// `marie(at)example.com`, `marie arobase example.ca`: an at sign in words before a host as it is.
+fn mail_to_host(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
+    /// The most words of a host.
+    const MOST: usize = 8;
+    let host = at.wrapping_add(1);
+    let mut last = host;
+    while last.saturating_sub(host) < MOST
+        && matches!(text.gap(last), b"." | b"-" | b"")
+        && text.get(last.saturating_add(1)).len() > 0
+    {
+        last = last.saturating_add(1);
+    }
+    let sign = text.form(at) != b"at" && text.form(at) != b"chez";
+    let bracketed = text.gap(at).iter().any(|byte| matches!(byte, b')' | b']' | b'}' | b'>'));
+    if last == host || !text.is(last, TOP_LEVEL) || !is_loose(text.gap(at)) {
+        return;
+    }
+    let Some(start) = mail_start(text, host) else { return };
+    let range = text.get(start).start..text.get(last).end;
+    if sign || bracketed || text.is(host, MAIL) || text.around(&range, super::words::CONTEXT, 0) & OF_MAIL != 0 {
+        finds.push(range, Kind::Email, Sureness::Likely);
+    }
 }
 
 /// `marie22 at gmail`: a provider of mail after an at sign in words, without an end.

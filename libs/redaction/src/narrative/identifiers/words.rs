@@ -1,7 +1,7 @@
 //! The folded text as words and numbers, each with what the lexicon knows of it: what every recogniser that looks at words
 //! stands on. One pass, one look-up a word.
 
-use super::lexicon::{DIGITS, senses_of};
+use super::lexicon::{DIGITS, NUMBER_SIGN, senses_of};
 use crate::narrative::{Folded, Hit, Kind, merge::Sureness};
 use core::ops::Range;
 
@@ -116,6 +116,11 @@ impl<'a> Text<'a> {
     /// Whether letters were written in capitals only, in a text in which that says something.
     pub(super) fn is_all_capitals(&self, range: &Range<usize>) -> bool {
         self.casing == Casing::Telling && !self.folded.written(range).chars().any(char::is_lowercase)
+    }
+
+    /// A word for "number", `n°` among them.
+    pub(super) fn is_number_sign(&self, at: usize) -> bool {
+        self.is(at, NUMBER_SIGN) || (self.form(at) == b"n" && self.gap(at).starts_with("°".as_bytes()))
     }
 
     /// What was written where a range comes from.
