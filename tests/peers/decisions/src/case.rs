@@ -6,8 +6,8 @@ use egide_domain::directory::{
     AgreementRecorded, DirectoryEvent, OrganizationFacts, OrganizationRegistered, RecipientSuspended, UnitRegistered,
 };
 use egide_domain::event::{
-    AgeAssessed, CaseOpened, ConsentGiven, ConsentRefused, ConsentWithdrawn, ContactRecorded, DisclosureDecided, Expiry,
-    FinancesRecorded, HealthRecorded, ImmigrationRecorded, NarrativeRecorded, PersonIdentified, RecipientScope,
+    AgeAssessed, CaseOpened, ConsentGiven, ConsentRefused, ConsentWithdrawn, ContactRecorded, DisclosureDecided,
+    Expiry, FinancesRecorded, HealthRecorded, ImmigrationRecorded, NarrativeRecorded, PersonIdentified, RecipientScope,
     ReferralDelivered, ReferralReleased, SituationRecorded, SupervisorReviewed, SuspectDescribed, TipReceived,
     TriageAssessed, WhereaboutsRecorded,
 };
@@ -109,7 +109,13 @@ pub(crate) fn directory() -> Vec<OrganizationFacts> {
         organization(POLICE, InvestigatingAgency, ontario, &[INVESTIGATORS, FRAUD], all.without(Health)),
         organization(SHELTER, SupportService, ontario, &[SHELTER_DESK], all),
         organization(CLINIC, SupportService, ontario, &[CLINIC_DESK], few),
-        organization(OTHER_POLICE, InvestigatingAgency, Jurisdictions::only(Jurisdiction::Bc), &[FAR_INVESTIGATORS], all),
+        organization(
+            OTHER_POLICE,
+            InvestigatingAgency,
+            Jurisdictions::only(Jurisdiction::Bc),
+            &[FAR_INVESTIGATORS],
+            all,
+        ),
     ]
     .into()
 }
@@ -395,7 +401,10 @@ fn consents() -> [ConsentGiven; CONSENTS] {
 /// The case, event by event.
 pub(crate) fn log() -> Vec<Recorded<CaseEvent>> {
     let mut log = Log(Vec::with_capacity(EVENTS));
-    log.push(CaseEvent::CaseOpened(CaseOpened { channel: Some(Channel::WebForm), jurisdiction: Some(Jurisdiction::On) }));
+    log.push(CaseEvent::CaseOpened(CaseOpened {
+        channel: Some(Channel::WebForm),
+        jurisdiction: Some(Jurisdiction::On),
+    }));
     log.person(VICTIM, PersonRole::PotentialVictim);
     log.person(COLLEAGUE, PersonRole::PotentialVictim);
     log.person(FRIEND, PersonRole::Caller);
@@ -413,7 +422,12 @@ pub(crate) fn log() -> Vec<Recorded<CaseEvent>> {
         log.push(CaseEvent::ConsentGiven(consent_given));
         log.work(6);
         match number {
-            3 => log.push(refused(21, VICTIM, Some(RecipientScope::Kind(RecipientKind::ForeignHotline)), Categories::EMPTY)),
+            3 => log.push(refused(
+                21,
+                VICTIM,
+                Some(RecipientScope::Kind(RecipientKind::ForeignHotline)),
+                Categories::EMPTY,
+            )),
             8 => log.disclosed(1, (CLINIC_DESK, CLINIC), consent(8)),
             10 => log.disclosed(2, (SHELTER_DESK, SHELTER), consent(10)),
             12 => log.push(withdrawn(COLLEAGUE, 12, Categories::EMPTY)),

@@ -169,11 +169,9 @@ fn of_record(policies: &mut String, subject_id: SubjectId, record: &Record) -> R
         }
         Some(RecipientScope::Anyone) | None => ("principal".to_owned(), String::new()),
     };
-    let why = if record.purposes.is_empty() { "true".to_owned() } else { format!("{it}.purposes.contains(context.purpose)") };
-    write!(
-        policies,
-        "forbid ({who}, {whom}) when {{ {meant} {why} && {it}.denied.contains(context.category) }};\n"
-    )?;
+    let why =
+        if record.purposes.is_empty() { "true".to_owned() } else { format!("{it}.purposes.contains(context.purpose)") };
+    write!(policies, "forbid ({who}, {whom}) when {{ {meant} {why} && {it}.denied.contains(context.category) }};\n")?;
     Ok(())
 }
 

@@ -65,7 +65,9 @@ fn plan(arguments: &[String]) -> Result<Plan, Error> {
         match (argument.as_str(), rest.next()) {
             ("--rounds", Some(rounds)) => plan.rounds = rounds.parse()?,
             ("--output", Some(path)) => plan.output = Some(path.into()),
-            (other, _) => return Err(format!("unknown argument or no value: `{other}`; see tests/peers/run --help").into()),
+            (other, _) => {
+                return Err(format!("unknown argument or no value: `{other}`; see tests/peers/run --help").into());
+            }
         }
     }
     Ok(plan)
@@ -92,27 +94,42 @@ fn measure(policy: &Policy, rounds: usize) -> Result<Figures, Error> {
         for round in 0..=rounds {
             let time = if round == 0 { WARM_UP } else { RUN };
             let mut runs = Vec::new();
-            runs.push(("egide", figures::run(time, || {
-                black_box(decide(black_box(&facts), black_box(request), Some(&recipient), policy, NOW));
-                Ok(())
-            })?));
-            runs.push(("egide, fold included", figures::run(time, || {
-                let facts = CaseFacts::from_events(black_box(&events));
-                black_box(decide(&facts, black_box(request), Some(&recipient), policy, NOW));
-                Ok(())
-            })?));
-            runs.push(("cedar-policy", figures::run(time, || {
-                black_box(cedar.answer());
-                Ok(())
-            })?));
-            runs.push(("regorus", figures::run(time, || {
-                black_box(rego.answer()?);
-                Ok(())
-            })?));
-            runs.push(("regorus, interpreted", figures::run(time, || {
-                black_box(interpreted.interpreted()?);
-                Ok(())
-            })?));
+            runs.push((
+                "egide",
+                figures::run(time, || {
+                    black_box(decide(black_box(&facts), black_box(request), Some(&recipient), policy, NOW));
+                    Ok(())
+                })?,
+            ));
+            runs.push((
+                "egide, fold included",
+                figures::run(time, || {
+                    let facts = CaseFacts::from_events(black_box(&events));
+                    black_box(decide(&facts, black_box(request), Some(&recipient), policy, NOW));
+                    Ok(())
+                })?,
+            ));
+            runs.push((
+                "cedar-policy",
+                figures::run(time, || {
+                    black_box(cedar.answer());
+                    Ok(())
+                })?,
+            ));
+            runs.push((
+                "regorus",
+                figures::run(time, || {
+                    black_box(rego.answer()?);
+                    Ok(())
+                })?,
+            ));
+            runs.push((
+                "regorus, interpreted",
+                figures::run(time, || {
+                    black_box(interpreted.interpreted()?);
+                    Ok(())
+                })?,
+            ));
             if round > 0 {
                 figures.add(runs.into_iter().map(|(system, per_second)| Measured { what, system, per_second }));
             }

@@ -1,13 +1,11 @@
 //! What both peers are told: the facts of the case, prepared as far as facts can be prepared before anybody asks. Who asks,
 //! for what and when is left to them to decide.
 
-use egide_domain::consent::is_voice_about_suspects;
 use egide_domain::event::{ConsentGiven, ConsentWithdrawn, Expiry, RecipientScope};
-use egide_domain::facts::{ConsentAct, ConsentRecord};
+use egide_domain::facts::{ConsentAct, ConsentRecord, Person};
 use egide_domain::ids::{ConsentId, SubjectId};
 use egide_domain::vocabulary::{
-    Answer, ConsentKind, DataCategory, GrantorKind, MaskLevel, PersonRole, Purpose, ReviewOutcome,
-    TriageLevel,
+    Answer, ConsentKind, DataCategory, GrantorKind, MaskLevel, PersonRole, Purpose, ReviewOutcome, TriageLevel,
 };
 use egide_domain::{CaseFacts, Categories, Policy, Purposes, Recipient, Request, Timestamp};
 
@@ -90,7 +88,7 @@ impl Question<'_> {
                     let Some((giver, record)) = self.record(record)? else { continue };
                     let bears = if only_suspect {
                         // Suspects are never asked: others say what may be told of them.
-                        let voice = facts.person(giver).is_some_and(|giver| is_voice_about_suspects(facts, giver));
+                        let voice = facts.person(giver).is_some_and(|giver| is_voice(facts, giver));
                         voice && record.permitted.union(record.denied).contains(DataCategory::Suspects)
                     } else {
                         giver == person.subject_id
@@ -185,4 +183,9 @@ impl Question<'_> {
         }
         Ok(withdrawn)
     }
+}
+
+/// A potential victim or whoever brought the tip, and no suspect.
+fn is_voice(facts: &CaseFacts, person: &Person) -> bool {
+    !person.is_only_suspect() && (person.is_potential_victim() || facts.is_bringer(person))
 }

@@ -100,7 +100,10 @@ fn strings(all: impl IntoIterator<Item = String>) -> Value {
 fn data(question: &Question<'_>, subjects: &[Subject]) -> Value {
     let filed = |records: fn(&Record) -> Option<Value>| {
         by_name(subjects.iter().map(|subject| {
-            (subject.subject_id.to_string(), Value::from(subject.records.iter().filter_map(records).collect::<Vec<_>>()))
+            (
+                subject.subject_id.to_string(),
+                Value::from(subject.records.iter().filter_map(records).collect::<Vec<_>>()),
+            )
         }))
     };
     let person = |subject: &Subject| object([("only_suspect", Value::from(subject.only_suspect))]);
@@ -119,9 +122,10 @@ fn unit(question: &Question<'_>) -> Value {
     let ceilings = question.policy.ceilings().iter().filter(|row| Some(row.recipient) == recipient.kind);
     let ceiling = |row: &egide_domain::policy::CeilingRow| {
         let categories = row.ceiling.categories().iter();
-        by_name(categories.filter_map(|category| {
-            Some((category.to_string(), Value::from(row.ceiling.level(category)?.name())))
-        }))
+        by_name(
+            categories
+                .filter_map(|category| Some((category.to_string(), Value::from(row.ceiling.level(category)?.name())))),
+        )
     };
     let agreements = recipient.agreements.iter().map(|agreement| {
         object([

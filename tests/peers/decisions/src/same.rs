@@ -3,7 +3,9 @@
 
 use egide_domain::event::RecipientScope;
 use egide_domain::vocabulary::{DataCategory, Jurisdiction, Purpose, RecipientKind};
-use egide_domain::{CaseEvent, CaseFacts, Categories, Jurisdictions, OrganizationFacts, Policy, Recorded, Timestamp, decide};
+use egide_domain::{
+    CaseEvent, CaseFacts, Categories, Jurisdictions, OrganizationFacts, Policy, Recorded, Timestamp, decide,
+};
 
 use crate::Error;
 use crate::case::{self, COLLEAGUE, EVENTS, FRIEND, INVESTIGATORS, NOW, POLICE, UNITS, VICTIM};
