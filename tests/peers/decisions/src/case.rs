@@ -35,7 +35,7 @@ const OPENED: i64 = 1_780_000_000_000;
 /// Between two events.
 const STEP: i64 = 8 * HOUR;
 
-/// The instant of the question: an hour after the last event.
+/// The instant of the question, eight hours after the last event.
 pub(crate) const NOW: Timestamp = Timestamp(OPENED + 200 * STEP);
 
 pub(crate) const VICTIM: SubjectId = SubjectId(id(1, 1));
