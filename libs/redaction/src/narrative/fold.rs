@@ -84,7 +84,11 @@ impl<'a> Folded<'a> {
             return self.extend_last(end);
         }
         if character.is_whitespace() || character.is_control() {
-            let line = if matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}') { LINE } else { 0 };
+            let line = if matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}') {
+                LINE
+            } else {
+                0
+            };
             if self.text.ends_with(' ') {
                 if let Some(mark) = self.marks.last_mut() {
                     *mark |= line;
@@ -156,8 +160,8 @@ const fn is_latin(character: char) -> bool {
 /// A decimal digit of another script, as the digit it is.
 fn digit_of(character: char) -> Option<char> {
     const ZEROS: [u32; 20] = [
-        0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50, 0xed0, 0xf20, 0x1040,
-        0x17e0, 0x1810, 0x1946, 0x19d0,
+        0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50, 0xed0, 0xf20,
+        0x1040, 0x17e0, 0x1810, 0x1946, 0x19d0,
     ];
     let code = u32::from(character);
     let digit = ZEROS.iter().find_map(|zero| code.checked_sub(*zero).filter(|digit| *digit < 10))?;

@@ -69,12 +69,7 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// [`Refusal::Offsets`] if a place of a find does not lead back to the narrative.
-    pub(super) fn mask(
-        &mut self,
-        context: &Context<'_>,
-        words: &Words,
-        hits: Vec<Hit>,
-    ) -> Result<bool, Refusal> {
+    pub(super) fn mask(&mut self, context: &Context<'_>, words: &Words, hits: Vec<Hit>) -> Result<bool, Refusal> {
         let found = in_text(context.folded, words, hits)?;
         if found.is_empty() {
             return Ok(false);
@@ -83,7 +78,10 @@ impl<'a> Draft<'a> {
         let mut first = 0;
         let before = self.masks.len();
         for hit in found {
-            while pieces.get(first).is_some_and(|piece| piece.shown.saturating_add(piece.range.len()) <= hit.range.start) {
+            while pieces
+                .get(first)
+                .is_some_and(|piece| piece.shown.saturating_add(piece.range.len()) <= hit.range.start)
+            {
                 first += 1;
             }
             for piece in pieces.iter().skip(first).take_while(|piece| piece.shown < hit.range.end) {
@@ -219,7 +217,8 @@ fn labelled(group: &[Hit]) -> Option<Hit> {
         hit.range == (start..end) && hit.sure >= Sureness::Likely && !matches!(hit.kind, Kind::Person | Kind::Name)
     };
     let holding = group.iter().filter(holds).min_by_key(rank);
-    let wider = holding.filter(|holding| group.iter().all(|hit| hit.kind != Kind::Person || hit.range != holding.range));
+    let wider =
+        holding.filter(|holding| group.iter().all(|hit| hit.kind != Kind::Person || hit.range != holding.range));
     let best = wider.or_else(|| group.iter().min_by_key(rank))?;
     Some(Hit { range: start..end, ..best.clone() })
 }
@@ -248,14 +247,36 @@ fn are_one(original: &str, one: &Hit, next: &Hit) -> bool {
     }
     let Some(between) = original.get(one.range.end..next.range.start) else { return false };
     let few = between.chars().nth(WIDEST_GAP).is_none();
-    let space = |letter: char| letter.is_whitespace() || matches!(letter, '-' | '\u{2010}' | '\u{2011}' | '\'' | '\u{2019}');
+    let space =
+        |letter: char| letter.is_whitespace() || matches!(letter, '-' | '\u{2010}' | '\u{2011}' | '\'' | '\u{2019}');
     let line = |letter: char| matches!(letter, '\n' | '\r');
     match one.kind {
-        Kind::Person => few && one.person.is_some() && between.chars().all(|letter| space(letter) || ".,_".contains(letter)),
+        Kind::Person => {
+            few && one.person.is_some() && between.chars().all(|letter| space(letter) || ".,_".contains(letter))
+        }
         Kind::Name => few && between.chars().all(|letter| (space(letter) || letter == '.') && !line(letter)),
-        Kind::Email | Kind::Url | Kind::Handle | Kind::IpAddress | Kind::Uuid | Kind::Iban | Kind::Card | Kind::BankAccount
-        | Kind::SocialInsurance | Kind::HealthCard | Kind::DriversLicence | Kind::Passport | Kind::Immigration
-        | Kind::StatusCard | Kind::PoliceNumber | Kind::Phone | Kind::BirthDate | Kind::Plate | Kind::Address
-        | Kind::PostalCode | Kind::Room | Kind::Age | Kind::Number => between.is_empty() || between == "-",
+        Kind::Email
+        | Kind::Url
+        | Kind::Handle
+        | Kind::IpAddress
+        | Kind::Uuid
+        | Kind::Iban
+        | Kind::Card
+        | Kind::BankAccount
+        | Kind::SocialInsurance
+        | Kind::HealthCard
+        | Kind::DriversLicence
+        | Kind::Passport
+        | Kind::Immigration
+        | Kind::StatusCard
+        | Kind::PoliceNumber
+        | Kind::Phone
+        | Kind::BirthDate
+        | Kind::Plate
+        | Kind::Address
+        | Kind::PostalCode
+        | Kind::Room
+        | Kind::Age
+        | Kind::Number => between.is_empty() || between == "-",
     }
 }

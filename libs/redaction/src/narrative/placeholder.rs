@@ -77,8 +77,7 @@ fn is_person(inner: &str) -> bool {
     let Some(rest) = inner.strip_prefix("person ").or_else(|| inner.strip_prefix("personne ")) else { return false };
     let (letters, role_said) = rest.split_once(", ").map_or((rest, None), |(letters, role)| (letters, Some(role)));
     let parts = [Part::PotentialVictim, Part::Child, Part::Suspect];
-    let known =
-        |said| parts.iter().any(|part| LANGUAGES.iter().any(|language| role(*part, *language) == Some(said)));
+    let known = |said| parts.iter().any(|part| LANGUAGES.iter().any(|language| role(*part, *language) == Some(said)));
     (1..=MOST_LETTERS).contains(&letters.len())
         && letters.bytes().all(|letter| letter.is_ascii_lowercase())
         && role_said.is_none_or(known)

@@ -80,7 +80,8 @@ struct Scan<'a> {
 impl<'a> Scan<'a> {
     fn new(context: &'a Context<'a>, words: &'a Words) -> Self {
         let text = context.folded.text();
-        let telling = |word: &&Word| word.shape == Shape::Lower && (word.known == 0 || lower::is_wordy_name(word.known));
+        let telling =
+            |word: &&Word| word.shape == Shape::Lower && (word.known == 0 || lower::is_wordy_name(word.known));
         let low = words.all.iter().filter(telling).filter_map(|word| text.get(word.range.clone())).collect();
         Self {
             text,
@@ -150,7 +151,8 @@ impl<'a> Scan<'a> {
             }
             let rest = self.words.all.get(place..).unwrap_or_default().iter();
             let near = rest.take_while(|word| !word.fresh && !matches!(word.gap, Gap::Comma | Gap::Quote));
-            let Some((more, known)) = lexicon().sequence(self.written(word), near.map(|word| self.written(word))) else {
+            let Some((more, known)) = lexicon().sequence(self.written(word), near.map(|word| self.written(word)))
+            else {
                 continue;
             };
             if let Some(cue) = self.cues.get_mut(place.saturating_sub(1).saturating_add(more)) {

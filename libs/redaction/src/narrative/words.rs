@@ -96,7 +96,11 @@ impl Words {
 
 /// Letters and digits of any script, marks of scripts that need them.
 pub(super) fn is_word(letter: char) -> bool {
-    if letter.is_ascii() { letter.is_ascii_alphanumeric() } else { letter.is_alphanumeric() || matches!(letter, '\u{900}'..='\u{109f}') }
+    if letter.is_ascii() {
+        letter.is_ascii_alphanumeric()
+    } else {
+        letter.is_alphanumeric() || matches!(letter, '\u{900}'..='\u{109f}')
+    }
 }
 
 /// Whether brackets or quotation marks close at a byte.
@@ -154,7 +158,8 @@ impl<'a> Reader<'a> {
     /// Reads the word that begins at a byte; where it ends.
     fn word(&mut self, begin: usize) -> usize {
         let text = self.folded.text();
-        let (mut end, mut letters, mut uppers, mut first, mut digits, mut foreign) = (begin, 0_usize, 0_usize, false, false, false);
+        let (mut end, mut letters, mut uppers, mut first, mut digits, mut foreign) =
+            (begin, 0_usize, 0_usize, false, false, false);
         while let Some(letter) = letter_at(text, end).filter(|letter| is_word(*letter)) {
             let marks = self.folded.marks(end);
             if letter.is_numeric() {

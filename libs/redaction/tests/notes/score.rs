@@ -79,6 +79,10 @@ impl<'a> Score<'a> {
         let mut should_stay = vec![true; gone.len()];
         let mut clean = true;
         for piece in &note.pieces {
+            if piece.mark == Mark::Either {
+                should_stay[piece.range.clone()].fill(false);
+                continue;
+            }
             let core = note.core(&piece.range);
             let covered = &gone[core.clone()];
             let stayed: Vec<bool> = covered.iter().map(|gone| !gone).collect();
@@ -92,7 +96,7 @@ impl<'a> Score<'a> {
                     tally.attributed += usize::from(said);
                     should_stay[piece.range.clone()].fill(false);
                 }
-                Mark::Either => should_stay[piece.range.clone()].fill(false),
+                Mark::Either => {}
                 Mark::Kept => self.kept.count(&note.id, &stayed),
                 Mark::Trap(trap) => self.traps.entry(trap.clone()).or_default().count(&note.id, &stayed),
             }

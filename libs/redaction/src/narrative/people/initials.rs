@@ -41,9 +41,10 @@ fn together(search: &Search<'_>, place: usize, word: &Word, found: &mut Found<'_
 /// "M.T.", "M. T.", "M-T", "M T": the place after the run of single letters.
 fn apart(search: &Search<'_>, place: usize, found: &mut Found<'_>) -> usize {
     let words = search.words.all.get(place..).unwrap_or_default();
-    let more = words.iter().skip(1).take(MOST).take_while(|word| {
-        is_initial(word) && matches!(word.gap, Gap::Dot | Gap::Space | Gap::Hyphen) && !word.line
-    });
+    let more =
+        words.iter().skip(1).take(MOST).take_while(|word| {
+            is_initial(word) && matches!(word.gap, Gap::Dot | Gap::Space | Gap::Hyphen) && !word.line
+        });
     let run = words.get(..more.count().saturating_add(1)).unwrap_or_default();
     let after = place.saturating_add(run.len());
     let (Some(first), Some(last)) = (run.first(), run.last()) else { return after };
@@ -70,10 +71,14 @@ fn beside(search: &Search<'_>, found: &mut Found<'_>) {
         let place = search.word_at(hit.range.start);
         let before = place.checked_sub(1);
         let after = search.word_at(hit.range.end.saturating_sub(1)).saturating_add(1);
-        for (place, near) in [before, Some(after)].into_iter().flatten().filter_map(|at| Some((at, search.words.all.get(at)?))) {
+        for (place, near) in
+            [before, Some(after)].into_iter().flatten().filter_map(|at| Some((at, search.words.all.get(at)?)))
+        {
             let joined = if Some(place) == before { search.words.all.get(place.saturating_add(1)) } else { Some(near) };
-            let close = joined.is_some_and(|word| matches!(word.gap, Gap::Space | Gap::Dot | Gap::Hyphen) && !word.line);
-            let is_one = letter_at(search.text(), near.range.start).is_some_and(|letter| letters(person).contains(&letter));
+            let close =
+                joined.is_some_and(|word| matches!(word.gap, Gap::Space | Gap::Dot | Gap::Hyphen) && !word.line);
+            let is_one =
+                letter_at(search.text(), near.range.start).is_some_and(|letter| letters(person).contains(&letter));
             let dotted = letter_at(search.text(), near.range.end) == Some('.');
             let said = near.known & super::super::lexicon::FUNCTION != 0 && !dotted;
             if is_initial(near) && close && is_one && !said && (near.shape == Shape::Upper || dotted) {
@@ -82,7 +87,12 @@ fn beside(search: &Search<'_>, found: &mut Found<'_>) {
         }
     }
     for (range, person) in more {
-        found.hits.push(super::super::Hit { range, kind: super::super::Kind::Person, person: Some(person), sure: Sureness::Form });
+        found.hits.push(super::super::Hit {
+            range,
+            kind: super::super::Kind::Person,
+            person: Some(person),
+            sure: Sureness::Form,
+        });
     }
     after_title(search, found);
 }

@@ -105,7 +105,8 @@ fn undisguise(search: &Search<'_>, first: usize, last: usize, found: &mut Found<
     let (Some(head), Some(tail)) = (search.words.all.get(first), search.words.all.get(last)) else { return };
     // A sign may also be the first or the last letter.
     let text = search.text();
-    let before = head.range.start.checked_sub(1).filter(|at| letter_at(text, *at).is_some_and(|sign| "@$".contains(sign)));
+    let before =
+        head.range.start.checked_sub(1).filter(|at| letter_at(text, *at).is_some_and(|sign| "@$".contains(sign)));
     let begins = [Some(head.range.start), before];
     for begin in begins.into_iter().flatten() {
         let range = begin..tail.range.end;

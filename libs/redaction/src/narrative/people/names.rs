@@ -178,8 +178,7 @@ impl Names {
         let short = joined.chars().count() < 3 && joined.is_ascii();
         let wordy = short || (bearing.len() < 2 && bearing.iter().all(|known| is_wordy(*known)));
         let unbounded = joined.chars().any(is_unspaced);
-        let name =
-            Name { whose: Whose::default(), source, ends, wordy, unbounded };
+        let name = Name { whose: Whose::default(), source, ends, wordy, unbounded };
         let entry = self.joined.entry(joined).or_insert(name);
         if source < entry.source {
             // What is recorded of one stands before what might be a short form of another.

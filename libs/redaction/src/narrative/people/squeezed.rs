@@ -135,7 +135,9 @@ impl<'a> Squeezed<'a> {
             match after.gap {
                 Gap::Comma | Gap::Quote => false,
                 Gap::Hyphen => true,
-                Gap::Line => !ordinary || (find.len() > 4 && words.first().is_some_and(|word| word.shape != Shape::Lower)),
+                Gap::Line => {
+                    !ordinary || (find.len() > 4 && words.first().is_some_and(|word| word.shape != Shape::Lower))
+                }
                 Gap::Space | Gap::Apostrophe | Gap::Dot | Gap::Other => !ordinary,
             }
         })

@@ -8,7 +8,8 @@ use super::{Fate, Scan};
 /// The most small words within one name.
 const MOST_PARTICLES: usize = 3;
 /// Small words that begin names and nothing else.
-const BEGINNING: [&str; 14] = ["von", "bin", "ibn", "al", "el", "abu", "mc", "mac", "der", "ter", "st", "ste", "o", "ben"];
+const BEGINNING: [&str; 14] =
+    ["von", "bin", "ibn", "al", "el", "abu", "mc", "mac", "der", "ter", "st", "ste", "o", "ben"];
 
 impl Scan<'_> {
     /// Takes along what belongs to names, once forwards and once backwards.
@@ -50,7 +51,9 @@ impl Scan<'_> {
             return capital && place < name && !word.starts;
         }
         let other = word.known & (FUNCTION | SAFE) != 0;
-        (capital && !other) || (word.known & NAME != 0 && !other) || (word.known & (ORDINARY | FUNCTION | SAFE) == 0 && word.known & PARTICLE == 0)
+        (capital && !other)
+            || (word.known & NAME != 0 && !other)
+            || (word.known & (ORDINARY | FUNCTION | SAFE) == 0 && word.known & PARTICLE == 0)
     }
 
     fn take_particles(&mut self) {
@@ -69,7 +72,9 @@ impl Scan<'_> {
         let mut first = name;
         while first > 0 && name - first < MOST_PARTICLES {
             let Some(gap) = self.word(first).filter(|word| joins(word)) else { break };
-            let Some(before) = self.word(first.saturating_sub(1)).filter(|before| before.known & PARTICLE != 0) else { break };
+            let Some(before) = self.word(first.saturating_sub(1)).filter(|before| before.known & PARTICLE != 0) else {
+                break;
+            };
             if before.replaced || gap.fresh || self.fate(first - 1).is_some_and(Fate::is_name) {
                 break;
             }

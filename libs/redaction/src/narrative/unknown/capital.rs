@@ -17,9 +17,44 @@ const CITIES: [&str; 10] =
     ["london", "paris", "victoria", "regina", "india", "kingston", "sydney", "georgia", "florida", "israel"];
 /// Before a single letter that is no name: plan B, type O.
 const LETTERED: [&str; 38] = [
-    "plan", "type", "option", "vitamin", "hep", "hepatitis", "class", "grade", "unit", "group", "building", "block", "section", "part",
-    "gate", "row", "door", "level", "zone", "exit", "bus", "line", "ligne", "groupe", "classe", "porte", "sortie", "bloc", "terminal",
-    "room", "chambre", "appendix", "annexe", "schedule", "list", "hepatite", "visa", "form",
+    "plan",
+    "type",
+    "option",
+    "vitamin",
+    "hep",
+    "hepatitis",
+    "class",
+    "grade",
+    "unit",
+    "group",
+    "building",
+    "block",
+    "section",
+    "part",
+    "gate",
+    "row",
+    "door",
+    "level",
+    "zone",
+    "exit",
+    "bus",
+    "line",
+    "ligne",
+    "groupe",
+    "classe",
+    "porte",
+    "sortie",
+    "bloc",
+    "terminal",
+    "room",
+    "chambre",
+    "appendix",
+    "annexe",
+    "schedule",
+    "list",
+    "hepatite",
+    "visa",
+    "form",
 ];
 /// The shortest run of letters that is a name beside digits.
 const WITH_DIGITS: usize = 4;
@@ -106,7 +141,13 @@ impl Scan<'_> {
             let stays = lexicon().of(&letters) & (SAFE | PLACE) != 0;
             return if stays { Fate::Fixed } else { Fate::Goes };
         }
-        if self.cue(place) & CUES != 0 { Fate::Goes } else if word.known & SAFE != 0 { Fate::Stays } else { Fate::Open }
+        if self.cue(place) & CUES != 0 {
+            Fate::Goes
+        } else if word.known & SAFE != 0 {
+            Fate::Stays
+        } else {
+            Fate::Open
+        }
     }
 
     /// A word that may stay anywhere, unless it is also a first name and nothing says that it is the other.
@@ -122,9 +163,13 @@ impl Scan<'_> {
         const EARLY: [&str; 12] =
             ["late", "early", "mid", "last", "this", "next", "debut", "fin", "mi", "end", "every", "each"];
         let before = |word: &super::Word| {
-            word.known & TO_PLACE != 0 || word.shape == Shape::Digits || EARLY.contains(&self.written(word)) || word.digits
+            word.known & TO_PLACE != 0
+                || word.shape == Shape::Digits
+                || EARLY.contains(&self.written(word))
+                || word.digits
         };
-        let after = |word: &super::Word| word.shape == Shape::Digits || word.digits || word.known & (SAFE | FIRST) == SAFE;
+        let after =
+            |word: &super::Word| word.shape == Shape::Digits || word.digits || word.known & (SAFE | FIRST) == SAFE;
         self.before(place).is_some_and(before) || self.after(place).filter(|word| !word.fresh).is_some_and(after)
     }
 

@@ -1,8 +1,6 @@
 //! Words in small letters: names all the same, by the lists, by what stands before, or by a name they follow.
 
-use super::super::lexicon::{
-    FIRST, FUNCTION, Known, LAST, NAME, NAMELY, NAMING, ORDINARY, SAYS, STRONG, WEAK, WORD,
-};
+use super::super::lexicon::{FIRST, FUNCTION, Known, LAST, NAME, NAMELY, NAMING, ORDINARY, SAYS, STRONG, WEAK, WORD};
 use super::super::words::{Gap, Shape, Word};
 use super::{Fate, Scan};
 
@@ -15,7 +13,21 @@ const SHORTEST_UNKNOWN: usize = 3;
 
 /// Words after which, in notes without capitals, a word that is also a first name is one.
 const WITH: [&str; 16] = [
-    "with", "avec", "told", "met", "saw", "texted", "chez", "called", "and", "et", "named", "from", "pis", "contacted", "phoned",
+    "with",
+    "avec",
+    "told",
+    "met",
+    "saw",
+    "texted",
+    "chez",
+    "called",
+    "and",
+    "et",
+    "named",
+    "from",
+    "pis",
+    "contacted",
+    "phoned",
     "introduced",
 ];
 
@@ -74,16 +86,16 @@ impl Scan<'_> {
             && is_wordy_name(word.known)
             && !word.fresh
             && self.before(place).is_some_and(|before| WITH.contains(&self.written(before)));
-        met && self.after(place).is_none_or(|after| {
-            after.fresh || after.known & (FUNCTION | SAYS) != 0 || after.known & ORDINARY == 0
-        })
+        met && self
+            .after(place)
+            .is_none_or(|after| after.fresh || after.known & (FUNCTION | SAYS) != 0 || after.known & ORDINARY == 0)
     }
 
     /// Whether a word no list has ends as words do that bend: a verb misspelt, an adverb.
     fn is_bent(&self, word: &Word) -> bool {
         const ENDINGS: [&str; 16] = [
-            "ing", "ed", "ly", "tion", "tions", "ment", "ments", "ness", "ait", "aient", "able", "ible", "eur", "euse", "ique",
-            "less",
+            "ing", "ed", "ly", "tion", "tions", "ment", "ments", "ness", "ait", "aient", "able", "ible", "eur", "euse",
+            "ique", "less",
         ];
         let written = self.written(word);
         written.len() > 5 && ENDINGS.iter().any(|ending| written.ends_with(ending))
