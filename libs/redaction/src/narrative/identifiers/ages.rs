@@ -1,0 +1,285 @@
+//! Ages, in digits and in words: `17 years old`, `17yo`, `âgée de dix-sept ans`, `she's 17`, `(F, 17)`, `8-month-old`. What
+//! lasts (`depuis 5 ans`), bounds that are nobody's (`under 18`) and stages of life (`in her twenties`) stay.
+
+use super::lexicon::{
+    ABOUT, AFTER_AGE, AGED, BIRTH, IS, LASTING, MONEY, MONTH, NUMBER, OLD, ORDINAL, ROOM, SHORT_AGE, SOMEBODY, SPAN, STOP,
+    STREET, SUBJECT, UNIT, YEARS,
+};
+use super::words::{Finds, Text, number};
+use crate::narrative::{Kind, merge::Sureness};
+
+/// The highest age.
+const HIGHEST: u32 = 120;
+/// The most words that make an age less exact.
+const FILLERS: usize = 4;
+
+/// A number that may be an age: the places of its first and its last word.
+#[derive(Clone, Copy)]
+struct Count {
+    first: usize,
+    last: usize,
+    value: Option<u32>,
+}
+
+pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
+    let mut at = 0_usize;
+    while at < text.words.len() {
+        let Some(count) = count_at(text, at) else {
+            at = at.saturating_add(1);
+            continue;
+        };
+        if let Some((first, last, sure)) = age(text, count) {
+            let first = range_start(text, first);
+            finds.push(text.get(first).start..text.get(last).end, Kind::Age, sure);
+        } else if let Some((first, last)) = by_sex(text, count) {
+            finds.push(text.get(first).start..text.get(last).end, Kind::Age, Sureness::Likely);
+        }
+        at = count.last.saturating_add(1);
+    }
+}
+
+/// A number that begins with a word.
+fn count_at(text: &Text<'_>, at: usize) -> Option<Count> {
+    let word = text.get(at);
+    if word.is_digits() {
+        let value = number(text.form(at));
+        return (word.len() <= 3 && value <= HIGHEST).then_some(Count { first: at, last: at, value: Some(value) });
+    }
+    if !word.is(NUMBER) || matches!(text.form(at), b"oh" | b"double" | b"triple") {
+        return None;
+    }
+    let mut last = at;
+    loop {
+        let next = last.saturating_add(1);
+        let joiner = matches!(text.form(next), b"et" | b"and") && text.is(next.saturating_add(1), NUMBER) && text.gap(last) != b", ";
+        let close = matches!(text.gap(last), b" " | b"-");
+        if close && text.is(next, NUMBER) {
+            last = next;
+        } else if close && joiner && text.form(next) == b"et" && matches!(text.gap(next), b" " | b"-") {
+            last = next.saturating_add(1);
+        } else {
+            return Some(Count { first: at, last, value: None });
+        }
+    }
+}
+
+/// Whether a number is an age, and from which word to which it is one.
+fn age(text: &Text<'_>, count: Count) -> Option<(usize, usize, Sureness)> {
+    if text.gap_before(count.first).ends_with(b"$") || text.gap_before(count.first).ends_with(b".") && text.gap_before(count.first).len() == 1 {
+        return None;
+    }
+    if let Some(last) = with_unit(text, count) {
+        return Some((count.first, last, Sureness::Certain));
+    }
+    if is_birthday(text, count) {
+        return Some((count.first, count.last, Sureness::Likely));
+    }
+    let bare = bare_follows(text, count);
+    led(text, count, bare).map(|sure| (count.first, count.last, sure))
+}
+
+/// The last word of an age with its unit.
+fn with_unit(text: &Text<'_>, count: Count) -> Option<usize> {
+    let (unit, gap) = half(text, count.last);
+    let next = unit.saturating_add(1);
+    let near = |gap: &[u8]| matches!(gap, b"" | b" " | b"-" | b". " | b"." | b" - " | b"- " | b" -" | b"'" | b"' ");
+    if !near(gap) {
+        return None;
+    }
+    match text.form(unit) {
+        b"yo" | b"yoa" | b"yearold" | b"yrold" | b"yearsold" | b"yos" | b"yro" => return Some(unit),
+        b"y" if text.form(next) == b"o" && matches!(text.gap(unit), b"/" | b"." | b" " | b"" | b"-" | b". ") => return Some(next),
+        b"y" if gap.is_empty() && text.gap(unit) != b"'" => return Some(unit),
+        b"a" if gap == b" " && text.gap(unit) == b"." && text.around(&(text.get(count.first).start..text.get(unit).end), 12, 0) & AGED != 0 => return Some(unit),
+        _ => {}
+    }
+    if text.is(unit, YEARS | SHORT_AGE) && text.is(next, OLD) && near(text.gap(unit)) && text.form(next) != b"of" {
+        return Some(next);
+    }
+    if text.is(unit, YEARS) && text.form(next) == b"of" && text.form(next.saturating_add(1)) == b"age" {
+        return Some(next.saturating_add(1));
+    }
+    if matches!(text.form(unit), b"old") {
+        return Some(unit);
+    }
+    let french = matches!(text.form(unit), b"ans" | b"an" | b"anns" | b"annees");
+    if french {
+        return (!lasts(text, count, unit)).then_some(unit);
+    }
+    let young = text.is(unit, YEARS | SHORT_AGE);
+    (young && (is_of_somebody(text, count) || (is_aged(text, count.first) && !text.is(unit, LASTING)))).then_some(unit)
+}
+
+/// The place of the unit after a number and `and a half`, and what stands before it.
+fn half<'a>(text: &Text<'a>, last: usize) -> (usize, &'a [u8]) {
+    let next = last.saturating_add(1);
+    let english = (text.form(next), text.form(next.saturating_add(1)), text.form(next.saturating_add(2))) == (b"and", b"a", b"half");
+    let french = text.form(next) == b"et" && text.form(next.saturating_add(1)).starts_with(b"demi");
+    let point = matches!(text.gap(last), b"." | b",") && text.get(next).is_digits() && text.get(next).len() == 1;
+    let skipped = if english { 3 } else if french { 2 } else { usize::from(point) };
+    let last = last.saturating_add(skipped);
+    (last.saturating_add(1), text.gap(last))
+}
+
+/// `depuis 5 ans`, `il y a 3 ans`, `un bail de 2 ans`, `5 ans de prison`, `3 ans plus tard` are no ages.
+fn lasts(text: &Text<'_>, count: Count, unit: usize) -> bool {
+    let back = |by: usize| count.first.wrapping_sub(by);
+    let ago = text.form(back(1)) == b"a" && text.form(back(2)) == b"y";
+    let since = (1..=3).any(|by| text.is(back(by), LASTING) && (by == 1 || text.is(back(1), ABOUT) || matches!(text.form(back(1)), b"les" | b"de")));
+    let span = matches!(text.form(back(1)), b"de" | b"d") && text.is(back(2), SPAN);
+    let next = unit.saturating_add(1);
+    let after = matches!(text.form(next), b"plus" | b"apres" | b"auparavant" | b"ensemble" | b"passes" | b"durant" | b"ago")
+        || (matches!(text.form(next), b"de" | b"d") && text.is(next.saturating_add(1), SPAN) && text.gap(unit) == b" ");
+    (ago || since || span || after) && !is_aged(text, count.first)
+}
+
+/// `un bébé de 8 mois`, `a girl of 16`.
+fn is_of_somebody(text: &Text<'_>, count: Count) -> bool {
+    let of = count.first.wrapping_sub(1);
+    matches!(text.form(of), b"de" | b"of" | b"a" | b"d") && (1..=2).any(|by| text.is(of.wrapping_sub(by), SOMEBODY))
+}
+
+/// Whether a word of age stands before, over words that make it less exact.
+fn is_aged(text: &Text<'_>, first: usize) -> bool {
+    let mut at = first;
+    for _ in 0..=FILLERS {
+        let gap = text.gap_before(at);
+        if gap.len() > 4 || gap.iter().any(|byte| !matches!(byte, b' ' | b':' | b'-' | b'=' | b'(' | b'\'' | b'~' | b',' | b'.' | b'?')) {
+            return false;
+        }
+        at = at.wrapping_sub(1);
+        if text.is(at, AGED) {
+            return true;
+        }
+        if !text.is(at, ABOUT) && !matches!(text.form(at), b"between" | b"entre" | b"range" | b"approximatif" | b"unknown") {
+            return false;
+        }
+    }
+    false
+}
+
+/// Whether what follows a number lets it be an age without a unit: the end of a clause, or a word that goes on.
+fn bare_follows(text: &Text<'_>, count: Count) -> bool {
+    let next = count.last.saturating_add(1);
+    let gap = text.gap(count.last);
+    let ends = matches!(gap.first(), Some(b'.' | b',' | b';' | b')' | b'!' | b'?' | b'"' | b'+' | b'/')) && !text.get(next).is_digits();
+    let ends = ends || gap.starts_with(b" -") || gap.starts_with(b" (") || (gap.starts_with(b".") && gap.len() > 1);
+    let on = gap == b" " && text.is(next, AFTER_AGE) && !text.is(next, MONEY);
+    let point = gap == b"." && text.get(next).len() > 0 && text.get(next).is_digits();
+    (ends || on || text.get(next).len() == 0) && !point
+}
+
+/// An age without a unit, by what leads to it.
+fn led(text: &Text<'_>, count: Count, bare: bool) -> Option<Sureness> {
+    let next = count.last.saturating_add(1);
+    let gap = text.gap(count.last);
+    let counted = matches!(gap, b" " | b"" | b"-") && text.is(next, UNIT | MONEY | ORDINAL) || gap.trim_ascii_start().starts_with(b"%") || gap.trim_ascii_start().starts_with(b"$");
+    let clock = gap == b":" && text.get(next).is_digits();
+    let ranged = matches!(gap, b"-" | b" - " | b"/") && text.get(next).is_digits() && text.get(next).len() <= 2;
+    if counted || clock {
+        return None;
+    }
+    if is_aged(text, count.first) && count.value.is_none_or(|value| value < 100) {
+        return Some(Sureness::Certain);
+    }
+    if !bare && !ranged {
+        return None;
+    }
+    let years = count.value.is_none_or(|value| (1..100).contains(&value));
+    let article = matches!(text.form(count.first), b"un" | b"une" | b"one") && count.first == count.last;
+    (years && !article && (is_subject(text, count.first) || is_beside_somebody(text, count))).then_some(Sureness::Likely)
+}
+
+/// `she's 17`, `elle en a 17`, `the girl was only seventeen`.
+fn is_subject(text: &Text<'_>, first: usize) -> bool {
+    let mut at = first.wrapping_sub(1);
+    let mut copula = false;
+    for _ in 0..=FILLERS {
+        let gap = text.gap(at);
+        if !matches!(gap, b" " | b"'" | b"") {
+            return false;
+        }
+        if text.is(at, SUBJECT) {
+            return copula || matches!(text.form(at), b"shes" | b"hes" | b"im");
+        }
+        if text.is(at, IS) {
+            copula = true;
+        } else if !text.is(at, ABOUT) {
+            return false;
+        }
+        at = at.wrapping_sub(1);
+    }
+    false
+}
+
+/// `girl, 17,`, `Marie (17)`, `female 23`, `une fille de 16`.
+fn is_beside_somebody(text: &Text<'_>, count: Count) -> bool {
+    let before = count.first.wrapping_sub(1);
+    let gap = text.gap_before(count.first);
+    let after = text.gap(count.last);
+    if is_of_somebody(text, count) {
+        return count.value.is_none_or(|value| value >= 10);
+    }
+    if text.is(before, SOMEBODY) {
+        return matches!(gap, b", " | b" (" | b" - " | b"," | b"(" | b"/" | b": ") || (gap == b" " && count.value.is_some_and(|value| value >= 10));
+    }
+    let bracketed = (gap == b" (" && after.starts_with(b")")) || (gap == b", " && after.starts_with(b","));
+    let name = text.is_telling_capital(before) && !text.is(before, MONTH | ROOM | STREET | STOP) && !text.get(before).is_digits();
+    bracketed && name && count.value.is_some_and(|value| value >= 8)
+}
+
+/// `her 18th birthday`, `son 18e anniversaire`.
+fn is_birthday(text: &Text<'_>, count: Count) -> bool {
+    let suffix = count.last.saturating_add(1);
+    let after = if text.is(suffix, ORDINAL) && text.gap(count.last).trim_ascii().is_empty() { suffix.saturating_add(1) } else { suffix };
+    after > suffix && text.is(after, BIRTH) && text.gap(suffix).len() <= 1
+}
+
+/// `16F`, `F16`, `17/f`, `F, 17`: a letter for the sex beside the number. A small `m` is a unit, too.
+fn by_sex(text: &Text<'_>, count: Count) -> Option<(usize, usize)> {
+    let value = count.value.filter(|value| (1..100).contains(value))?;
+    let is_sex = |at: usize, slashed: bool| match text.form(at) {
+        b"f" => true,
+        b"m" => slashed || text.is_telling_capital(at),
+        _ => false,
+    };
+    let (before, next) = (count.first.wrapping_sub(1), count.last.saturating_add(1));
+    let (lead, trail) = (text.gap_before(count.first), text.gap(count.last));
+    let alone = |gap: &[u8]| !gap.is_empty() && !matches!(gap, b"-" | b"'");
+    let plausible = value >= 10 || lead == b"/" || trail == b"/";
+    if !plausible {
+        return None;
+    }
+    if is_sex(next, trail == b"/") && (trail.is_empty() || trail == b"/" || (trail == b" " && text.is_telling_capital(next))) && alone(text.gap(next)) && alone(lead) {
+        return Some((count.first, next));
+    }
+    let parted = matches!(lead, b"/" | b", ") || (lead == b" " && text.is_telling_capital(before));
+    if is_sex(before, parted) && (lead.is_empty() || parted) && alone(text.gap_before(before)) && alone(trail) {
+        return Some((before, count.last));
+    }
+    None
+}
+
+/// `15 or 16 years old`, `15-17 ans`: the numbers before belong to it.
+fn range_start(text: &Text<'_>, first: usize) -> usize {
+    /// The most numbers of one range.
+    const MOST: usize = 4;
+    let mut first = first;
+    for _ in 0..MOST {
+        let is_count = |at: usize| (text.get(at).is_digits() && text.get(at).len() <= 3) || text.is(at, NUMBER);
+        let gap = text.gap_before(first);
+        let before = first.wrapping_sub(1);
+        if matches!(gap, b"-" | b" - " | b"/" | b", " | b" ~ " | b"~") && is_count(before) {
+            first = before;
+        } else if gap == b" "
+            && matches!(text.form(before), b"or" | b"to" | b"and" | b"ou" | b"et" | b"a")
+            && text.gap_before(before) == b" "
+            && is_count(before.wrapping_sub(1))
+        {
+            first = before.wrapping_sub(1);
+        } else {
+            return first;
+        }
+    }
+    first
+}

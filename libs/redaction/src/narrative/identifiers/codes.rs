@@ -1,0 +1,327 @@
+//! Numbers whose form is known: the rows of the list of Canadian identifiers (`canadian-identifiers.tsv`) as expressions
+//! over the folded text, each run only where digits stand. Letters that belong to a number go with it; an ordinary word that
+//! happens to stand before one stays, unless something beside it says what it is.
+
+use super::checksums::{bc_health, iban, luhn, vehicle};
+use super::lexicon::{
+    CLOCK, MONEY, MONTH, OF_BANK, OF_CARD, OF_DRIVING, OF_HEALTH, OF_IMMIGRATION, OF_PASSPORT, OF_PHONE, OF_PLATE,
+    OF_POLICE, OF_SIN, OF_STATUS, UNIT, VEHICLE, YEARS, is_ordinary, senses_of,
+};
+use super::words::{Finds, Text, is_year, number};
+use crate::narrative::{Kind, merge::Sureness};
+use core::ops::Range;
+use regex::bytes::Regex;
+use std::sync::LazyLock;
+
+/// What of a match is the identifier; nothing if it is none.
+type Fits = fn(&Text<'_>, Range<usize>) -> Option<Range<usize>>;
+
+/// A form of numbers.
+struct Row {
+    kind: Kind,
+    /// Over folded text; ASCII only.
+    form: &'static str,
+    /// Words that say that it is one.
+    said_by: u64,
+    check: fn(&[u8]) -> bool,
+    fits: Fits,
+}
+
+const fn row(kind: Kind, form: &'static str, said_by: u64, fits: Fits) -> Row {
+    Row { kind, form, said_by, check: |_| false, fits }
+}
+
+const ROWS: &[Row] = &[
+    // Social insurance, health insurance.
+    Row {
+        check: luhn,
+        ..row(Kind::SocialInsurance, r"\b\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_SIN, as_it_is)
+    },
+    Row {
+        check: luhn,
+        ..row(Kind::HealthCard, r"\b\d{4}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}(?:[ ./_-]{0,2}[a-z]{1,2})?\b", OF_HEALTH, ontario)
+    },
+    row(Kind::HealthCard, r"\b[a-z]{4}[ ./_-]{0,3}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}\b", OF_HEALTH, letters_first),
+    row(Kind::HealthCard, r"\b[a-z]{3}[ -][a-z][ ./_-]{0,3}\d{4}[ ./_-]{0,2}\d{4}\b", OF_HEALTH, letters_first),
+    Row {
+        check: bc_health,
+        ..row(Kind::HealthCard, r"\b9\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_HEALTH, as_it_is)
+    },
+    row(Kind::HealthCard, r"\b\d{5}[ -]\d{4}\b", OF_HEALTH, as_it_is),
+    row(Kind::HealthCard, r"\b\d{3}[ .-]\d{3}[ .-]\d{3}[ .-]\d{3}\b", OF_HEALTH, as_it_is),
+    row(Kind::HealthCard, r"\b[a-z][ -]?\d{7}\b", OF_HEALTH, letters_first),
+    // Driver's licences.
+    row(Kind::DriversLicence, r"\b[a-z][ .-]?\d{4}[ .-]{0,3}\d{5}[ .-]{0,3}\d{5}\b", OF_DRIVING, letters_first),
+    row(Kind::DriversLicence, r"\b[a-z][ .-]?\d{4}[ .-]{0,3}\d{6}[ .-]{0,3}\d{2}\b", OF_DRIVING, letters_first),
+    row(Kind::DriversLicence, r"\b[a-z]{5}[ .-]{0,2}\d{3}[ .-]?\d{3}[ .-]?\d{3}\b", OF_DRIVING, letters_first),
+    row(Kind::DriversLicence, r"\b[a-z][ .-]?\d{3}[ .-]?\d{3}[ .-]?\d{3}\b", OF_DRIVING, letters_first),
+    row(
+        Kind::DriversLicence,
+        r"\b[a-z0-9]{2}[ -]?[a-z0-9]{2}[ -]?[a-z0-9]{2}[ -]?[a-z]\d{3}[a-z]{2}\b",
+        OF_DRIVING,
+        joined,
+    ),
+    row(Kind::DriversLicence, r"\b\d{6}[ -]\d{3}\b", OF_DRIVING, as_it_is),
+    // Passports, immigration.
+    row(Kind::Passport, r"\b[a-z]{2}[ -]?\d{3}[ -]?\d{3}\b", OF_PASSPORT, letters_first),
+    row(Kind::Passport, r"\b[a-z][ -]?\d{6}[ -]?[a-z]{2}\b", OF_PASSPORT, letters_around),
+    row(Kind::Passport, r"\b[a-z]{1,2}\d{6,8}\b", OF_PASSPORT, as_it_is),
+    row(Kind::Immigration, r"\b(?:[xt]01[ -]?)?\d{2}-\d{4}-\d{4}\b", OF_IMMIGRATION, as_it_is),
+    row(Kind::Immigration, r"\b[xt]01[ -]?\d{8}\b", OF_IMMIGRATION, as_it_is),
+    row(Kind::Immigration, r"\bcan[ -]?\d{12}\b", OF_IMMIGRATION, as_it_is),
+    row(Kind::Immigration, r"\b\d{4}-\d{4}\b", OF_IMMIGRATION, no_years),
+    row(Kind::Immigration, r"\b[befsvw]\d{9}\b", OF_IMMIGRATION, as_it_is),
+    // Postal codes, also with letters none has and with an O for a zero.
+    row(Kind::PostalCode, r"\b[a-z]\d[a-z][ .,_-]{0,3}\d[a-z]\d\b", 0, as_it_is),
+    row(Kind::PostalCode, r"\b[a-z][ .-]?\d[ .-]?[a-z][ .-]?\d[ .-]?[a-z][ .-]?\d\b", 0, as_it_is),
+    row(Kind::PostalCode, r"\b[a-z][\do][a-z][ -]?[\do][a-z][\do]\b", 0, two_digits),
+    // Telephones in words of letters.
+    row(Kind::Phone, r"\b(?:1[ .-])?\d{3}[.-](?:\d{3}[.-])?[a-z]{4,7}\b", OF_PHONE, as_it_is),
+    // Vehicles.
+    row(Kind::Plate, r"\b[a-z]{3,4}[ .-]?\d{3,4}\b", OF_PLATE | VEHICLE, plate_letters_first),
+    row(Kind::Plate, r"\b[a-z]\d{2}[ .-]?[a-z]{3}\b", OF_PLATE | VEHICLE, plate_letters_last),
+    row(Kind::Plate, r"\b\d{3}[ .-]?[a-z]{3}\b", OF_PLATE | VEHICLE, plate_letters_last),
+    row(Kind::Plate, r"\b[a-z]{2}\d[ .-]?\d{2}[a-z]\b", OF_PLATE | VEHICLE, as_it_is),
+    row(Kind::Plate, r"\b[a-z]{3}[ -]?\d{2}[a-z]\b", OF_PLATE | VEHICLE, plate_letters_first),
+    row(Kind::Plate, r"\b[a-z]{2}[ -]?\d{5}\b", OF_PLATE | VEHICLE, plate_letters_first),
+    row(Kind::Plate, r"\b[a-z]{2}\d{2}[ -]?\d{3}\b", OF_PLATE | VEHICLE, as_it_is),
+    row(Kind::Plate, r"\b\d{2}[ -]?\d{2}[a-z]{2}\b", OF_PLATE | VEHICLE, plate_letters_last),
+    row(Kind::Plate, r"\b\d[a-z]{3}\d{3}\b", OF_PLATE | VEHICLE, as_it_is),
+    row(Kind::Plate, r"\b[a-z]\d[a-z] ?\d[a-z]\d\b", OF_PLATE, only_said),
+    Row { check: vehicle, ..row(Kind::Plate, r"\b[a-hj-npr-z0-9]{17}\b", OF_PLATE | VEHICLE, with_digits) },
+    // Police and status.
+    row(Kind::PoliceNumber, r"\b\d{6}-?[a-z]\b", OF_POLICE, as_it_is),
+    row(Kind::StatusCard, r"\b\d{10}\b|\b\d{3}[ -]\d{5}[ -]\d{2}\b", OF_STATUS, only_status),
+    // Banks.
+    row(Kind::BankAccount, r"\b\d{5}[ -]\d{3}[ -]\d{7,12}\b", OF_BANK, as_it_is),
+    Row { check: luhn, ..row(Kind::Card, r"\b\d(?:[ ./_-]{0,2}\d){12,18}\b", OF_CARD, as_it_is) },
+    Row { check: iban, ..row(Kind::Iban, r"\b[a-z]{2}\d{2}[ -]?[a-z0-9]{2,4}", 0, iban_from) },
+    // Networks.
+    row(Kind::Uuid, r"\b[0-9a-f]{8}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{12}\b", 0, as_it_is),
+    row(Kind::IpAddress, r"\b\d{1,3}(?:[ \[(]{0,2}\.[ \])]{0,2}\d{1,3}){3}(?:[:/]\d{1,5})?\b", 0, as_it_is),
+    row(Kind::IpAddress, r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b|\b[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}\b", 0, as_it_is),
+];
+
+static COMPILED: LazyLock<Vec<(&'static Row, Regex)>> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "constant expressions: whether they compile is decided when the tests run")]
+    ROWS.iter().map(|row| (row, Regex::new(&format!("(?-u){}", row.form)).expect("a constant expression"))).collect()
+});
+
+pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
+    for window in windows(text) {
+        for (row, form) in COMPILED.iter() {
+            let piece = text.bytes(&window);
+            for found in form.find_iter(piece) {
+                let range = window.start.saturating_add(found.start())..window.start.saturating_add(found.end());
+                if let Some(range) = (row.fits)(text, range) {
+                    let sure = sureness(text, row, &range);
+                    finds.push(range, row.kind, sure);
+                }
+            }
+        }
+    }
+    blobs(text, finds);
+}
+
+fn sureness(text: &Text<'_>, row: &Row, range: &Range<usize>) -> Sureness {
+    if (row.check)(text.bytes(range)) || text.is_near(range, row.said_by) {
+        Sureness::Certain
+    } else if matches!(row.kind, Kind::SocialInsurance | Kind::Card) || text.bytes(range).iter().all(u8::is_ascii_digit) {
+        Sureness::Form
+    } else {
+        Sureness::Likely
+    }
+}
+
+/// The pieces of text with digits, each from the word before them to the word after, cut at spaces only.
+fn windows(text: &Text<'_>) -> Vec<Range<usize>> {
+    let to_space = |byte: &&u8| **byte != b' ';
+    let mut windows: Vec<Range<usize>> = Vec::new();
+    for at in (0..text.words.len()).filter(|at| text.get(*at).is_digits()) {
+        let done = windows.last().map_or(0, |window| window.end);
+        let from = if at == 0 { text.get(at).start } else { text.before(at).start };
+        let end = text.words.get(at.saturating_add(1)).map_or(text.bytes.len(), |word| word.end).max(done);
+        let on = text.bytes.get(end..).unwrap_or_default().iter().take_while(to_space).count();
+        let end = end.saturating_add(on);
+        if from <= done && let Some(window) = windows.last_mut() {
+            window.end = end;
+            continue;
+        }
+        let back = text.bytes(&(done..from)).iter().rev().take_while(to_space).count();
+        windows.push(from.saturating_sub(back)..end);
+    }
+    windows
+}
+
+fn as_it_is(_: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    Some(range)
+}
+
+fn two_digits(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    (text.bytes(&range).iter().filter(|byte| byte.is_ascii_digit()).count() >= 2).then_some(range)
+}
+
+fn with_digits(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.bytes(&range);
+    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    (digits >= 3 && digits < bytes.len()).then_some(range)
+}
+
+fn only_said(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    text.is_near(&range, OF_PLATE).then_some(range)
+}
+
+fn only_status(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    text.is_near(&range, OF_STATUS).then_some(range)
+}
+
+/// Four and four digits are years from to, too.
+fn no_years(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    let (from, to) = text.bytes(&range).split_at_checked(4)?;
+    let years = is_year(number(from)) && is_year(number(to.get(1..)?));
+    (!years || text.is_near(&range, OF_IMMIGRATION)).then_some(range)
+}
+
+/// Pieces joined by nothing or hyphens; spaces only where no piece is a word.
+fn joined(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    let spaced = text.bytes(&range).split(|byte| *byte == b' ').any(is_ordinary);
+    let digits = text.bytes(&range).iter().filter(|byte| byte.is_ascii_digit()).count();
+    (digits >= 3 && !spaced).then_some(range)
+}
+
+/// Letters before a number, if they stand apart, must be no ordinary word.
+fn letters_first(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.bytes(&range);
+    let letters = bytes.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+    let apart = bytes.get(letters) == Some(&b' ');
+    let lead = range.start..range.start.saturating_add(letters);
+    (!apart || is_no_word(text, &lead)).then_some(range)
+}
+
+fn letters_around(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    let range = letters_first(text, range)?;
+    let bytes = text.bytes(&range);
+    let letters = bytes.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
+    let trail = range.end.saturating_sub(letters)..range.end;
+    let apart = bytes.get(bytes.len().saturating_sub(letters).saturating_sub(1)) == Some(&b' ');
+    (!apart || is_no_word(text, &trail)).then_some(range)
+}
+
+/// Letters that no word of the lexicon has, or that were written in capitals where that says something.
+fn is_no_word(text: &Text<'_>, letters: &Range<usize>) -> bool {
+    !is_ordinary(text.bytes(letters)) || (text.is_all_capitals(letters) && letters.len() > 1)
+}
+
+/// Ontario's number keeps its version code, but no word that follows it.
+fn ontario(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.bytes(&range);
+    let letters = bytes.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
+    if letters == 0 {
+        // Ten digits in one piece are rather a telephone; the net has them.
+        return (bytes.len() > 10 || text.is_near(&range, OF_HEALTH)).then_some(range);
+    }
+    let trail = range.end.saturating_sub(letters)..range.end;
+    let digits_end = range.start.saturating_add(bytes.iter().rposition(u8::is_ascii_digit)?).saturating_add(1);
+    let apart = text.bytes(&(digits_end..trail.start)).contains(&b' ');
+    Some(if apart && !is_no_word(text, &trail) { range.start..digits_end } else { range })
+}
+
+/// Whether a word for plates stands just before, so that whatever follows is one.
+fn is_led_by_plate(text: &Text<'_>, range: &Range<usize>) -> bool {
+    text.around(range, 24, 0) & OF_PLATE != 0
+}
+
+fn plate_letters_first(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.bytes(&range);
+    let count = bytes.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+    let (letters, rest) = bytes.split_at_checked(count)?;
+    let lead = range.start..range.start.saturating_add(count);
+    if is_ordinary(letters) {
+        let strong = is_led_by_plate(text, &range) && text.is_all_capitals(&lead) && senses_of(letters) & (MONTH | OF_PLATE) == 0;
+        return strong.then_some(range);
+    }
+    let year = rest.first() == Some(&b' ') && rest.len() == 5 && is_year(number(rest.get(1..)?));
+    let said = text.is_all_capitals(&lead) || text.is_near(&range, OF_PLATE | VEHICLE);
+    (!year || said).then_some(range)
+}
+
+fn plate_letters_last(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.bytes(&range);
+    let count = bytes.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
+    let (head, letters) = bytes.split_at_checked(bytes.len().saturating_sub(count))?;
+    let trail = range.end.saturating_sub(count)..range.end;
+    let capitals = text.is_all_capitals(&trail);
+    if is_ordinary(letters) {
+        return (is_led_by_plate(text, &range) && capitals).then_some(range);
+    }
+    let apart = head.last() == Some(&b' ');
+    let vowel = letters.iter().any(|byte| matches!(byte, b'a' | b'e' | b'i' | b'o' | b'u' | b'y'));
+    let said = text.is_near(&range, OF_PLATE | VEHICLE);
+    (!apart || capitals || said || !vowel).then_some(range)
+}
+
+/// How long the numbers of a country are.
+const IBAN_LENGTHS: &[(&[u8], usize)] = &[
+    (b"gb", 22), (b"fr", 27), (b"de", 22), (b"es", 24), (b"it", 27), (b"nl", 18), (b"be", 16), (b"ch", 21), (b"at", 20), (b"ie", 22),
+    (b"pt", 25), (b"pl", 28), (b"ro", 24), (b"ua", 29), (b"tr", 26), (b"ae", 23), (b"sa", 24), (b"lu", 20), (b"se", 24), (b"no", 15),
+    (b"dk", 18), (b"fi", 18), (b"gr", 27), (b"hu", 28), (b"cz", 24), (b"bg", 22), (b"hr", 21), (b"il", 23), (b"qa", 29), (b"kw", 30),
+];
+
+/// An international account number goes to where its country's numbers end, or else to the last group with a digit.
+fn iban_from(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    const LONGEST: usize = 34;
+    let country = text.bytes(&(range.start..range.start.saturating_add(2)));
+    let expected = IBAN_LENGTHS.iter().find(|(code, _)| *code == country).map_or(LONGEST, |(_, len)| *len);
+    let (mut characters, mut digits, mut end, mut group_has_digit) = (0_usize, 0_usize, None, false);
+    for (offset, byte) in text.bytes.get(range.start..)?.iter().take(LONGEST * 2).enumerate() {
+        let here = range.start.saturating_add(offset);
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' => {
+                characters = characters.saturating_add(1);
+                digits = digits.saturating_add(usize::from(byte.is_ascii_digit()));
+                group_has_digit |= byte.is_ascii_digit();
+            }
+            b' ' | b'-' | b'.' if text.bytes.get(here.saturating_add(1)).is_some_and(u8::is_ascii_alphanumeric) => {
+                group_has_digit = false;
+            }
+            _ => break,
+        }
+        let last = !text.bytes.get(here.saturating_add(1)).is_some_and(u8::is_ascii_alphanumeric);
+        if last && group_has_digit && characters >= 15 && digits >= 8 {
+            end = Some(here.saturating_add(1));
+        }
+        if characters >= expected {
+            break;
+        }
+    }
+    Some(range.start..end?)
+}
+
+/// What is made of letters and digits and has many of these is somebody's number, whatever it is.
+fn blobs(text: &Text<'_>, finds: &mut Finds<'_>) {
+    let mut at = 0_usize;
+    while at < text.words.len() {
+        let first = at;
+        let (mut digits, mut letters, mut plain) = (0_usize, 0_usize, true);
+        loop {
+            let word = text.get(at);
+            if word.is_digits() {
+                digits = digits.saturating_add(word.len());
+            } else {
+                letters = letters.saturating_add(word.len());
+                let glued = text.gap(at).is_empty() || (at > first && text.gap_before(at).is_empty());
+                plain &= !word.is(UNIT | MONEY | CLOCK | YEARS | MONTH) && (glued || word.len() <= 4);
+            }
+            let on = matches!(text.gap(at), b"" | b"-");
+            at = at.saturating_add(1);
+            if !on {
+                break;
+            }
+        }
+        let range = text.get(first).start..text.before(at).end;
+        let many = digits >= 5 || (digits >= 3 && range.len() >= 12 && !text.bytes(&range).contains(&b'-'));
+        if letters > 0 && many && (plain || digits >= 7) {
+            finds.push(range, Kind::Number, Sureness::Form);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Rooms, apartments, units, doors and buzzers: `room 214`, `ch. 12`, `appt 4B`, `#214`, `chambre douze`.
+
+use super::lexicon::{LODGING, MONEY, NUMBER, NUMBER_SIGN, PARTICLE, ROOM, RURAL, UNIT, YEARS};
+use super::words::{Finds, Text};
+use crate::narrative::{Kind, merge::Sureness};
+
+/// The longest number of a room.
+const LONGEST: usize = 5;
+/// The most rooms in one list.
+const MOST_IN_LIST: usize = 12;
+
+pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
+    for at in 0..text.words.len() {
+        let word = text.get(at);
+        if word.is(ROOM) {
+            named(text, at, finds);
+        } else if word.is_digits() && word.len() <= LONGEST {
+            bare(text, at, finds);
+        }
+    }
+}
+
+/// A number after a word for a room, and those listed after it.
+fn named(text: &Text<'_>, room: usize, finds: &mut Finds<'_>) {
+    let mut at = room;
+    let mut signed = false;
+    for _ in 0..3 {
+        let gap = text.gap(at);
+        if gap.len() > 4 || gap.iter().any(|byte| !matches!(byte, b' ' | b'.' | b':' | b'#' | b'-' | b'=' | b'(' | b'\'' | 0x80..)) {
+            return;
+        }
+        signed |= gap.iter().any(|byte| matches!(byte, b':' | b'#'));
+        at = at.saturating_add(1);
+        if let Some(end) = value(text, at, room, signed) {
+            let start = text.get(room).start;
+            finds.push(start..end, Kind::Room, Sureness::Certain);
+            return list(text, text.word_at(end), finds);
+        }
+        let linking = text.is(at, NUMBER_SIGN) || (signed || at > room.saturating_add(1)) && matches!(text.form(at), b"is" | b"est" | b"was" | b"etait");
+        if !linking && text.form(at) != b"code" {
+            return;
+        }
+        signed |= text.is(at, NUMBER_SIGN);
+    }
+}
+
+/// Where the number of a room ends that begins at a word: digits, with a letter or before one; a letter; words.
+fn value(text: &Text<'_>, at: usize, room: usize, signed: bool) -> Option<usize> {
+    let word = text.get(at);
+    if word.is_digits() {
+        return digits(text, at, signed);
+    }
+    if word.is(NUMBER) && text.get(at).len() > 1 {
+        let mut last = at;
+        while text.is(last.saturating_add(1), NUMBER) && matches!(text.gap(last), b" " | b"-") {
+            last = last.saturating_add(1);
+        }
+        let next = last.saturating_add(1);
+        let article = matches!(text.form(at), b"un" | b"une") && last == at;
+        let counted = text.is(next, UNIT | MONEY) && text.gap(last) == b" ";
+        return (!article && !counted).then(|| text.get(last).end);
+    }
+    if word.len() == 1 && text.gap(at).is_empty() && text.get(at.saturating_add(1)).is_digits() {
+        return (text.get(at.saturating_add(1)).len() <= LONGEST).then(|| text.get(at.saturating_add(1)).end);
+    }
+    // A letter by itself: a capital, or one that is no word.
+    let small = matches!(text.form(room), b"ch" | b"app" | b"ap" | b"door" | b"porte" | b"office" | b"log" | b"local");
+    let single = word.len() == 1 && !text.gap(at).starts_with(b"'") && !small;
+    let said = text.is_telling_capital(at) && text.form(at) != b"i" || (word.senses == 0 || matches!(text.form(at), b"b" | b"f" | b"g" | b"k"));
+    if single && said {
+        // `unit B-12`, `suite C 4`
+        let next = at.saturating_add(1);
+        let more = matches!(text.gap(at), b"-" | b" ") && text.get(next).is_digits() && text.get(next).len() <= LONGEST;
+        return Some(if more { text.get(next).end } else { word.end });
+    }
+    None
+}
+
+/// The end of a room's number in digits, unless it is an amount, a count or a time.
+fn digits(text: &Text<'_>, at: usize, signed: bool) -> Option<usize> {
+    let word = text.get(at);
+    if word.len() > LONGEST || text.gap_before(at).ends_with(b"$") {
+        return None;
+    }
+    let next = at.saturating_add(1);
+    let gap = text.gap(at);
+    let suffix = text.get(next).len() <= 2 && !text.get(next).is_digits();
+    if gap.is_empty() {
+        // `214b`; but `80k`, `3e`, `10h`
+        if suffix && text.get(next).len() > 0 && (!text.is(next, UNIT | MONEY) || text.get(next).len() == 1) {
+            return Some(text.get(next).end);
+        }
+        return (text.get(next).len() == 0).then_some(word.end);
+    }
+    if gap.starts_with(b"$") || gap.starts_with(b" $") || gap.starts_with("€".as_bytes()) || gap.starts_with(" €".as_bytes()) || gap.starts_with(b"%") {
+        return None;
+    }
+    if text.is(next, MONEY) && gap == b" " {
+        return None;
+    }
+    if text.is(next, UNIT | YEARS) && gap == b" " && word.len() < 3 && !signed {
+        return None;
+    }
+    if gap == b":" && text.get(next).is_digits() {
+        return None;
+    }
+    if gap == b"-" && text.get(next).len() == 1 {
+        return Some(text.get(next).end);
+    }
+    if gap == b" " && text.get(next).len() == 1 && text.is_telling_capital(next) && !matches!(text.form(next), b"i" | b"a") {
+        return Some(text.get(next).end);
+    }
+    Some(word.end)
+}
+
+/// `rooms 12, 14 and 16`: every further number.
+fn list(text: &Text<'_>, first: usize, finds: &mut Finds<'_>) {
+    let mut at = first;
+    for _ in 0..MOST_IN_LIST {
+        let joined = matches!(text.gap_before(at), b", " | b"," | b" & " | b"/" | b" / " | b"-" | b" - " | b"&" | b" + ");
+        let word = matches!(text.form(at), b"and" | b"et" | b"or" | b"ou" | b"to" | b"a") && text.gap_before(at).trim_ascii() != b".";
+        let number = if word { at.saturating_add(1) } else { at };
+        if !(joined || word) || !text.get(number).is_digits() {
+            return;
+        }
+        let Some(end) = digits(text, number, false) else { return };
+        finds.push(text.get(number).start..end, Kind::Room, Sureness::Likely);
+        at = text.word_at(end);
+    }
+}
+
+/// A number after a number sign, or one that can only be a room where people lodge.
+fn bare(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
+    let word = text.get(at);
+    let gap = text.gap_before(at);
+    let range = word.start..word.end;
+    let sign = gap.ends_with(b"#") || gap.ends_with(b"# ");
+    if sign && (word.len() >= 2 || text.is_near(&range, LODGING | ROOM)) {
+        let start = word.start.saturating_sub(if gap.ends_with(b" ") { 2 } else { 1 });
+        let end = digits(text, at, true).unwrap_or(word.end);
+        finds.push(start..end, Kind::Room, Sureness::Likely);
+        return list(text, text.word_at(end), finds);
+    }
+    let inside = matches!(text.form(at.wrapping_sub(1)), b"in" | b"au" | b"to" | b"from" | b"at" | b"la" | b"le" | b"the");
+    let placed = text.around(&range, 60, 30) & (LODGING | ROOM) != 0;
+    if word.len() == 3 && inside && gap == b" " && placed && !text.is(at.saturating_add(1), UNIT | MONEY | PARTICLE | RURAL) {
+        if let Some(end) = digits(text, at, false) {
+            finds.push(word.start..end, Kind::Room, Sureness::Form);
+        }
+    }
+}
