@@ -39,4 +39,6 @@ pub(super) fn find(context: &Context<'_>, hits: &mut Vec<Hit>) {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 //! because of what stood beside it goes in the second.
 
 use super::fold::Folded;
-use super::words::Words;
+use super::words::{Gap, Words};
 use super::{Context, Deidentified, Kind, KnownPerson, Language, Refusal, Span, placeholder};
 use core::cmp::Reverse;
 use core::ops::Range;
@@ -117,7 +117,10 @@ impl<'a> Draft<'a> {
             out.text.push_str(stays);
             let stayed = stays.chars().count();
             (read, written) = (read.saturating_add(stayed), written.saturating_add(stayed));
-            let shown = shown(mask, language, people);
+            let mut shown = shown(mask, language, people);
+            if matches!(mask.kind, Kind::Person | Kind::Name) {
+                shown.push_str(possessive(goes).unwrap_or_default());
+            }
             let (gone, stands) = (goes.chars().count(), shown.chars().count());
             out.text.push_str(&shown);
             out.spans.push(Span {
@@ -146,11 +149,23 @@ fn shown(mask: &Hit, language: Language, people: &[KnownPerson]) -> String {
     }
 }
 
+/// What makes a name a possessive in English, as long as its end: the span holds it, and the replacement says it again.
+fn possessive(goes: &str) -> Option<&str> {
+    ["'s", "\u{2019}s", "'S", "\u{2019}S"].into_iter().find(|end| goes.ends_with(end))
+}
+
 /// The finds in bytes of the text they were found in, united, without what earlier replacements say.
 fn in_text(folded: &Folded<'_>, words: &Words, hits: Vec<Hit>) -> Result<Vec<Hit>, Refusal> {
     let mut whole = Vec::with_capacity(hits.len());
     for hit in hits {
-        whole.push(Hit { range: whole_words(words, &hit.range), ..hit });
+        let mut range = whole_words(words, &hit.range);
+        if matches!(hit.kind, Kind::Person | Kind::Name) {
+            range.end = possessive_end(folded.text(), words, range.end);
+        }
+        // What was found within a word only may be something else.
+        let cut = range.start < hit.range.start || range.end > hit.range.end;
+        let sure = if cut && hit.kind != Kind::Person { Sureness::Form } else { hit.sure };
+        whole.push(Hit { range, sure, ..hit });
     }
     let replaced = placeholder::find(folded.text());
     let mut out = Vec::with_capacity(whole.len());
@@ -178,6 +193,17 @@ fn in_text(folded: &Folded<'_>, words: &Words, hits: Vec<Hit>) -> Result<Vec<Hit
     }
     // Two finds may share a character of the narrative that folds to several.
     Ok(united(out))
+}
+
+/// Where a name ends with what makes it a possessive.
+fn possessive_end(text: &str, words: &Words, end: usize) -> usize {
+    let next = words.all.get(words.all.partition_point(|word| word.range.end <= end));
+    let is_s = next.is_some_and(|word| {
+        word.gap == Gap::Apostrophe
+            && word.range.start == end.saturating_add(1)
+            && text.get(word.range.clone()) == Some("s")
+    });
+    if is_s { end.saturating_add(2) } else { end }
 }
 
 /// A find that begins or ends within a word takes the whole word.
@@ -226,13 +252,16 @@ fn labelled(group: &[Hit]) -> Option<Hit> {
 /// The most characters between two parts of one name.
 const WIDEST_GAP: usize = 3;
 
-/// Neighbours that say the same as one: parts of one person's name, parts of one unknown name, parts of one number.
+/// Neighbours that say the same as one: parts of one person's name, also those nobody recorded; parts of one unknown name,
+/// parts of one number.
 fn joined(original: &str, hits: Vec<Hit>) -> Vec<Hit> {
     let mut out: Vec<Hit> = Vec::with_capacity(hits.len());
     for hit in hits {
         match out.last_mut().filter(|last| are_one(original, last, &hit)) {
             Some(last) => {
                 last.range.end = hit.range.end;
+                last.kind = last.kind.min(hit.kind);
+                last.person = last.person.or(hit.person);
                 last.sure = last.sure.max(hit.sure);
             }
             None => out.push(hit),
@@ -242,19 +271,28 @@ fn joined(original: &str, hits: Vec<Hit>) -> Vec<Hit> {
 }
 
 fn are_one(original: &str, one: &Hit, next: &Hit) -> bool {
-    if one.kind != next.kind || one.person != next.person {
+    let Some(between) = original.get(one.range.end..next.range.start) else { return false };
+    if possessive(original.get(one.range.clone()).unwrap_or_default()).is_some() {
         return false;
     }
-    let Some(between) = original.get(one.range.end..next.range.start) else { return false };
     let few = between.chars().nth(WIDEST_GAP).is_none();
-    let space =
-        |letter: char| letter.is_whitespace() || matches!(letter, '-' | '\u{2010}' | '\u{2011}' | '\'' | '\u{2019}');
-    let line = |letter: char| matches!(letter, '\n' | '\r');
+    let close = |letter: char| {
+        matches!(letter, ' ' | '\u{a0}' | '\u{202f}' | '-' | '\u{2010}' | '\u{2011}' | '\'' | '\u{2019}')
+    };
+    let initial = one.range.len().min(next.range.len()) <= 2 && between.starts_with('.');
+    let tight = few && between.chars().all(|letter| close(letter) || (initial && letter == '.'));
+    if [one.kind, next.kind].iter().all(|kind| matches!(kind, Kind::Person | Kind::Name)) && one.kind != next.kind {
+        return tight;
+    }
+    if one.kind != next.kind || (one.person != next.person && one.person.is_some() && next.person.is_some()) {
+        return false;
+    }
+    let wide = |letter: char| close(letter) || letter.is_whitespace() || matches!(letter, ',' | '_');
     match one.kind {
-        Kind::Person => {
-            few && one.person.is_some() && between.chars().all(|letter| space(letter) || ".,_".contains(letter))
+        Kind::Person if one.person == next.person => {
+            few && between.chars().all(|letter| wide(letter) || (initial && letter == '.'))
         }
-        Kind::Name => few && between.chars().all(|letter| (space(letter) || letter == '.') && !line(letter)),
+        Kind::Person | Kind::Name => tight,
         Kind::Email
         | Kind::Url
         | Kind::Handle

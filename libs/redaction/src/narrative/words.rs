@@ -103,6 +103,12 @@ pub(super) fn is_word(letter: char) -> bool {
     }
 }
 
+/// Whether a word is an ordinary one by an accent which the name lacks that it folds to: "marié" is not Marie.
+pub(super) fn is_accented_word(folded: &Folded<'_>, word: &Word) -> bool {
+    const ACCENTED: [&str; 8] = ["marié", "mariés", "aimé", "désiré", "léger", "placé", "remis", "carré"];
+    word.shape == Shape::Lower && word.known != 0 && ACCENTED.contains(&folded.written(&word.range))
+}
+
 /// Whether brackets or quotation marks close at a byte.
 fn closes(text: &str, at: usize) -> bool {
     let end = match letter_at(text, at) {
@@ -245,6 +251,7 @@ impl<'a> Reader<'a> {
         self.gap = Some(match (before, gap) {
             (None, gap) => gap,
             (Some(before), Gap::Space) => before,
+            (Some(Gap::Dot), Gap::Hyphen) => Gap::Hyphen,
             (Some(Gap::Space), gap @ (Gap::Quote | Gap::Line)) => gap,
             (Some(Gap::Quote), _) | (_, Gap::Quote) => Gap::Quote,
             (Some(Gap::Comma | Gap::Dot | Gap::Hyphen), Gap::Line) => before.unwrap_or(Gap::Line),
@@ -281,8 +288,7 @@ impl<'a> Reader<'a> {
         let short = letter == '.'
             && touching.is_some_and(|word| {
                 word.known & SHORT != 0
-                    || (word.range.len() == 1 && word.shape != Shape::Digits)
-                    || (word.shape == Shape::Digits && !word.line && word.range.len() > 2)
+                    || (word.range.len() == 1 && word.shape != Shape::Digits && word.gap != Gap::Apostrophe)
             });
         let inside = letter_at(text, at + 1).is_some_and(is_word);
         if !short && !inside {

@@ -2,8 +2,8 @@
 //! lasts (`depuis 5 ans`), bounds that are nobody's (`under 18`) and stages of life (`in her twenties`) stay.
 
 use super::lexicon::{
-    ABOUT, AFTER_AGE, AGED, BIRTH, IS, LASTING, MONEY, MONTH, NUMBER, OLD, ORDINAL, ROOM, SHORT_AGE, SOMEBODY, SPAN, STOP,
-    STREET, SUBJECT, UNIT, YEARS,
+    ABOUT, AFTER_AGE, AGED, BIRTH, IS, LASTING, MONEY, MONTH, NUMBER, OLD, ORDINAL, ROOM, SHORT_AGE, SOMEBODY, SPAN,
+    STOP, STREET, SUBJECT, UNIT, YEARS,
 };
 use super::words::{Finds, Text, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -11,7 +11,7 @@ use crate::narrative::{Kind, merge::Sureness};
 /// The highest age.
 const HIGHEST: u32 = 120;
 /// The most words that make an age less exact.
-const FILLERS: usize = 4;
+const FILLERS: usize = 6;
 
 /// A number that may be an age: the places of its first and its last word.
 #[derive(Clone, Copy)]
@@ -51,7 +51,9 @@ fn count_at(text: &Text<'_>, at: usize) -> Option<Count> {
     let mut last = at;
     loop {
         let next = last.saturating_add(1);
-        let joiner = matches!(text.form(next), b"et" | b"and") && text.is(next.saturating_add(1), NUMBER) && text.gap(last) != b", ";
+        let joiner = matches!(text.form(next), b"et" | b"and")
+            && text.is(next.saturating_add(1), NUMBER)
+            && text.gap(last) != b", ";
         let close = matches!(text.gap(last), b" " | b"-");
         if close && text.is(next, NUMBER) {
             last = next;
@@ -65,7 +67,9 @@ fn count_at(text: &Text<'_>, at: usize) -> Option<Count> {
 
 /// Whether a number is an age, and from which word to which it is one.
 fn age(text: &Text<'_>, count: Count) -> Option<(usize, usize, Sureness)> {
-    if text.gap_before(count.first).ends_with(b"$") || text.gap_before(count.first).ends_with(b".") && text.gap_before(count.first).len() == 1 {
+    if text.gap_before(count.first).ends_with(b"$")
+        || text.gap_before(count.first).ends_with(b".") && text.gap_before(count.first).len() == 1
+    {
         return None;
     }
     if let Some(last) = with_unit(text, count) {
@@ -75,6 +79,7 @@ fn age(text: &Text<'_>, count: Count) -> Option<(usize, usize, Sureness)> {
         return Some((count.first, count.last, Sureness::Likely));
     }
     let bare = bare_follows(text, count);
+    let count = Count { first: range_start(text, count.first), ..count };
     led(text, count, bare).map(|sure| (count.first, count.last, sure))
 }
 
@@ -88,9 +93,16 @@ fn with_unit(text: &Text<'_>, count: Count) -> Option<usize> {
     }
     match text.form(unit) {
         b"yo" | b"yoa" | b"yearold" | b"yrold" | b"yearsold" | b"yos" | b"yro" => return Some(unit),
-        b"y" if text.form(next) == b"o" && matches!(text.gap(unit), b"/" | b"." | b" " | b"" | b"-" | b". ") => return Some(next),
+        b"y" if text.form(next) == b"o" && matches!(text.gap(unit), b"/" | b"." | b" " | b"" | b"-" | b". ") => {
+            return Some(next);
+        }
         b"y" if gap.is_empty() && text.gap(unit) != b"'" => return Some(unit),
-        b"a" if gap == b" " && text.gap(unit) == b"." && text.around(&(text.get(count.first).start..text.get(unit).end), 12, 0) & AGED != 0 => return Some(unit),
+        b"a" if gap == b" "
+            && text.gap(unit) == b"."
+            && text.around(&(text.get(count.first).start..text.get(unit).end), 12, 0) & AGED != 0 =>
+        {
+            return Some(unit);
+        }
         _ => {}
     }
     if text.is(unit, YEARS | SHORT_AGE) && text.is(next, OLD) && near(text.gap(unit)) && text.form(next) != b"of" {
@@ -107,16 +119,28 @@ fn with_unit(text: &Text<'_>, count: Count) -> Option<usize> {
         return (!lasts(text, count, unit)).then_some(unit);
     }
     let young = text.is(unit, YEARS | SHORT_AGE);
-    (young && (is_of_somebody(text, count) || (is_aged(text, count.first) && !text.is(unit, LASTING)))).then_some(unit)
+    let back = |by: usize| count.first.wrapping_sub(by);
+    let after_years = text.is(unit, SHORT_AGE)
+        && matches!(text.form(back(1)), b"et" | b"and")
+        && matches!(text.form(back(2)), b"ans" | b"an" | b"old");
+    (young && (after_years || is_of_somebody(text, count) || (is_aged(text, count.first) && !text.is(unit, LASTING))))
+        .then_some(unit)
 }
 
 /// The place of the unit after a number and `and a half`, and what stands before it.
 fn half<'a>(text: &Text<'a>, last: usize) -> (usize, &'a [u8]) {
     let next = last.saturating_add(1);
-    let english = (text.form(next), text.form(next.saturating_add(1)), text.form(next.saturating_add(2))) == (b"and", b"a", b"half");
+    let english = (text.form(next), text.form(next.saturating_add(1)), text.form(next.saturating_add(2)))
+        == (b"and", b"a", b"half");
     let french = text.form(next) == b"et" && text.form(next.saturating_add(1)).starts_with(b"demi");
     let point = matches!(text.gap(last), b"." | b",") && text.get(next).is_digits() && text.get(next).len() == 1;
-    let skipped = if english { 3 } else if french { 2 } else { usize::from(point) };
+    let skipped = if english {
+        3
+    } else if french {
+        2
+    } else {
+        usize::from(point)
+    };
     let last = last.saturating_add(skipped);
     (last.saturating_add(1), text.gap(last))
 }
@@ -125,11 +149,17 @@ fn half<'a>(text: &Text<'a>, last: usize) -> (usize, &'a [u8]) {
 fn lasts(text: &Text<'_>, count: Count, unit: usize) -> bool {
     let back = |by: usize| count.first.wrapping_sub(by);
     let ago = text.form(back(1)) == b"a" && text.form(back(2)) == b"y";
-    let since = (1..=3).any(|by| text.is(back(by), LASTING) && (by == 1 || text.is(back(1), ABOUT) || matches!(text.form(back(1)), b"les" | b"de")));
+    let since = (1..=3).any(|by| {
+        text.is(back(by), LASTING)
+            && (by == 1 || text.is(back(1), ABOUT) || matches!(text.form(back(1)), b"les" | b"de"))
+    });
     let span = matches!(text.form(back(1)), b"de" | b"d") && text.is(back(2), SPAN);
     let next = unit.saturating_add(1);
-    let after = matches!(text.form(next), b"plus" | b"apres" | b"auparavant" | b"ensemble" | b"passes" | b"durant" | b"ago")
-        || (matches!(text.form(next), b"de" | b"d") && text.is(next.saturating_add(1), SPAN) && text.gap(unit) == b" ");
+    let after =
+        matches!(text.form(next), b"plus" | b"apres" | b"auparavant" | b"ensemble" | b"passes" | b"durant" | b"ago")
+            || (matches!(text.form(next), b"de" | b"d")
+                && text.is(next.saturating_add(1), SPAN)
+                && text.gap(unit) == b" ");
     (ago || since || span || after) && !is_aged(text, count.first)
 }
 
@@ -144,14 +174,20 @@ fn is_aged(text: &Text<'_>, first: usize) -> bool {
     let mut at = first;
     for _ in 0..=FILLERS {
         let gap = text.gap_before(at);
-        if gap.len() > 4 || gap.iter().any(|byte| !matches!(byte, b' ' | b':' | b'-' | b'=' | b'(' | b'\'' | b'~' | b',' | b'.' | b'?')) {
+        if gap.len() > 4
+            || gap
+                .iter()
+                .any(|byte| !matches!(byte, b' ' | b':' | b'-' | b'=' | b'(' | b'\'' | b'~' | b',' | b'.' | b'?'))
+        {
             return false;
         }
         at = at.wrapping_sub(1);
         if text.is(at, AGED) {
             return true;
         }
-        if !text.is(at, ABOUT) && !matches!(text.form(at), b"between" | b"entre" | b"range" | b"approximatif" | b"unknown") {
+        let listed = text.get(at).is_digits() && text.get(at).len() <= 2
+            || matches!(text.form(at), b"and" | b"or" | b"to" | b"et" | b"ou");
+        if !listed && !text.is(at, ABOUT) && !matches!(text.form(at), b"between" | b"entre" | b"range") {
             return false;
         }
     }
@@ -162,9 +198,10 @@ fn is_aged(text: &Text<'_>, first: usize) -> bool {
 fn bare_follows(text: &Text<'_>, count: Count) -> bool {
     let next = count.last.saturating_add(1);
     let gap = text.gap(count.last);
-    let ends = matches!(gap.first(), Some(b'.' | b',' | b';' | b')' | b'!' | b'?' | b'"' | b'+' | b'/')) && !text.get(next).is_digits();
+    let ends = matches!(gap.first(), Some(b'.' | b',' | b';' | b')' | b'!' | b'?' | b'"' | b'+' | b'/'))
+        && !text.get(next).is_digits();
     let ends = ends || gap.starts_with(b" -") || gap.starts_with(b" (") || (gap.starts_with(b".") && gap.len() > 1);
-    let on = gap == b" " && text.is(next, AFTER_AGE) && !text.is(next, MONEY);
+    let on = gap == b" " && text.is(next, AFTER_AGE | YEARS) && !text.is(next, MONEY);
     let point = gap == b"." && text.get(next).len() > 0 && text.get(next).is_digits();
     (ends || on || text.get(next).len() == 0) && !point
 }
@@ -173,7 +210,9 @@ fn bare_follows(text: &Text<'_>, count: Count) -> bool {
 fn led(text: &Text<'_>, count: Count, bare: bool) -> Option<Sureness> {
     let next = count.last.saturating_add(1);
     let gap = text.gap(count.last);
-    let counted = matches!(gap, b" " | b"" | b"-") && text.is(next, UNIT | MONEY | ORDINAL) || gap.trim_ascii_start().starts_with(b"%") || gap.trim_ascii_start().starts_with(b"$");
+    let counted = matches!(gap, b" " | b"" | b"-") && text.is(next, UNIT | MONEY | ORDINAL)
+        || gap.trim_ascii_start().starts_with(b"%")
+        || gap.trim_ascii_start().starts_with(b"$");
     let clock = gap == b":" && text.get(next).is_digits();
     let ranged = matches!(gap, b"-" | b" - " | b"/") && text.get(next).is_digits() && text.get(next).len() <= 2;
     if counted || clock {
@@ -186,26 +225,34 @@ fn led(text: &Text<'_>, count: Count, bare: bool) -> Option<Sureness> {
         return None;
     }
     let years = count.value.is_none_or(|value| (1..100).contains(&value));
+    let barely = matches!(text.form(count.first.wrapping_sub(1)), b"barely" | b"peine")
+        && count.value.is_none_or(|value| (10..30).contains(&value));
+    if barely && bare {
+        return Some(Sureness::Form);
+    }
     let article = matches!(text.form(count.first), b"un" | b"une" | b"one") && count.first == count.last;
-    (years && !article && (is_subject(text, count.first) || is_beside_somebody(text, count))).then_some(Sureness::Likely)
+    (years && !article && (is_subject(text, count.first, next, count.value) || is_beside_somebody(text, count)))
+        .then_some(Sureness::Likely)
 }
 
 /// `she's 17`, `elle en a 17`, `the girl was only seventeen`.
-fn is_subject(text: &Text<'_>, first: usize) -> bool {
+fn is_subject(text: &Text<'_>, first: usize, after: usize, value: Option<u32>) -> bool {
     let mut at = first.wrapping_sub(1);
     let mut copula = false;
     for _ in 0..=FILLERS {
         let gap = text.gap(at);
         if !matches!(gap, b" " | b"'" | b"") {
-            return false;
+            return copula && matches!(text.form(after), b"when" | b"quand" | b"lorsque");
         }
         if text.is(at, SUBJECT) {
-            return copula || matches!(text.form(at), b"shes" | b"hes" | b"im");
+            let many = matches!(text.form(at), b"they" | b"we");
+            return (copula && (!many || value.is_none_or(|value| value >= 10)))
+                || matches!(text.form(at), b"shes" | b"hes" | b"im");
         }
         if text.is(at, IS) {
             copula = true;
         } else if !text.is(at, ABOUT) {
-            return false;
+            return copula && matches!(text.form(after), b"when" | b"quand" | b"lorsque");
         }
         at = at.wrapping_sub(1);
     }
@@ -221,22 +268,31 @@ fn is_beside_somebody(text: &Text<'_>, count: Count) -> bool {
         return count.value.is_none_or(|value| value >= 10);
     }
     if text.is(before, SOMEBODY) {
-        return matches!(gap, b", " | b" (" | b" - " | b"," | b"(" | b"/" | b": ") || (gap == b" " && count.value.is_some_and(|value| value >= 10));
+        return matches!(gap, b", " | b" (" | b" - " | b"," | b"(" | b"/" | b": ")
+            || (gap == b" " && count.value.is_some_and(|value| value >= 10));
     }
     let bracketed = (gap == b" (" && after.starts_with(b")")) || (gap == b", " && after.starts_with(b","));
-    let name = text.is_telling_capital(before) && !text.is(before, MONTH | ROOM | STREET | STOP) && !text.get(before).is_digits();
+    let name = text.is_telling_capital(before)
+        && !text.is(before, MONTH | ROOM | STREET | STOP)
+        && !text.get(before).is_digits();
     bracketed && name && count.value.is_some_and(|value| value >= 8)
 }
 
 /// `her 18th birthday`, `son 18e anniversaire`.
 fn is_birthday(text: &Text<'_>, count: Count) -> bool {
     let suffix = count.last.saturating_add(1);
-    let after = if text.is(suffix, ORDINAL) && text.gap(count.last).trim_ascii().is_empty() { suffix.saturating_add(1) } else { suffix };
+    let after = if text.is(suffix, ORDINAL) && text.gap(count.last).trim_ascii().is_empty() {
+        suffix.saturating_add(1)
+    } else {
+        suffix
+    };
     after > suffix && text.is(after, BIRTH) && text.gap(suffix).len() <= 1
 }
 
 /// `16F`, `F16`, `17/f`, `F, 17`: a letter for the sex beside the number. A small `m` is a unit, too.
 fn by_sex(text: &Text<'_>, count: Count) -> Option<(usize, usize)> {
+    let hyphen = matches!(text.gap_before(count.first), b"-" | b"/");
+    let count = if hyphen { Count { first: range_start(text, count.first), ..count } } else { count };
     let value = count.value.filter(|value| (1..100).contains(value))?;
     let is_sex = |at: usize, slashed: bool| match text.form(at) {
         b"f" => true,
@@ -250,7 +306,11 @@ fn by_sex(text: &Text<'_>, count: Count) -> Option<(usize, usize)> {
     if !plausible {
         return None;
     }
-    if is_sex(next, trail == b"/") && (trail.is_empty() || trail == b"/" || (trail == b" " && text.is_telling_capital(next))) && alone(text.gap(next)) && alone(lead) {
+    if is_sex(next, trail == b"/")
+        && (trail.is_empty() || trail == b"/" || (trail == b" " && text.is_telling_capital(next)))
+        && alone(text.gap(next))
+        && alone(lead)
+    {
         return Some((count.first, next));
     }
     let parted = matches!(lead, b"/" | b", ") || (lead == b" " && text.is_telling_capital(before));

@@ -9,6 +9,8 @@ use core::ops::Range;
 
 /// How far after a date a word of birth may stand.
 const AFTER: usize = 25;
+/// How far behind a date of birth the same date may be repeated in another form.
+const AGAIN: usize = 6;
 /// The most words between a word of birth and a bare year.
 const FILLERS: usize = 4;
 
@@ -25,13 +27,21 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
     let births: Vec<usize> = (0..text.words.len()).filter(|at| is_birth(text, *at)).collect();
     let mut birth = births.iter().copied().peekable();
     let mut last: Option<usize> = None;
+    let mut used: Option<(usize, usize)> = None;
     for at in 0..text.words.len() {
         let start = text.get(at).start;
         while let Some(next) = birth.next_if(|next| text.get(*next).start < start) {
             last = Some(next);
         }
         let Some(date) = date_at(text, at) else { continue };
-        let led = last.is_some_and(|birth| text.get(birth).end.saturating_add(CONTEXT) >= date.range.start);
+        // The first date after a word of birth, and what repeats it just behind.
+        let near = last.is_some_and(|birth| text.get(birth).end.saturating_add(CONTEXT) >= date.range.start);
+        let again =
+            used.is_some_and(|(birth, end)| last == Some(birth) && end.saturating_add(AGAIN) < date.range.start);
+        let led = near && !again;
+        if let Some(birth) = last.filter(|_| led) {
+            used = Some((birth, date.range.end));
+        }
         let followed = birth.peek().is_some_and(|next| text.get(*next).start <= date.range.end.saturating_add(AFTER));
         if led || followed {
             finds.push(date.range, Kind::BirthDate, Sureness::Certain);
@@ -62,14 +72,22 @@ fn is_birth(text: &Text<'_>, at: usize) -> bool {
     if matches!(text.form(at), b"ne" | b"nes") && text.written(&(word.start..word.end)).is_ascii() {
         let (next, after) = (at.wrapping_add(1), at.wrapping_add(2));
         let dated = |at: usize| text.get(at).is_digits() || text.is(at, MONTH | NUMBER | ORDINAL);
-        return dated(next) || (matches!(text.form(next), b"le" | b"en" | b"au" | b"un" | b"vers") && dated(after)) || text.gap(at).contains(&b'(');
+        return dated(next)
+            || (matches!(text.form(next), b"le" | b"en" | b"au" | b"un" | b"vers") && dated(after))
+            || text.gap(at).contains(&b'(');
     }
     true
 }
 
 /// The date that begins with a word.
 fn date_at(text: &Text<'_>, at: usize) -> Option<Date> {
-    if text.is(at, MONTH) { month_date(text, at) } else if text.get(at).is_digits() { digits_date(text, at) } else { None }
+    if text.is(at, MONTH) {
+        month_date(text, at)
+    } else if text.get(at).is_digits() {
+        digits_date(text, at)
+    } else {
+        None
+    }
 }
 
 /// `1998-03-04`, `04/03/98`, `4.3.1998`, `1998 03 04`.
@@ -79,7 +97,12 @@ fn digits_date(text: &Text<'_>, at: usize) -> Option<Date> {
     let gaps = (text.gap(at), text.gap(second));
     let sign = |gap: &[u8]| matches!(gap, b"-" | b"/" | b"." | b" " | b" - " | b" / " | b", " | b". " | b"_" | b"\\");
     let glued = text.gap_before(at);
-    if !sign(gaps.0) || !sign(gaps.1) || (matches!(glued, b"-" | b"/") && text.before(at).is_digits()) || !text.get(third).is_digits() || !small(second) {
+    if !sign(gaps.0)
+        || !sign(gaps.1)
+        || (matches!(glued, b"-" | b"/") && text.before(at).is_digits())
+        || !text.get(third).is_digits()
+        || !small(second)
+    {
         return None;
     }
     let value = |at: usize| number(text.form(at));
@@ -121,9 +144,12 @@ fn month_date(text: &Text<'_>, month: usize) -> Option<Date> {
     if matches!(gap, b" ") && matches!(text.form(next), b"of" | b"de" | b"in" | b"en") {
         next = next.saturating_add(1);
     }
-    let close = text.gap(last).len() <= 4 && text.gap_before(next).len() <= 4 && !text.gap_before(next).starts_with(b"(");
+    let close =
+        text.gap(last).len() <= 4 && text.gap_before(next).len() <= 4 && !text.gap_before(next).starts_with(b"(");
     let short = text.get(next).len() == 2
-        && (text.gap_before(next).ends_with(b"'") || matches!(text.gap_before(next), b"-" | b"/" | b"") || (day && matches!(text.gap_before(next), b" " | b", ")));
+        && (text.gap_before(next).ends_with(b"'")
+            || matches!(text.gap_before(next), b"-" | b"/" | b"")
+            || (day && matches!(text.gap_before(next), b" " | b", ")));
     if close && text.get(next).is_digits() && !is_clock(text, next) {
         if text.get(next).len() == 4 && is_year(number(text.form(next))) {
             (last, year) = (next, Some(number(text.form(next))));
@@ -139,7 +165,8 @@ fn month_date(text: &Text<'_>, month: usize) -> Option<Date> {
 
 fn is_clock(text: &Text<'_>, at: usize) -> bool {
     let next = at.saturating_add(1);
-    (text.gap(at) == b":" && text.get(next).is_digits()) || (text.get(at).len() <= 2 && matches!(text.form(next), b"h" | b"am" | b"pm" | b"heures"))
+    (text.gap(at) == b":" && text.get(next).is_digits())
+        || (text.get(at).len() <= 2 && matches!(text.form(next), b"h" | b"am" | b"pm" | b"heures"))
 }
 
 /// `4 mars`, `1er mai`, `4th of March`, `le premier mai`, `04-mar`.
@@ -151,7 +178,11 @@ fn day_before(text: &Text<'_>, month: usize) -> Option<usize> {
     if matches!(text.form(at), b"of" | b"de") {
         at = at.checked_sub(1)?;
     }
-    if text.is(at, ORDINAL) && text.get(at).len() <= 4 && text.gap_before(at).trim_ascii().is_empty() && text.before(at).is_digits() {
+    if text.is(at, ORDINAL)
+        && text.get(at).len() <= 4
+        && text.gap_before(at).trim_ascii().is_empty()
+        && text.before(at).is_digits()
+    {
         at = at.checked_sub(1)?;
     }
     if text.get(at).is_digits() {
@@ -160,7 +191,9 @@ fn day_before(text: &Text<'_>, month: usize) -> Option<usize> {
     if !text.is(at, NUMBER | ORDINAL) || text.get(at).len() < 2 {
         return None;
     }
-    while let Some(before) = at.checked_sub(1).filter(|before| text.is(*before, NUMBER) && matches!(text.gap(*before), b" " | b"-")) {
+    while let Some(before) =
+        at.checked_sub(1).filter(|before| text.is(*before, NUMBER) && matches!(text.gap(*before), b" " | b"-"))
+    {
         at = before;
     }
     Some(at)
@@ -206,15 +239,18 @@ fn bare(text: &Text<'_>, birth: usize) -> Option<Range<usize>> {
     let from = if matches!(text.form(birth), b"d") { birth.saturating_add(2) } else { birth };
     for at in from.saturating_add(1)..=from.saturating_add(FILLERS.saturating_add(1)) {
         let gap = text.gap_before(at);
-        if gap.starts_with(b". ") && gap.len() > 1 && at > from.saturating_add(1) || gap.iter().any(|byte| matches!(byte, b';' | b'!' | b'?')) {
+        if gap.starts_with(b". ") && gap.len() > 1 && at > from.saturating_add(1)
+            || gap.iter().any(|byte| matches!(byte, b';' | b'!' | b'?'))
+        {
             return None;
         }
         let word = text.get(at);
         if word.is_digits() {
             let year = word.len() == 4 && is_year(number(text.form(at)));
             let long = matches!(word.len(), 6 | 8);
-            let short = word.len() == 2 && gap.ends_with(b"'") || word.len() == 2 && matches!(text.form(at.wrapping_sub(1)), b"en" | b"in");
-            let range = word.start..word.end;
+            let short = word.len() == 2 && gap.ends_with(b"'")
+                || word.len() == 2 && matches!(text.form(at.wrapping_sub(1)), b"en" | b"in");
+            let range = word.start.saturating_sub(usize::from(gap.ends_with(b"'")))..word.end;
             return (year || long || short).then_some(range);
         }
         if word.is(MONTH) && text.form(at) != b"may" {

@@ -5,7 +5,7 @@
 use super::checksums::{bc_health, iban, luhn, vehicle};
 use super::lexicon::{
     CLOCK, MONEY, MONTH, OF_BANK, OF_CARD, OF_DRIVING, OF_HEALTH, OF_IMMIGRATION, OF_PASSPORT, OF_PHONE, OF_PLATE,
-    OF_POLICE, OF_SIN, OF_STATUS, UNIT, VEHICLE, YEARS, is_ordinary, senses_of,
+    OF_POLICE, OF_SIN, OF_STATUS, STOP, UNIT, VEHICLE, YEARS, is_ordinary, senses_of,
 };
 use super::words::{Finds, Text, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -33,15 +33,22 @@ const fn row(kind: Kind, form: &'static str, said_by: u64, fits: Fits) -> Row {
 
 const ROWS: &[Row] = &[
     // Social insurance, health insurance.
+    Row { check: luhn, ..row(Kind::SocialInsurance, r"\b\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_SIN, as_it_is) },
     Row {
         check: luhn,
-        ..row(Kind::SocialInsurance, r"\b\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_SIN, as_it_is)
+        ..row(
+            Kind::HealthCard,
+            r"\b\d{4}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}(?:[ ./_-]{0,2}[a-z]{1,2})?\b",
+            OF_HEALTH,
+            ontario,
+        )
     },
-    Row {
-        check: luhn,
-        ..row(Kind::HealthCard, r"\b\d{4}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}(?:[ ./_-]{0,2}[a-z]{1,2})?\b", OF_HEALTH, ontario)
-    },
-    row(Kind::HealthCard, r"\b[a-z]{4}[ ./_-]{0,3}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}\b", OF_HEALTH, letters_first),
+    row(
+        Kind::HealthCard,
+        r"\b[a-z]{4}[ ./_-]{0,3}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}\b",
+        OF_HEALTH,
+        letters_first,
+    ),
     row(Kind::HealthCard, r"\b[a-z]{3}[ -][a-z][ ./_-]{0,3}\d{4}[ ./_-]{0,2}\d{4}\b", OF_HEALTH, letters_first),
     Row {
         check: bc_health,
@@ -99,7 +106,12 @@ const ROWS: &[Row] = &[
     // Networks.
     row(Kind::Uuid, r"\b[0-9a-f]{8}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{12}\b", 0, as_it_is),
     row(Kind::IpAddress, r"\b\d{1,3}(?:[ \[(]{0,2}\.[ \])]{0,2}\d{1,3}){3}(?:[:/]\d{1,5})?\b", 0, as_it_is),
-    row(Kind::IpAddress, r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b|\b[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}\b", 0, as_it_is),
+    row(
+        Kind::IpAddress,
+        r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b|\b[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}\b",
+        0,
+        as_it_is,
+    ),
 ];
 
 static COMPILED: LazyLock<Vec<(&'static Row, Regex)>> = LazyLock::new(|| {
@@ -126,7 +138,8 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
 fn sureness(text: &Text<'_>, row: &Row, range: &Range<usize>) -> Sureness {
     if (row.check)(text.bytes(range)) || text.is_near(range, row.said_by) {
         Sureness::Certain
-    } else if matches!(row.kind, Kind::SocialInsurance | Kind::Card) || text.bytes(range).iter().all(u8::is_ascii_digit) {
+    } else if matches!(row.kind, Kind::SocialInsurance | Kind::Card) || text.bytes(range).iter().all(u8::is_ascii_digit)
+    {
         Sureness::Form
     } else {
         Sureness::Likely
@@ -143,7 +156,9 @@ fn windows(text: &Text<'_>) -> Vec<Range<usize>> {
         let end = text.words.get(at.saturating_add(1)).map_or(text.bytes.len(), |word| word.end).max(done);
         let on = text.bytes.get(end..).unwrap_or_default().iter().take_while(to_space).count();
         let end = end.saturating_add(on);
-        if from <= done && let Some(window) = windows.last_mut() {
+        if from <= done.saturating_add(3)
+            && let Some(window) = windows.last_mut()
+        {
             window.end = end;
             continue;
         }
@@ -199,12 +214,17 @@ fn letters_first(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
 }
 
 fn letters_around(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
-    let range = letters_first(text, range)?;
+    let said = text.is_near(&range, OF_PASSPORT);
     let bytes = text.bytes(&range);
+    let lead = range.start..range.start.saturating_add(1);
+    if bytes.get(1) == Some(&b' ') && !said && !text.is_all_capitals(&lead) {
+        return None;
+    }
     let letters = bytes.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
     let trail = range.end.saturating_sub(letters)..range.end;
     let apart = bytes.get(bytes.len().saturating_sub(letters).saturating_sub(1)) == Some(&b' ');
-    (!apart || is_no_word(text, &trail)).then_some(range)
+    let word = !is_no_word(text, &trail) && (!said || senses_of(text.bytes(&trail)) & STOP != 0);
+    (!apart || !word).then_some(range)
 }
 
 /// Letters that no word of the lexicon has, or that were written in capitals where that says something.
@@ -237,8 +257,16 @@ fn plate_letters_first(text: &Text<'_>, range: Range<usize>) -> Option<Range<usi
     let (letters, rest) = bytes.split_at_checked(count)?;
     let lead = range.start..range.start.saturating_add(count);
     if is_ordinary(letters) {
-        let strong = is_led_by_plate(text, &range) && text.is_all_capitals(&lead) && senses_of(letters) & (MONTH | OF_PLATE) == 0;
+        let strong = is_led_by_plate(text, &range)
+            && text.is_all_capitals(&lead)
+            && senses_of(letters) & (MONTH | OF_PLATE) == 0;
         return strong.then_some(range);
+    }
+    // More digits after these: a telephone after a short word.
+    let on = text.bytes.get(range.end..).unwrap_or_default();
+    let longer = matches!(on, [b' ' | b'-' | b'.' | b'/', b'0'..=b'9', ..]);
+    if longer && !is_led_by_plate(text, &range) {
+        return None;
     }
     let year = rest.first() == Some(&b' ') && rest.len() == 5 && is_year(number(rest.get(1..)?));
     let said = text.is_all_capitals(&lead) || text.is_near(&range, OF_PLATE | VEHICLE);
@@ -262,37 +290,70 @@ fn plate_letters_last(text: &Text<'_>, range: Range<usize>) -> Option<Range<usiz
 
 /// How long the numbers of a country are.
 const IBAN_LENGTHS: &[(&[u8], usize)] = &[
-    (b"gb", 22), (b"fr", 27), (b"de", 22), (b"es", 24), (b"it", 27), (b"nl", 18), (b"be", 16), (b"ch", 21), (b"at", 20), (b"ie", 22),
-    (b"pt", 25), (b"pl", 28), (b"ro", 24), (b"ua", 29), (b"tr", 26), (b"ae", 23), (b"sa", 24), (b"lu", 20), (b"se", 24), (b"no", 15),
-    (b"dk", 18), (b"fi", 18), (b"gr", 27), (b"hu", 28), (b"cz", 24), (b"bg", 22), (b"hr", 21), (b"il", 23), (b"qa", 29), (b"kw", 30),
+    (b"gb", 22),
+    (b"fr", 27),
+    (b"de", 22),
+    (b"es", 24),
+    (b"it", 27),
+    (b"nl", 18),
+    (b"be", 16),
+    (b"ch", 21),
+    (b"at", 20),
+    (b"ie", 22),
+    (b"pt", 25),
+    (b"pl", 28),
+    (b"ro", 24),
+    (b"ua", 29),
+    (b"tr", 26),
+    (b"ae", 23),
+    (b"sa", 24),
+    (b"lu", 20),
+    (b"se", 24),
+    (b"no", 15),
+    (b"dk", 18),
+    (b"fi", 18),
+    (b"gr", 27),
+    (b"hu", 28),
+    (b"cz", 24),
+    (b"bg", 22),
+    (b"hr", 21),
+    (b"il", 23),
+    (b"qa", 29),
+    (b"kw", 30),
 ];
 
-/// An international account number goes to where its country's numbers end, or else to the last group with a digit.
+/// An international account number goes to where its country's numbers end, or else to the last group with a digit. Only
+/// the group after the first may be letters, a bank's; of groups that stand apart none is longer than four.
 fn iban_from(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
     const LONGEST: usize = 34;
     let country = text.bytes(&(range.start..range.start.saturating_add(2)));
     let expected = IBAN_LENGTHS.iter().find(|(code, _)| *code == country).map_or(LONGEST, |(_, len)| *len);
-    let (mut characters, mut digits, mut end, mut group_has_digit) = (0_usize, 0_usize, None, false);
-    for (offset, byte) in text.bytes.get(range.start..)?.iter().take(LONGEST * 2).enumerate() {
-        let here = range.start.saturating_add(offset);
-        match byte {
-            b'0'..=b'9' | b'a'..=b'z' => {
-                characters = characters.saturating_add(1);
-                digits = digits.saturating_add(usize::from(byte.is_ascii_digit()));
-                group_has_digit |= byte.is_ascii_digit();
-            }
-            b' ' | b'-' | b'.' if text.bytes.get(here.saturating_add(1)).is_some_and(u8::is_ascii_alphanumeric) => {
-                group_has_digit = false;
-            }
-            _ => break,
-        }
-        let last = !text.bytes.get(here.saturating_add(1)).is_some_and(u8::is_ascii_alphanumeric);
-        if last && group_has_digit && characters >= 15 && digits >= 8 {
-            end = Some(here.saturating_add(1));
-        }
-        if characters >= expected {
+    let (mut at, mut characters, mut digits, mut groups, mut end) = (range.start, 0_usize, 0_usize, 0_usize, None);
+    loop {
+        let group = text
+            .bytes
+            .get(at..)?
+            .iter()
+            .take(LONGEST.saturating_add(1))
+            .take_while(|byte| byte.is_ascii_alphanumeric())
+            .count();
+        let bytes = text.bytes(&(at..at.saturating_add(group)));
+        let figures = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+        let fits = group > 0 && (groups == 0 || (group <= 4 && (figures > 0 || (groups == 1 && group == 4))));
+        if !fits || characters.saturating_add(group) > expected {
             break;
         }
+        groups = groups.saturating_add(1);
+        characters = characters.saturating_add(group);
+        digits = digits.saturating_add(figures);
+        at = at.saturating_add(group);
+        if figures > 0 && characters >= 15 && digits >= 8 {
+            end = Some(at);
+        }
+        if !matches!(text.bytes.get(at), Some(b' ' | b'-' | b'.')) {
+            break;
+        }
+        at = at.saturating_add(1);
     }
     Some(range.start..end?)
 }

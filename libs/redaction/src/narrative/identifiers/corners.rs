@@ -26,7 +26,10 @@ fn corner(text: &Text<'_>, at: usize) -> Option<(usize, usize)> {
     let sign = matches!(text.gap(end), b" & " | b"/" | b" / " | b"&" | b" @ " | b" + ");
     let second = if sign {
         joiner
-    } else if matches!(text.form(joiner), b"and" | b"et" | b"at" | b"n") && text.gap(end).len() <= 2 && text.gap(joiner) == b" " {
+    } else if matches!(text.form(joiner), b"and" | b"et" | b"at" | b"n")
+        && text.gap(end).len() <= 2
+        && text.gap(joiner) == b" "
+    {
         joiner
     } else {
         return None;
@@ -59,10 +62,12 @@ fn street_end(text: &Text<'_>, first: usize) -> Option<usize> {
     let mut last = first;
     for _ in 0..NAME {
         let next = last.saturating_add(1);
-        let linked = matches!(text.gap(last), b"-" | b"'" | b"") && text.get(next).len() > 0 && !text.get(next).is_digits();
+        let linked =
+            matches!(text.gap(last), b"-" | b"'" | b"") && text.get(next).len() > 0 && !text.get(next).is_digits();
         let suffix = text.get(last).is_digits() && text.is(next, ORDINAL) && text.gap(last).is_empty();
         let kind = text.gap(last) == b" " && text.is(next, STREET | WEAK_STREET);
-        let capital = text.gap(last) == b" " && text.is_telling_capital(next) && is_name(text, next) && !text.is(next, DIRECTION);
+        let capital =
+            text.gap(last) == b" " && text.is_telling_capital(next) && is_name(text, next) && !text.is(next, DIRECTION);
         if linked || suffix || kind || capital {
             last = next;
         } else {

@@ -42,6 +42,11 @@ fn piece(text: &Text<'_>, first: usize) -> (Range<usize>, usize) {
         last = last.saturating_add(1);
     }
     let mut range = text.get(first).start..text.get(last).end;
+    let tag = last.saturating_add(1);
+    if text.gap(last) == b"#" && text.get(tag).is_digits() && text.get(tag).len() == 4 && !is_ordinary(text.form(last))
+    {
+        return (range.start..text.get(tag).end, tag.saturating_add(1));
+    }
     while text.bytes.get(range.end) == Some(&b'_') {
         range.end = range.end.saturating_add(1);
     }
@@ -55,7 +60,7 @@ fn piece(text: &Text<'_>, first: usize) -> (Range<usize>, usize) {
 fn is_by_form(text: &Text<'_>, first: usize, range: &Range<usize>) -> bool {
     let bytes = text.bytes(range);
     let letters = bytes.iter().filter(|byte| byte.is_ascii_lowercase()).count();
-    if bytes.contains(&b'_') {
+    if bytes.iter().any(|byte| matches!(byte, b'_' | b'#')) {
         return letters >= 2;
     }
     let word = text.get(first);
@@ -71,7 +76,8 @@ fn is_by_form(text: &Text<'_>, first: usize, range: &Range<usize>) -> bool {
 
 fn has_form(bytes: &[u8]) -> bool {
     let letters = bytes.iter().any(u8::is_ascii_lowercase);
-    letters && bytes.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'@')) || (letters && bytes.contains(&b'.'))
+    letters && bytes.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'@' | b'#'))
+        || (letters && bytes.contains(&b'.'))
 }
 
 /// The name after a platform: over words that link them, and only if it looks like a name or something says that it is.
@@ -80,7 +86,10 @@ fn named(text: &Text<'_>, platform: usize) -> Option<Range<usize>> {
     let mut said = text.is(platform, ACCOUNT_NAME) && text.form(platform) != b"user";
     for filler in 0..=FILLERS {
         let gap = text.gap(at);
-        if gap.len() > 4 || gap.iter().any(|byte| matches!(byte, b',' | b';' | b'!' | b'?' | b'/')) || (gap.starts_with(b".") && gap.len() > 1) {
+        if gap.len() > 4
+            || gap.iter().any(|byte| matches!(byte, b',' | b';' | b'!' | b'?' | b'/'))
+            || (gap.starts_with(b".") && gap.len() > 1)
+        {
             return None;
         }
         said |= gap.iter().any(|byte| matches!(byte, b':' | b'=' | b'@' | b'"'));
@@ -88,6 +97,11 @@ fn named(text: &Text<'_>, platform: usize) -> Option<Range<usize>> {
         let word = text.get(at);
         let (range, _) = piece(text, at);
         let bytes = text.bytes(&range);
+        if gap.ends_with(b"\"")
+            && let Some(quoted) = quoted(text, word.start)
+        {
+            return Some(quoted);
+        }
         if has_form(bytes) && !word.is_digits() {
             return Some(range);
         }
@@ -95,36 +109,137 @@ fn named(text: &Text<'_>, platform: usize) -> Option<Range<usize>> {
             continue;
         }
         if !is_ordinary(text.form(at)) {
-            let written_apart = text.is_telling_capital(at) && said;
+            let written_apart = text.is_telling_capital(at);
             let direct = filler == 0 && word.len() >= 3 && text.gap(platform) == b" " && !is_verb(text.form(at));
-            return (word.len() >= 2 && !word.is_digits() && (said || direct)).then(|| if written_apart { with_surname(text, at, range) } else { range });
+            return (word.len() >= 2 && !word.is_digits() && (said || direct))
+                .then(|| if written_apart { with_surname(text, at, range) } else { range });
         }
         if !word.is(LINKING | PLATFORM | ACCOUNT_NAME) {
             return None;
         }
-        said |= word.is(ACCOUNT_NAME) || matches!(text.form(at), b"is" | b"est" | b"named" | b"called" | b"nomme" | b"appele" | b"sous" | b"under" | b"nom" | b"name");
+        said |= word.is(ACCOUNT_NAME)
+            || matches!(
+                text.form(at),
+                b"is"
+                    | b"est"
+                    | b"as"
+                    | b"comme"
+                    | b"named"
+                    | b"called"
+                    | b"nomme"
+                    | b"appele"
+                    | b"sous"
+                    | b"under"
+                    | b"nom"
+                    | b"name"
+            );
     }
     None
+}
+
+/// What stands between quotation marks, if it is short.
+fn quoted(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
+    /// The longest name.
+    const LONGEST: usize = 32;
+    let rest = text.bytes.get(start..)?;
+    let len = rest.iter().take(LONGEST).position(|byte| *byte == b'"').filter(|len| *len > 0)?;
+    Some(start..start.saturating_add(len))
 }
 
 /// What people do on a platform, which is no account.
 fn is_verb(word: &[u8]) -> bool {
     const VERBS: &[&[u8]] = &[
-        b"message", b"messages", b"story", b"stories", b"post", b"posts", b"photo", b"photos", b"video", b"videos", b"chat", b"chats", b"group",
-        b"groups", b"groupe", b"ads", b"annonce", b"annonces", b"application", b"live", b"lives", b"conversation", b"conversations", b"friend",
-        b"friends", b"request", b"link", b"lien", b"profile", b"followers", b"contact", b"contacts", b"saying", b"asking", b"every", b"during",
-        b"pictures", b"picture", b"images", b"image", b"marketplace", b"business", b"prive", b"privee", b"public", b"texts", b"screenshots",
-        b"screenshot", b"capture", b"captures", b"dating", b"app", b"site", b"website", b"page", b"pages", b"groupes", b"publication", b"stuff",
-        b"blocked", b"deleted", b"promising", b"offering", b"wrote", b"writes", b"posted", b"claims", b"conv", b"vocal", b"vocaux",
+        b"message",
+        b"messages",
+        b"story",
+        b"stories",
+        b"post",
+        b"posts",
+        b"photo",
+        b"photos",
+        b"video",
+        b"videos",
+        b"chat",
+        b"chats",
+        b"group",
+        b"groups",
+        b"groupe",
+        b"ads",
+        b"annonce",
+        b"annonces",
+        b"application",
+        b"live",
+        b"lives",
+        b"conversation",
+        b"conversations",
+        b"friend",
+        b"friends",
+        b"request",
+        b"link",
+        b"lien",
+        b"profile",
+        b"followers",
+        b"contact",
+        b"contacts",
+        b"saying",
+        b"asking",
+        b"every",
+        b"during",
+        b"pictures",
+        b"picture",
+        b"images",
+        b"image",
+        b"marketplace",
+        b"business",
+        b"prive",
+        b"privee",
+        b"public",
+        b"texts",
+        b"screenshots",
+        b"screenshot",
+        b"capture",
+        b"captures",
+        b"dating",
+        b"app",
+        b"site",
+        b"website",
+        b"page",
+        b"pages",
+        b"groupes",
+        b"publication",
+        b"stuff",
+        b"blocked",
+        b"deleted",
+        b"promising",
+        b"offering",
+        b"wrote",
+        b"writes",
+        b"posted",
+        b"claims",
+        b"conv",
+        b"vocal",
+        b"vocaux",
     ];
     VERBS.contains(&word) || word.ends_with(b"ing") || word.ends_with(b"ment")
 }
 
 /// A capitalised name goes with the capitalised word after it.
 fn with_surname(text: &Text<'_>, first: usize, range: Range<usize>) -> Range<usize> {
-    let next = text.word_at(range.end);
-    let apart = text.gap_before(next) == b" " && next > first;
-    if apart && text.is_telling_capital(next) && !is_ordinary(text.form(next)) { range.start..text.get(next).end } else { range }
+    /// The most words of a name.
+    const NAME: usize = 3;
+    let mut end = range.end;
+    for _ in 1..NAME {
+        let next = text.word_at(end);
+        if next <= first
+            || text.gap_before(next) != b" "
+            || !text.is_telling_capital(next)
+            || is_ordinary(text.form(next))
+        {
+            break;
+        }
+        end = text.get(next).end;
+    }
+    range.start..end
 }
 
 /// `lily.rose22 on snap`, `xo_lily sur insta`: a name by its form before a platform.

@@ -1,7 +1,7 @@
 //! Numbers that a word before them names: badges, files, bookings, codes; plates read out after their word; and the last
 //! digits of longer numbers.
 
-use super::lexicon::{LABEL, LINKING, MONEY, NUMBER_SIGN, OF_PLATE, POLICE_FILE, UNIT};
+use super::lexicon::{LABEL, LINKING, MONEY, OF_PLATE, POLICE_FILE, UNIT};
 use super::words::{Finds, Text, is_year};
 use crate::narrative::{Kind, merge::Sureness};
 use core::ops::Range;
@@ -35,7 +35,9 @@ fn labelled(text: &Text<'_>, label: usize) -> Option<Range<usize>> {
     let mut signed = false;
     for _ in 0..=FILLERS {
         let gap = text.gap(at);
-        if gap.len() > 4 || gap.iter().any(|byte| !matches!(byte, b' ' | b'.' | b':' | b'#' | b'-' | b'=' | b'(' | b'\'' | 0x80..)) {
+        if gap.len() > 4
+            || gap.iter().any(|byte| !matches!(byte, b' ' | b'.' | b':' | b'#' | b'-' | b'=' | b'(' | b'\'' | 0x80..))
+        {
             return None;
         }
         signed |= gap.iter().any(|byte| matches!(byte, b':' | b'#' | b'=' | 0x80..));
@@ -45,10 +47,30 @@ fn labelled(text: &Text<'_>, label: usize) -> Option<Range<usize>> {
         if digits > 0 {
             return is_number(text, label, at, &cluster, digits, signed).then_some(cluster);
         }
-        if !text.is(at, NUMBER_SIGN | LINKING | POLICE_FILE | LABEL) && !matches!(text.form(at), b"of" | b"du" | b"police") {
+        if !text.is_number_sign(at)
+            && !text.is(at, LINKING | POLICE_FILE | LABEL)
+            && !matches!(
+                text.form(at),
+                b"of"
+                    | b"du"
+                    | b"de"
+                    | b"la"
+                    | b"police"
+                    | b"entree"
+                    | b"porte"
+                    | b"acces"
+                    | b"door"
+                    | b"gate"
+                    | b"entry"
+                    | b"access"
+                    | b"alarme"
+                    | b"alarm"
+                    | b"wifi"
+            )
+        {
             return None;
         }
-        signed |= text.is(at, NUMBER_SIGN);
+        signed |= text.is_number_sign(at);
     }
     None
 }
@@ -60,8 +82,24 @@ fn is_number(text: &Text<'_>, label: usize, at: usize, cluster: &Range<usize>, d
     let money = gap.starts_with(b"$") || gap.starts_with(b" $") || text.gap_before(at).ends_with(b"$");
     let mixed = digits < cluster.len();
     let year = !mixed && digits == 4 && text.value(at).is_some_and(is_year);
-    let named = matches!(text.form(label), b"badge" | b"matricule" | b"insigne" | b"pin" | b"passcode" | b"code" | b"docket");
-    !money && !counted && digits >= 2 && ((signed && digits >= 3) || (named && digits >= 3 && !year) || mixed && digits >= 4 || digits >= 5)
+    let named = matches!(
+        text.form(label),
+        b"badge"
+            | b"matricule"
+            | b"insigne"
+            | b"pin"
+            | b"passcode"
+            | b"code"
+            | b"docket"
+            | b"institution"
+            | b"transit"
+            | b"cvv"
+            | b"cvc"
+    );
+    !money
+        && !counted
+        && digits >= 2
+        && ((signed && digits >= 3) || (named && digits >= 3 && !year) || mixed && digits >= 4 || digits >= 5)
 }
 
 /// Letters and digits that hang together from a word on.
@@ -87,21 +125,26 @@ fn plate_after(text: &Text<'_>, plate: usize) -> Option<Range<usize>> {
     }
     let (mut first, mut last) = (digits, digits);
     let mut size = text.get(digits).len();
-    while let Some(before) = first.checked_sub(1).filter(|before| *before > plate && is_piece(text, *before, text.gap(*before))) {
+    while let Some(before) =
+        first.checked_sub(1).filter(|before| *before > plate && is_piece(text, *before, text.gap(*before)))
+    {
         if size.saturating_add(text.get(before).len()) > MOST {
             break;
         }
         size = size.saturating_add(text.get(before).len());
         first = before;
     }
-    while is_piece(text, last.saturating_add(1), text.gap(last)) && size.saturating_add(text.get(last.saturating_add(1)).len()) <= MOST {
+    while is_piece(text, last.saturating_add(1), text.gap(last))
+        && size.saturating_add(text.get(last.saturating_add(1)).len()) <= MOST
+    {
         last = last.saturating_add(1);
         size = size.saturating_add(text.get(last).len());
     }
     let year = first == last && text.value(first).is_some_and(is_year) && text.get(first).len() == 4;
     let counted = first == last && text.is(last.saturating_add(1), UNIT | MONEY);
     let close = digits.saturating_sub(plate) <= 4 || first < last;
-    (size >= 3 && !year && !counted && close).then(|| text.get(first).start..text.get(last).end)
+    (size >= if first < last { 2 } else { 3 } && !year && !counted && close)
+        .then(|| text.get(first).start..text.get(last).end)
 }
 
 /// Whether a word may be a piece of a plate, seen over the gap to its neighbour.
@@ -110,12 +153,20 @@ fn is_piece(text: &Text<'_>, at: usize, gap: &[u8]) -> bool {
     if !matches!(gap, b"" | b" " | b"-" | b"." | b" - ") || word.len() == 0 || word.len() > 4 {
         return false;
     }
-    word.is_digits() || gap.is_empty() || word.senses == 0 || word.len() == 1 && gap != b" " || text.is_all_capitals(&(word.start..word.end))
+    let single = |at: usize| text.get(at).len() == 1;
+    let spelled = single(at)
+        && (gap != b" "
+            || (single(at.wrapping_sub(1)) && text.gap_before(at).len() <= 1)
+            || (single(at.saturating_add(1)) && single(at.saturating_add(2))));
+    word.is_digits() || gap.is_empty() || word.senses == 0 || spelled || text.is_all_capitals(&(word.start..word.end))
 }
 
 /// `ending in 4242`, `dont les derniers chiffres sont 4242`.
 fn is_an_end(text: &Text<'_>, at: usize) -> bool {
-    let leads = matches!(text.form(at.wrapping_sub(1)), b"in" | b"with" | b"par" | b"are" | b"is" | b"sont" | b"digits" | b"chiffres" | b"en" | b"ending");
+    let leads = matches!(
+        text.form(at.wrapping_sub(1)),
+        b"in" | b"with" | b"par" | b"are" | b"is" | b"sont" | b"digits" | b"chiffres" | b"en" | b"ending"
+    );
     leads
         && (1..=5).any(|back| {
             matches!(

@@ -175,7 +175,7 @@ const TABLE: &[(u64, &str)] = &[
          lui ils elle elles leur sur sous par des les une ces ses mes tes nos vos ont est etc ecole hopital police juge cour \
          owing makes making pays billed spent spend earned earns charged costs saved borrowed stole worth until payed gives \
          doivent devaient verse versait gagne gagnait depense coute coutait vole prete rapporte exige demande reclame envoye \
-         step steps phase round item items chap vers num tier rank channel ch gate shift track court",
+         alt aka dob age step steps phase round item items chap vers num tier rank channel ch gate shift track court",
     ),
     (
         NUMBER,
@@ -185,8 +185,11 @@ const TABLE: &[(u64, &str)] = &[
          soixante septante huitante octante nonante cent cents mille fiv fuor foru sevn seven eigth eight nien thre tree twleve \
          quatres cinque quarente cinqante soisante hui siz",
     ),
-    (BETWEEN_DIGITS, "and et o um uh euh er ok okay then puis pis dash tiret hyphen dot point space espace again encore moins plus trait"),
-    (DASH, "dash tiret hyphen dot point space espace then puis pis"),
+    (
+        BETWEEN_DIGITS,
+        "and et o um uh euh er ok okay then puis pis dash tiret hyphen dot point space espace again encore moins plus trait",
+    ),
+    (DASH, "dash tiret hyphen dot point space espace"),
     (
         ORDINAL,
         "st nd rd th er re ere eme ieme e first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth \
@@ -198,7 +201,10 @@ const TABLE: &[(u64, &str)] = &[
          nov dec janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre janv fev fevr avr juil juill \
          febuary septemeber",
     ),
-    (BIRTH, "born birth births birthdate birthday birthdays bday dob bdate naissance naissances ne nee nes nees ddn anniversaire anniversaires naquit natal birthyear bron"),
+    (
+        BIRTH,
+        "born birth births birthdate birthday birthdays bday dob bdate naissance naissances ne nee nes nees ddn anniversaire anniversaires naquit natal birthyear bron",
+    ),
     (
         UNIT,
         "minute minutes min mins second seconds sec secs hour hours hr hrs heure heures h am pm day days jour jours night nights nuit nuits \
@@ -213,10 +219,7 @@ const TABLE: &[(u64, &str)] = &[
     ),
     (YEARS, "year years yr yrs yers yeras yaers yera yearr ans an anns annees"),
     (SHORT_AGE, "month months week weeks day days mois semaine semaines jour jours mos wks"),
-    (
-        AGED,
-        "aged age ages agee agees turned turning turns turn aging",
-    ),
+    (AGED, "aged age ages agee agees turned turning turns turn aging"),
     (
         SOMEBODY,
         "girl boy woman man female male daughter son sister brother niece nephew cousin mother father mom dad child kid baby infant toddler \
@@ -225,16 +228,28 @@ const TABLE: &[(u64, &str)] = &[
          mineure jeune victime survivante amie ami copine copain conjoint conjointe epouse mari tante oncle dame gars petite petit \
          cliente etudiante etudiant jumelles jumeaux gamine gamin",
     ),
-    (SUBJECT, "she he i elle il who qui they shes hes im girl woman daughter sister friend victim fille soeur amie victime son brother boy je j cousin niece copine kid"),
-    (IS, "is was s m am were are shes hes im a avait aura ai be being became est"),
-    (ABOUT, "now only just about around maybe like almost barely approx approximately probably already still actually nearly roughly currently environ seulement juste presque peut etre peine deja encore en of de is was than s m a au me to be est the"),
+    (
+        SUBJECT,
+        "she he i elle il who qui they shes hes im girl woman daughter sister friend victim fille soeur amie victime son brother boy je j cousin niece copine kid",
+    ),
+    (
+        IS,
+        "looks looked look seems seemed appears like re were is was s m am were are shes hes im a avait aura ai be being became est",
+    ),
+    (
+        ABOUT,
+        "might could may not young as even vient d avoir now only just about around maybe like almost barely approx approximately probably ll will already still actually nearly roughly currently environ seulement juste presque peut etre peine deja encore en of de is was than s m a au me to be est the",
+    ),
     (
         AFTER_AGE,
         "and but or so from she he her his now when with who going at in already only still not because they i it we that this then \
          et mais ou elle il sa son qui avec quand maintenant seulement pas dans depuis parce on je au est was is just tops max",
     ),
-    (LASTING, "depuis pendant durant dans apres avant pour chaque tous toutes fait environ faisait duree for since"),
-    (SPAN, "periode peine relation bail contrat duree sentence ecart difference visa permis programme mariage prison experience emploi liste travail service vie total minimum maximum"),
+    (LASTING, "depuis pendant durant dans apres avant pour chaque tous toutes fait faisait duree for since en"),
+    (
+        SPAN,
+        "periode peine relation bail contrat duree sentence ecart difference visa permis programme mariage prison experience emploi liste travail service vie total minimum maximum",
+    ),
     (
         STREET,
         "street str st avenue ave av road rd boulevard blvd boul bvd bd crescent cres cresent lane ln drive dr highway hwy parkway pkwy terrace \
@@ -246,16 +261,22 @@ const TABLE: &[(u64, &str)] = &[
          landing square sq mews line mall common point pt green path lanes alley loop ridge plaza quay wharf villas vista rise wood woods",
     ),
     (RUE, "rue boulevard boul bd blvd chemin chem ruelle impasse allee montee rang croissant avenue av ave rues"),
-    (WEAK_RUE, "ch place pl cote route rte square terrasse quai cours promenade sentier passage carre cour parc domaine faubourg esplanade autoroute ile"),
-    (DIRECTION, "n s e w o ne nw se sw no so north south east west northeast northwest southeast southwest nord sud est ouest"),
+    (
+        WEAK_RUE,
+        "ch place pl cote route rte square terrasse quai cours promenade sentier passage carre cour parc domaine faubourg esplanade autoroute ile",
+    ),
+    (
+        DIRECTION,
+        "n s e w o ne nw se sw no so north south east west northeast northwest southeast southwest nord sud est ouest",
+    ),
     (WHERE, "on at near off from along to down onto by in sur near around"),
     (PARTICLE, "de du des d l la le les of the a au aux"),
     (ROAD, "highway hwy route rte road rd line sideroad concession autoroute county regional chemin rang"),
     (RURAL, "rr box cp bp concession rang lot postale postal"),
     (
         ROOM,
-        "room rooms rm rms roon chambre chambres chamb chmbre apartment apartments apartement appartment appartement appartements appart apt apts \
-         appt app ap suite unit units unite unites buzzer buzz sonnette interphone door porte bureau office local logement logis log studio condo \
+        "room rooms ste chbre chbr rm rms roon chambre chambres chamb chmbre apartment apartments apartement appartment appartement appartements appart apt apts \
+         appt app ap suite unit units unite unites buzzer buzz sonnette interphone door porte bureau office local logement logis studio condo \
          building bldg batiment bat locker casier cabin cabine chalet trailer roulotte dorm dortoir ch",
     ),
     (LODGING, "hotel motel inn auberge airbnb hostel gite hotels motels lodge lobby reception"),
@@ -267,16 +288,31 @@ const TABLE: &[(u64, &str)] = &[
          linkedin signal viber tinder badoo grindr seeking skype youtube reddit pinterest twitch threads bumble hinge myspace imo tumblr \
          cashapp venmo paypal roblox minecraft fortnite steam xbox psn leolist bluesky mastodon meetme tagged vk weibo qq tumblr",
     ),
-    (ACCOUNT_NAME, "username usernames user handle pseudo pseudonyme screenname identifiant login gamertag nickname tag surnom utilisateur userid"),
-    (LINKING, "account compte profile profil page id name nom is est was called named under sous as comme appele au nomme username user handle pseudo the le la her his son sa my mon ma add at screen d utilisateur s named of"),
+    (
+        ACCOUNT_NAME,
+        "username usernames user handle pseudo pseudonyme screenname identifiant login gamertag nickname tag surnom utilisateur userid",
+    ),
+    (
+        LINKING,
+        "account compte profile profil page id name nom is est was called named under sous as comme appele au nomme username user handle pseudo the le la her his son sa my mon ma add at screen d utilisateur s named of",
+    ),
     (AT, "at arobase arobas arrobas aroba chez"),
     (DOT, "dot point"),
-    (TOP_LEVEL, "com ca org net info biz gov edu fr uk xxx gc io quebec cc tv ly gg xyz online site app club ru cn ws onion"),
-    (MAIL, "gmail hotmail yahoo outlook live icloud videotron sympatico protonmail proton gmx aol msn ymail bell rogers telus shaw me mail yandex cogeco gmial gmal hotmial"),
+    (
+        TOP_LEVEL,
+        "com ca org net info biz gov edu fr uk xxx gc io quebec cc tv ly gg xyz online site app club ru cn ws onion",
+    ),
+    (
+        MAIL,
+        "gmail hotmail yahoo outlook live icloud videotron sympatico protonmail proton gmx aol msn ymail bell rogers telus shaw me mail yandex cogeco gmial gmal hotmial",
+    ),
     (OF_MAIL, "email mail courriel courriels emails mel adresse address gmail hotmail"),
     (EXTENSION, "x ext extn extension poste"),
     (OF_SIN, "sin nas social sociale insurance assurance"),
-    (OF_HEALTH, "health sante ohip ramq nam maladie soleil phn msp services ahcip hsn phin medicare yhcip mcp msi hcn care"),
+    (
+        OF_HEALTH,
+        "health sante ohip ramq nam maladie soleil phn msp services ahcip hsn phin medicare yhcip mcp msi hcn care",
+    ),
     (OF_DRIVING, "driver drivers driving licence license licences licenses permis conduire saaq dl licens"),
     (OF_PASSPORT, "passport passports passeport passeports pasport"),
     (OF_IMMIGRATION, "uci iuc ircc immigration immigrant visa refugee refugie refugiee client study work permit cic"),
@@ -284,7 +320,10 @@ const TABLE: &[(u64, &str)] = &[
     (OF_POLICE, "fps sed fingerprint fingerprints empreintes police"),
     (OF_BANK, "transit compte account bank banque institution deposit depot chequing savings succursale branch caisse"),
     (OF_CARD, "card carte visa mastercard amex debit credit interac cards cartes"),
-    (OF_PHONE, "tel call cell phone telephone texted text called fax mobile cellulaire numero number appeler appelle rejoindre texto textos line dial whatsapp cel pager sms calls phoned num portable"),
+    (
+        OF_PHONE,
+        "tel call cell phone telephone texted text called fax mobile cellulaire numero number appeler appelle rejoindre texto textos line dial whatsapp cel pager sms calls phoned num portable",
+    ),
     (OF_PLATE, "plate plates plaque plaques immatriculation immatricule immatriculee immatriculees plaqued tag lic"),
     (
         VEHICLE,
@@ -292,7 +331,10 @@ const TABLE: &[(u64, &str)] = &[
          chevrolet chevy dodge caravan nissan mazda hyundai kia bmw mercedes audi jeep tesla volkswagen jetta subaru gmc ram acura lexus \
          infiniti pontiac buick cadillac chrysler mitsubishi volvo taxi uber motorcycle moto scooter camry accord elantra sentra rav",
     ),
-    (POLICE_FILE, "badge matricule file dossier incident occurrence case report rapport evenement warrant mandat insigne docket cause affidavit ticket constat complaint plainte"),
+    (
+        POLICE_FILE,
+        "badge matricule file dossier incident occurrence case report rapport evenement warrant mandat insigne docket cause affidavit ticket constat complaint plainte",
+    ),
     (
         LABEL,
         "account compte booking confirmation reservation client student member membre employee employe policy tracking order commande ref \

@@ -1,6 +1,6 @@
 //! Rooms, apartments, units, doors and buzzers: `room 214`, `ch. 12`, `appt 4B`, `#214`, `chambre douze`.
 
-use super::lexicon::{LODGING, MONEY, NUMBER, NUMBER_SIGN, PARTICLE, ROOM, RURAL, UNIT, YEARS};
+use super::lexicon::{LODGING, MONEY, NUMBER, PARTICLE, ROOM, RUE, RURAL, STREET, UNIT, WEAK_RUE, WEAK_STREET, YEARS};
 use super::words::{Finds, Text};
 use crate::narrative::{Kind, merge::Sureness};
 
@@ -23,24 +23,31 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
 /// A number after a word for a room, and those listed after it.
 fn named(text: &Text<'_>, room: usize, finds: &mut Finds<'_>) {
     let mut at = room;
-    let mut signed = false;
+    let (mut signed, mut linked) = (false, false);
     for _ in 0..3 {
         let gap = text.gap(at);
-        if gap.len() > 4 || gap.iter().any(|byte| !matches!(byte, b' ' | b'.' | b':' | b'#' | b'-' | b'=' | b'(' | b'\'' | 0x80..)) {
+        if gap.len() > 4
+            || gap.iter().any(|byte| !matches!(byte, b' ' | b'.' | b':' | b'#' | b'-' | b'=' | b'(' | b'\'' | 0x80..))
+        {
             return;
         }
         signed |= gap.iter().any(|byte| matches!(byte, b':' | b'#'));
         at = at.saturating_add(1);
-        if let Some(end) = value(text, at, room, signed) {
+        let told = signed
+            || !linked
+            || text.get(at).len() >= 3
+            || matches!(text.form(room), b"buzzer" | b"sonnette" | b"interphone");
+        if let Some(end) = value(text, at, room, signed).filter(|_| told) {
             let start = text.get(room).start;
             finds.push(start..end, Kind::Room, Sureness::Certain);
             return list(text, text.word_at(end), finds);
         }
-        let linking = text.is(at, NUMBER_SIGN) || (signed || at > room.saturating_add(1)) && matches!(text.form(at), b"is" | b"est" | b"was" | b"etait");
-        if !linking && text.form(at) != b"code" {
+        let is = matches!(text.form(at), b"is" | b"est" | b"was" | b"etait");
+        if !is && !text.is_number_sign(at) && text.form(at) != b"code" {
             return;
         }
-        signed |= text.is(at, NUMBER_SIGN);
+        linked |= is;
+        signed |= text.is_number_sign(at);
     }
 }
 
@@ -65,8 +72,10 @@ fn value(text: &Text<'_>, at: usize, room: usize, signed: bool) -> Option<usize>
     }
     // A letter by itself: a capital, or one that is no word.
     let small = matches!(text.form(room), b"ch" | b"app" | b"ap" | b"door" | b"porte" | b"office" | b"log" | b"local");
-    let single = word.len() == 1 && !text.gap(at).starts_with(b"'") && !small;
-    let said = text.is_telling_capital(at) && text.form(at) != b"i" || (word.senses == 0 || matches!(text.form(at), b"b" | b"f" | b"g" | b"k"));
+    let hyphened = text.gap(at) == b"-" && text.get(at.saturating_add(1)).is_digits();
+    let single = word.len() == 1 && !text.gap(at).starts_with(b"'") && (!small || hyphened);
+    let said = text.is_telling_capital(at) && text.form(at) != b"i"
+        || (hyphened || word.senses == 0 || matches!(text.form(at), b"b" | b"f" | b"g" | b"k"));
     if single && said {
         // `unit B-12`, `suite C 4`
         let next = at.saturating_add(1);
@@ -87,12 +96,19 @@ fn digits(text: &Text<'_>, at: usize, signed: bool) -> Option<usize> {
     let suffix = text.get(next).len() <= 2 && !text.get(next).is_digits();
     if gap.is_empty() {
         // `214b`; but `80k`, `3e`, `10h`
-        if suffix && text.get(next).len() > 0 && (!text.is(next, UNIT | MONEY) || text.get(next).len() == 1) {
+        let ordinal = word.len() <= 2 && matches!(text.form(next), b"e" | b"h");
+        if suffix && !ordinal && text.get(next).len() > 0 && (!text.is(next, UNIT | MONEY) || text.get(next).len() == 1)
+        {
             return Some(text.get(next).end);
         }
         return (text.get(next).len() == 0).then_some(word.end);
     }
-    if gap.starts_with(b"$") || gap.starts_with(b" $") || gap.starts_with("€".as_bytes()) || gap.starts_with(" €".as_bytes()) || gap.starts_with(b"%") {
+    if gap.starts_with(b"$")
+        || gap.starts_with(b" $")
+        || gap.starts_with("€".as_bytes())
+        || gap.starts_with(" €".as_bytes())
+        || gap.starts_with(b"%")
+    {
         return None;
     }
     if text.is(next, MONEY) && gap == b" " {
@@ -107,7 +123,11 @@ fn digits(text: &Text<'_>, at: usize, signed: bool) -> Option<usize> {
     if gap == b"-" && text.get(next).len() == 1 {
         return Some(text.get(next).end);
     }
-    if gap == b" " && text.get(next).len() == 1 && text.is_telling_capital(next) && !matches!(text.form(next), b"i" | b"a") {
+    if gap == b" "
+        && text.get(next).len() == 1
+        && text.is_telling_capital(next)
+        && !matches!(text.form(next), b"i" | b"a")
+    {
         return Some(text.get(next).end);
     }
     Some(word.end)
@@ -117,8 +137,10 @@ fn digits(text: &Text<'_>, at: usize, signed: bool) -> Option<usize> {
 fn list(text: &Text<'_>, first: usize, finds: &mut Finds<'_>) {
     let mut at = first;
     for _ in 0..MOST_IN_LIST {
-        let joined = matches!(text.gap_before(at), b", " | b"," | b" & " | b"/" | b" / " | b"-" | b" - " | b"&" | b" + ");
-        let word = matches!(text.form(at), b"and" | b"et" | b"or" | b"ou" | b"to" | b"a") && text.gap_before(at).trim_ascii() != b".";
+        let joined =
+            matches!(text.gap_before(at), b", " | b"," | b" & " | b"/" | b" / " | b"-" | b" - " | b"&" | b" + ");
+        let word = matches!(text.form(at), b"and" | b"et" | b"or" | b"ou" | b"to" | b"a")
+            && text.gap_before(at).trim_ascii() != b".";
         let number = if word { at.saturating_add(1) } else { at };
         if !(joined || word) || !text.get(number).is_digits() {
             return;
@@ -135,15 +157,23 @@ fn bare(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
     let gap = text.gap_before(at);
     let range = word.start..word.end;
     let sign = gap.ends_with(b"#") || gap.ends_with(b"# ");
-    if sign && (word.len() >= 2 || text.is_near(&range, LODGING | ROOM)) {
+    let longer = matches!(text.gap(at), b"-" | b"." | b" " | b"/") && text.get(at.saturating_add(1)).is_digits();
+    let placed = text.is_near(&range, LODGING | ROOM)
+        || text.around(&range, 30, 0) & (STREET | RUE | WEAK_RUE | WEAK_STREET) != 0;
+    if sign && !longer && (word.len() >= 2 || placed) {
         let start = word.start.saturating_sub(if gap.ends_with(b" ") { 2 } else { 1 });
         let end = digits(text, at, true).unwrap_or(word.end);
         finds.push(start..end, Kind::Room, Sureness::Likely);
         return list(text, text.word_at(end), finds);
     }
-    let inside = matches!(text.form(at.wrapping_sub(1)), b"in" | b"au" | b"to" | b"from" | b"at" | b"la" | b"le" | b"the");
+    let inside = matches!(text.form(at.wrapping_sub(1)), b"in" | b"au" | b"to" | b"from" | b"at" | b"la");
     let placed = text.around(&range, 60, 30) & (LODGING | ROOM) != 0;
-    if word.len() == 3 && inside && gap == b" " && placed && !text.is(at.saturating_add(1), UNIT | MONEY | PARTICLE | RURAL) {
+    if word.len() == 3
+        && inside
+        && gap == b" "
+        && placed
+        && !text.is(at.saturating_add(1), UNIT | MONEY | PARTICLE | RURAL)
+    {
         if let Some(end) = digits(text, at, false) {
             finds.push(word.start..end, Kind::Room, Sureness::Form);
         }

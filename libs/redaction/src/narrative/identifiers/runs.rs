@@ -73,8 +73,25 @@ fn separates(gap: &[u8]) -> bool {
         && gap.iter().all(|byte| {
             matches!(
                 byte,
-                b' ' | b'.' | b',' | b'/' | b'-' | b'_' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b':' | b'*' | b'+'
-                    | b'|' | b'~' | b'\'' | b'\\' | 0x80..
+                b' ' | b'.'
+                    | b','
+                    | b'/'
+                    | b'-'
+                    | b'_'
+                    | b'('
+                    | b')'
+                    | b'['
+                    | b']'
+                    | b'{'
+                    | b'}'
+                    | b':'
+                    | b'*'
+                    | b'+'
+                    | b'|'
+                    | b'~'
+                    | b'\''
+                    | b'\\'
+                    | 0x80..
             )
         })
 }
@@ -85,12 +102,18 @@ fn whole(text: &Text<'_>, run: &Run) -> Range<usize> {
     while let Some(b'+' | b'(' | b'[') = range.start.checked_sub(1).and_then(|before| text.bytes.get(before)) {
         range.start = range.start.saturating_sub(1);
     }
-    if let Some(b')' | b']') = text.bytes.get(range.end) {
+    let opens = text.bytes(&range).iter().filter(|byte| matches!(byte, b'(' | b'[')).count();
+    let closes = text.bytes(&range).iter().filter(|byte| matches!(byte, b')' | b']')).count();
+    if opens > closes
+        && let Some(b')' | b']') = text.bytes.get(range.end)
+    {
         range.end = range.end.saturating_add(1);
     }
     let last = run.words.last().copied().unwrap_or_default();
     let (next, after) = (last.wrapping_add(1), last.wrapping_add(2));
-    let close = |gap: &[u8]| gap.len() <= 3 && gap.iter().all(|byte| matches!(byte, b' ' | b',' | b'.' | b':' | b'(' | b'#' | b'-'));
+    let close = |gap: &[u8]| {
+        gap.len() <= 3 && gap.iter().all(|byte| matches!(byte, b' ' | b',' | b'.' | b':' | b'(' | b'#' | b'-'))
+    };
     if text.is(next, EXTENSION) && close(text.gap(last)) && text.get(after).is_digits() && close(text.gap(next)) {
         range.end = text.get(after).end;
     } else if text.get(next).is_digits() && text.gap(last).ends_with(b"#") && close(text.gap(last)) {
@@ -101,11 +124,12 @@ fn whole(text: &Text<'_>, run: &Run) -> Range<usize> {
 
 /// What a long run is called: a word beside it, a checksum, its shape.
 fn label(text: &Text<'_>, run: &Run) -> (Kind, Sureness) {
-    let digits: Vec<u8> = text.bytes(&run.range).iter().copied().filter(u8::is_ascii_digit).collect();
+    let digits: Vec<u8> = text.bytes(&run.range).iter().filter_map(|byte| digit(*byte)).collect();
     let near = text.around(&run.range, super::words::CONTEXT, super::words::CONTEXT);
     let says = |senses: u64| near & senses != 0;
     let plus = run.range.start.checked_sub(1).and_then(|before| text.bytes.get(before)) == Some(&b'+');
-    let telephone = is_telephone(&digits) || plus || digits.starts_with(b"00") || (digits.len() == LONG && run.words.len() == 2);
+    let telephone =
+        is_telephone(&digits) || plus || digits.starts_with(b"00") || (digits.len() == LONG && run.words.len() == 2);
     match digits.len() {
         9 if says(OF_SIN) => (Kind::SocialInsurance, Sureness::Certain),
         8..=12 if says(OF_HEALTH) => (Kind::HealthCard, Sureness::Certain),
@@ -123,6 +147,16 @@ fn label(text: &Text<'_>, run: &Run) -> (Kind, Sureness) {
         9 => (Kind::SocialInsurance, Sureness::Form),
         13..=19 => (Kind::Card, Sureness::Form),
         _ => (Kind::Number, Sureness::Form),
+    }
+}
+
+/// A digit, or the one that a letter stands for.
+const fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte),
+        b'o' => Some(b'0'),
+        b'l' | b'i' => Some(b'1'),
+        _ => None,
     }
 }
 
@@ -158,7 +192,11 @@ fn is_amount(text: &Text<'_>, run: &Run) -> bool {
     let is_sign = |gap: &[u8], at_end: bool| {
         let trimmed = gap.trim_ascii();
         let euro = "€".as_bytes();
-        if at_end { trimmed.ends_with(b"$") || trimmed.ends_with(euro) } else { trimmed.starts_with(b"$") || trimmed.starts_with(euro) }
+        if at_end {
+            trimmed.ends_with(b"$") || trimmed.ends_with(euro)
+        } else {
+            trimmed.starts_with(b"$") || trimmed.starts_with(euro)
+        }
     };
     is_sign(text.gap_before(first), true)
         || is_sign(text.gap(last), false)
@@ -188,7 +226,9 @@ fn is_dates_or_amounts(text: &Text<'_>, run: &Run) -> bool {
 }
 
 fn is_apart(text: &Text<'_>, rest: &[usize]) -> bool {
-    rest.first().is_some_and(|first| text.gap(*first).contains(&b' ') || rest.len() == 1 || text.is(first.wrapping_add(1), CLOCK))
+    rest.first().is_some_and(|first| {
+        text.gap(*first).contains(&b' ') || rest.len() == 1 || text.is(first.wrapping_add(1), CLOCK)
+    })
 }
 
 fn date_follows(text: &Text<'_>, rest: &[usize]) -> bool {
@@ -218,7 +258,9 @@ fn date_len(text: &Text<'_>, rest: &[usize]) -> Option<usize> {
         let (x, y) = (value(x), value(y));
         (1..=31).contains(&x) && (1..=31).contains(&y) && (x <= 12 || y <= 12)
     };
-    let year = |at: usize| (len(at) == 4 && is_recent(value(at))) || (len(at) == 2 && is_recent(value(at).saturating_add(2000)));
+    let year = |at: usize| {
+        (len(at) == 4 && is_recent(value(at))) || (len(at) == 2 && is_recent(value(at).saturating_add(2000)))
+    };
     let fits = match (len(*a), len(*b), len(*c)) {
         (4, 1 | 2, 1 | 2) => year(*a) && day_and_month(*b, *c),
         (1 | 2, 1 | 2, 4) => year(*c) && day_and_month(*a, *b),

@@ -1,7 +1,7 @@
 //! Numbers in words, and in words mixed with digits: `five one four, five five five, zero one four two`,
 //! `cinq cent quatorze, 555, zéro-un-quarante-deux`.
 
-use super::lexicon::{BETWEEN_DIGITS, DASH, NUMBER};
+use super::lexicon::{BETWEEN_DIGITS, DASH, EXTENSION, NUMBER};
 use super::words::{Finds, Text, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
 
@@ -16,10 +16,15 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
     let mut at = 0_usize;
     while at < text.words.len() {
         let run = run_from(text, at);
-        if run.words >= WORDS && !is_year_in_words(text, at, run.words)
-            || (run.digits >= DIGITS_TOGETHER && (run.words >= 2 || run.dashes >= 1))
-        {
-            finds.push(text.get(at).start..text.get(run.last).end, Kind::Phone, Sureness::Likely);
+        let in_words = run.words >= WORDS && !(run.figures == 0 && is_year_in_words(text, at, run.words));
+        let mixed = run.digits >= DIGITS_TOGETHER && run.figures > 0 && (run.words >= 2 || run.dashes >= 1);
+        if in_words || mixed {
+            let (extension, digits) = (run.last.wrapping_add(1), run.last.wrapping_add(2));
+            let extended = text.is(extension, EXTENSION)
+                && (text.get(digits).is_digits() || text.is(digits, NUMBER))
+                && is_close(text.gap(run.last));
+            let last = if extended { digits } else { run.last };
+            finds.push(text.get(at).start..text.get(last).end, Kind::Phone, Sureness::Likely);
         }
         at = run.last.max(at).saturating_add(1);
     }
@@ -31,11 +36,13 @@ struct Run {
     last: usize,
     words: usize,
     digits: usize,
+    /// How many of them are written in figures.
+    figures: usize,
     dashes: usize,
 }
 
 fn run_from(text: &Text<'_>, first: usize) -> Run {
-    let mut run = Run { last: first, words: 0, digits: 0, dashes: 0 };
+    let mut run = Run { last: first, words: 0, digits: 0, figures: 0, dashes: 0 };
     if !is_number(text, first, 0) {
         return run;
     }
@@ -71,6 +78,7 @@ fn count(text: &Text<'_>, at: usize, run: &mut Run) {
     run.last = at;
     if word.is_digits() {
         run.digits = run.digits.saturating_add(word.len());
+        run.figures = run.figures.saturating_add(1);
     } else {
         run.words = run.words.saturating_add(1);
         run.digits = run.digits.saturating_add(1);
@@ -78,7 +86,8 @@ fn count(text: &Text<'_>, at: usize, run: &mut Run) {
 }
 
 fn is_close(gap: &[u8]) -> bool {
-    gap.len() <= 5 && gap.iter().all(|byte| matches!(byte, b' ' | b',' | b'.' | b'-' | b'/' | b'(' | b')' | b'_' | b':' | b'\''))
+    gap.len() <= 5
+        && gap.iter().all(|byte| matches!(byte, b' ' | b',' | b'.' | b'-' | b'/' | b'(' | b')' | b'_' | b':' | b'\''))
 }
 
 /// A year in words is no telephone number.

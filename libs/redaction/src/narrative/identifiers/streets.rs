@@ -3,7 +3,8 @@
 
 use super::corners;
 use super::lexicon::{
-    DIRECTION, NUMBER, NUMBER_SIGN, ORDINAL, PARTICLE, ROAD, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE, WEAK_STREET, WHERE,
+    DIRECTION, MONTH, NUMBER, ORDINAL, PARTICLE, ROAD, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE, WEAK_STREET,
+    WHERE,
 };
 use super::words::{Casing, Finds, Text, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -22,11 +23,36 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
         if word.is(RUE | WEAK_RUE) {
             report(text, before_name(text, at), finds);
         }
-        if word.is(RURAL | ROAD) || text.form(at) == b"route" {
+        if word.is(RURAL | ROAD) || matches!(text.form(at), b"route" | b"p" | b"r") {
             report(text, rural(text, at), finds);
         }
     }
+    of_a_number(text, finds);
     corners::find(text, finds);
+}
+
+/// `au 45 de la Montagne`: a civic number before the name alone.
+fn of_a_number(text: &Text<'_>, finds: &mut Finds<'_>) {
+    for at in 0..text.words.len() {
+        if !text.get(at).is_digits()
+            || text.get(at).len() > CIVIC
+            || !matches!(text.form(at.wrapping_sub(1)), b"au" | b"habite" | b"adresse")
+        {
+            continue;
+        }
+        let mut name = at.saturating_add(1);
+        while name.saturating_sub(at) <= 3
+            && text.is(name, PARTICLE)
+            && !text.is_capital(name)
+            && matches!(text.gap(name), b" " | b"'")
+        {
+            name = name.saturating_add(1);
+        }
+        let led = name > at.saturating_add(1) && text.gap(at) == b" ";
+        if led && text.is_telling_capital(name) && is_name(text, name) && !text.is(name, MONTH) {
+            finds.push(text.get(at).start..text.get(name_end(text, name, true)).end, Kind::Address, Sureness::Form);
+        }
+    }
 }
 
 fn report(text: &Text<'_>, found: Option<(usize, usize)>, finds: &mut Finds<'_>) {
@@ -42,7 +68,7 @@ pub(super) fn is_name(text: &Text<'_>, at: usize) -> bool {
         return false;
     }
     let saint = word.is(SAINT);
-    if word.is(STOP) {
+    if word.is(STOP) || (word.is(NUMBER) && !text.is_telling_capital(at)) {
         return saint;
     }
     saint || !word.is(UNIT) || text.is_telling_capital(at)
@@ -69,7 +95,9 @@ fn after_name(text: &Text<'_>, kind: usize) -> Option<(usize, usize)> {
     let named = first < kind;
     let directed = direction(text, kind).is_some();
     let civic = civic_before(text, first).filter(|_| named);
-    let numbered = (!named || civic.is_none()).then(|| numbered_street(text, if named { first } else { kind }, kind, directed)).flatten();
+    let numbered = (!named || civic.is_none())
+        .then(|| numbered_street(text, if named { first } else { kind }, kind, directed))
+        .flatten();
     let last = direction(text, kind).unwrap_or(kind);
     if let Some(start) = numbered.filter(|_| !named) {
         return Some((start, last));
@@ -80,13 +108,25 @@ fn after_name(text: &Text<'_>, kind: usize) -> Option<(usize, usize)> {
     let strong = text.is(kind, STREET);
     if let Some(civic) = civic {
         let digits = text.get(first.wrapping_sub(1)).len();
-        let told = capitals || directed || text.is_telling_capital(kind) || (digits >= 3 && kind.saturating_sub(first) <= 2);
+        let told =
+            capitals || directed || text.is_telling_capital(kind) || (digits >= 3 && kind.saturating_sub(first) <= 2);
         return (strong || told).then(|| (unit_before(text, civic), with_road_number(text, last)));
     }
     let ordinal = is_ordinal(text, kind.wrapping_sub(1)) && strong;
-    let saint = matches!(text.form(kind), b"st") && !directed && text.is_telling_capital(kind.saturating_add(1)) && matches!(text.gap(kind), b" " | b". ") && !text.is(kind.saturating_add(1), STOP);
-    let said = capitals && !saint && (strong || text.is_telling_capital(kind)) && !text.is(kind, ROAD & !STREET);
-    let led = strong && text.is(first.wrapping_sub(1), WHERE) && text.gap_before(first) == b" " && kind.saturating_sub(first) <= 2 && !matches!(text.form(kind), b"av" | b"bd");
+    let saint = matches!(text.form(kind), b"st")
+        && !directed
+        && text.is_telling_capital(kind.saturating_add(1))
+        && matches!(text.gap(kind), b" " | b". ")
+        && !text.is(kind.saturating_add(1), STOP);
+    let led_here = text.is(first.wrapping_sub(1), WHERE) && text.gap_before(first) == b" ";
+    let small = matches!(
+        text.form(kind),
+        b"ct" | b"crt" | b"cir" | b"circle" | b"trail" | b"way" | b"mews" | b"close" | b"row" | b"grove"
+    );
+    let highway = matches!(text.form(kind), b"highway" | b"hwy" | b"concession" | b"sideroad");
+    let said = capitals && !saint && !highway && (strong || (small && led_here && text.is_telling_capital(kind)));
+    let led =
+        strong && !highway && led_here && kind.saturating_sub(first) <= 2 && !matches!(text.form(kind), b"av" | b"bd");
     (said || ordinal || led).then_some((first, last))
 }
 
@@ -98,11 +138,18 @@ fn is_ordinal(text: &Text<'_>, at: usize) -> bool {
 /// `10 5 St NW`, `11520 82 Avenue`, `82 Ave SW`: a street that has a number for a name.
 fn numbered_street(text: &Text<'_>, first: usize, kind: usize, directed: bool) -> Option<usize> {
     let name = first.wrapping_sub(1);
-    if first != kind || !text.get(name).is_digits() || text.get(name).len() > 3 || text.gap(name) != b" " || !text.is(kind, STREET) {
+    if first != kind
+        || !text.get(name).is_digits()
+        || text.get(name).len() > 3
+        || text.gap(name) != b" "
+        || !text.is(kind, STREET)
+    {
         return None;
     }
     let civic = name.wrapping_sub(1);
-    let has_civic = text.get(civic).is_digits() && text.get(civic).len() <= CIVIC && matches!(text.gap(civic), b" " | b"-" | b" - " | b", ");
+    let has_civic = text.get(civic).is_digits()
+        && text.get(civic).len() <= CIVIC
+        && matches!(text.gap(civic), b" " | b"-" | b" - " | b", ");
     if has_civic {
         return Some(unit_before(text, civic));
     }
@@ -117,7 +164,11 @@ fn civic_before(text: &Text<'_>, name: usize) -> Option<usize> {
         return None;
     }
     let letter = text.get(at).len() == 1 || matches!(text.form(at), b"bis" | b"ter");
-    if letter && !text.get(at).is_digits() && matches!(text.gap_before(at), b"" | b"-" | b" ") && text.before(at).is_digits() {
+    if letter
+        && !text.get(at).is_digits()
+        && matches!(text.gap_before(at), b"" | b"-" | b" ")
+        && text.before(at).is_digits()
+    {
         at = at.checked_sub(1)?;
     }
     // `1420 1/2`
@@ -125,7 +176,10 @@ fn civic_before(text: &Text<'_>, name: usize) -> Option<usize> {
         at = at.checked_sub(2)?;
     }
     let digits = text.get(at).is_digits() && text.get(at).len() <= CIVIC;
-    let word = text.is(at, NUMBER) && text.get(at).len() > 2 && gap == b" " && text.is_telling_capital(name);
+    let word = text.is(at, NUMBER) && text.get(at).len() > 2 && gap == b" " && text.form(at) != b"une";
+    while word && text.is(at.wrapping_sub(1), NUMBER) && matches!(text.gap_before(at), b" " | b"-") {
+        at = at.wrapping_sub(1);
+    }
     (digits || word).then_some(at)
 }
 
@@ -140,7 +194,8 @@ fn unit_before(text: &Text<'_>, civic: usize) -> usize {
 /// `1420 County Road 12`: the number of the road belongs to it.
 fn with_road_number(text: &Text<'_>, last: usize) -> usize {
     let next = last.saturating_add(1);
-    let numbered = text.is(last, ROAD) && text.get(next).is_digits() && text.get(next).len() <= 3 && text.gap(last) == b" ";
+    let numbered =
+        text.is(last, ROAD) && text.get(next).is_digits() && text.get(next).len() <= 3 && text.gap(last) == b" ";
     if numbered { next } else { last }
 }
 
@@ -159,7 +214,8 @@ pub(super) fn direction(text: &Text<'_>, last: usize) -> Option<usize> {
 /// `22, rue Sainte-Catherine Ouest`, `rang 4`, `4e avenue`, `sur la rue des Érables`.
 fn before_name(text: &Text<'_>, kind: usize) -> Option<(usize, usize)> {
     let strong = text.is(kind, RUE);
-    let ordinal = matches!(text.form(kind.wrapping_sub(1)), b"e" | b"re" | b"er" | b"ere" | b"eme" | b"ieme") && is_ordinal(text, kind.wrapping_sub(1));
+    let ordinal = matches!(text.form(kind.wrapping_sub(1)), b"e" | b"re" | b"er" | b"ere" | b"eme" | b"ieme")
+        && is_ordinal(text, kind.wrapping_sub(1));
     let civic = civic_before(text, kind).filter(|_| !ordinal);
     if ordinal {
         let name = kind.wrapping_sub(2);
@@ -172,7 +228,11 @@ fn before_name(text: &Text<'_>, kind: usize) -> Option<(usize, usize)> {
     }
     at = at.saturating_add(1);
     let mut particles = 0_usize;
-    while particles < 3 && text.is(at, PARTICLE) && matches!(text.gap(at), b" " | b"'" | b"-") && !text.get(at).is_digits() {
+    while particles < 3
+        && text.is(at, PARTICLE)
+        && matches!(text.gap(at), b" " | b"'" | b"-")
+        && !text.get(at).is_digits()
+    {
         at = at.saturating_add(1);
         particles = particles.saturating_add(1);
     }
@@ -181,25 +241,38 @@ fn before_name(text: &Text<'_>, kind: usize) -> Option<(usize, usize)> {
         let rang = text.form(kind) == b"rang";
         let year = text.get(at).len() == 4 && is_year(number(text.form(at)));
         let start = civic.filter(|civic| !text.value(*civic).is_some_and(is_year));
-        let counted = text.is(at.saturating_add(1), UNIT) && text.gap(at) == b" " && !text.is(at.saturating_add(1), DIRECTION | ORDINAL);
+        let counted = text.is(at.saturating_add(1), UNIT)
+            && text.gap(at) == b" "
+            && !text.is(at.saturating_add(1), DIRECTION | ORDINAL);
         return ((rang || start.is_some()) && !year && !counted).then(|| {
             let end = name_end(text, at, true);
             (start.unwrap_or(kind), direction(text, end).unwrap_or(end))
         });
     }
-    if !is_name(text, at) && !(text.is_telling_capital(at) && particles == 0 && text.gap(kind) == b" " && !text.is(at, DIRECTION)) {
+    if !is_name(text, at)
+        && !(text.is_telling_capital(at) && particles == 0 && text.gap(kind) == b" " && !text.is(at, DIRECTION))
+    {
         return None;
     }
     let capital = text.is_telling_capital(at);
     let compound = text.is(at, SAINT) || text.gap(at) == b"-";
     let quiet = text.casing == Casing::Silent;
-    let on = text.is(kind.wrapping_sub(1), WHERE) || (1..=2).any(|by| matches!(text.form(kind.wrapping_sub(by)), b"sur" | b"la"));
+    let on = text.is(kind.wrapping_sub(1), WHERE)
+        || (1..=2).any(|by| matches!(text.form(kind.wrapping_sub(by)), b"sur" | b"la"));
     let unknown = text.get(at).senses & !(SAINT | NUMBER | WHERE) == 0;
     let told = match (civic.is_some(), strong) {
         (true, true) => true,
-        (true, false) => capital || compound || (quiet && unknown) || text.value(civic.unwrap_or_default()).is_some_and(|value| value >= 100),
+        (true, false) => {
+            capital
+                || compound
+                || (quiet && unknown)
+                || text.value(civic.unwrap_or_default()).is_some_and(|value| value >= 100)
+        }
         (false, true) => capital || (compound && unknown) || (unknown && (particles > 0 || quiet || on)),
-        (false, false) => capital && text.is_telling_capital(kind) || (capital && matches!(text.form(kind), b"place" | b"cote" | b"ch" | b"parc")),
+        (false, false) => {
+            capital && text.is_telling_capital(kind)
+                || (capital && matches!(text.form(kind), b"place" | b"cote" | b"ch" | b"parc"))
+        }
     };
     if !told {
         return None;
@@ -217,8 +290,13 @@ fn name_end(text: &Text<'_>, first: usize, capitals: bool) -> usize {
     for _ in 0..MOST {
         let next = last.saturating_add(1);
         let linked = matches!(text.gap(last), b"-" | b"'") && text.get(next).len() > 0;
-        let saint = text.is(last, SAINT) && text.gap(last).len() <= 2 && text.gap(last).ends_with(b" ") && is_name(text, next);
-        let further = capitals && text.gap(last) == b" " && text.is_telling_capital(next) && is_name(text, next) && !text.is(next, super::lexicon::ROOM);
+        let saint =
+            text.is(last, SAINT) && text.gap(last).len() <= 2 && text.gap(last).ends_with(b" ") && is_name(text, next);
+        let further = capitals
+            && text.gap(last) == b" "
+            && text.is_telling_capital(next)
+            && is_name(text, next)
+            && !text.is(next, super::lexicon::ROOM);
         if linked || saint || further {
             last = next;
         } else {
@@ -235,7 +313,7 @@ fn rural(text: &Text<'_>, at: usize) -> Option<(usize, usize)> {
     if !(gap.len() <= 3 && gap.iter().all(|byte| matches!(byte, b' ' | b'.' | b'#' | b':' | b'-'))) {
         return None;
     }
-    if text.is(number_at, NUMBER_SIGN) {
+    if text.is_number_sign(number_at) {
         number_at = number_at.saturating_add(1);
     }
     if !text.get(number_at).is_digits() || text.get(number_at).len() > 6 || text.gap_before(number_at).len() > 3 {
@@ -246,16 +324,27 @@ fn rural(text: &Text<'_>, at: usize) -> Option<(usize, usize)> {
     match pair {
         (b"case" | b"casier" | b"boite", b"postale" | b"postal") => return Some((before, number_at)),
         (b"o", b"box") if text.form(second) == b"p" => return Some((second, number_at)),
+        (b"c", b"p") | (b"r", b"r") | (b"b", b"p") if text.gap(before).starts_with(b".") => {
+            return Some((before, number_at));
+        }
         (b"po" | b"pobox" | b"postal" | b"mail", b"box") => return Some((before, number_at)),
-        (b"rural" | b"township" | b"range" | b"twp" | b"rge" | b"grid", b"route" | b"road" | b"rd") => return Some((before, number_at)),
+        (b"rural" | b"township" | b"range" | b"twp" | b"rge" | b"grid", b"route" | b"road" | b"rd") => {
+            return Some((before, number_at));
+        }
         _ => {}
     }
     if text.is(at, RURAL) {
         let counted = text.is(number_at.saturating_add(1), UNIT) && text.gap(number_at) == b" ";
-        let plain = matches!(text.form(at), b"rr" | b"cp" | b"bp" | b"concession" | b"rang" | b"lot") || (text.form(at) == b"box" && text.get(number_at).len() >= 2);
+        let plain = matches!(text.form(at), b"rr" | b"cp" | b"bp" | b"concession" | b"rang" | b"lot")
+            || (text.form(at) == b"box" && text.get(number_at).len() >= 2);
         return (plain && !counted && !matches!(text.form(at), b"postal" | b"postale")).then_some((at, number_at));
     }
-    let civic = text.get(before).is_digits() && (2..=CIVIC).contains(&text.get(before).len()) && matches!(text.gap(before), b" " | b", ");
-    let civic = civic && !text.value(before).is_some_and(is_year) && text.get(number_at).len() <= 3;
+    let civic = text.get(before).is_digits()
+        && (2..=CIVIC).contains(&text.get(before).len())
+        && matches!(text.gap(before), b" " | b", ");
+    let road = text.is(second, ROAD)
+        || matches!(text.form(second), b"the" | b"la" | b"l")
+        || text.gap_before(before) == b"-" && text.get(second).len() == 1;
+    let civic = civic && !road && !text.value(before).is_some_and(is_year) && text.get(number_at).len() <= 3;
     civic.then(|| (unit_before(text, before), number_at))
 }

@@ -4,12 +4,13 @@ use super::*;
 use crate::narrative::{Folded, Kind, KnownPerson, Language};
 use core::ops::Range;
 
-fn hits(text: &str) -> Vec<(Range<usize>, Kind)> {
+pub(super) fn hits(text: &str) -> Vec<(Range<usize>, Kind)> {
     let folded = Folded::new(text);
     let people: [KnownPerson; 0] = [];
     let mut hits = Vec::new();
     find(&Context { folded: &folded, language: Language::English, people: &people }, &mut hits);
-    let mut hits: Vec<_> = hits.iter().map(|hit| (folded.range(&hit.range).expect("a range leads back"), hit.kind)).collect();
+    let mut hits: Vec<_> =
+        hits.iter().map(|hit| (folded.range(&hit.range).expect("a range leads back"), hit.kind)).collect();
     hits.sort_by_key(|(range, kind)| (range.start, range.end, *kind));
     hits
 }
@@ -52,7 +53,11 @@ fn go(kind: Kind, lines: &[&str]) {
 }
 
 fn stay(lines: &[&str]) {
-    let wrong: Vec<String> = lines.iter().filter(|line| !hits(line).is_empty()).map(|line| format!("  {} {:?}", marked(line).0, hits(line))).collect();
+    let wrong: Vec<String> = lines
+        .iter()
+        .filter(|line| !hits(line).is_empty())
+        .map(|line| format!("  {} {:?}", marked(line).0, hits(line)))
+        .collect();
     assert!(wrong.is_empty(), "{} of {} lines:\n{}", wrong.len(), lines.len(), wrong.join("\n"));
 }
 
@@ -107,6 +112,7 @@ fn telephones_go_in_words_of_both_languages_and_mixed_with_digits() {
             "«514 tiret 555 tiret 0142»",
             "«five one four. five five five. zero one four two»",
             "«five one four\nfive five five\nzero one four two»",
+            "«four-three-eight five five five oh-one-oh-three ext 12»",
         ],
     );
     stay(&[
@@ -119,7 +125,17 @@ fn telephones_go_in_words_of_both_languages_and_mixed_with_digits() {
 
 #[test]
 fn social_insurance_and_health_numbers_go_with_or_without_a_checksum() {
-    go(Kind::SocialInsurance, &["SIN «046 454 286»", "NAS: «046-454-286».", "the number «046454287» was on it", "SIN«046454286»", "sin # «046.454.286»", "«046 454\n286»"]);
+    go(
+        Kind::SocialInsurance,
+        &[
+            "SIN «046 454 286»",
+            "NAS: «046-454-286».",
+            "the number «046454287» was on it",
+            "«SIN046454286»",
+            "sin # «046.454.286»",
+            "«046 454\n286»",
+        ],
+    );
     go(
         Kind::HealthCard,
         &[
@@ -159,15 +175,60 @@ fn licences_passports_and_immigration_numbers_go_with_their_letters() {
             "permis de conduire «54321»",
         ],
     );
-    go(Kind::Passport, &["passport «AB123456»", "passeport «AB 123456»", "«A123456BC»", "«A 123456 BC»", "passport «C4471820» was taken", "passport no. «123456789»"]);
-    go(Kind::Immigration, &["UCI «11-2345-6789»", "client id «1123456789»", "«1234-5678» is her UCI", "IUC «X01-12345678»", "CAN«123456789012»".replace("CAN«", "«CAN").leak(), "work permit «W305123456»", "IRCC client «12345678»"]);
+    go(
+        Kind::Passport,
+        &[
+            "passport «AB123456»",
+            "passeport «AB 123456»",
+            "«A123456BC»",
+            "her passport «A 123456 BC» was taken",
+            "passport «C4471820» was taken",
+            "passport no. «123456789»",
+        ],
+    );
+    go(
+        Kind::Immigration,
+        &[
+            "UCI «11-2345-6789»",
+            "client id «1123456789»",
+            "«1234-5678» is her UCI",
+            "IUC «X01-12345678»",
+            "CAN«123456789012»".replace("CAN«", "«CAN").leak(),
+            "work permit «W305123456»",
+            "IRCC client «12345678»",
+        ],
+    );
     go(Kind::StatusCard, &["status card «1230456701»", "carte de statut «123-04567-01»"]);
-    go(Kind::PoliceNumber, &["FPS «123456C»", "badge «4821»", "badge no. «4821»", "matricule «4821» du poste", "file # «2024-12345»", "dossier no «12345»", "incident number «24-1234»", "case #«4821»"]);
+    go(
+        Kind::PoliceNumber,
+        &[
+            "FPS «123456C»",
+            "badge «4821»",
+            "badge no. «4821»",
+            "matricule «4821» du poste",
+            "file # «2024-12345»",
+            "dossier no «12345»",
+            "incident number «24-1234»",
+            "case «#4821»",
+        ],
+    );
 }
 
 #[test]
 fn postal_codes_go() {
-    go(Kind::PostalCode, &["«K1A 0B1»", "«k1a0b1»", "«H2X-1Y4»", "«H2X  1Y4»", "«H 2 X 1 Y 4»", "«D2X 1Y4» is none", "«K1A OB1»", "(«h0h 0h0»)"]);
+    go(
+        Kind::PostalCode,
+        &[
+            "«K1A 0B1»",
+            "«k1a0b1»",
+            "«H2X-1Y4»",
+            "«H2X  1Y4»",
+            "«H 2 X 1 Y 4»",
+            "«D2X 1Y4» is none",
+            "«K1A OB1»",
+            "(«h0h 0h0»)",
+        ],
+    );
 }
 
 #[test]
@@ -190,6 +251,9 @@ fn plates_go_and_ordinary_words_before_numbers_stay() {
             "licence plate «BVKT 482», Ontario",
             "immatriculé «F12 KLM»",
             "plate «7ABC123»",
+            "the plate was «g h j 1 2 3»",
+            "plaque commençant par «E4»",
+            "nova scotia licence plate «GHJ 123»",
         ],
     );
     stay(&[
@@ -209,10 +273,43 @@ fn plates_go_and_ordinary_words_before_numbers_stay() {
 
 #[test]
 fn banks_cards_and_long_numbers_go() {
-    go(Kind::Card, &["«4111 1111 1111 1111»", "visa «4111-1111-1111-1112»", "«4111111111111111»", "«3782 822463 10005»", "carte «4111.1111.1111.1111»", "«4111 1111\n1111 1111»"]);
+    go(
+        Kind::Card,
+        &[
+            "«4111 1111 1111 1111»",
+            "visa «4111-1111-1111-1112»",
+            "«4111111111111111»",
+            "«3782 822463 10005»",
+            "carte «4111.1111.1111.1111»",
+            "«4111 1111\n1111 1111»",
+        ],
+    );
     go(Kind::BankAccount, &["«01234-004-1234567»", "transit «01234 004 1234567»", "account «1234567»"]);
-    go(Kind::Iban, &["«GB82 WEST 1234 5698 7654 32»", "iban «gb82west12345698765432» and then", "«DE89 3704 0044 0532 0130 00» and that", "«GB83 WEST 1234 5698 7654 32» he said", "«FR14 2004 1010 0505 0001 3M02 606»"]);
-    go(Kind::Number, &["«12 345 67»", "«20240312»", "x«1234567»y", "«1.2.3.4.5.6.7»", "«12[345]67»", "booking «K7X2PQ81»", "code «48213»", "card ending in «4242»", "les derniers chiffres sont «4242»", "«8/123\n4567»"]);
+    go(
+        Kind::Iban,
+        &[
+            "«GB82 WEST 1234 5698 7654 32»",
+            "iban «gb82west12345698765432» and then",
+            "«DE89 3704 0044 0532 0130 00» and that",
+            "«GB83 WEST 1234 5698 7654 32» he said",
+            "«FR14 2004 1010 0505 0001 3M02 606»",
+        ],
+    );
+    go(
+        Kind::Number,
+        &[
+            "«12 345 67»",
+            "«20240312»",
+            "«x1234567y»",
+            "«1.2.3.4.5.6.7»",
+            "«12[345]67»",
+            "booking «K7X2PQ81»",
+            "code «48213»",
+            "card ending in «4242»",
+            "les derniers chiffres sont «4242»",
+            "«8/123\n4567»",
+        ],
+    );
 }
 
 #[test]
@@ -233,6 +330,8 @@ fn what_stands_on_a_network_goes() {
             "email is «marie22 at gmail»",
             "«marie point roy a commercial hotmail point com»",
             "«marie@gmail .com»",
+            "«jo (a) example.org»",
+            "«marc(at)exemple.ca» ou «marc arobase exemple.ca»",
         ],
     );
     go(
@@ -253,10 +352,27 @@ fn what_stands_on_a_network_goes() {
     );
     go(
         Kind::IpAddress,
-        &["from «192.0.2.17»", "«192.0.2.17:8080»", "«2001:db8::1»", "«2001:0db8:0000:0000:0000:ff00:0042:8329»", "mac «00:00:5e:00:53:af»", "«00-00-5E-00-53-AF»", "«192[.]0[.]2[.]17»"],
+        &[
+            "from «192.0.2.17»",
+            "«192.0.2.17:8080»",
+            "«2001:db8::1»",
+            "«2001:0db8:0000:0000:0000:ff00:0042:8329»",
+            "mac «00:00:5e:00:53:af»",
+            "«00-00-5E-00-53-AF»",
+            "«192[.]0[.]2[.]17»",
+        ],
     );
     go(Kind::Uuid, &["«f81d4fae-7dec-11d0-a765-00a0c91e6bf6»", "«F81D4FAE7DEC11D0A76500A0C91E6BF6»"]);
-    stay(&["at 11:30:45 she left", "meet @ 5pm or @11:30", "She left the hotel.She came back", "partie.Ça va", "and/or", "she was at home dot", "et point final", "version 2.0"]);
+    stay(&[
+        "at 11:30:45 she left",
+        "meet @ 5pm or @11:30",
+        "She left the hotel.She came back",
+        "partie.Ça va",
+        "and/or",
+        "she was at home dot",
+        "et point final",
+        "version 2.0",
+    ]);
 }
 
 #[test]
@@ -273,6 +389,8 @@ fn account_names_go() {
             "Facebook name: «Lily Rosette»",
             "compte insta «lilirosette»",
             "telegram «@lily22»",
+            "snap: \"«jo 22»\"",
+            "on discord as «jolie#1234»",
             "pseudo «lilirosette»",
             "username «zzkitty»",
             "«lily.rose22» on snap",
@@ -281,7 +399,13 @@ fn account_names_go() {
             "sur instagram sous le nom «lilirosette»",
         ],
     );
-    stay(&["met him on instagram and then on snap", "he posted on Facebook", "a snap story", "messages on whatsapp every day", "il a un compte instagram et un autre"]);
+    stay(&[
+        "met him on instagram and then on snap",
+        "he posted on Facebook",
+        "a snap story",
+        "messages on whatsapp every day",
+        "il a un compte instagram et un autre",
+    ]);
 }
 
 #[test]
@@ -321,6 +445,7 @@ fn addresses_of_both_languages_go() {
             "«512 County Road 12»",
             "«Range Road 224»",
             "«5 rue de l'Église»",
+            "viens au «45 de la Montagne» ce soir",
         ],
     );
     stay(&[
@@ -333,6 +458,8 @@ fn addresses_of_both_languages_go() {
         "on the side street",
         "paid 400 each way",
         "on Highway 17 near exit 145",
+        "a place near Thunder Bay on Highway 17",
+        "the motel off the 401 near London, on the 401",
         "la route 117 vers le nord",
         "une place à la table",
         "a 20 minute drive",
@@ -350,6 +477,9 @@ fn rooms_and_units_go() {
             "«Room #214»",
             "«room no. 214»",
             "«#214»",
+            "«chambre n° 12»",
+            "«local B-12»",
+            "«buzzer is 1207»",
             "«ch. 214»",
             "«chambre 12»",
             "la «chambre numéro 12»",
@@ -371,7 +501,18 @@ fn rooms_and_units_go() {
             "«apartment 4-B»",
         ],
     );
-    stay(&["room for 2", "room service", "the room is $80", "une chambre à 120 $", "room 80 dollars", "suite à 3 appels", "one room, two beds", "chambre deux lits", "she's number 1", "#metoo"]);
+    stay(&[
+        "room for 2",
+        "room service",
+        "the room is $80",
+        "une chambre à 120 $",
+        "room 80 dollars",
+        "suite à 3 appels",
+        "one room, two beds",
+        "chambre deux lits",
+        "she's number 1",
+        "#metoo",
+    ]);
 }
 
 #[test]
@@ -444,6 +585,16 @@ fn ages_go_and_what_lasts_stays() {
             "F/«16»".replace("F/«", "«F/").leak(),
             "she's «17»",
             "she's only «17» and scared",
+            "they're «22 and 24».",
+            "she looks about «15 or 16».",
+            "she could be as young as «13»?",
+            "she is barely «16».",
+            "fillette de «9 ans»",
+            "bébé de «6 semaines»",
+            "il a 3 enfants: «2 ans», «5 ans» et «8 mois»",
+            "Elle a environ «20 ans»",
+            "suspect: «M, 35-40» yrs",
+            "she's now «19», was «15» when it started",
             "elle a «17» et elle a peur",
             "Her friend, «15», too",
             "(female, «16»)",
@@ -454,7 +605,8 @@ fn ages_go_and_what_lasts_stays() {
             "her «18»th birthday",
             "«17ans»",
             "âge : «17»",
-            "ages «15 and 17 years»".replace(" years»", "» years").replace("15 and 17", "15» and 17").leak(),
+            "ages «15 and 17 years»",
+            "ages «15 and 17».",
         ],
     );
     stay(&[

@@ -25,7 +25,12 @@ fn ahead(text: &Text<'_>, from: usize, fits: fn(u8) -> bool) -> usize {
     let rest = text.bytes.get(from..).unwrap_or_default();
     let len = rest.iter().take_while(|byte| fits(**byte)).count();
     let body = rest.get(..len).unwrap_or_default();
-    from.saturating_add(body.trim_ascii_end().iter().rposition(|byte| !matches!(byte, b'.' | b'-' | b'\'')).map_or(0, |at| at.saturating_add(1)))
+    from.saturating_add(
+        body.trim_ascii_end()
+            .iter()
+            .rposition(|byte| !matches!(byte, b'.' | b'-' | b'\''))
+            .map_or(0, |at| at.saturating_add(1)),
+    )
 }
 
 fn behind(text: &Text<'_>, to: usize, done: usize, fits: fn(u8) -> bool) -> usize {
@@ -41,13 +46,19 @@ fn signs(text: &Text<'_>, finds: &mut Finds<'_>) {
         let end = ahead(text, after, is_host);
         done = after;
         if start < sign && end > after {
-            finds.push(start..end, Kind::Email, if text.bytes(&(after..end)).contains(&b'.') { Sureness::Certain } else { Sureness::Form });
+            finds.push(
+                start..end,
+                Kind::Email,
+                if text.bytes(&(after..end)).contains(&b'.') { Sureness::Certain } else { Sureness::Form },
+            );
             spread(text, start, end, finds);
         } else if end > after {
             if !is_where_or_when(text, after, end) {
                 finds.push(sign..end, Kind::Handle, Sureness::Likely);
             }
-            if let Some(start) = text.bytes.get(sign.wrapping_sub(1)).filter(|byte| **byte == b' ').map(|_| sign.saturating_sub(1)) {
+            if let Some(start) =
+                text.bytes.get(sign.wrapping_sub(1)).filter(|byte| **byte == b' ').map(|_| sign.saturating_sub(1))
+            {
                 apart(text, behind(text, start, 0, is_local), end, after, finds);
             }
         } else {
@@ -71,7 +82,10 @@ const fn is_short_local(byte: u8) -> bool {
 fn spread(text: &Text<'_>, start: usize, end: usize, finds: &mut Finds<'_>) {
     let at = text.word_at(end.saturating_sub(1));
     let next = at.saturating_add(1);
-    if matches!(text.gap(at), b" ." | b". " | b"," | b" , " | b" . " | b", " | b" ") && text.is(next, TOP_LEVEL) && text.is(at, MAIL) {
+    if matches!(text.gap(at), b" ." | b". " | b"," | b" , " | b" . " | b", " | b" ")
+        && text.is(next, TOP_LEVEL)
+        && text.is(at, MAIL)
+    {
         finds.push(start..text.get(next).end, Kind::Email, Sureness::Likely);
     }
 }
@@ -79,7 +93,8 @@ fn spread(text: &Text<'_>, start: usize, end: usize, finds: &mut Finds<'_>) {
 /// An at sign with spaces: only before what is a host.
 fn apart(text: &Text<'_>, start: usize, end: usize, host: usize, finds: &mut Finds<'_>) {
     let at = text.word_at(host);
-    if start < host && end > host && (text.bytes(&(host..end)).contains(&b'.') || text.is(at, MAIL)) {
+    let top = text.word_at(end.saturating_sub(1));
+    if start < host && end > host && ((text.is(top, TOP_LEVEL) && top > at) || text.is(at, MAIL)) {
         finds.push(start..end, Kind::Email, Sureness::Likely);
         spread(text, start, end, finds);
     }
@@ -141,14 +156,20 @@ fn tail(text: &Text<'_>, from: usize) -> usize {
     let rest = text.bytes.get(from..).unwrap_or_default();
     let len = rest.iter().take(LONGEST).take_while(|byte| **byte != b' ').count();
     let body = rest.get(..len).unwrap_or_default();
-    let end = body.iter().rposition(|byte| !matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b']' | b'>' | b'"' | b'\''));
+    let end = body
+        .iter()
+        .rposition(|byte| !matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b']' | b'>' | b'"' | b'\''));
     from.saturating_add(end.map_or(0, |at| at.saturating_add(1)))
 }
 
 fn with_scheme(text: &Text<'_>, start: usize) -> usize {
     let before = text.bytes(&(start.saturating_sub(12)..start));
     let body = before.strip_suffix(b"://").or_else(|| before.strip_suffix(b"//"));
-    body.map_or(start, |body| start.saturating_sub(before.len().saturating_sub(body.len())).saturating_sub(body.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count()))
+    body.map_or(start, |body| {
+        start
+            .saturating_sub(before.len().saturating_sub(body.len()))
+            .saturating_sub(body.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count())
+    })
 }
 
 /// Whether words with full stops between them are a site: by their end, by `www`, or by a path after them.
@@ -186,7 +207,9 @@ fn colons(text: &Text<'_>, finds: &mut Finds<'_>) {
         let parsed = body.len() <= 45
             && many >= 2
             && body.len() > 3
-            && core::str::from_utf8(body).is_ok_and(|body| body.trim_end_matches(':').parse::<Ipv6Addr>().is_ok() || body.parse::<Ipv6Addr>().is_ok());
+            && core::str::from_utf8(body).is_ok_and(|body| {
+                body.trim_end_matches(':').parse::<Ipv6Addr>().is_ok() || body.parse::<Ipv6Addr>().is_ok()
+            });
         if parsed || (many >= 5 && body.iter().any(u8::is_ascii_alphanumeric)) {
             finds.push(start..start.saturating_add(trimmed), Kind::IpAddress, Sureness::Likely);
         }
@@ -198,15 +221,22 @@ fn in_words(text: &Text<'_>, finds: &mut Finds<'_>) {
     for at in 0..text.words.len() {
         if text.is(at, TOP_LEVEL) {
             site_in_words(text, at, finds);
-        } else if text.is(at, AT) || (text.form(at) == b"commercial" && text.form(at.wrapping_sub(1)) == b"a") {
+        } else if is_sign(text, at) || (text.form(at) == b"commercial" && text.form(at.wrapping_sub(1)) == b"a") {
             mail_by_provider(text, at, finds);
+            mail_to_host(text, at, finds);
         }
     }
 }
 
 /// Whether a gap may stand in a disguised address: spaces, brackets, dots, hyphens.
 fn is_loose(gap: &[u8]) -> bool {
-    gap.len() <= 4 && gap.iter().all(|byte| matches!(byte, b' ' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'.' | b'-' | b'_' | b'*' | b'\'' | b'"'))
+    gap.len() <= 4
+        && gap.iter().all(|byte| {
+            matches!(
+                byte,
+                b' ' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'.' | b'-' | b'_' | b'*' | b'\'' | b'"'
+            )
+        })
 }
 
 /// Steps back over the words of a host or of a name: words with dots and the like between them.
@@ -217,12 +247,25 @@ fn chain_start(text: &Text<'_>, last: usize) -> usize {
     for _ in 0..MOST {
         let gap = text.gap_before(first);
         let before = first.wrapping_sub(1);
-        let joiner = text.is(before, DOT) || matches!(text.form(before), b"underscore" | b"tiret" | b"dash" | b"hyphen" | b"bas" | b"souligne" | b"plus");
+        let joiner = text.is(before, DOT)
+            || matches!(
+                text.form(before),
+                b"underscore" | b"tiret" | b"dash" | b"hyphen" | b"bas" | b"souligne" | b"plus"
+            );
         if matches!(gap, b"." | b"_" | b"-" | b"" | b"'") && text.get(before).len() > 0 {
             first = before;
-        } else if joiner && is_loose(gap) && is_loose(text.gap_before(before)) && text.get(before.wrapping_sub(1)).len() > 0 {
+        } else if joiner
+            && is_loose(gap)
+            && is_loose(text.gap_before(before))
+            && text.get(before.wrapping_sub(1)).len() > 0
+        {
             first = before.wrapping_sub(1);
-        } else if gap == b" " && (text.get(first).is_digits() && !text.get(before).is_digits() && !text.is(before, STOP) && text.get(before).len() > 0) {
+        } else if gap == b" "
+            && (text.get(first).is_digits()
+                && !text.get(before).is_digits()
+                && !text.is(before, STOP)
+                && text.get(before).len() > 0)
+        {
             first = before;
         } else {
             break;
@@ -234,10 +277,12 @@ fn chain_start(text: &Text<'_>, last: usize) -> usize {
 /// A host whose last dot is a word, and what stands before it.
 fn site_in_words(text: &Text<'_>, top: usize, finds: &mut Finds<'_>) {
     let dot = top.wrapping_sub(1);
-    let bracketed = matches!(text.gap_before(top), b"[.]" | b"(.)" | b" [.] " | b" (.) " | b"{.}" | b" . " | b" ." | b". ");
+    let bracketed =
+        matches!(text.gap_before(top), b"[.]" | b"(.)" | b" [.] " | b" (.) " | b"{.}" | b" . " | b" ." | b". ");
     let spoken = text.is(dot, DOT) && is_loose(text.gap_before(top)) && is_loose(text.gap_before(dot));
     let host = if spoken { dot.wrapping_sub(1) } else { dot };
-    if !(spoken || (bracketed && (text.is(host, MAIL) || text.gap_before(top).len() > 2))) || text.get(host).len() == 0 {
+    if !(spoken || (bracketed && (text.is(host, MAIL) || text.gap_before(top).len() > 2))) || text.get(host).len() == 0
+    {
         return;
     }
     let first = chain_start(text, host);
@@ -251,13 +296,20 @@ fn site_in_words(text: &Text<'_>, top: usize, finds: &mut Finds<'_>) {
     }
 }
 
+/// An at sign in words, or an `a` in brackets.
+fn is_sign(text: &Text<'_>, at: usize) -> bool {
+    let bracketed = |gap: &[u8], brackets: &[u8]| gap.iter().any(|byte| brackets.contains(byte));
+    text.is(at, AT)
+        || (text.form(at) == b"a" && bracketed(text.gap_before(at), b"([{<") && bracketed(text.gap(at), b")]}>"))
+}
+
 /// Where the name before an at sign in words, or in brackets, begins.
 fn mail_start(text: &Text<'_>, host: usize) -> Option<usize> {
     let gap = text.gap_before(host);
     let before = host.wrapping_sub(1);
     let name = if gap.contains(&b'@') && gap.len() <= 5 {
         before
-    } else if text.is(before, AT) && is_loose(gap) && is_loose(text.gap_before(before)) {
+    } else if is_sign(text, before) && is_loose(gap) && is_loose(text.gap_before(before)) {
         before.wrapping_sub(1)
     } else if text.form(before) == b"commercial" && text.form(host.wrapping_sub(2)) == b"a" {
         host.wrapping_sub(3)
@@ -267,13 +319,49 @@ fn mail_start(text: &Text<'_>, host: usize) -> Option<usize> {
     (text.get(name).len() > 0).then(|| chain_start(text, name))
 }
 
+/// `marie(at)example.com`, `marie arobase example.ca`: an at sign in words before a host as it is.
+fn mail_to_host(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
+    /// The most words of a host.
+    const MOST: usize = 8;
+    let host = at.wrapping_add(1);
+    let mut last = host;
+    while last.saturating_sub(host) < MOST
+        && matches!(text.gap(last), b"." | b"-" | b"")
+        && text.get(last.saturating_add(1)).len() > 0
+    {
+        last = last.saturating_add(1);
+    }
+    let sign = text.form(at) != b"at" && text.form(at) != b"chez";
+    let bracketed = text.gap(at).iter().any(|byte| matches!(byte, b')' | b']' | b'}' | b'>'));
+    if last == host || !text.is(last, TOP_LEVEL) || !is_loose(text.gap(at)) {
+        return;
+    }
+    let Some(start) = mail_start(text, host) else { return };
+    let range = text.get(start).start..text.get(last).end;
+    if sign || bracketed || text.is(host, MAIL) || text.around(&range, super::words::CONTEXT, 0) & OF_MAIL != 0 {
+        finds.push(range, Kind::Email, Sureness::Likely);
+    }
+}
+
 /// `marie22 at gmail`: a provider of mail after an at sign in words, without an end.
 fn mail_by_provider(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
     let host = at.wrapping_add(1);
     if !text.is(host, MAIL) || !is_loose(text.gap(at)) {
         return;
     }
-    let certain = matches!(text.form(host), b"gmail" | b"hotmail" | b"outlook" | b"icloud" | b"protonmail" | b"ymail" | b"gmx" | b"aol" | b"gmial" | b"gmal");
+    let certain = matches!(
+        text.form(host),
+        b"gmail"
+            | b"hotmail"
+            | b"outlook"
+            | b"icloud"
+            | b"protonmail"
+            | b"ymail"
+            | b"gmx"
+            | b"aol"
+            | b"gmial"
+            | b"gmal"
+    );
     let Some(start) = mail_start(text, host) else { return };
     let range = text.get(start).start..text.get(host).end;
     if certain || text.around(&range, super::words::CONTEXT, 0) & OF_MAIL != 0 {

@@ -1,7 +1,7 @@
 //! The folded text as words and numbers, each with what the lexicon knows of it: what every recogniser that looks at words
 //! stands on. One pass, one look-up a word.
 
-use super::lexicon::{DIGITS, senses_of};
+use super::lexicon::{DIGITS, NUMBER_SIGN, senses_of};
 use crate::narrative::{Folded, Hit, Kind, merge::Sureness};
 use core::ops::Range;
 
@@ -118,6 +118,11 @@ impl<'a> Text<'a> {
         self.casing == Casing::Telling && !self.folded.written(range).chars().any(char::is_lowercase)
     }
 
+    /// A word for "number", `n°` among them.
+    pub(super) fn is_number_sign(&self, at: usize) -> bool {
+        self.is(at, NUMBER_SIGN) || (self.form(at) == b"n" && self.gap(at).starts_with("°".as_bytes()))
+    }
+
     /// What was written where a range comes from.
     pub(super) fn written(&self, range: &Range<usize>) -> &'a str {
         self.folded.written(range)
@@ -165,9 +170,9 @@ impl<'a> Finds<'a> {
 
 /// The number a few digits make.
 pub(super) fn number(digits: &[u8]) -> u32 {
-    digits.iter().fold(0, |sum: u32, digit| {
-        sum.saturating_mul(10).saturating_add(u32::from(digit.saturating_sub(b'0')))
-    })
+    digits
+        .iter()
+        .fold(0, |sum: u32, digit| sum.saturating_mul(10).saturating_add(u32::from(digit.saturating_sub(b'0'))))
 }
 
 /// A year in which somebody who is spoken of, or something that is told, may have been born or happened.

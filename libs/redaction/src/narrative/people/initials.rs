@@ -1,8 +1,9 @@
 //! Initials, and initials beside a name that was found.
 
-use super::super::lexicon::{ORDINARY, PLACE, SAFE, STRONG, TO_PLACE, lexicon};
+use super::super::lexicon::{FUNCTION, ORDINARY, PLACE, SAFE, STRONG, TO_PLACE, lexicon};
 use super::super::merge::Sureness;
 use super::super::words::{Gap, Shape, Word, letter_at};
+use super::super::{Hit, Kind};
 use super::{Found, Search};
 
 /// The most initials of one person.
@@ -62,39 +63,57 @@ fn apart(search: &Search<'_>, place: usize, found: &mut Found<'_>) -> usize {
     after
 }
 
-/// "Marie T.", "M. Tremblay", "Mr. T.": an initial of the same person beside the name, or of one person after a title.
+/// "Marie T.", "A. Y. Tremblay", "Mr. Tremblay", "Mr. T.": initials of the same person beside the name, and the title, which
+/// says who somebody is no less.
 fn beside(search: &Search<'_>, found: &mut Found<'_>) {
-    let letters = |person: usize| search.names.letters.get(person).map(Vec::as_slice).unwrap_or_default();
     let mut more = Vec::new();
-    for hit in found.hits.iter() {
-        let Some(person) = hit.person else { continue };
+    for hit in found.hits.iter().filter(|hit| hit.kind == Kind::Person) {
         let place = search.word_at(hit.range.start);
-        let before = place.checked_sub(1);
-        let after = search.word_at(hit.range.end.saturating_sub(1)).saturating_add(1);
-        for (place, near) in
-            [before, Some(after)].into_iter().flatten().filter_map(|at| Some((at, search.words.all.get(at)?)))
+        let mut first = place;
+        while place.saturating_sub(first) < MOST && is_beside(search, hit.person, first.checked_sub(1), first) {
+            first = first.saturating_sub(1);
+        }
+        let ends = search.word_at(hit.range.end.saturating_sub(1));
+        let mut last = ends;
+        while last.saturating_sub(ends) < MOST
+            && is_beside(search, hit.person, last.checked_add(1), last.saturating_add(1))
         {
-            let joined = if Some(place) == before { search.words.all.get(place.saturating_add(1)) } else { Some(near) };
-            let close =
-                joined.is_some_and(|word| matches!(word.gap, Gap::Space | Gap::Dot | Gap::Hyphen) && !word.line);
-            let is_one =
-                letter_at(search.text(), near.range.start).is_some_and(|letter| letters(person).contains(&letter));
-            let dotted = letter_at(search.text(), near.range.end) == Some('.');
-            let said = near.known & super::super::lexicon::FUNCTION != 0 && !dotted;
-            if is_initial(near) && close && is_one && !said && (near.shape == Shape::Upper || dotted) {
-                more.push((near.range.clone(), person));
-            }
+            last = last.saturating_add(1);
+        }
+        if is_title_before(search, first) {
+            first = first.saturating_sub(1);
+        }
+        if let (Some(from), Some(to), true) =
+            (search.words.all.get(first), search.words.all.get(last), first < place || last > ends)
+        {
+            more.push(Hit { range: from.range.start..to.range.end, sure: Sureness::Form, ..hit.clone() });
         }
     }
-    for (range, person) in more {
-        found.hits.push(super::super::Hit {
-            range,
-            kind: super::super::Kind::Person,
-            person: Some(person),
-            sure: Sureness::Form,
-        });
-    }
+    found.hits.extend(more);
     after_title(search, found);
+}
+
+/// Whether the word at `near` is an initial of a person; `later` is the later of it and the word it stands beside.
+fn is_beside(search: &Search<'_>, person: Option<usize>, near: Option<usize>, later: usize) -> bool {
+    let word_at = |place: usize| search.words.all.get(place);
+    let (Some(near), Some(gap)) = (near.and_then(word_at), word_at(later)) else { return false };
+    let close = matches!(gap.gap, Gap::Space | Gap::Dot | Gap::Hyphen) && !gap.line;
+    let letters = person.and_then(|person| search.names.letters.get(person)).map(Vec::as_slice).unwrap_or_default();
+    let is_one = letter_at(search.text(), near.range.start).is_some_and(|letter| letters.contains(&letter));
+    let dotted = letter_at(search.text(), near.range.end) == Some('.');
+    let said = near.known & FUNCTION != 0 && !dotted;
+    is_initial(near) && close && is_one && !said && (near.shape == Shape::Upper || dotted)
+}
+
+fn is_title_before(search: &Search<'_>, place: usize) -> bool {
+    const TITLES: [&str; 11] =
+        ["mr", "mrs", "ms", "mx", "miss", "mme", "mlle", "m", "monsieur", "madame", "mademoiselle"];
+    let title = place.checked_sub(1).and_then(|before| search.words.all.get(before));
+    let close = search.words.all.get(place).is_some_and(|word| matches!(word.gap, Gap::Space | Gap::Dot) && !word.line);
+    close
+        && title.is_some_and(|title| {
+            TITLES.contains(&search.written(title)) && (title.range.len() > 1 || title.shape == Shape::Upper)
+        })
 }
 
 fn after_title(search: &Search<'_>, found: &mut Found<'_>) {
@@ -105,9 +124,9 @@ fn after_title(search: &Search<'_>, found: &mut Found<'_>) {
         let mut bearing = search.names.letters.iter().enumerate().filter(|(_, letters)| letters.contains(&letter));
         let stays = |person: usize| search.context.people.get(person).is_some_and(|person| person.kept);
         if let (Some((person, _)), None) = (bearing.next().filter(|(person, _)| !stays(*person)), bearing.next()) {
-            found.hits.push(super::super::Hit {
+            found.hits.push(Hit {
                 range: word.range.clone(),
-                kind: super::super::Kind::Person,
+                kind: Kind::Person,
                 person: Some(person),
                 sure: Sureness::Form,
             });

@@ -1,13 +1,15 @@
 //! The names of a case as what is searched for.
 
 use super::super::fold::Folded;
-use super::super::lexicon::{FIRST, FUNCTION, Known, NAMELY, PARTICLE, SAFE, STRONG, WEAK, WORD, lexicon};
+use super::super::lexicon::{FIRST, FUNCTION, Known, NAME, NAMELY, PARTICLE, STRONG, WEAK, WORD, lexicon};
 use super::super::words::is_word;
 use super::super::{KnownPerson, Refusal};
 use super::{LONGEST_NAME, MOST_NAMES};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
+/// Small words of names that are first names, too, where they stand first.
+const GIVEN: [&str; 9] = ["van", "ben", "al", "di", "do", "da", "del", "san", "mac"];
 /// The most words of a name that are searched for in every order.
 const MOST_WORDS: usize = 8;
 
@@ -96,7 +98,14 @@ impl Names {
         let folded = Folded::new(name);
         let words: Vec<&str> =
             folded.text().split(|letter: char| !is_word(letter)).filter(|word| !word.is_empty()).collect();
-        let bearing: Vec<&str> = words.iter().copied().filter(|word| lexicon().of(word) & PARTICLE == 0).collect();
+        let given = words.first().filter(|first| GIVEN.contains(first));
+        let plain = words.get(1).is_some_and(|second| lexicon().of(second) & PARTICLE == 0);
+        let bearing: Vec<&str> = words
+            .iter()
+            .enumerate()
+            .filter(|(at, word)| lexicon().of(word) & PARTICLE == 0 || (*at == 0 && plain && given.is_some()))
+            .map(|(_, word)| *word)
+            .collect();
         let alone = if bearing.len() > 1 || words.len() > bearing.len() { &bearing[..] } else { &words[..] };
         for word in alone {
             if bearing.len() < 2 || bears_alone(word) {
@@ -205,8 +214,8 @@ pub(super) const fn is_wordy(known: Known) -> bool {
 /// Whether one word of a longer name names somebody alone: not "the", not "mr", not "big" of an alias.
 fn bears_alone(word: &str) -> bool {
     let known = lexicon().of(word);
-    let title = known & (STRONG | WEAK | SAFE) != 0 && known & super::super::lexicon::NAME == 0;
-    let little = known & FUNCTION != 0 && known & FIRST == 0 && known & super::super::lexicon::LAST == 0;
+    let title = known & (STRONG | WEAK) != 0 && known & NAME == 0;
+    let little = known & FUNCTION != 0 && known & NAME == 0;
     let several = word.chars().nth(1).is_some() || word.chars().any(is_unspaced);
     several && !title && !little && !word.bytes().all(|byte| byte.is_ascii_digit())
 }

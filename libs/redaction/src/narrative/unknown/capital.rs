@@ -10,8 +10,10 @@ use super::{CUES, Fate, NAMING, STRONG, Scan};
 /// What an English apostrophe cuts off a word.
 const CUT_OFF: [&str; 8] = ["s", "t", "re", "ve", "ll", "d", "m", "em"];
 /// Before these a place stands, whoever else is called like it.
-const WITHIN: [&str; 14] =
-    ["in", "at", "near", "a", "au", "en", "aux", "dans", "outside", "toward", "vers", "downtown", "around", "greater"];
+const WITHIN: [&str; 16] = [
+    "in", "at", "near", "l", "d", "a", "au", "en", "aux", "dans", "outside", "toward", "vers", "downtown", "around",
+    "greater",
+];
 /// Places better known than people called like them.
 const CITIES: [&str; 10] =
     ["london", "paris", "victoria", "regina", "india", "kingston", "sydney", "georgia", "florida", "israel"];
@@ -176,7 +178,8 @@ impl Scan<'_> {
     fn judge_place(&self, place: usize, word: &Word, written: &str) -> Fate {
         let before = self.before(place).filter(|_| !word.fresh);
         let led = before.is_some_and(|before| before.known & TO_PLACE != 0);
-        let listed = before.is_some_and(|before| before.known & PLACE != 0)
+        let sequence = place.checked_sub(1).and_then(|before| self.fate(before)) == Some(Fate::Fixed);
+        let listed = before.is_some_and(|before| before.known & PLACE != 0 || sequence)
             || self.after(place).filter(|after| !after.fresh).is_some_and(|after| after.known & PLACE != 0);
         if word.known & FIRST != 0 {
             let within = before.is_some_and(|before| WITHIN.contains(&self.written(before)));

@@ -1,7 +1,9 @@
 //! Words in small letters: names all the same, by the lists, by what stands before, or by a name they follow.
 
-use super::super::lexicon::{FIRST, FUNCTION, Known, LAST, NAME, NAMELY, NAMING, ORDINARY, SAYS, STRONG, WEAK, WORD};
-use super::super::words::{Gap, Shape, Word};
+use super::super::lexicon::{
+    FIRST, FUNCTION, Known, LAST, NAME, NAMELY, NAMING, ORDINARY, SAFE, SAYS, STRONG, WEAK, WORD,
+};
+use super::super::words::{Gap, Shape, Word, is_accented_word};
 use super::{Fate, Scan};
 
 /// The shortest first name that is taken for one in small letters.
@@ -10,6 +12,9 @@ const SHORTEST_FIRST: usize = 3;
 const SHORTEST_LAST: usize = 4;
 /// The shortest word no list has that is taken for a name for what stands before it.
 const SHORTEST_UNKNOWN: usize = 3;
+
+/// The shortest word no list has that is taken for a name in notes without capitals, whatever stands before it.
+const SHORTEST_UNLISTED: usize = 4;
 
 /// Words after which, in notes without capitals, a word that is also a first name is one.
 const WITH: [&str; 16] = [
@@ -43,7 +48,7 @@ impl Scan<'_> {
 
     fn is_low_name(&self, place: usize, word: &Word) -> bool {
         let (known, length) = (word.known, word.range.len());
-        if length < 2 || word.digits || known & FUNCTION != 0 {
+        if length < 2 || word.digits || known & FUNCTION != 0 || is_accented_word(self.context.folded, word) {
             return false;
         }
         // "don't", "jessica's": what an apostrophe cuts off.
@@ -52,7 +57,8 @@ impl Scan<'_> {
         }
         let listed = (known & FIRST != 0 && length >= SHORTEST_FIRST && (known & WORD == 0 || known & NAMELY != 0))
             || (known & LAST != 0 && length >= SHORTEST_LAST && known & WORD == 0);
-        listed || self.is_cued(place, word) || self.follows_name(place, word) || self.is_met(place, word)
+        let unlisted = self.words.mostly_lower && known == 0 && length >= SHORTEST_UNLISTED && !self.is_bent(word);
+        listed || unlisted || self.is_cued(place, word) || self.follows_name(place, word) || self.is_met(place, word)
     }
 
     /// "goes by blade", "named jessika", "my boyfriend darnel".
@@ -61,8 +67,9 @@ impl Scan<'_> {
         if cue & NAMING != 0 {
             return true;
         }
-        let unlisted = word.known & WORD == 0 && word.range.len() >= SHORTEST_UNKNOWN && !self.is_bent(word);
-        (cue & STRONG != 0 && (unlisted || word.known & NAME != 0)) || (cue & WEAK != 0 && unlisted)
+        let unlisted = word.known & WORD == 0 && word.range.len() >= SHORTEST_UNKNOWN;
+        let named = word.known & (ORDINARY | FUNCTION | SAFE) == 0 || word.known & NAME != 0;
+        (cue & STRONG != 0 && named) || (cue & WEAK != 0 && unlisted && !self.is_bent(word))
     }
 
     /// The rest of a name in small letters: "jessica fortunato".
