@@ -5,8 +5,15 @@ fn main() {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).unwrap();
     let names = std::env::args().nth(1).unwrap_or_default();
-    let people: Vec<_> = names.split(';').filter(|n| !n.is_empty()).map(|n| KnownPerson { name: n.into(), aliases: vec![], part: Part::Suspect, kept: false }).collect();
+    let people: Vec<_> = names
+        .split(';')
+        .filter(|n| !n.is_empty())
+        .map(|n| KnownPerson { name: n.into(), aliases: vec![], part: Part::Suspect, kept: false })
+        .collect();
     for para in text.split("\n%\n") {
-        match deidentify(para, Language::English, &people) { Ok(d) => println!("{}\n", d.text), Err(e) => println!("REFUSED {e}") }
+        match deidentify(para, Language::English, &people) {
+            Ok(d) => println!("{}\n", d.text),
+            Err(e) => println!("REFUSED {e}"),
+        }
     }
 }
