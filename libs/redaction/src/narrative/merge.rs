@@ -162,7 +162,10 @@ fn in_text(folded: &Folded<'_>, words: &Words, hits: Vec<Hit>) -> Result<Vec<Hit
         if matches!(hit.kind, Kind::Person | Kind::Name) {
             range.end = possessive_end(folded.text(), words, range.end);
         }
-        whole.push(Hit { range, ..hit });
+        // What was found within a word only may be something else.
+        let cut = range.start < hit.range.start || range.end > hit.range.end;
+        let sure = if cut && hit.kind != Kind::Person { Sureness::Form } else { hit.sure };
+        whole.push(Hit { range, sure, ..hit });
     }
     let replaced = placeholder::find(folded.text());
     let mut out = Vec::with_capacity(whole.len());

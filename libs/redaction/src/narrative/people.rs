@@ -6,7 +6,7 @@ mod misspelt;
 mod names;
 mod squeezed;
 
-use super::lexicon::{FUNCTION, LEADS, WORD};
+use super::lexicon::FUNCTION;
 use super::merge::Sureness;
 use super::words::{Gap, Shape, Word, Words};
 use super::{Context, Hit, Kind, KnownPerson, Refusal};
@@ -96,14 +96,5 @@ impl Search<'_> {
         let pronoun = |word: &Word| PRONOUNS.contains(&self.written(word));
         let beside = |word: &&Word| word.gap == Gap::Space;
         (before.is_some_and(pronoun) && beside(&word)) || (word.starts && after.filter(beside).is_some_and(pronoun))
-    }
-
-    /// An ordinary word with an accent which the name lacks: "marié" is not Marie.
-    fn is_accented_word(&self, word: &Word) -> bool {
-        const ACCENTED: [&str; 10] =
-            ["marié", "mariés", "aimé", "désiré", "léger", "né", "remis", "rêne", "renés", "prudé"];
-        word.shape == Shape::Lower
-            && word.known & (WORD | LEADS) != 0
-            && ACCENTED.contains(&self.context.folded.written(&word.range))
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn find(context: &Context<'_>, words: &Words, kept: &[Range<usize>], 
 }
 
 struct Scan<'a> {
+    context: &'a Context<'a>,
     text: &'a str,
     words: &'a Words,
     fates: Vec<Option<Fate>>,
@@ -84,6 +85,7 @@ impl<'a> Scan<'a> {
             |word: &&Word| word.shape == Shape::Lower && (word.known == 0 || lower::is_wordy_name(word.known));
         let low = words.all.iter().filter(telling).filter_map(|word| text.get(word.range.clone())).collect();
         Self {
+            context,
             text,
             words,
             fates: vec![None; words.all.len()],

@@ -103,6 +103,12 @@ pub(super) fn is_word(letter: char) -> bool {
     }
 }
 
+/// Whether a word is an ordinary one by an accent which the name lacks that it folds to: "marié" is not Marie.
+pub(super) fn is_accented_word(folded: &Folded<'_>, word: &Word) -> bool {
+    const ACCENTED: [&str; 8] = ["marié", "mariés", "aimé", "désiré", "léger", "placé", "remis", "carré"];
+    word.shape == Shape::Lower && word.known != 0 && ACCENTED.contains(&folded.written(&word.range))
+}
+
 /// Whether brackets or quotation marks close at a byte.
 fn closes(text: &str, at: usize) -> bool {
     let end = match letter_at(text, at) {

@@ -5,7 +5,7 @@
 use super::super::fold::UPPER;
 use super::super::lexicon::WORD;
 use super::super::merge::Sureness;
-use super::super::words::{Gap, Shape, Word, letter_at};
+use super::super::words::{Gap, Shape, Word, is_accented_word, letter_at};
 use super::names::{Name, Source};
 use super::{Found, Search};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -71,7 +71,7 @@ impl<'a> Squeezed<'a> {
             return None;
         }
         if let ([word], [_]) = (words, name.ends.as_slice()) {
-            if self.search.is_accented_word(word) {
+            if is_accented_word(self.search.context.folded, word) {
                 return None;
             }
         }

@@ -1,6 +1,6 @@
 //! What goes because a name stands beside it: the rest of a name of several words, and the small words within.
 
-use super::super::lexicon::{FUNCTION, NAME, ORDINARY, PARTICLE, SAFE};
+use super::super::lexicon::{FUNCTION, NAME, ORDINARY, PARTICLE, PLACE, SAFE};
 use super::super::words::{Gap, Shape, Word};
 use super::passages::Passage;
 use super::{Fate, Scan};
@@ -31,7 +31,13 @@ impl Scan<'_> {
             return;
         }
         let goes = match self.fate(place) {
-            Some(Fate::Open) => tied(gap) || matches!(gap.gap, Gap::Space | Gap::Dot),
+            Some(Fate::Open) => {
+                // A code in capitals beside a place is no part of its name.
+                let code = word.known & PLACE != 0
+                    && self.passage(place) != Passage::Capitals
+                    && self.word(name).is_some_and(|name| name.shape == Shape::Upper);
+                tied(gap) || (matches!(gap.gap, Gap::Space | Gap::Dot) && !code)
+            }
             Some(Fate::Stays) => tied(gap) && self.is_part(place, name, word),
             Some(Fate::Fixed | Fate::Goes | Fate::Taken) | None => false,
         };

@@ -178,7 +178,8 @@ impl Scan<'_> {
     fn judge_place(&self, place: usize, word: &Word, written: &str) -> Fate {
         let before = self.before(place).filter(|_| !word.fresh);
         let led = before.is_some_and(|before| before.known & TO_PLACE != 0);
-        let listed = before.is_some_and(|before| before.known & PLACE != 0)
+        let sequence = place.checked_sub(1).and_then(|before| self.fate(before)) == Some(Fate::Fixed);
+        let listed = before.is_some_and(|before| before.known & PLACE != 0 || sequence)
             || self.after(place).filter(|after| !after.fresh).is_some_and(|after| after.known & PLACE != 0);
         if word.known & FIRST != 0 {
             let within = before.is_some_and(|before| WITHIN.contains(&self.written(before)));

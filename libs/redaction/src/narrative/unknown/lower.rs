@@ -3,7 +3,7 @@
 use super::super::lexicon::{
     FIRST, FUNCTION, Known, LAST, NAME, NAMELY, NAMING, ORDINARY, SAFE, SAYS, STRONG, WEAK, WORD,
 };
-use super::super::words::{Gap, Shape, Word};
+use super::super::words::{Gap, Shape, Word, is_accented_word};
 use super::{Fate, Scan};
 
 /// The shortest first name that is taken for one in small letters.
@@ -48,7 +48,7 @@ impl Scan<'_> {
 
     fn is_low_name(&self, place: usize, word: &Word) -> bool {
         let (known, length) = (word.known, word.range.len());
-        if length < 2 || word.digits || known & FUNCTION != 0 {
+        if length < 2 || word.digits || known & FUNCTION != 0 || is_accented_word(self.context.folded, word) {
             return false;
         }
         // "don't", "jessica's": what an apostrophe cuts off.
