@@ -3,7 +3,7 @@
 
 use super::lexicon::{
     ABOUT, AFTER_AGE, AGED, BIRTH, IS, LASTING, MONEY, MONTH, NUMBER, OLD, ORDINAL, ROOM, SHORT_AGE, SOMEBODY, SPAN,
-    STOP, STREET, SUBJECT, UNIT, YEARS,
+    STOP, STREET, SUBJECT, UNIT, YEARS, is_ordinary,
 };
 use super::words::{Finds, Text, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -22,6 +22,7 @@ struct Count {
 }
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
+    decades(text, finds);
     let mut at = 0_usize;
     while at < text.words.len() {
         let Some(count) = count_at(text, at) else {
@@ -35,6 +36,36 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
             finds.push(text.get(first).start..text.get(last).end, Kind::Age, Sureness::Likely);
         }
         at = count.last.saturating_add(1);
+    }
+}
+
+/// `in her early twenties`, `in his 40s`, `late teens`, `dans la jeune trentaine`: an age, if a wide one.
+fn decades(text: &Text<'_>, finds: &mut Finds<'_>) {
+    const ENGLISH: &[&[u8]] =
+        &[b"teens", b"twenties", b"thirties", b"forties", b"fifties", b"sixties", b"seventies", b"eighties"];
+    const FRENCH: &[&[u8]] = &[b"vingtaine", b"trentaine", b"quarantaine", b"cinquantaine", b"soixantaine"];
+    for at in 0..text.words.len() {
+        let form = text.form(at);
+        let figures = form == b"s"
+            && text.before(at).is_digits()
+            && text.before(at).len() == 2
+            && matches!(text.gap_before(at), b"" | b"'");
+        let mut first = if figures { at.wrapping_sub(1) } else { at };
+        if !(figures || ENGLISH.contains(&form) || FRENCH.contains(&form)) {
+            continue;
+        }
+        let qualified = matches!(
+            text.form(first.wrapping_sub(1)),
+            b"early" | b"mid" | b"late" | b"middle" | b"jeune" | b"fin" | b"debut" | b"mi"
+        );
+        first = if qualified { first.wrapping_sub(1) } else { first };
+        let whose =
+            matches!(text.form(first.wrapping_sub(1)), b"her" | b"his" | b"their" | b"my" | b"la" | b"sa" | b"the");
+        let led = matches!(text.form(first.wrapping_sub(2)), b"in" | b"dans" | b"entering" | b"to");
+        if (whose && led) || (qualified && !figures) || (qualified && whose) {
+            let start = if whose && led { first.wrapping_sub(2) } else { first };
+            finds.push(text.get(start).start..text.get(at).end, Kind::Age, Sureness::Form);
+        }
     }
 }
 
@@ -110,6 +141,13 @@ fn with_unit(text: &Text<'_>, count: Count) -> Option<usize> {
     }
     if text.is(unit, YEARS) && text.form(next) == b"of" && text.form(next.saturating_add(1)) == b"age" {
         return Some(next.saturating_add(1));
+    }
+    // `she has 27 years`
+    if text.is(unit, YEARS)
+        && matches!(text.form(count.first.wrapping_sub(1)), b"has" | b"have" | b"had")
+        && !text.gap(unit).starts_with(b" ")
+    {
+        return Some(unit);
     }
     if matches!(text.form(unit), b"old") {
         return Some(unit);
@@ -214,9 +252,17 @@ fn led(text: &Text<'_>, count: Count, bare: bool) -> Option<Sureness> {
         || gap.trim_ascii_start().starts_with(b"%")
         || gap.trim_ascii_start().starts_with(b"$");
     let clock = gap == b":" && text.get(next).is_digits();
-    let ranged = matches!(gap, b"-" | b" - " | b"/") && text.get(next).is_digits() && text.get(next).len() <= 2;
+    let second = |at: usize| text.get(at).is_digits() && text.get(at).len() <= 2;
+    let spelled =
+        gap == b" " && matches!(text.form(next), b"to" | b"a" | b"or" | b"ou") && second(next.saturating_add(1));
+    let ranged = spelled || (matches!(gap, b"-" | b" - " | b"/") && second(next));
     if counted || clock {
         return None;
+    }
+    // `18+,` by itself; `20+ men` is a count.
+    let plus = gap.starts_with(b"+") && gap.get(1).is_none_or(|byte| *byte != b' ');
+    if plus && count.value.is_some_and(|value| (12..=30).contains(&value)) {
+        return Some(Sureness::Form);
     }
     if is_aged(text, count.first) && count.value.is_none_or(|value| value < 100) {
         return Some(Sureness::Certain);
@@ -244,10 +290,16 @@ fn is_subject(text: &Text<'_>, first: usize, after: usize, value: Option<u32>) -
         if !matches!(gap, b" " | b"'" | b"") {
             return copula && matches!(text.form(after), b"when" | b"quand" | b"lorsque");
         }
+        let one = matches!(text.form(at), b"one" | b"une")
+            && at != first.wrapping_sub(1)
+            && value.is_none_or(|value| value >= 10);
+        if one {
+            return true;
+        }
         if text.is(at, SUBJECT) {
             let many = matches!(text.form(at), b"they" | b"we");
             return (copula && (!many || value.is_none_or(|value| value >= 10)))
-                || matches!(text.form(at), b"shes" | b"hes" | b"im");
+                || matches!(text.form(at), b"shes" | b"hes" | b"im" | b"jai" | b"javais" | b"jsuis");
         }
         if text.is(at, IS) {
             copula = true;
@@ -271,8 +323,9 @@ fn is_beside_somebody(text: &Text<'_>, count: Count) -> bool {
         return matches!(gap, b", " | b" (" | b" - " | b"," | b"(" | b"/" | b": ")
             || (gap == b" " && count.value.is_some_and(|value| value >= 10));
     }
-    let bracketed = (gap == b" (" && after.starts_with(b")")) || (gap == b", " && after.starts_with(b","));
-    let name = text.is_telling_capital(before)
+    let bracketed = (gap == b" (" && after.starts_with(b")"))
+        || (gap == b", " && matches!(after.first(), Some(b',' | b'.' | b';' | b')')));
+    let name = (text.is_telling_capital(before) || !is_ordinary(text.form(before)))
         && !text.is(before, MONTH | ROOM | STREET | STOP)
         && !text.get(before).is_digits();
     bracketed && name && count.value.is_some_and(|value| value >= 8)

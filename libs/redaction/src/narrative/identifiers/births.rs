@@ -159,6 +159,11 @@ fn month_date(text: &Text<'_>, month: usize) -> Option<Date> {
     } else if close && day && text.is(next, NUMBER) {
         last = words_end(text, next);
     }
+    let article = first.wrapping_sub(1);
+    let spelled = text.is(first, ORDINAL) || text.is(first.saturating_add(1), ORDINAL);
+    if day && spelled && first < month && matches!(text.form(article), b"the" | b"le") && text.gap(article) == b" " {
+        first = article;
+    }
     let whole = text.get(first).start..text.get(last).end;
     (first < last || day).then_some(Date { range: whole, year, day })
 }

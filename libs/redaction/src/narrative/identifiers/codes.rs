@@ -19,6 +19,8 @@ type Fits = fn(&Text<'_>, Range<usize>) -> Option<Range<usize>>;
 /// A form of numbers.
 struct Row {
     kind: Kind,
+    /// The fewest digits it has.
+    least: usize,
     /// Over folded text; ASCII only.
     form: &'static str,
     /// Words that say that it is one.
@@ -27,17 +29,21 @@ struct Row {
     fits: Fits,
 }
 
-const fn row(kind: Kind, form: &'static str, said_by: u64, fits: Fits) -> Row {
-    Row { kind, form, said_by, check: |_| false, fits }
+const fn row(kind: Kind, least: usize, form: &'static str, said_by: u64, fits: Fits) -> Row {
+    Row { kind, least, form, said_by, check: |_| false, fits }
 }
 
 const ROWS: &[Row] = &[
     // Social insurance, health insurance.
-    Row { check: luhn, ..row(Kind::SocialInsurance, r"\b\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_SIN, as_it_is) },
+    Row {
+        check: luhn,
+        ..row(Kind::SocialInsurance, 9, r"\b\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_SIN, as_it_is)
+    },
     Row {
         check: luhn,
         ..row(
             Kind::HealthCard,
+            10,
             r"\b\d{4}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}(?:[ ./_-]{0,2}[a-z]{1,2})?\b",
             OF_HEALTH,
             ontario,
@@ -45,69 +51,79 @@ const ROWS: &[Row] = &[
     },
     row(
         Kind::HealthCard,
+        8,
         r"\b[a-z]{4}[ ./_-]{0,3}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}\b",
         OF_HEALTH,
         letters_first,
     ),
-    row(Kind::HealthCard, r"\b[a-z]{3}[ -][a-z][ ./_-]{0,3}\d{4}[ ./_-]{0,2}\d{4}\b", OF_HEALTH, letters_first),
+    row(Kind::HealthCard, 8, r"\b[a-z]{3}[ -][a-z][ ./_-]{0,3}\d{4}[ ./_-]{0,2}\d{4}\b", OF_HEALTH, letters_first),
     Row {
         check: bc_health,
-        ..row(Kind::HealthCard, r"\b9\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_HEALTH, as_it_is)
+        ..row(Kind::HealthCard, 10, r"\b9\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_HEALTH, as_it_is)
     },
-    row(Kind::HealthCard, r"\b\d{5}[ -]\d{4}\b", OF_HEALTH, as_it_is),
-    row(Kind::HealthCard, r"\b\d{3}[ .-]\d{3}[ .-]\d{3}[ .-]\d{3}\b", OF_HEALTH, as_it_is),
-    row(Kind::HealthCard, r"\b[a-z][ -]?\d{7}\b", OF_HEALTH, letters_first),
+    row(Kind::HealthCard, 9, r"\b\d{5}[ -]\d{4}\b", OF_HEALTH, as_it_is),
+    row(Kind::HealthCard, 12, r"\b\d{3}[ .-]\d{3}[ .-]\d{3}[ .-]\d{3}\b", OF_HEALTH, as_it_is),
+    row(Kind::HealthCard, 7, r"\b[a-z][ -]?\d{7}\b", OF_HEALTH, letters_first),
     // Driver's licences.
-    row(Kind::DriversLicence, r"\b[a-z][ .-]?\d{4}[ .-]{0,3}\d{5}[ .-]{0,3}\d{5}\b", OF_DRIVING, letters_first),
-    row(Kind::DriversLicence, r"\b[a-z][ .-]?\d{4}[ .-]{0,3}\d{6}[ .-]{0,3}\d{2}\b", OF_DRIVING, letters_first),
-    row(Kind::DriversLicence, r"\b[a-z]{5}[ .-]{0,2}\d{3}[ .-]?\d{3}[ .-]?\d{3}\b", OF_DRIVING, letters_first),
-    row(Kind::DriversLicence, r"\b[a-z][ .-]?\d{3}[ .-]?\d{3}[ .-]?\d{3}\b", OF_DRIVING, letters_first),
+    row(Kind::DriversLicence, 14, r"\b[a-z][ .-]?\d{4}[ .-]{0,3}\d{5}[ .-]{0,3}\d{5}\b", OF_DRIVING, letters_first),
+    row(Kind::DriversLicence, 12, r"\b[a-z][ .-]?\d{4}[ .-]{0,3}\d{6}[ .-]{0,3}\d{2}\b", OF_DRIVING, letters_first),
+    row(Kind::DriversLicence, 9, r"\b[a-z]{5}[ .-]{0,2}\d{3}[ .-]?\d{3}[ .-]?\d{3}\b", OF_DRIVING, letters_first),
+    row(Kind::DriversLicence, 9, r"\b[a-z][ .-]?\d{3}[ .-]?\d{3}[ .-]?\d{3}\b", OF_DRIVING, letters_first),
     row(
         Kind::DriversLicence,
+        3,
         r"\b[a-z0-9]{2}[ -]?[a-z0-9]{2}[ -]?[a-z0-9]{2}[ -]?[a-z]\d{3}[a-z]{2}\b",
         OF_DRIVING,
         joined,
     ),
-    row(Kind::DriversLicence, r"\b\d{6}[ -]\d{3}\b", OF_DRIVING, as_it_is),
+    row(Kind::DriversLicence, 9, r"\b\d{6}[ -]\d{3}\b", OF_DRIVING, as_it_is),
     // Passports, immigration.
-    row(Kind::Passport, r"\b[a-z]{2}[ -]?\d{3}[ -]?\d{3}\b", OF_PASSPORT, letters_first),
-    row(Kind::Passport, r"\b[a-z][ -]?\d{6}[ -]?[a-z]{2}\b", OF_PASSPORT, letters_around),
-    row(Kind::Passport, r"\b[a-z]{1,2}\d{6,8}\b", OF_PASSPORT, as_it_is),
-    row(Kind::Immigration, r"\b(?:[xt]01[ -]?)?\d{2}-\d{4}-\d{4}\b", OF_IMMIGRATION, as_it_is),
-    row(Kind::Immigration, r"\b[xt]01[ -]?\d{8}\b", OF_IMMIGRATION, as_it_is),
-    row(Kind::Immigration, r"\bcan[ -]?\d{12}\b", OF_IMMIGRATION, as_it_is),
-    row(Kind::Immigration, r"\b\d{4}-\d{4}\b", OF_IMMIGRATION, no_years),
-    row(Kind::Immigration, r"\b[befsvw]\d{9}\b", OF_IMMIGRATION, as_it_is),
+    row(Kind::Passport, 6, r"\b[a-z]{2}[ -]?\d{3}[ -]?\d{3}\b", OF_PASSPORT, letters_first),
+    row(Kind::Passport, 6, r"\b[a-z][ -]?\d{6}[ -]?[a-z]{2}\b", OF_PASSPORT, letters_around),
+    row(Kind::Passport, 6, r"\b[a-z]{1,2}\d{6,8}\b", OF_PASSPORT, as_it_is),
+    row(Kind::Passport, 6, r"\b[a-z]{1,3}[ -]\d{6,9}\b", OF_PASSPORT, capitals_apart),
+    row(Kind::Immigration, 10, r"\b(?:[xt]01[ -]?)?\d{2}-\d{4}-\d{4}\b", OF_IMMIGRATION, as_it_is),
+    row(Kind::Immigration, 10, r"\b[xt]01[ -]?\d{8}\b", OF_IMMIGRATION, as_it_is),
+    row(Kind::Immigration, 12, r"\bcan[ -]?\d{12}\b", OF_IMMIGRATION, as_it_is),
+    row(Kind::Immigration, 8, r"\b\d{4}-\d{4}\b", OF_IMMIGRATION, no_years),
+    row(Kind::Immigration, 9, r"\b[befsvw]\d{9}\b", OF_IMMIGRATION, as_it_is),
     // Postal codes, also with letters none has and with an O for a zero.
-    row(Kind::PostalCode, r"\b[a-z]\d[a-z][ .,_-]{0,3}\d[a-z]\d\b", 0, as_it_is),
-    row(Kind::PostalCode, r"\b[a-z][ .-]?\d[ .-]?[a-z][ .-]?\d[ .-]?[a-z][ .-]?\d\b", 0, as_it_is),
-    row(Kind::PostalCode, r"\b[a-z][\do][a-z][ -]?[\do][a-z][\do]\b", 0, two_digits),
+    row(Kind::PostalCode, 3, r"\b[a-z]\d[a-z][ .,_-]{0,3}\d[a-z]\d\b", 0, as_it_is),
+    row(Kind::PostalCode, 3, r"\b[a-z][ .-]?\d[ .-]?[a-z][ .-]?\d[ .-]?[a-z][ .-]?\d\b", 0, as_it_is),
+    row(Kind::PostalCode, 2, r"\b[a-z][\do][a-z][ -]?[\do][a-z][\do]\b", 0, two_digits),
     // Telephones in words of letters.
-    row(Kind::Phone, r"\b(?:1[ .-])?\d{3}[.-](?:\d{3}[.-])?[a-z]{4,7}\b", OF_PHONE, as_it_is),
+    row(Kind::Phone, 3, r"\b(?:1[ .-])?\d{3}[.-](?:\d{3}[.-])?[a-z]{4,7}\b", OF_PHONE, as_it_is),
     // Vehicles.
-    row(Kind::Plate, r"\b[a-z]{3,4}[ .-]?\d{3,4}\b", OF_PLATE | VEHICLE, plate_letters_first),
-    row(Kind::Plate, r"\b[a-z]\d{2}[ .-]?[a-z]{3}\b", OF_PLATE | VEHICLE, plate_letters_last),
-    row(Kind::Plate, r"\b\d{3}[ .-]?[a-z]{3}\b", OF_PLATE | VEHICLE, plate_letters_last),
-    row(Kind::Plate, r"\b[a-z]{2}\d[ .-]?\d{2}[a-z]\b", OF_PLATE | VEHICLE, as_it_is),
-    row(Kind::Plate, r"\b[a-z]{3}[ -]?\d{2}[a-z]\b", OF_PLATE | VEHICLE, plate_letters_first),
-    row(Kind::Plate, r"\b[a-z]{2}[ -]?\d{5}\b", OF_PLATE | VEHICLE, plate_letters_first),
-    row(Kind::Plate, r"\b[a-z]{2}\d{2}[ -]?\d{3}\b", OF_PLATE | VEHICLE, as_it_is),
-    row(Kind::Plate, r"\b\d{2}[ -]?\d{2}[a-z]{2}\b", OF_PLATE | VEHICLE, plate_letters_last),
-    row(Kind::Plate, r"\b\d[a-z]{3}\d{3}\b", OF_PLATE | VEHICLE, as_it_is),
-    row(Kind::Plate, r"\b[a-z]\d[a-z] ?\d[a-z]\d\b", OF_PLATE, only_said),
-    Row { check: vehicle, ..row(Kind::Plate, r"\b[a-hj-npr-z0-9]{17}\b", OF_PLATE | VEHICLE, with_digits) },
+    row(Kind::Plate, 3, r"\b[a-z]{3,4}[ .-]?\d{3,4}\b", OF_PLATE | VEHICLE, plate_letters_first),
+    row(Kind::Plate, 2, r"\b[a-z]\d{2}[ .-]?[a-z]{3}\b", OF_PLATE | VEHICLE, plate_letters_last),
+    row(Kind::Plate, 3, r"\b\d{3}[ .-]?[a-z]{3}\b", OF_PLATE | VEHICLE, plate_letters_last),
+    row(Kind::Plate, 3, r"\b[a-z]{2}\d[ .-]?\d{2}[a-z]\b", OF_PLATE | VEHICLE, as_it_is),
+    row(Kind::Plate, 2, r"\b[a-z]{3}[ -]?\d{2}[a-z]\b", OF_PLATE | VEHICLE, plate_letters_first),
+    row(Kind::Plate, 5, r"\b[a-z]{2}[ -]?\d{5}\b", OF_PLATE | VEHICLE, plate_letters_first),
+    row(Kind::Plate, 5, r"\b[a-z]{2}\d{2}[ -]?\d{3}\b", OF_PLATE | VEHICLE, as_it_is),
+    row(Kind::Plate, 4, r"\b\d{2}[ -]?\d{2}[a-z]{2}\b", OF_PLATE | VEHICLE, plate_letters_last),
+    row(Kind::Plate, 4, r"\b\d[a-z]{3}\d{3}\b", OF_PLATE | VEHICLE, as_it_is),
+    row(Kind::Plate, 3, r"\b[a-z]\d[a-z] ?\d[a-z]\d\b", OF_PLATE, only_said),
+    Row { check: vehicle, ..row(Kind::Plate, 3, r"\b[a-hj-npr-z0-9]{17}\b", OF_PLATE | VEHICLE, with_digits) },
     // Police and status.
-    row(Kind::PoliceNumber, r"\b\d{6}-?[a-z]\b", OF_POLICE, as_it_is),
-    row(Kind::StatusCard, r"\b\d{10}\b|\b\d{3}[ -]\d{5}[ -]\d{2}\b", OF_STATUS, only_status),
+    row(Kind::PoliceNumber, 6, r"\b\d{6}-?[a-z]\b", OF_POLICE, as_it_is),
+    row(Kind::StatusCard, 10, r"\b\d{10}\b|\b\d{3}[ -]\d{5}[ -]\d{2}\b", OF_STATUS, only_status),
     // Banks.
-    row(Kind::BankAccount, r"\b\d{5}[ -]\d{3}[ -]\d{7,12}\b", OF_BANK, as_it_is),
-    Row { check: luhn, ..row(Kind::Card, r"\b\d(?:[ ./_-]{0,2}\d){12,18}\b", OF_CARD, as_it_is) },
-    Row { check: iban, ..row(Kind::Iban, r"\b[a-z]{2}\d{2}[ -]?[a-z0-9]{2,4}", 0, iban_from) },
+    row(Kind::BankAccount, 15, r"\b\d{5}[ -]\d{3}[ -]\d{7,12}\b", OF_BANK, as_it_is),
+    Row { check: luhn, ..row(Kind::Card, 13, r"\b\d(?:[ ./_-]{0,2}\d){12,18}\b", OF_CARD, as_it_is) },
+    Row { check: iban, ..row(Kind::Iban, 8, r"\b[a-z]{2}\d{2}[ -]?[a-z0-9]{2,4}", 0, iban_from) },
     // Networks.
-    row(Kind::Uuid, r"\b[0-9a-f]{8}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{12}\b", 0, as_it_is),
-    row(Kind::IpAddress, r"\b\d{1,3}(?:[ \[(]{0,2}\.[ \])]{0,2}\d{1,3}){3}(?:[:/]\d{1,5})?\b", 0, as_it_is),
+    row(
+        Kind::Uuid,
+        6,
+        r"\b[0-9a-f]{8}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{12}\b",
+        0,
+        as_it_is,
+    ),
+    row(Kind::IpAddress, 4, r"\b\d{1,3}(?:[ \[(]{0,2}\.[ \])]{0,2}\d{1,3}){3}(?:[:/]\d{1,5})?\b", 0, as_it_is),
     row(
         Kind::IpAddress,
+        0,
         r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b|\b[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}\b",
         0,
         as_it_is,
@@ -121,8 +137,9 @@ static COMPILED: LazyLock<Vec<(&'static Row, Regex)>> = LazyLock::new(|| {
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
     for window in windows(text) {
-        for (row, form) in COMPILED.iter() {
-            let piece = text.bytes(&window);
+        let piece = text.bytes(&window);
+        let digits = piece.iter().filter(|byte| byte.is_ascii_digit()).count();
+        for (row, form) in COMPILED.iter().filter(|(row, _)| row.least <= digits) {
             for found in form.find_iter(piece) {
                 let range = window.start.saturating_add(found.start())..window.start.saturating_add(found.end());
                 if let Some(range) = (row.fits)(text, range) {
@@ -225,6 +242,17 @@ fn letters_around(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> 
     let apart = bytes.get(bytes.len().saturating_sub(letters).saturating_sub(1)) == Some(&b' ');
     let word = !is_no_word(text, &trail) && (!said || senses_of(text.bytes(&trail)) & STOP != 0);
     (!apart || !word).then_some(range)
+}
+
+/// Letters apart from their digits: capitals, or beside a word that says what it is.
+fn capitals_apart(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
+    let letters = text.bytes(&range).iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+    let lead = range.start..range.start.saturating_add(letters);
+    let senses = senses_of(text.bytes(&lead));
+    let said = text.is_near(&range, OF_PASSPORT | OF_DRIVING | OF_IMMIGRATION | OF_STATUS);
+    let capitals = text.is_all_capitals(&lead) && !matches!(text.bytes(&lead), b"a" | b"i");
+    let word = senses & !(UNIT | CLOCK | MONEY) != 0 && !(capitals && letters == 1);
+    ((capitals || said) && !word).then_some(range)
 }
 
 /// Letters that no word of the lexicon has, or that were written in capitals where that says something.

@@ -152,7 +152,7 @@ const TABLE: &[(u64, &str)] = &[
     ),
     (
         COMMON,
-        "ago paid pay pays owe owes owed sent send got cost costs made earn gave took took lent lend cash bill bills fee fees debt rent \
+        "please pls plz thanks thank svp merci stp anymore anyways okay only often daily ago paid pay pays owe owes owed sent send got cost costs made earn gave took took lent lend cash bill bills fee fees debt rent \
          rate loan loans sold sell buy bus bill exit flight gate line page part step level grade class route hwy unit tax tip top max min total sum \
          net best rest area ward zone bed beds men man girl boy boys kid kids guy guys year mile day days week hour hours \
          time times date dates born aged age from call cell tel text fax code pin case file form note log logs bag box lot lots row van car cars \
@@ -222,7 +222,7 @@ const TABLE: &[(u64, &str)] = &[
     (AGED, "aged age ages agee agees turned turning turns turn aging"),
     (
         SOMEBODY,
-        "girl boy woman man female male daughter son sister brother niece nephew cousin mother father mom dad child kid baby infant toddler \
+        "girls boys women men kids children daughters sons sisters brothers teens teenagers minors victims students filles garcons femmes hommes enfants soeurs freres mineures mineurs jeunes ados adolescentes amies girl boy woman man female male daughter son sister brother niece nephew cousin mother father mom dad child kid baby infant toddler \
          teen teenager youth minor victim survivor friend girlfriend boyfriend wife husband aunt uncle lady guy student client caller suspect \
          fille garcon femme homme soeur frere fils mere pere enfant bebe nourrisson poupon bambin ado adolescente adolescent mineur \
          mineure jeune victime survivante amie ami copine copain conjoint conjointe epouse mari tante oncle dame gars petite petit \
@@ -230,11 +230,11 @@ const TABLE: &[(u64, &str)] = &[
     ),
     (
         SUBJECT,
-        "she he i elle il who qui they shes hes im girl woman daughter sister friend victim fille soeur amie victime son brother boy je j cousin niece copine kid",
+        "jai javais jsuis she he i elle il who qui they shes hes im girl woman daughter sister friend victim fille soeur amie victime son brother boy je j cousin niece copine kid",
     ),
     (
         IS,
-        "looks looked look seems seemed appears like re were is was s m am were are shes hes im a avait aura ai be being became est",
+        "jai javais jsuis looks looked look seems seemed appears like re were is was s m am were are shes hes im a avait aura ai be being became est",
     ),
     (
         ABOUT,
@@ -242,7 +242,7 @@ const TABLE: &[(u64, &str)] = &[
     ),
     (
         AFTER_AGE,
-        "and but or so from she he her his now when with who going at in already only still not because they i it we that this then \
+        "genre like lol ish mtn today anyway environ passe pile years yrs ans too aussi and but or so from she he her his now when with who going at in already only still not because they i it we that this then \
          et mais ou elle il sa son qui avec quand maintenant seulement pas dans depuis parce on je au est was is just tops max",
     ),
     (LASTING, "depuis pendant durant dans apres avant pour chaque tous toutes fait faisait duree for since en"),
@@ -275,13 +275,16 @@ const TABLE: &[(u64, &str)] = &[
     (RURAL, "rr box cp bp concession rang lot postale postal"),
     (
         ROOM,
-        "room rooms ste chbre chbr rm rms roon chambre chambres chamb chmbre apartment apartments apartement appartment appartement appartements appart apt apts \
+        "bed lit bunk room rooms ste chbre chbr rm rms roon chambre chambres chamb chmbre apartment apartments apartement appartment appartement appartements appart apt apts \
          appt app ap suite unit units unite unites buzzer buzz sonnette interphone door porte bureau office local logement logis studio condo \
          building bldg batiment bat locker casier cabin cabine chalet trailer roulotte dorm dortoir ch",
     ),
     (LODGING, "hotel motel inn auberge airbnb hostel gite hotels motels lodge lobby reception"),
     (NUMBER_SIGN, "no number numero num nr nos numbers numeros nbr"),
-    (MONEY, "dollar dollars buck bucks cad usd euro euros piasses piasse piastres cash k grand"),
+    (
+        MONEY,
+        "franc francs peso pesos yuan cfa gbp rupee rupees dirham dirhams naira lei million millions dollar dollars buck bucks cad usd euro euros piasses piasse piastres cash k grand",
+    ),
     (
         PLATFORM,
         "insta instagram ig snap snapchat sc tiktok tik tok telegram tg whatsapp wechat kik facebook fb messenger twitter discord onlyfans \

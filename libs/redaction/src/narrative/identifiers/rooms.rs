@@ -1,7 +1,9 @@
 //! Rooms, apartments, units, doors and buzzers: `room 214`, `ch. 12`, `appt 4B`, `#214`, `chambre douze`.
 
-use super::lexicon::{LODGING, MONEY, NUMBER, PARTICLE, ROOM, RUE, RURAL, STREET, UNIT, WEAK_RUE, WEAK_STREET, YEARS};
-use super::words::{Finds, Text};
+use super::lexicon::{
+    LODGING, MONEY, NUMBER, NUMBER_SIGN, ROOM, RUE, RURAL, STREET, UNIT, WEAK_RUE, WEAK_STREET, YEARS,
+};
+use super::words::{CONTEXT, Finds, Text};
 use crate::narrative::{Kind, merge::Sureness};
 
 /// The longest number of a room.
@@ -166,14 +168,17 @@ fn bare(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
         finds.push(start..end, Kind::Room, Sureness::Likely);
         return list(text, text.word_at(end), finds);
     }
+    let said = text.is(at.wrapping_sub(1), NUMBER_SIGN) && gap.len() <= 2;
+    let same = matches!(text.form(at.wrapping_sub(1)), b"la" | b"le")
+        && matches!(text.gap_before(at.wrapping_sub(1)), b", " | b" : " | b": ");
+    if (said || same) && text.around(&range, CONTEXT, 0) & (LODGING | ROOM) != 0 && !longer {
+        if let Some(end) = digits(text, at, said) {
+            finds.push(word.start..end, Kind::Room, Sureness::Form);
+        }
+    }
     let inside = matches!(text.form(at.wrapping_sub(1)), b"in" | b"au" | b"to" | b"from" | b"at" | b"la");
     let placed = text.around(&range, 60, 30) & (LODGING | ROOM) != 0;
-    if word.len() == 3
-        && inside
-        && gap == b" "
-        && placed
-        && !text.is(at.saturating_add(1), UNIT | MONEY | PARTICLE | RURAL)
-    {
+    if word.len() == 3 && inside && gap == b" " && placed && !text.is(at.saturating_add(1), UNIT | MONEY | RURAL) {
         if let Some(end) = digits(text, at, false) {
             finds.push(word.start..end, Kind::Room, Sureness::Form);
         }

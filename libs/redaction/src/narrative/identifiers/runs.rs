@@ -189,13 +189,14 @@ fn short_label(text: &Text<'_>, run: &Run) -> Option<Kind> {
 /// An amount of money, by what stands before or after it.
 fn is_amount(text: &Text<'_>, run: &Run) -> bool {
     let (first, last) = (run.words.first().copied().unwrap_or_default(), run.words.last().copied().unwrap_or_default());
+    let pound = "£".as_bytes();
     let is_sign = |gap: &[u8], at_end: bool| {
         let trimmed = gap.trim_ascii();
         let euro = "€".as_bytes();
         if at_end {
-            trimmed.ends_with(b"$") || trimmed.ends_with(euro)
+            trimmed.ends_with(b"$") || trimmed.ends_with(euro) || trimmed.ends_with(pound)
         } else {
-            trimmed.starts_with(b"$") || trimmed.starts_with(euro)
+            trimmed.starts_with(b"$") || trimmed.starts_with(euro) || trimmed.starts_with(pound)
         }
     };
     is_sign(text.gap_before(first), true)

@@ -3,8 +3,8 @@
 
 use super::corners;
 use super::lexicon::{
-    DIRECTION, MONTH, NUMBER, ORDINAL, PARTICLE, ROAD, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE, WEAK_STREET,
-    WHERE,
+    DIRECTION, MONTH, NUMBER, ORDINAL, PARTICLE, ROAD, ROOM, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE,
+    WEAK_STREET, WHERE,
 };
 use super::words::{Casing, Finds, Text, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -24,11 +24,53 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
             report(text, before_name(text, at), finds);
         }
         if word.is(RURAL | ROAD) || matches!(text.form(at), b"route" | b"p" | b"r") {
-            report(text, rural(text, at), finds);
+            report(text, rural(text, at).map(|(first, last)| (first, on_the_route(text, last))), finds);
         }
     }
     of_a_number(text, finds);
+    without_kind(text, finds);
     corners::find(text, finds);
+}
+
+/// `4471 Kingsway`, `2310 Danforth, apt B`: streets that need no kind, and names before a unit.
+fn without_kind(text: &Text<'_>, finds: &mut Finds<'_>) {
+    const KNOWN: &[&[u8]] = &[
+        b"kingsway",
+        b"broadway",
+        b"queensway",
+        b"danforth",
+        b"esplanade",
+        b"bloor",
+        b"yonge",
+        b"dundas",
+        b"jarvis",
+        b"sherbourne",
+        b"hastings",
+        b"granville",
+        b"robson",
+        b"portage",
+        b"pembina",
+        b"barrington",
+        b"lakeshore",
+        b"sherbrooke",
+        b"papineau",
+        b"kingsgate",
+        b"midway",
+    ];
+    for civic in 0..text.words.len() {
+        let name = civic.saturating_add(1);
+        let digits = text.get(civic).is_digits() && (2..=5).contains(&text.get(civic).len()) && text.gap(civic) == b" ";
+        if !digits || (text.get(civic).len() == 4 && text.value(civic).is_some_and(is_year)) {
+            continue;
+        }
+        let next = name.saturating_add(1);
+        let capital = text.is_telling_capital(name) && is_name(text, name) && text.get(name).senses == 0;
+        let unit = matches!(text.gap(name), b", " | b" ") && text.is(next, ROOM) && text.get(next).len() > 2;
+        if KNOWN.contains(&text.form(name)) || (capital && (unit || direction(text, name).is_some())) {
+            let last = direction(text, name).unwrap_or(name);
+            finds.push(text.get(unit_before(text, civic)).start..text.get(last).end, Kind::Address, Sureness::Form);
+        }
+    }
 }
 
 /// `au 45 de la Montagne`: a civic number before the name alone.
@@ -213,6 +255,10 @@ pub(super) fn direction(text: &Text<'_>, last: usize) -> Option<usize> {
 
 /// `22, rue Sainte-Catherine Ouest`, `rang 4`, `4e avenue`, `sur la rue des Érables`.
 fn before_name(text: &Text<'_>, kind: usize) -> Option<(usize, usize)> {
+    // `1012 Selkirk Ave. Police`: its name went before.
+    if text.gap(kind) == b". " && text.is(kind, STREET) && after_name(text, kind).is_some() {
+        return None;
+    }
     let strong = text.is(kind, RUE);
     let ordinal = matches!(text.form(kind.wrapping_sub(1)), b"e" | b"re" | b"er" | b"ere" | b"eme" | b"ieme")
         && is_ordinal(text, kind.wrapping_sub(1));
@@ -296,7 +342,7 @@ fn name_end(text: &Text<'_>, first: usize, capitals: bool) -> usize {
             && text.gap(last) == b" "
             && text.is_telling_capital(next)
             && is_name(text, next)
-            && !text.is(next, super::lexicon::ROOM);
+            && !text.is(next, ROOM);
         if linked || saint || further {
             last = next;
         } else {
@@ -304,6 +350,14 @@ fn name_end(text: &Text<'_>, first: usize, capitals: bool) -> usize {
         }
     }
     last
+}
+
+/// `RR 2 Box 114`, `lot 12, concession 4`: what goes on after the number.
+fn on_the_route(text: &Text<'_>, last: usize) -> usize {
+    let (word, number) = (last.saturating_add(1), last.saturating_add(2));
+    let further = text.is(word, RURAL) || matches!(text.form(word), b"site" | b"comp");
+    let joined = matches!(text.gap(last), b" " | b", ") && matches!(text.gap(word), b" " | b" #" | b"#");
+    if further && joined && text.get(number).is_digits() { number } else { last }
 }
 
 /// `RR 2`, `P.O. Box 122`, `case postale 122`, `C.P. 122`, `Range Road 224`, `1420 Highway 7`, `lot 12 concession 4`.
