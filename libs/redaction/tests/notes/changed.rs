@@ -121,7 +121,7 @@ fn name_in(note: &Note, numbers: &mut Numbers, text: &mut Vec<char>) {
 }
 
 /// Without marks, without what is not seen, in lower case.
-fn folded(text: &str) -> String {
+pub(crate) fn folded(text: &str) -> String {
     let seen = text.chars().filter(|one| !matches!(one, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{ad}' | '\u{feff}'));
     let apart = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(seen);
     apart.filter(|one| !matches!(one, '\u{300}'..='\u{36f}')).flat_map(char::to_lowercase).collect()

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use egide_redaction::narrative::Language;
 
+use super::changed::folded;
 use super::gold::{CLASSES, Half, Mark, Note, TAGS, notes};
 
 /// The fewest examples of a class, in all notes and in those of one language.
@@ -85,6 +86,28 @@ fn no_note_stands_twice_and_nobody_known_is_in_both_halves() {
     for note in dev.iter().chain(&held_out) {
         assert!(ids.insert(&note.id), "`{}` twice", note.id);
         assert!(texts.insert(&note.text), "`{}` says what another said", note.id);
+    }
+}
+
+/// One error from five letters, two from eight: more is another name.
+#[test]
+fn what_is_called_mistyped_is_that_and_no_more() {
+    for note in all() {
+        for piece in &note.pieces {
+            let Mark::Goes { tag, person: Some(person) } = &piece.mark else { continue };
+            if tag != "person:typo" {
+                continue;
+            }
+            let words = |name: &str| -> Vec<String> { name.split([' ', '-']).map(folded).collect() };
+            let names = words(&note.people[*person].name);
+            for word in words(&note.written(&piece.range)) {
+                let near = names.iter().any(|name| {
+                    let errors = strsim::osa_distance(name, &word);
+                    errors <= name.chars().count().checked_sub(5).map_or(0, |more| if more < 3 { 1 } else { 2 })
+                });
+                assert!(near, "`{}`: not mistyped, another name", note.id);
+            }
+        }
     }
 }
 

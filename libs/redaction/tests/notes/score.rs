@@ -79,7 +79,7 @@ impl<'a> Score<'a> {
         let mut should_stay = vec![true; gone.len()];
         let mut clean = true;
         for piece in &note.pieces {
-            if matches!(piece.mark, Mark::Either) {
+            if piece.mark == Mark::Either {
                 should_stay[piece.range.clone()].fill(false);
                 continue;
             }
