@@ -134,8 +134,14 @@ impl<'a> Folded<'a> {
         }
     }
 
+    #[inline]
     fn write(&mut self, character: char, start: u32, end: u32, mark: u8) {
         self.text.push(character);
+        if character.is_ascii() {
+            self.places.push((start, end));
+            self.marks.push(mark);
+            return;
+        }
         self.places.extend(core::iter::repeat_n((start, end), character.len_utf8()));
         self.marks.extend(core::iter::repeat_n(mark, character.len_utf8()));
     }

@@ -113,10 +113,10 @@ impl Names {
                 self.add_forms(word, person, kept);
             }
             let letter = word.chars().next().filter(|letter| letter.is_alphabetic());
-            if let (Some(letters), Some(letter)) = (self.letters.get_mut(person), letter) {
-                if !letters.contains(&letter) {
-                    letters.push(letter);
-                }
+            if let (Some(letters), Some(letter)) = (self.letters.get_mut(person), letter)
+                && !letters.contains(&letter)
+            {
+                letters.push(letter);
             }
         }
         self.add_orders(&words, person, kept);

@@ -70,10 +70,10 @@ impl<'a> Squeezed<'a> {
         if name.wordy && !self.is_name(first, last, &range) {
             return None;
         }
-        if let ([word], [_]) = (words, name.ends.as_slice()) {
-            if is_accented_word(self.search.context.folded, word) {
-                return None;
-            }
+        if let ([word], [_]) = (words, name.ends.as_slice())
+            && is_accented_word(self.search.context.folded, word)
+        {
+            return None;
         }
         let bounded = name.unbounded || (self.begins_well(&range, head) && self.ends_well(&range, tail, name));
         let within = || {

@@ -57,8 +57,7 @@ impl Scan<'_> {
             return capital && place < name && !word.starts;
         }
         let other = word.known & (FUNCTION | SAFE) != 0;
-        (capital && !other)
-            || (word.known & NAME != 0 && !other)
+        ((capital || word.known & NAME != 0) && !other)
             || (word.known & (ORDINARY | FUNCTION | SAFE) == 0 && word.known & PARTICLE == 0)
     }
 
