@@ -76,7 +76,13 @@ impl Gate {
             }
             Err(NotAppended::Failed(status)) => Err(status),
             // Somebody was here before, or the case has been closed since.
-            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Erased) => {
+            Err(
+                NotAppended::Moved
+                | NotAppended::Used
+                | NotAppended::NotAdmitted
+                | NotAppended::Expired
+                | NotAppended::Erased,
+            ) => {
                 self.reader.catch_up().await?;
                 Ok(if is_known()? { approval_id.to_string() } else { String::new() })
             }
@@ -163,7 +169,7 @@ impl Gate {
             Err(NotAppended::Used) => {
                 Err(Status::already_exists("this command id was used with other content; a new answer takes a new id"))
             }
-            Err(NotAppended::Moved | NotAppended::NotAdmitted | NotAppended::Erased) => {
+            Err(NotAppended::Moved | NotAppended::NotAdmitted | NotAppended::Expired | NotAppended::Erased) => {
                 self.reader.catch_up().await?;
                 match self.outcome_of(case_id, answer)? {
                     // Another supervisor was faster, with the same answer.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use egide_crypto::digest::{Digest, sha256_parts};
 use egide_crypto::sign::Signature;
-use egide_domain::AcknowledgedEvent;
 use egide_domain::ids::{CommandId, Position, Revision};
 use egide_domain::time::Timestamp;
+use egide_domain::{AcknowledgedEvent, ViolationReason};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Onward;
 use egide_trust::CurrentTrust;
@@ -50,6 +50,8 @@ pub(crate) enum NotAppended {
     Used,
     /// The state does not admit it: decide again.
     NotAdmitted,
+    /// By the ledger's clock, what it rests on has ended.
+    Expired,
     /// Somebody's key is gone, and with it the report that was to be delivered.
     Erased,
     /// The answer for the caller.
@@ -301,6 +303,8 @@ fn not_appended(status: &Status) -> NotAppended {
         NotAppended::Used
     } else if has_rule(status, DATA_ERASED) {
         NotAppended::Erased
+    } else if has_rule(status, ViolationReason::DecisionExpired.name()) {
+        NotAppended::Expired
     } else if code == Code::FailedPrecondition {
         NotAppended::NotAdmitted
     } else {

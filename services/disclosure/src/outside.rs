@@ -68,9 +68,13 @@ impl Gate {
             Ok(acknowledged) if acknowledged.verifies() => Ok(()),
             Ok(_) => Err(crate::ledger::unproved()),
             Err(NotAppended::Failed(status)) => Err(status),
-            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Erased) => {
-                Err(Status::unavailable("the access could not be recorded; try again"))
-            }
+            Err(
+                NotAppended::Moved
+                | NotAppended::Used
+                | NotAppended::NotAdmitted
+                | NotAppended::Expired
+                | NotAppended::Erased,
+            ) => Err(Status::unavailable("the access could not be recorded; try again")),
         }
     }
 }

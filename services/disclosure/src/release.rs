@@ -71,7 +71,9 @@ impl Gate {
                 }
                 // Something else happened in the case, or in the directory: look whether it matters.
                 Err(NotAppended::Moved) => self.reader.catch_up().await?,
-                Err(NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Erased) => return Ok(None),
+                Err(NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Expired | NotAppended::Erased) => {
+                    return Ok(None);
+                }
                 Err(NotAppended::Failed(status)) => return Err(status),
             }
         }

@@ -197,7 +197,13 @@ impl Gate {
         );
         let acknowledged = match self.ledger.append(&asked.onward, request).await {
             Ok(acknowledged) => acknowledged,
-            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Erased) => {
+            Err(
+                NotAppended::Moved
+                | NotAppended::Used
+                | NotAppended::NotAdmitted
+                | NotAppended::Expired
+                | NotAppended::Erased,
+            ) => {
                 return Ok(None);
             }
             Err(NotAppended::Failed(status)) => return Err(status),

@@ -9,7 +9,7 @@ use egide_domain::event::DisclosureDecided;
 use egide_domain::facts::CaseFacts;
 use egide_domain::ids::ReferralId;
 use egide_domain::vocabulary::Outcome;
-use egide_domain::{CaseEvent, supersedes};
+use egide_domain::{CaseEvent, DELIVERED_WITHIN, supersedes};
 use egide_projection::Lagging;
 use egide_wire::convert::{self, recorded_case_event, to_timestamp};
 use egide_wire::proto::egide::case::v1::ReferralReleased;
@@ -36,8 +36,6 @@ const WAIT: Duration = Duration::from_secs(2);
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of events that are opened for one permit at most: less than the largest answer.
 const PERMIT_BYTES_MAX: usize = 3 * 1024 * 1024;
-/// How long after its commit a delivery is opened, in milliseconds.
-const DELIVERY_MS_MAX: i64 = 5_000;
 /// Events that are read for a watcher at once, and that wait for it at most.
 const WATCHED_AT_ONCE: usize = 32;
 
@@ -192,7 +190,7 @@ impl Ledger {
         let delivery = self.stored_at(position)?.ok_or_else(not_found)?;
         let CaseEvent::ReferralDelivered(delivered) = case_event(&delivery) else { return Err(not_found()) };
         let age_ms = (self.clock)().0.saturating_sub(delivery.recorded_at.0);
-        if age_ms > DELIVERY_MS_MAX {
+        if age_ms > DELIVERED_WITHIN.0 {
             return Err(refused("delivery_too_late", "the delivery was not answered in time; deliver again"));
         }
         let case = self.events_of(&delivery)?;

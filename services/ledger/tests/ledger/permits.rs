@@ -119,6 +119,7 @@ impl Story {
             channel: DeliveryChannel::Portal.into(),
             report_digest: released.report_digest.clone(),
             decided_at: at(clock::now()),
+            expires_at: at(Timestamp(clock::now().0 + HOUR_MS)),
             case_revision,
             policy_version: "test".to_owned(),
             ..ReferralDelivered::default()
@@ -275,6 +276,45 @@ async fn a_delivery_opens_its_report_at_once_and_not_later() {
     AHEAD_MS.store(6_000, Ordering::Relaxed);
     let late = disclosure.open_for_delivery(request(delivery)).await.unwrap_err();
     assert_eq!(rules(&late), ["delivery_too_late"]);
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_reaches_the_ledger_late_is_not_committed() {
+    static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+    fn later() -> Timestamp {
+        Timestamp(clock::now().0 + AHEAD_MS.load(Ordering::Relaxed))
+    }
+    let mut house = House::new().await;
+    let url = house.start("ledger", later).await;
+    adopt_policy(&house.world, &url).await;
+    let story = Story::tell(&mut house.responder(&url)).await;
+    let mut disclosure = house.service(&url, "disclosure");
+    let decided = story.permit();
+    position(&mut disclosure, &story.case, Payload::DisclosureDecided(decided.clone())).await;
+    let released = story.release(&decided.decision_id, b"{\"a report\":1}");
+    position(&mut disclosure, &story.case, Payload::ReferralReleased(released.clone())).await;
+    // Decided while the consent had two seconds left, sent at once, and held up on its way for three and for six.
+    let made_at = clock::now();
+    let delivered = |life_ms: i64| {
+        let (decided_at, expires_at) = (at(made_at), at(Timestamp(made_at.0 + life_ms)));
+        let delivered = ReferralDelivered { decided_at, expires_at, ..story.delivery(&released, 8) };
+        command(vec![new_event(&story.case, Payload::ReferralDelivered(delivered))])
+    };
+    let ends_soon = delivered(2_000);
+    AHEAD_MS.store(3_000, Ordering::Relaxed);
+    let late = append(&mut disclosure, &ends_soon).await.unwrap_err();
+    assert_eq!(rules(&late), ["decision_expired"]);
+    AHEAD_MS.store(6_000, Ordering::Relaxed);
+    let late = append(&mut disclosure, &delivered(HOUR_MS)).await.unwrap_err();
+    assert_eq!(rules(&late), ["decided_too_long_ago"]);
+    // What was refused holds no place: decided again, it is delivered at the same revision.
+    let again = ReferralDelivered { decided_at: at(later()), ..story.delivery(&released, 8) };
+    let again = command(vec![new_event(&story.case, Payload::ReferralDelivered(again))]);
+    assert!(append(&mut disclosure, &again).await.is_ok());
+    // And what was delivered in time stays so, whenever its command is repeated.
+    AHEAD_MS.store(60_000, Ordering::Relaxed);
+    assert!(append(&mut disclosure, &again).await.is_ok());
     house.world.stop().await;
 }
 
