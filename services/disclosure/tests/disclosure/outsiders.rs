@@ -29,9 +29,16 @@ fn three_seconds_ago() -> Timestamp {
     Timestamp(of_ledger().0 - 3_000)
 }
 
+/// Of a ledger of another test.
+static SLOW_AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+
+fn of_slow_ledger() -> Timestamp {
+    Timestamp(clock::now().0 + SLOW_AHEAD_MS.load(Ordering::SeqCst))
+}
+
 /// Ten seconds behind it.
 fn ten_seconds_ago() -> Timestamp {
-    Timestamp(of_ledger().0 - 10_000)
+    Timestamp(of_slow_ledger().0 - 10_000)
 }
 
 fn ahead() -> Timestamp {
@@ -188,12 +195,13 @@ async fn what_ends_between_its_decision_and_its_commit_is_not_delivered_and_look
 
 #[tokio::test]
 async fn what_is_decided_long_before_its_commit_is_decided_again_and_never_told_as_delivered() {
-    let mut house = House::at(of_ledger).await;
+    let mut house = House::at(of_slow_ledger).await;
     let ledger_url = house.ledger_url.clone();
     let (police, case) = (house.police().await, house.case().await);
     house.consent(&case, &police, &USUAL).await;
     let referral_id = house.released(&case, &police).await;
     let in_time = house.url.clone();
+    SLOW_AHEAD_MS.store(60_000, Ordering::SeqCst);
     house.url = house.start("disclosure-stale", &ledger_url, ten_seconds_ago).await;
     let stale = house.fetch(&police.unit, &referral_id).await.unwrap_err();
     assert_eq!(stale.code(), Code::Unavailable);
