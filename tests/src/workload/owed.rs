@@ -44,6 +44,7 @@ impl Owed {
         let instrument = Instrument {
             kind: InstrumentKind::ProductionOrder.into(),
             issuer: "Superior Court at Rivermouth".to_owned(),
+            number: "PO-0000-01".to_owned(),
             issued_on: "2026-11-02".to_owned(),
             return_at: Some(to_timestamp(return_at)),
             scope: vec![DataCategory::Situation.into()],
