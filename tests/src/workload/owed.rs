@@ -50,7 +50,6 @@ impl Owed {
             scope: vec![DataCategory::Situation.into()],
             unit_id: shared.recipient.unit_id.clone(),
             document_digest: vec![7; 32],
-            ..Instrument::default()
         };
         let order = ExceptionAsserted {
             instrument: Some(instrument),
