@@ -43,7 +43,8 @@ use egide_wire::proto::egide::disclosure::v1::{
     AcknowledgeReferralRequest, DeliverReferralRequest, DeliverReferralResponse, ExplainDecisionRequest,
     FetchReferralRequest, FetchReferralResponse, GetDecisionRequest, ListApprovalsRequest, ListDecisionsRequest,
     ListReferralsRequest, PreviewDisclosureRequest, Referral, ReplayDecisionRequest, ReplayDecisionResponse,
-    ReplayHistoryRequest, ReplayOutcome, ReportOutcome, RequestDisclosureRequest, RequestDisclosureResponse, WatchReferralsRequest,
+    ReplayHistoryRequest, ReplayOutcome, ReportOutcome, RequestDisclosureRequest, RequestDisclosureResponse,
+    WatchReferralsRequest,
 };
 use egide_wire::proto::egide::house::v1::HouseEvent;
 use egide_wire::proto::egide::ledger::v1::{ReadCaseRequest, WatchCaseRequest};

@@ -28,7 +28,8 @@ use egide_tests::{Plan, Role, World, events, watch};
 use egide_wire::classification::DataCategory;
 use egide_wire::descriptors::{pool, to_dynamic};
 use egide_wire::proto::egide::audit::v1::{
-    AccessReason, AccessRecorded, AccessScope, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
+    AccessReason, AccessRecorded, AccessScope, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest,
+    ListDisclosuresRequest,
 };
 use egide_wire::proto::egide::case::v1::{
     ApprovalOutcome, Channel, DeliveryChannel, ExceptionGround, ExceptionKind, Purpose, RecipientKind,

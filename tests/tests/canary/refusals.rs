@@ -18,7 +18,8 @@ use egide_wire::proto::egide::disclosure::v1::{
     PreviewDisclosureRequest, ReplayDecisionRequest, RequestDisclosureRequest,
 };
 use egide_wire::proto::egide::ledger::v1::{
-    AppendRequest, OpenForDeliveryRequest, OpenForPermitRequest, OpenForReplayRequest, ReadCaseRequest, WatchCaseRequest,
+    AppendRequest, OpenForDeliveryRequest, OpenForPermitRequest, OpenForReplayRequest, ReadCaseRequest,
+    WatchCaseRequest,
 };
 use egide_wire::proto::egide::triage::v1::{ListObligationsRequest, ListReviewsRequest};
 use prost::Message as _;

@@ -67,13 +67,9 @@ impl Gate {
         let report = Zeroizing::new(report);
         let moment = self.reader.moment();
         let (facts, recorded) = moment.release(referral)?;
-        if sha256(&report).as_bytes().as_slice() != recorded.report_digest {
-            return Ok((ReportOutcome::Different, "report_digest"));
-        }
-        let Ok(read) = Report::from_canonical_json(&report) else {
-            let outcome =
-                if is_of_other_version(&report) { ReportOutcome::OtherVersion } else { ReportOutcome::Different };
-            return Ok((outcome, "report"));
+        let read = match read_as_released(&report, &recorded) {
+            Ok(read) => read,
+            Err(compared) => return Ok(compared),
         };
         let other_version = read.labels() != LABELS_VERSION
             || stored.decided.form.parse::<Form>().is_err()
@@ -138,6 +134,17 @@ impl Gate {
     }
 }
 
+/// The stored report, if it is the one its release committed to, and of this version.
+fn read_as_released(report: &[u8], recorded: &ReferralReleased) -> Result<Report, Compared> {
+    if sha256(report).as_bytes().as_slice() != recorded.report_digest {
+        return Err((ReportOutcome::Different, "report_digest"));
+    }
+    Report::from_canonical_json(report).map_err(|_| match is_of_other_version(report) {
+        true => (ReportOutcome::OtherVersion, "report"),
+        false => (ReportOutcome::Different, "report"),
+    })
+}
+
 /// The first field in which two releases differ; the report itself comes before its digest.
 fn first_difference(recorded: &ReferralReleased, again: &ReferralReleased, same_report: bool) -> &'static str {
     macro_rules! compare {
@@ -159,6 +166,23 @@ fn first_difference(recorded: &ReferralReleased, again: &ReferralReleased, same_
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stored_report_without_the_digest_its_release_committed_to_is_different_whatever_it_says_it_is() {
+        let committed = |to: &[u8]| ReferralReleased {
+            report_digest: sha256(to).as_bytes().to_vec(),
+            ..ReferralReleased::default()
+        };
+        let other_version = br#"{"schema":"egide.report/0"}"#;
+        let read = |report: &[u8], to: &[u8]| read_as_released(report, &committed(to)).err();
+        assert!(read(other_version, b"another") == Some((ReportOutcome::Different, "report_digest")));
+        assert!(read(other_version, other_version) == Some((ReportOutcome::OtherVersion, "report")));
+        assert!(read(b"{}", b"{}") == Some((ReportOutcome::Different, "report")));
+        assert!(read(b"", b"") == Some((ReportOutcome::Different, "report")));
+        assert!(
+            read_as_released(b"", &ReferralReleased::default()).err().map(|(_, first)| first) == Some("report_digest")
+        );
+    }
 
     #[test]
     fn the_first_difference_of_a_release_is_named_and_the_report_before_its_digest() {

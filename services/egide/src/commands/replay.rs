@@ -47,7 +47,7 @@ async fn one(session: &mut Session<'_>, args: &Args, decision: Uuid) -> Result<E
     } else {
         show(session.out, replay)?;
     }
-    Ok(if is_same(replay) && report_holds(replay) { Exit::Ok } else { Exit::Differs })
+    Ok(if holds(replay) { Exit::Ok } else { Exit::Differs })
 }
 
 /// What came of the reports of a whole history, counted.
@@ -118,7 +118,7 @@ async fn all(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
             bar.set_message(lang.fill("say.replaying", &[("done", &done), ("total", &total)]));
         }
         reports.count(&replay);
-        if !is_same(&replay) || !report_holds(&replay) {
+        if !holds(&replay) {
             differing = differing.saturating_add(1);
             if session.out.is_json() {
                 session.out.message(&replay)?;
@@ -147,16 +147,16 @@ async fn all(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
     Ok(if differing == 0 && whole { Exit::Ok } else { Exit::Differs })
 }
 
-fn is_same(replay: &Replay) -> bool {
-    replay.outcome == i32::from(ReplayOutcome::Same)
-}
-
-/// Whether nothing speaks against the report: one that is gone, was never made, or was made by another version is no difference.
-fn report_holds(replay: &Replay) -> bool {
-    match replay.report() {
-        ReportOutcome::Same | ReportOutcome::OtherVersion | ReportOutcome::Erased | ReportOutcome::NeverReleased => true,
+/// Whether nothing speaks against a decision and its report: a report that is gone, was never made, or was made by another version
+/// is no difference.
+fn holds(replay: &Replay) -> bool {
+    let report = match replay.report() {
+        ReportOutcome::Same | ReportOutcome::OtherVersion | ReportOutcome::Erased | ReportOutcome::NeverReleased => {
+            true
+        }
         ReportOutcome::Different | ReportOutcome::Impossible | ReportOutcome::Unspecified => false,
-    }
+    };
+    report && replay.outcome() == ReplayOutcome::Same
 }
 
 fn report_told(out: &Output, replay: &Replay) -> String {
@@ -191,4 +191,54 @@ fn show(out: &mut Output, replay: &Replay) -> Result<(), Failure> {
         out.note(lang.text("say.other_contract"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::Lang;
+
+    fn replay(outcome: ReplayOutcome, report: ReportOutcome) -> Replay {
+        let (outcome, report) = (outcome.into(), report.into());
+        Replay { outcome, report, report_difference: "report_digest".into(), ..Replay::default() }
+    }
+
+    #[test]
+    fn whatever_differs_or_cannot_be_made_again_makes_the_exit_code_say_so() {
+        for (report, expected) in [
+            (ReportOutcome::Same, true),
+            (ReportOutcome::Erased, true),
+            (ReportOutcome::NeverReleased, true),
+            (ReportOutcome::OtherVersion, true),
+            (ReportOutcome::Different, false),
+            (ReportOutcome::Impossible, false),
+            (ReportOutcome::Unspecified, false),
+        ] {
+            assert_eq!(holds(&replay(ReplayOutcome::Same, report)), expected, "{report:?}");
+            for decision in [ReplayOutcome::Different, ReplayOutcome::Impossible, ReplayOutcome::Unspecified] {
+                assert!(!holds(&replay(decision, report)), "{decision:?} {report:?}");
+            }
+        }
+        // What a newer service answers is nothing that holds.
+        assert!(!holds(&Replay { report: 99, ..replay(ReplayOutcome::Same, ReportOutcome::Same) }));
+    }
+
+    #[test]
+    fn each_outcome_of_a_report_has_words_of_its_own_in_both_languages_and_is_counted_apart() {
+        let outcomes = (0..=6).map(|number| ReportOutcome::try_from(number).unwrap());
+        let replays: Vec<_> = outcomes.map(|report| replay(ReplayOutcome::Same, report)).collect();
+        for lang in [Lang::En, Lang::Fr] {
+            let (out, _) = Output::into_memory(lang, 100);
+            let told: std::collections::BTreeSet<_> = replays.iter().map(|replay| report_told(&out, replay)).collect();
+            assert_eq!(told.len(), replays.len(), "{told:?}");
+            assert!(told.iter().any(|words| words.contains("`report_digest`")));
+        }
+        let mut reports = Reports::default();
+        replays.iter().for_each(|replay| reports.count(replay));
+        let counted = reports.json();
+        assert_eq!(counted["impossible"], 2);
+        for once in ["same", "differing", "otherVersion", "erased", "neverReleased"] {
+            assert_eq!(counted[once], 1, "{once}");
+        }
+    }
 }
