@@ -196,7 +196,7 @@ fn show(out: &mut Output, replay: &Replay) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lang::Lang;
+    use crate::text::Lang;
 
     fn replay(outcome: ReplayOutcome, report: ReportOutcome) -> Replay {
         let (outcome, report) = (outcome.into(), report.into());
@@ -227,7 +227,7 @@ mod tests {
     fn each_outcome_of_a_report_has_words_of_its_own_in_both_languages_and_is_counted_apart() {
         let outcomes = (0..=6).map(|number| ReportOutcome::try_from(number).unwrap());
         let replays: Vec<_> = outcomes.map(|report| replay(ReplayOutcome::Same, report)).collect();
-        for lang in [Lang::En, Lang::Fr] {
+        for lang in [Lang::English, Lang::French] {
             let (out, _) = Output::into_memory(lang, 100);
             let told: std::collections::BTreeSet<_> = replays.iter().map(|replay| report_told(&out, replay)).collect();
             assert_eq!(told.len(), replays.len(), "{told:?}");
