@@ -1,4 +1,6 @@
-//! Reading: pages of a case, watching one, and opening what staff, a permit or a delivery is entitled to.
+//! Reading: pages of a case, watching one, and opening what staff, a permit, a delivery or a replay is entitled to.
+
+mod replay;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -137,25 +139,35 @@ impl Ledger {
         if superseded.into_iter().any(|stored| supersedes(&case_event(stored))) {
             return Err(refused("decision_superseded", "the case has changed since; decide again"));
         }
-        // What is opened is what stood at the decision's revision: the same log gives the same report for ever.
+        let events = self.open_decided(&case, &decision).await?;
+        Ok(OpenForPermitResponse { events, revision: decision.case_revision.0 })
+    }
+
+    /// What the mask of a decision covers of its case. What is opened is what stood at the decision's revision: the same log gives
+    /// the same report for ever.
+    async fn open_decided(
+        &self,
+        case: &[StoredEvent],
+        decision: &DisclosureDecided,
+    ) -> Result<Vec<RecordedEvent>, Status> {
         let decided_on: Vec<_> =
             case.iter().filter(|stored| stored.event.revision <= decision.case_revision.0).collect();
         let facts = decided_on.iter().fold(CaseFacts::default(), |facts, stored| {
             facts.evolve(&recorded_case_event(&stored.event, stored.position, stored.recorded_at))
         });
-        let opening = Opening { decision: &decision, facts: &facts };
-        let mut response = OpenForPermitResponse { events: Vec::new(), revision: decision.case_revision.0 };
+        let opening = Opening { decision, facts: &facts };
+        let mut events = Vec::new();
         let mut bytes = 0_usize;
         for stored in decided_on {
             if let Some(event) = self.open_covered(stored, &opening).await? {
                 bytes = bytes.saturating_add(stored_bytes(stored));
-                response.events.push(event);
+                events.push(event);
             }
         }
         if bytes > PERMIT_BYTES_MAX {
             return Err(refused("too_much_to_open", "the mask covers more than fits into one answer; ask for less"));
         }
-        Ok(response)
+        Ok(events)
     }
 
     /// An event with what the mask covers and no more; `None` when that is nothing.

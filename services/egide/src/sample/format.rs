@@ -394,6 +394,16 @@ pub(crate) struct ReplayAgain {
     #[serde(rename = "as")]
     pub(crate) speaker: String,
     pub(crate) decision: String,
+    pub(crate) report: ReportAgain,
+}
+
+/// What must come of the report that was released.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ReportAgain {
+    Same,
+    NeverReleased,
+    Erased,
 }
 
 /// A basis a request names.

@@ -6,12 +6,12 @@ use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::{
     AcknowledgeRecallRequest, DecideApprovalRequest, FieldFate, PreviewDisclosureRequest, PreviewDisclosureResponse,
-    PreviewedField, ReplayDecisionRequest, ReplayOutcome,
+    PreviewedField, ReplayDecisionRequest, ReplayOutcome, ReportOutcome,
 };
 use tonic::Code;
 
 use super::checks::Answer;
-use super::format::{Ack, Approve, Presence, Preview, ReplayAgain};
+use super::format::{Ack, Approve, Presence, Preview, ReplayAgain, ReportAgain};
 use super::player::{Made, Play, Player, Stop, client_call, listed, presence};
 use crate::endpoints::Service;
 use crate::retry::until_known;
@@ -102,6 +102,12 @@ impl Player {
         let replayed = client.replay_decision(request).await?.into_inner().replay.unwrap_or_default();
         let same = replayed.outcome == i32::from(ReplayOutcome::Same);
         play.checks.check(play.line, "replay", same, "the same", &replayed.first_difference);
+        let expected = match replay.report {
+            ReportAgain::Same => ReportOutcome::Same,
+            ReportAgain::NeverReleased => ReportOutcome::NeverReleased,
+            ReportAgain::Erased => ReportOutcome::Erased,
+        };
+        play.checks.same(play.line, "report", expected.as_str_name(), replayed.report().as_str_name());
         Ok(())
     }
 
