@@ -8,6 +8,8 @@ use super::{LONGEST_NAME, MOST_NAMES};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
+/// The most initials of one name.
+const MOST_INITIALS: usize = 4;
 /// Small words of names that are first names, too, where they stand first.
 const GIVEN: [&str; 9] = ["van", "ben", "al", "di", "do", "da", "del", "san", "mac"];
 /// The most words of a name that are searched for in every order.
@@ -124,6 +126,7 @@ impl Names {
             self.add_orders(&saint, person, kept);
         }
         self.add_initials(&bearing, person, kept);
+        self.add_initials(&words, person, kept);
     }
 
     /// Every run of words, the last first, and the first and the last without what stands between.
@@ -160,14 +163,18 @@ impl Names {
         }
     }
 
-    fn add_initials(&mut self, bearing: &[&str], person: usize, kept: bool) {
-        let letters: Vec<char> = bearing.iter().filter_map(|word| word.chars().next()).collect();
-        if let ([first, .., last], 2..=4) = (letters.as_slice(), letters.len()) {
-            let all: String = letters.iter().collect();
-            let (ends, turned) = ([*first, *last].iter().collect(), [*last, *first].iter().collect());
-            for initials in [all, ends, turned] {
-                self.initials.entry(initials).or_default().add(person, kept);
-            }
+    /// The initials of every run of two to four words, of the first and the last, and of these turned.
+    fn add_initials(&mut self, words: &[&str], person: usize, kept: bool) {
+        let letters: Vec<char> = words.iter().take(MOST_WORDS).filter_map(|word| word.chars().next()).collect();
+        let mut all: Vec<String> = Vec::new();
+        for length in 2..=MOST_INITIALS {
+            all.extend(letters.windows(length).map(|run| run.iter().collect()));
+        }
+        if let [first, .., last] = letters.as_slice() {
+            all.extend([[*first, *last].iter().collect(), [*last, *first].iter().collect()]);
+        }
+        for initials in all {
+            self.initials.entry(initials).or_default().add(person, kept);
         }
     }
 
