@@ -126,6 +126,17 @@ fn a_typing_error_does_not_turn_ordinary_words_into_names() {
 }
 
 #[test]
+fn initials_go_where_they_are_no_abbreviation() {
+    let people = [known("Max Auger", &[], Part::Unsaid), known("Bob Cote-St-Onge", &[], Part::Suspect)];
+    let said = |text| deidentify(text, French, &people).unwrap().text;
+    assert_eq!(
+        said("M. A. dit que B. C.-St-O. et Ph. Auger sont là."),
+        "[Personne A]. dit que [Personne B, suspecte]. et [Personne A] sont là."
+    );
+    assert_eq!(said("Ils sont en B.C. depuis 9 a.m. hier."), "Ils sont en B.C. depuis 9 a.m. hier.");
+}
+
+#[test]
 fn a_name_two_people_share_names_neither() {
     let people = [known("Ana Lopez", &[], Part::PotentialVictim), known("Luis Lopez", &[], Part::Suspect)];
     let out = deidentify("Lopez called; Ana Lopez and Luis Lopez are gone.", English, &people).unwrap();

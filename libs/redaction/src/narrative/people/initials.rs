@@ -58,7 +58,8 @@ fn apart(search: &Search<'_>, place: usize, found: &mut Found<'_>) -> usize {
     let upper = run.iter().all(|word| word.shape == Shape::Upper);
     // "9 a.m.", "in B.C." are none.
     let before = place.checked_sub(1).and_then(|before| search.words.all.get(before));
-    let known = lexicon().of(&initials) & (SAFE | PLACE | ORDINARY) != 0;
+    let ordinary = if dotted && upper { 0 } else { ORDINARY };
+    let known = lexicon().of(&initials) & (SAFE | PLACE | ordinary) != 0;
     let other = known && before.is_none_or(|word| word.known & TO_PLACE != 0 || word.shape == Shape::Digits || !upper);
     if (dotted || upper) && !other {
         found.add(first.range.start..last.range.end, whose, Sureness::Likely);
