@@ -134,10 +134,8 @@ fn month_date(text: &Text<'_>, month: usize) -> Option<Date> {
     if let Some(start) = day_before(text, month) {
         (first, day) = (start, true);
     }
-    if !day {
-        if let Some(end) = day_after(text, month) {
-            (last, day) = (end, true);
-        }
+    if !day && let Some(end) = day_after(text, month) {
+        (last, day) = (end, true);
     }
     let mut next = last.saturating_add(1);
     let gap = text.gap(last);

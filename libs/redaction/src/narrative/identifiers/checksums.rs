@@ -9,7 +9,7 @@ pub(super) fn luhn(text: &[u8]) -> bool {
         sum = sum.saturating_add(if doubled > 9 { doubled.saturating_sub(9) } else { doubled });
         count = count.saturating_add(1);
     }
-    count > 1 && sum % 10 == 0
+    count > 1 && sum.is_multiple_of(10)
 }
 
 /// British Columbia's personal health number: ten digits, the first a nine, modulo eleven and not Luhn's

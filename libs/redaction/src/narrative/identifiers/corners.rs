@@ -10,10 +10,10 @@ const NAME: usize = 3;
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
     for at in 0..text.words.len() {
-        if text.is(at, CORNER) {
-            if let Some((first, last)) = corner(text, at) {
-                finds.push(text.get(first).start..text.get(last).end, Kind::Address, Sureness::Likely);
-            }
+        if text.is(at, CORNER)
+            && let Some((first, last)) = corner(text, at)
+        {
+            finds.push(text.get(first).start..text.get(last).end, Kind::Address, Sureness::Likely);
         }
     }
 }
@@ -24,17 +24,13 @@ fn corner(text: &Text<'_>, at: usize) -> Option<(usize, usize)> {
     let end = street_end(text, first)?;
     let joiner = end.saturating_add(1);
     let sign = matches!(text.gap(end), b" & " | b"/" | b" / " | b"&" | b" @ " | b" + ");
-    let second = if sign {
-        joiner
-    } else if matches!(text.form(joiner), b"and" | b"et" | b"at" | b"n")
+    let word = matches!(text.form(joiner), b"and" | b"et" | b"at" | b"n")
         && text.gap(end).len() <= 2
-        && text.gap(joiner) == b" "
-    {
-        joiner
-    } else {
+        && text.gap(joiner) == b" ";
+    if !sign && !word {
         return None;
-    };
-    let second = if sign { skip_particles_from(text, second) } else { skip_particles(text, second) };
+    }
+    let second = if sign { skip_particles_from(text, joiner) } else { skip_particles(text, joiner) };
     Some((first, street_end(text, second)?))
 }
 

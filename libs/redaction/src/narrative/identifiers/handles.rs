@@ -18,10 +18,10 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
             if let Some(range) = named(text, at) {
                 finds.push(range, Kind::Handle, Sureness::Certain);
             }
-            if text.is(at, PLATFORM) {
-                if let Some(range) = named_before(text, at) {
-                    finds.push(range, Kind::Handle, Sureness::Likely);
-                }
+            if text.is(at, PLATFORM)
+                && let Some(range) = named_before(text, at)
+            {
+                finds.push(range, Kind::Handle, Sureness::Likely);
             }
         }
         let (range, next) = piece(text, at);
@@ -76,8 +76,7 @@ fn is_by_form(text: &Text<'_>, first: usize, range: &Range<usize>) -> bool {
 
 fn has_form(bytes: &[u8]) -> bool {
     let letters = bytes.iter().any(u8::is_ascii_lowercase);
-    letters && bytes.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'@' | b'#'))
-        || (letters && bytes.contains(&b'.'))
+    letters && bytes.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'@' | b'#' | b'.'))
 }
 
 /// The name after a platform: over words that link them, and only if it looks like a name or something says that it is.

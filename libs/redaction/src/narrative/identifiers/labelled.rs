@@ -12,16 +12,16 @@ const FILLERS: usize = 3;
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
     for at in 0..text.words.len() {
         let word = text.get(at);
-        if word.is(POLICE_FILE | LABEL) {
-            if let Some(range) = labelled(text, at) {
-                let kind = if word.is(POLICE_FILE) { Kind::PoliceNumber } else { Kind::Number };
-                finds.push(range, kind, Sureness::Likely);
-            }
+        if word.is(POLICE_FILE | LABEL)
+            && let Some(range) = labelled(text, at)
+        {
+            let kind = if word.is(POLICE_FILE) { Kind::PoliceNumber } else { Kind::Number };
+            finds.push(range, kind, Sureness::Likely);
         }
-        if word.is(OF_PLATE) {
-            if let Some(range) = plate_after(text, at) {
-                finds.push(range, Kind::Plate, Sureness::Certain);
-            }
+        if word.is(OF_PLATE)
+            && let Some(range) = plate_after(text, at)
+        {
+            finds.push(range, Kind::Plate, Sureness::Certain);
         }
         if word.is_digits() && matches!(word.len(), 3 | 4) && is_an_end(text, at) {
             finds.push(word.start..word.end, Kind::Number, Sureness::Likely);

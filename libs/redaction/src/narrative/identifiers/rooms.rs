@@ -171,16 +171,22 @@ fn bare(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
     let said = text.is(at.wrapping_sub(1), NUMBER_SIGN) && gap.len() <= 2;
     let same = matches!(text.form(at.wrapping_sub(1)), b"la" | b"le")
         && matches!(text.gap_before(at.wrapping_sub(1)), b", " | b" : " | b": ");
-    if (said || same) && text.around(&range, CONTEXT, 0) & (LODGING | ROOM) != 0 && !longer {
-        if let Some(end) = digits(text, at, said) {
-            finds.push(word.start..end, Kind::Room, Sureness::Form);
-        }
+    if (said || same)
+        && text.around(&range, CONTEXT, 0) & (LODGING | ROOM) != 0
+        && !longer
+        && let Some(end) = digits(text, at, said)
+    {
+        finds.push(word.start..end, Kind::Room, Sureness::Form);
     }
     let inside = matches!(text.form(at.wrapping_sub(1)), b"in" | b"au" | b"to" | b"from" | b"at" | b"la");
     let placed = text.around(&range, 60, 30) & (LODGING | ROOM) != 0;
-    if word.len() == 3 && inside && gap == b" " && placed && !text.is(at.saturating_add(1), UNIT | MONEY | RURAL) {
-        if let Some(end) = digits(text, at, false) {
-            finds.push(word.start..end, Kind::Room, Sureness::Form);
-        }
+    if word.len() == 3
+        && inside
+        && gap == b" "
+        && placed
+        && !text.is(at.saturating_add(1), UNIT | MONEY | RURAL)
+        && let Some(end) = digits(text, at, false)
+    {
+        finds.push(word.start..end, Kind::Room, Sureness::Form);
     }
 }

@@ -37,10 +37,12 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
                 let (kind, sure) = label(text, &run);
                 finds.push(whole(text, &run), kind, sure);
             }
-        } else if run.digits >= 4 && !is_amount(text, &run) && !is_dates_or_amounts(text, &run) {
-            if let Some(kind) = short_label(text, &run) {
-                finds.push(run.range, kind, Sureness::Certain);
-            }
+        } else if run.digits >= 4
+            && !is_amount(text, &run)
+            && !is_dates_or_amounts(text, &run)
+            && let Some(kind) = short_label(text, &run)
+        {
+            finds.push(run.range, kind, Sureness::Certain);
         }
     }
 }

@@ -295,9 +295,8 @@ fn before_name(text: &Text<'_>, kind: usize) -> Option<(usize, usize)> {
             (start.unwrap_or(kind), direction(text, end).unwrap_or(end))
         });
     }
-    if !is_name(text, at)
-        && !(text.is_telling_capital(at) && particles == 0 && text.gap(kind) == b" " && !text.is(at, DIRECTION))
-    {
+    let named = text.is_telling_capital(at) && particles == 0 && text.gap(kind) == b" " && !text.is(at, DIRECTION);
+    if !named && !is_name(text, at) {
         return None;
     }
     let capital = text.is_telling_capital(at);
@@ -316,8 +315,8 @@ fn before_name(text: &Text<'_>, kind: usize) -> Option<(usize, usize)> {
         }
         (false, true) => capital || (compound && unknown) || (unknown && (particles > 0 || quiet || on)),
         (false, false) => {
-            capital && text.is_telling_capital(kind)
-                || (capital && matches!(text.form(kind), b"place" | b"cote" | b"ch" | b"parc"))
+            capital
+                && (text.is_telling_capital(kind) || matches!(text.form(kind), b"place" | b"cote" | b"ch" | b"parc"))
         }
     };
     if !told {
