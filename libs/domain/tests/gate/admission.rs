@@ -13,13 +13,13 @@ use egide_domain::vocabulary::{
 };
 use egide_domain::{Actor, CaseEvent, Categories, ViolationReason, ViolationReason as Why};
 
-fn why(story: &Story, actor: &Actor, event: &CaseEvent) -> Vec<(&'static str, ViolationReason)> {
+pub(crate) fn why(story: &Story, actor: &Actor, event: &CaseEvent) -> Vec<(&'static str, ViolationReason)> {
     let violations = story.admits(actor, event).err().unwrap_or_default();
     violations.iter().map(|violation| (violation.field, violation.reason)).collect()
 }
 
 #[track_caller]
-fn admitted(story: &Story, actor: &Actor, event: &CaseEvent) {
+pub(crate) fn admitted(story: &Story, actor: &Actor, event: &CaseEvent) {
     assert_eq!(why(story, actor, event), []);
 }
 

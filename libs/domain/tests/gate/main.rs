@@ -24,3 +24,4 @@ mod recipients;
 mod report_consent;
 mod representatives;
 mod story;
+mod surroundings;

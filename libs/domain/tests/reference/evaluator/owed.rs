@@ -112,7 +112,10 @@ fn notes(history: &History, which: Which, states: &[ObligationState]) -> Vec<Not
 /// When something that can be seen in the log met it.
 fn met(history: &History, decided: &DisclosureDecided, which: Which) -> Option<i64> {
     let (decision_id, kind, subject_id) = which;
-    let of_this = |released: &ReferralReleased| released.decision_id == decision_id;
+    // A decision is released once.
+    let first = releases(history).into_iter().find(|(_, released)| released.decision_id == decision_id);
+    let first = first.map(|(_, released)| released.referral_id);
+    let of_this = |released: &ReferralReleased| Some(released.referral_id) == first;
     match kind {
         ObligationKind::PhoneRecipient => delivered(history, |released, by_voice| of_this(released) && by_voice),
         ObligationKind::AnswerInstrument => delivered(history, |released, _| of_this(released)),
@@ -197,7 +200,8 @@ fn looked_at(history: &History, exception_id: ExceptionId) -> Option<Option<i64>
             CaseEvent::ExceptionConfirmed(said) if said.exception_id == exception_id && !lifted && looks => {
                 answer = answer.or(Some(recorded.recorded_at.0));
             }
-            CaseEvent::ExceptionLifted(said) if said.exception_id == exception_id && by.is_some() => {
+            // Lifted once is lifted.
+            CaseEvent::ExceptionLifted(said) if said.exception_id == exception_id && !lifted && by.is_some() => {
                 if looks {
                     answer = answer.or(Some(recorded.recorded_at.0));
                 }
