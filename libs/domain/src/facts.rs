@@ -17,9 +17,9 @@ use crate::set::{Jurisdictions, Roles, Set};
 use crate::supersede::supersedes;
 use crate::time::Timestamp;
 use crate::vocabulary::{
-    AgeBand, ApproachRule, ApprovalOutcome, Channel, ContactPermission, DeliveryChannel, HoldGround,
-    Jurisdiction, LiftReason, Outcome, OutsideReviewOutcome, PersonRole, RecallReason, RecipientKind,
-    ReviewOutcome, Role, TriageLevel,
+    AgeBand, ApproachRule, ApprovalOutcome, Channel, ContactPermission, DeliveryChannel, HoldGround, Jurisdiction,
+    LiftReason, Outcome, OutsideReviewOutcome, PersonRole, RecallReason, RecipientKind, ReviewOutcome, Role,
+    TriageLevel,
 };
 use serde::{Deserialize, Serialize};
 

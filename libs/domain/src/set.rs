@@ -316,6 +316,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_reach_is_refused_with_what_was_expected() {
+        let error = serde_json::from_str::<Reach>("[]").unwrap_err().to_string();
+        assert!(error.contains("an object from data category to mask level"), "{error}");
+        assert!(serde_json::from_str::<Reach>(r#"{"health":"whole","health":"whole"}"#).is_err());
+    }
+
+    #[test]
     fn every_value_list_fits_into_a_set() {
         assert!(crate::vocabulary::ReasonCode::ALL.len() < 64);
         assert_eq!(Categories::all().len(), 11);

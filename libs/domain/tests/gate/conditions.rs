@@ -107,6 +107,28 @@ fn what_is_said_to_a_class_is_held_back_by_what_was_said_to_it_where_they_meet()
 }
 
 #[test]
+fn what_is_said_to_a_kind_is_held_back_by_what_was_said_to_that_kind() {
+    let kind = RecipientScope::Kind;
+    let story = |denied| {
+        let wish = ConsentGiven { recipient: Some(kind(RecipientKind::SupportService)), ..plain(2) };
+        Story::with_people().refuses(1, VICTIM, denied, &[]).consents(wish)
+    };
+    assert_eq!(held(&story(kind(RecipientKind::SupportService)), 2).len(), 1);
+    assert_eq!(held(&story(kind(RecipientKind::InvestigatingAgency)), 2), []);
+}
+
+#[test]
+fn a_young_persons_own_word_is_held_back_unless_a_row_speaks_of_the_kind() {
+    let held_to = |kind| {
+        let capacity = Some(egide_domain::vocabulary::ConsentCapacity::MatureMinor);
+        let wish = ConsentGiven { recipient: Some(RecipientScope::Kind(kind)), capacity, ..plain(1) };
+        held(&Story::with_people().age(VICTIM, AgeBand::From16To17).consents(wish), 1)
+    };
+    assert_eq!(held_to(RecipientKind::SupportService), []);
+    assert_eq!(held_to(RecipientKind::ForeignHotline), [by_itself(Contact, ReasonCode::ConsentMinorAlone)]);
+}
+
+#[test]
 fn a_denial_for_another_purpose_holds_nothing_back() {
     let denial = consent(1, VICTIM, shelter().scope(), Purpose::Investigation).denying(&[Contact]);
     assert_eq!(held(&Story::with_people().consents(denial).consents(plain(2)), 2), []);
