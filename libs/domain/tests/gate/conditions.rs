@@ -84,6 +84,13 @@ fn an_older_denial_holds_back_until_it_is_superseded() {
 }
 
 #[test]
+fn a_record_that_names_itself_is_held_back_by_what_it_denies() {
+    let itself = plain(1).denying(&[Contact]).superseding(&[1]);
+    let denial = HeldBack { category: Contact, by: HeldBy::Denial(consent_id(1)) };
+    assert_eq!(held(&Story::with_people().consents(itself), 1), [denial]);
+}
+
+#[test]
 fn a_newer_denial_holds_back_too_and_one_to_somebody_else_does_not() {
     let story = Story::with_people().consents(plain(1));
     assert_eq!(held(&story.clone().refuses(2, VICTIM, RecipientScope::Anyone, &[]), 1).len(), 1);

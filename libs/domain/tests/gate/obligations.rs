@@ -250,3 +250,11 @@ fn a_duty_of_silence_without_a_date_is_looked_at_again_in_time() {
     let review = after(POLICY.periods().no_tip_off_review.0);
     assert_eq!(dates, [(Some(VICTIM), Some(review)), (Some(CALLER), Some(after(DAY)))]);
 }
+
+#[test]
+fn a_note_is_about_one_obligation() {
+    let story = noted(emergency(), &responder(), PhoneRecipient, None, Met);
+    let states: Vec<_> = all(&story).iter().map(|owed| (owed.kind, owed.state)).collect();
+    assert!(states.contains(&(PhoneRecipient, Met)) && states.contains(&(ReviewBreakGlass, Due)), "{states:?}");
+    assert_eq!(states.iter().filter(|(_, state)| *state == Met).count(), 1, "{states:?}");
+}
