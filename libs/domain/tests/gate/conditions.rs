@@ -125,6 +125,17 @@ fn what_is_said_to_a_kind_is_held_back_by_what_was_said_to_that_kind() {
 }
 
 #[test]
+fn what_is_said_to_an_organisation_is_held_back_by_what_was_said_to_that_one() {
+    let to = |unit: &Unit| RecipientScope::Organization(unit.organization_id());
+    let story = |denied| {
+        let wish = ConsentGiven { recipient: Some(to(&shelter())), ..plain(2) };
+        Story::with_people().refuses(1, VICTIM, denied, &[]).consents(wish)
+    };
+    assert_eq!(held(&story(to(&shelter())), 2).len(), 1);
+    assert_eq!(held(&story(to(&police())), 2), []);
+}
+
+#[test]
 fn a_young_persons_own_word_is_held_back_unless_a_row_speaks_of_the_kind() {
     let held_to = |kind| {
         let capacity = Some(egide_domain::vocabulary::ConsentCapacity::MatureMinor);

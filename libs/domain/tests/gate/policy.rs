@@ -259,6 +259,23 @@ fn a_young_person_consents_alone_where_a_row_covers_every_place_and_the_certain_
 }
 
 #[test]
+fn a_row_counts_from_its_first_day_to_before_its_last() {
+    let day = |date: &str| Timestamp::from_date(date).unwrap();
+    let dated = changed(|[policy, _, _]| {
+        let standing = &mut policy["mature_minors"][0]["standing"];
+        (standing["effective_from"], standing["effective_until"]) = (json!("2026-03-01"), json!("2026-09-01"));
+    })
+    .unwrap();
+    let covers = |now: Timestamp| {
+        let on = Set::only(Jurisdiction::On);
+        dated.mature_minor(Purpose::SupportService, RecipientKind::SupportService, on, 16, now).is_some()
+    };
+    let (first, last) = (day("2026-03-01"), day("2026-09-01"));
+    assert!(!covers(Timestamp(first.0 - 1)) && covers(first));
+    assert!(covers(Timestamp(last.0 - 1)) && !covers(last) && !covers(Timestamp(last.0 + 1)));
+}
+
+#[test]
 fn the_shipped_approvals_are_those_the_hotline_proposes() {
     let of = |kind, purpose| -> Vec<&str> {
         POLICY.approvals().iter().filter(|row| row.concerns(kind, purpose)).map(|row| &*row.id).collect()
