@@ -24,7 +24,7 @@ fn verified(change: impl FnOnce(&mut AuthorityVerified)) -> CaseEvent {
         verification_id: VerificationId([1; 16]),
         subject_id: VICTIM,
         representative_subject_id: CALLER,
-        authority: Authority::ALL[0],
+        authority: Authority::ParentOrGuardian,
         expires_at: None,
     };
     change(&mut verified);
@@ -70,7 +70,7 @@ fn danger() -> ExceptionAsserted {
 #[test]
 fn a_supervisor_records_what_somebody_of_the_case_wishes_about_an_exception() {
     let wished = |subject_id| {
-        let (exception_id, wish) = (exception_id(1), YoungWish::ALL[0]);
+        let (exception_id, wish) = (exception_id(1), YoungWish::NoReport);
         CaseEvent::WishesRecorded(WishesRecorded { subject_id, exception_id, wish, followed: None })
     };
     let story = Story::with_people();
@@ -261,7 +261,7 @@ fn another_officer_reviews_once_what_was_told_outside() {
         })
     };
     let reviewed = |number| {
-        let (disclosure_id, outcome) = (DisclosureId([number; 16]), OutsideReviewOutcome::ALL[0]);
+        let (disclosure_id, outcome) = (DisclosureId([number; 16]), OutsideReviewOutcome::Justified);
         CaseEvent::OutsideDisclosureReviewed(OutsideDisclosureReviewed { disclosure_id, outcome })
     };
     let field = "disclosure_id";
