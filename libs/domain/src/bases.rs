@@ -26,16 +26,11 @@ pub(crate) struct Grant {
     pub(crate) on_approval: bool,
 }
 
-/// What was found for one person.
-#[derive(Default)]
-pub(crate) struct Found {
-    pub(crate) grants: Vec<Grant>,
-    pub(crate) reasons: Vec<Reason>,
-}
-
-/// Finds what lets the wanted categories of a person go. `wanted` lies within the ceiling of purpose and recipient.
-pub(crate) fn grants_of(gate: &Gate<'_>, person: &Person, wanted: Categories) -> Found {
-    let mut search = Search { gate, person, wanted, found: Found::default() };
+/// Finds what lets the wanted categories of a person go, and says why the rest does not. `wanted` lies within the ceiling of
+/// purpose and recipient.
+pub(crate) fn grants_of(gate: &Gate<'_>, person: &Person, wanted: Categories, reasons: &mut Vec<Reason>) -> Vec<Grant> {
+    let before = reasons.len();
+    let mut search = Search { gate, person, wanted, grants: Vec::new(), reasons, before };
     let abroad = gate.facts.is_abroad_for(person);
     let refers = matches!(gate.asking.kind, RecipientKind::ForeignHotline | RecipientKind::SupportService);
     if abroad {
@@ -48,13 +43,15 @@ pub(crate) fn grants_of(gate: &Gate<'_>, person: &Person, wanted: Categories) ->
         search.find_exceptions();
     }
     search.explain_missing();
-    search.found.grants = of_one_time(search.found.grants);
-    search.found
+    of_one_time(search.grants)
 }
 
 /// Of each category the grants that count for it. An entry of a mask has one stretch of time: grants without one count
 /// before all others, and if there are none, the one that reaches longest, the earlier in the log of several.
 fn of_one_time(grants: Vec<Grant>) -> Vec<Grant> {
+    if grants.iter().all(|grant| grant.period.is_none()) {
+        return grants;
+    }
     let mut kept = vec![Categories::EMPTY; grants.len()];
     for category in Categories::all().iter() {
         let covers = |grant: &Grant| grant.reach.categories().contains(category);
@@ -80,27 +77,32 @@ fn length(period: Option<DataPeriod>) -> i128 {
     }
 }
 
+/// The search for one person.
 struct Search<'g, 'a> {
     gate: &'g Gate<'a>,
     person: &'g Person,
     wanted: Categories,
-    found: Found,
+    grants: Vec<Grant>,
+    /// Those of the whole decision.
+    reasons: &'g mut Vec<Reason>,
+    /// How many of them were there before this person's.
+    before: usize,
 }
 
-impl Search<'_, '_> {
+impl<'g, 'a> Search<'g, 'a> {
     fn say(&mut self, code: ReasonCode, reference: Reference) {
-        self.found.reasons.push(Reason::person(code, self.person.subject_id, reference));
+        self.reasons.push(Reason::person(code, self.person.subject_id, reference));
     }
 
     fn say_of(&mut self, code: ReasonCode, category: DataCategory, reference: Reference) {
-        self.found.reasons.push(Reason::of(code, self.person.subject_id, category, reference));
+        self.reasons.push(Reason::of(code, self.person.subject_id, category, reference));
     }
 
     fn find_consents(&mut self, abroad: bool) {
         let gate = self.gate;
-        let (deniers, among) = self.deniers();
-        for denier in &deniers {
-            self.explain_denials(*denier, among);
+        let among = self.deniable();
+        for denier in self.deniers() {
+            self.explain_denials(denier.subject_id, among);
         }
         for permission in gate.consents.permissions() {
             let id = permission.given.consent_id;
@@ -109,13 +111,13 @@ impl Search<'_, '_> {
             let permitted = if report { self.by_report(permission) } else { self.by_data_subject(permission) };
             let Some(permitted) = permitted.filter(|_| gate.relies_on(basis)) else { continue };
             if !permission.failures.is_empty() {
-                let failures = permission.failures.iter();
-                let reasons = failures.map(|code| Reason::person(code, self.person.subject_id, Reference::Consent(id)));
-                self.found.reasons.extend(reasons);
+                for code in permission.failures.iter() {
+                    self.say(code, Reference::Consent(id));
+                }
             } else if !report || (!abroad && self.report_is_open(permission)) {
                 // What a record denies it does not permit, whoever's data it speaks of.
-                let denied = deniers.iter().fold(permission.given.denied, |denied, denier| {
-                    denied.union(gate.consents.denied_to(permission, *denier).intersection(among))
+                let denied = self.deniers().fold(permission.given.denied, |denied, denier| {
+                    denied.union(gate.consents.denied_to(permission, denier.subject_id).intersection(among))
                 });
                 self.grant(basis, permission, permitted.within_denials(denied));
             }
@@ -137,9 +139,10 @@ impl Search<'_, '_> {
 
     /// Suspects are never asked: a potential victim or a caller lets go what they told about them, where they name it.
     fn speaks_of_suspects(&self, permission: &Permission<'_>) -> bool {
-        let giver = permission.given.subject_id.and_then(|giver| self.gate.facts.person(giver));
-        let may = giver.is_some_and(|giver| is_voice_about_suspects(self.gate.facts, giver));
-        may && permission.given.permitted.contains(DataCategory::Suspects)
+        let (facts, given) = (self.gate.facts, permission.given);
+        let giver = || given.subject_id.and_then(|giver| facts.person(giver));
+        given.permitted.contains(DataCategory::Suspects)
+            && giver().is_some_and(|giver| is_voice_about_suspects(facts, giver))
     }
 
     /// What a report consent would let go of this person's data; `None`: it does not concern this person.
@@ -199,28 +202,23 @@ impl Search<'_, '_> {
         needs.iter().all(|(holds, _, _)| *holds)
     }
 
-    /// Whose denials hold back, and in which categories: the person's own; of suspects, those of any potential victim or
-    /// caller of the case.
-    fn deniers(&self) -> (Vec<SubjectId>, Categories) {
-        let facts = self.gate.facts;
-        if !self.person.is_only_suspect() {
-            return (vec![self.person.subject_id], Categories::all());
-        }
-        let speakers =
-            facts.persons.iter().filter(|other| is_voice_about_suspects(facts, other)).map(|person| person.subject_id);
-        (speakers.collect(), Categories::only(DataCategory::Suspects))
+    /// Whose denials hold back: the person's own; of suspects, those of any potential victim or caller of the case.
+    fn deniers(&self) -> impl Iterator<Item = &'g Person> + use<'g, 'a> {
+        let (facts, person, of_suspects) = (self.gate.facts, self.person, self.person.is_only_suspect());
+        facts.persons.iter().filter(move |other| {
+            if of_suspects { is_voice_about_suspects(facts, other) } else { other.subject_id == person.subject_id }
+        })
+    }
+
+    /// In which categories their denials hold back.
+    fn deniable(&self) -> Categories {
+        if self.person.is_only_suspect() { Categories::only(DataCategory::Suspects) } else { Categories::all() }
     }
 
     fn explain_denials(&mut self, whose: SubjectId, among: Categories) {
         for (consent_id, categories) in self.gate.consents.denials(whose) {
             for category in categories.intersection(among).intersection(self.wanted).iter() {
-                let reference = Reference::Consent(consent_id);
-                self.found.reasons.push(Reason::of(
-                    ReasonCode::ConsentDenies,
-                    self.person.subject_id,
-                    category,
-                    reference,
-                ));
+                self.say_of(ReasonCode::ConsentDenies, category, Reference::Consent(consent_id));
             }
         }
     }
@@ -231,19 +229,19 @@ impl Search<'_, '_> {
         let wanted = permitted.within(self.wanted);
         let Some(agreed) = gate.agreed else {
             if !wanted.is_nothing() {
-                self.found.reasons.push(Reason::whole(ReasonCode::NoAgreement, Reference::None));
+                self.reasons.push(Reason::whole(ReasonCode::NoAgreement, Reference::None));
             }
             return;
         };
         for category in wanted.categories().difference(agreed).iter() {
             let code = ReasonCode::CategoryNotInAgreement;
             let reason = Reason { code, subject_id: None, category: Some(category), reference: Reference::None };
-            self.found.reasons.push(reason);
+            self.reasons.push(reason);
         }
         let reach = wanted.within(agreed).intersection(gate.ceiling);
         if gate.consent_open && !reach.is_nothing() {
             let on = |condition| permission.given.conditions.contains(condition);
-            self.found.grants.push(Grant {
+            self.grants.push(Grant {
                 basis,
                 reach,
                 until: permission.until,
@@ -267,7 +265,7 @@ impl Search<'_, '_> {
                         self.say_of(ReasonCode::ExceptionCeiling, category, reference.clone());
                     }
                     if !reach.is_nothing() {
-                        self.found.grants.push(Grant {
+                        self.grants.push(Grant {
                             basis: standing.basis(),
                             reach,
                             until: Until::Time(standing.until),
@@ -283,11 +281,10 @@ impl Search<'_, '_> {
 
     /// Says of every wanted category that nothing lets go what is missing.
     fn explain_missing(&mut self) {
-        let reached = self.found.grants.iter().fold(Reach::NOTHING, |reach, grant| reach.union(grant.reach));
+        let reached = self.grants.iter().fold(Reach::NOTHING, |reach, grant| reach.union(grant.reach));
         let bringer = self.gate.facts.is_bringer(self.person) && !self.person.is_only_suspect();
-        let spoke =
-            |found: &Found, codes: &[ReasonCode]| found.reasons.iter().any(|reason| codes.contains(&reason.code));
-        let no_exception = !spoke(&self.found, &[ReasonCode::NoException]);
+        let own = self.reasons.iter().skip(self.before);
+        let no_exception = !own.into_iter().any(|reason| reason.code == ReasonCode::NoException);
         for category in self.wanted.difference(reached.categories()).iter() {
             self.say_of(ReasonCode::NoConsent, category, Reference::None);
             if no_exception {

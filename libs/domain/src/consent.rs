@@ -16,7 +16,7 @@ mod held;
 pub use held::{HeldBack, HeldBy, held_back};
 
 use crate::directory::Recipient;
-use crate::event::{ConsentGiven, ConsentWithdrawn, DataPeriod, Expiry, RecipientScope};
+use crate::event::{ConsentGiven, DataPeriod, Expiry, RecipientScope};
 use crate::facts::{CaseFacts, ConsentAct, ConsentRecord, Person};
 use crate::ids::{ConsentId, ReferralId, Revision, SubjectId};
 use crate::policy::Policy;
@@ -94,6 +94,22 @@ impl Permission<'_> {
     pub(crate) fn is(&self, kind: ConsentKind) -> bool {
         self.given.kind == Some(kind)
     }
+
+    /// Whether it is a newer word of the same person that names the denial.
+    fn beats(&self, denial: &Denial) -> bool {
+        self.revision > denial.revision
+            && self.given.subject_id == Some(denial.subject_id)
+            && self.given.supersedes.contains(&denial.consent_id)
+    }
+}
+
+/// What a record denies to the recipient that asks, for the purpose it asks for.
+#[derive(Debug, Clone, Copy)]
+struct Denial {
+    consent_id: ConsentId,
+    subject_id: SubjectId,
+    revision: Revision,
+    categories: Categories,
 }
 
 /// All consents of a case, as they stand for one request.
@@ -102,15 +118,25 @@ pub(crate) struct Consents<'a> {
     facts: &'a CaseFacts,
     asking: Asking<'a>,
     permissions: Vec<Permission<'a>>,
+    denials: Vec<Denial>,
 }
 
 impl<'a> Consents<'a> {
     pub(crate) fn assess(facts: &'a CaseFacts, asking: Asking<'a>) -> Self {
-        let permission = |record: &'a ConsentRecord| match &record.act {
-            ConsentAct::Given(given) => Some(assess(facts, record, given, asking)),
-            ConsentAct::Refused(_) | ConsentAct::Withdrawn(_) => None,
+        let takers = Taker::all(facts);
+        let mut permissions = Vec::with_capacity(facts.consents.len());
+        let mut denials = Vec::new();
+        let meant = |scope: Option<RecipientScope>, purposes: Purposes| {
+            scope.is_none_or(|scope| denies_to(scope, asking))
+                && (purposes.is_empty() || purposes.contains(asking.purpose))
         };
-        Self { facts, asking, permissions: facts.consents.iter().filter_map(permission).collect() }
+        for record in &facts.consents {
+            denials.extend(denial(record, meant));
+            if let ConsentAct::Given(given) = &record.act {
+                permissions.push(assess(facts, record, given, &takers, asking));
+            }
+        }
+        Self { facts, asking, permissions, denials }
     }
 
     pub(crate) fn permissions(&self) -> &[Permission<'a>] {
@@ -119,42 +145,26 @@ impl<'a> Consents<'a> {
 
     /// What a person's own records deny to this recipient for this purpose, record by record.
     pub(crate) fn denials(&self, subject_id: SubjectId) -> impl Iterator<Item = (ConsentId, Categories)> {
-        self.facts.consents.iter().filter_map(move |record| {
-            let (consent_id, denied) = self.denial(record, subject_id)?;
-            let left = denied.difference(self.beaten(consent_id, record.revision, subject_id));
-            (!left.is_empty()).then_some((consent_id, left))
-        })
-    }
-
-    fn denial(&self, record: &ConsentRecord, subject_id: SubjectId) -> Option<(ConsentId, Categories)> {
-        denial(record, subject_id, |scope, purposes| {
-            scope.is_none_or(|scope| denies_to(scope, self.asking))
-                && (purposes.is_empty() || purposes.contains(self.asking.purpose))
+        self.denials.iter().filter(move |denial| denial.subject_id == subject_id).filter_map(|denial| {
+            let left = denial.categories.difference(self.beaten(denial));
+            (!left.is_empty()).then_some((denial.consent_id, left))
         })
     }
 
     /// What a person's own records deny to this recipient and purpose of what this permission permits: a denial is beaten by
     /// the newer permission that names it, and by no other one.
     pub(crate) fn denied_to(&self, permission: &Permission<'_>, subject_id: SubjectId) -> Categories {
-        self.facts.consents.iter().fold(Categories::EMPTY, |all, record| {
-            let Some((consent_id, denied)) = self.denial(record, subject_id) else { return all };
-            let beats = permission.revision > record.revision
-                && permission.given.subject_id == Some(subject_id)
-                && permission.given.supersedes.contains(&consent_id);
-            all.union(if beats { denied.difference(permission.own_data()) } else { denied })
+        let own = self.denials.iter().filter(|denial| denial.subject_id == subject_id);
+        own.fold(Categories::EMPTY, |all, denial| {
+            let beaten = if permission.beats(denial) { permission.own_data() } else { Categories::EMPTY };
+            all.union(denial.categories.difference(beaten))
         })
     }
 
-    /// What live newer permissions of the same person that name this record allow again.
-    fn beaten(&self, consent_id: ConsentId, revision: Revision, subject_id: SubjectId) -> Categories {
-        self.permissions
-            .iter()
-            .filter(|newer| {
-                newer.revision > revision
-                    && newer.given.subject_id == Some(subject_id)
-                    && newer.given.supersedes.contains(&consent_id)
-            })
-            .fold(Categories::EMPTY, |allowed, newer| allowed.union(newer.own_data()))
+    /// What live newer permissions of the same person that name the record allow again.
+    fn beaten(&self, denial: &Denial) -> Categories {
+        let newer = self.permissions.iter().filter(|newer| newer.beats(denial));
+        newer.fold(Categories::EMPTY, |allowed, newer| allowed.union(newer.own_data()))
     }
 
     /// Whether a person ever said something about their own data to this recipient: whatever it was, it outranks what
@@ -178,21 +188,20 @@ impl<'a> Consents<'a> {
     }
 }
 
-/// What a record denies, if it is the person's own and its scope and purposes are meant; no purposes: all.
-fn denial(
-    record: &ConsentRecord,
-    subject_id: SubjectId,
-    meant: impl Fn(Option<RecipientScope>, Purposes) -> bool,
-) -> Option<(ConsentId, Categories)> {
+/// What a record denies, if its scope and purposes are meant; no purposes: all. Only a person's own record denies.
+fn denial(record: &ConsentRecord, meant: impl Fn(Option<RecipientScope>, Purposes) -> bool) -> Option<Denial> {
+    let revision = record.revision;
     match &record.act {
         ConsentAct::Given(given) => {
-            let denies = given.subject_id == Some(subject_id) && !given.denied.is_empty();
-            (denies && meant(given.recipient, given.purposes)).then_some((given.consent_id, given.denied))
+            let (consent_id, subject_id, categories) = (given.consent_id, given.subject_id?, given.denied);
+            let denies = !categories.is_empty() && meant(given.recipient, given.purposes);
+            denies.then_some(Denial { consent_id, subject_id, revision, categories })
         }
         ConsentAct::Refused(refused) => {
-            let denied = if refused.denied.is_empty() { Categories::all() } else { refused.denied };
-            let denies = refused.subject_id == subject_id && meant(refused.recipient, Purposes::EMPTY);
-            denies.then_some((refused.consent_id, denied))
+            let (consent_id, subject_id) = (refused.consent_id, refused.subject_id);
+            let categories = if refused.denied.is_empty() { Categories::all() } else { refused.denied };
+            let denies = meant(refused.recipient, Purposes::EMPTY);
+            denies.then_some(Denial { consent_id, subject_id, revision, categories })
         }
         ConsentAct::Withdrawn(_) => None,
     }
@@ -235,22 +244,26 @@ fn permits_to(scope: Option<RecipientScope>, asking: Asking<'_>) -> bool {
 }
 
 /// How one consent stands by itself, whoever asks.
-struct Holds {
+struct Holds<'a> {
+    /// Who gave it, if known.
+    giver: Option<&'a Person>,
     failures: Set<ReasonCode>,
     until: Until,
     taken_back: Categories,
     period: Option<DataPeriod>,
 }
 
-impl Holds {
+impl<'a> Holds<'a> {
     fn of(
-        facts: &CaseFacts,
+        facts: &'a CaseFacts,
         record: &ConsentRecord,
         given: &ConsentGiven,
+        takers: &[Taker<'_>],
         policy: &Policy,
         now: Timestamp,
         delivering: Option<ReferralId>,
     ) -> Self {
+        let giver = given.subject_id.and_then(|giver| facts.person(giver));
         let mut until = until(given, record.recorded_at, policy);
         let mut failures = giver::fails(given);
         if given.grantor == Some(GrantorKind::Representative) {
@@ -276,8 +289,11 @@ impl Holds {
         fail_unless(period.is_none_or(|period| !period.is_empty()), ReasonCode::ConsentDataPeriod);
         fail_unless(urgent, ReasonCode::ConsentCondition);
         // Nobody could take it back any more.
-        fail_unless(!given.subject_id.is_some_and(|giver| facts.is_erased(giver)), ReasonCode::DataErased);
-        Self { failures, until, taken_back: taken_back(facts, record, given), period }
+        let erased = given.subject_id.is_some() && facts.erased || giver.is_some_and(|giver| giver.erased);
+        fail_unless(!erased, ReasonCode::DataErased);
+        let taken = takers.iter().filter(|taker| taker.takes(record, given));
+        let taken_back = taken.fold(Categories::EMPTY, |taken, taker| taken.union(taker.categories));
+        Self { giver, failures, until, taken_back, period }
     }
 }
 
@@ -285,10 +301,11 @@ fn assess<'a>(
     facts: &CaseFacts,
     record: &ConsentRecord,
     given: &'a ConsentGiven,
+    takers: &[Taker<'_>],
     asking: Asking<'_>,
 ) -> Permission<'a> {
-    let Holds { mut failures, until, taken_back, period } =
-        Holds::of(facts, record, given, asking.policy, asking.now, asking.delivering);
+    let Holds { giver, mut failures, until, taken_back, period } =
+        Holds::of(facts, record, given, takers, asking.policy, asking.now, asking.delivering);
     let mut fail_unless = |holds: bool, code| {
         if !holds {
             failures.insert(code);
@@ -298,7 +315,7 @@ fn assess<'a>(
     fail_unless(given.purposes.contains(asking.purpose), ReasonCode::ConsentOtherPurpose);
     let to = |kind| kind == asking.kind;
     let why = |purpose| purpose == asking.purpose;
-    let minor_alone = giver::is_minor_alone(facts, given, asking.policy, asking.now, to, why);
+    let minor_alone = giver::is_minor_alone(facts, given, giver, asking.policy, asking.now, to, why);
     fail_unless(!minor_alone || !giver::speaks_of_giver_only(given), ReasonCode::ConsentMinorAlone);
     let permitted = given.permitted.difference(taken_back);
     let about_bringer = given.about_bringer.difference(taken_back);
@@ -350,29 +367,46 @@ fn is_used(facts: &CaseFacts, consent_id: ConsentId, delivering: Option<Referral
     })
 }
 
-/// What newer records took back of a consent: withdrawals, and consents that supersede it.
-fn taken_back(facts: &CaseFacts, record: &ConsentRecord, given: &ConsentGiven) -> Categories {
-    let newer = facts.consents.iter().filter(|other| other.revision > record.revision);
-    newer.fold(Categories::EMPTY, |taken, other| {
-        let more = match &other.act {
-            ConsentAct::Withdrawn(withdrawn) if withdraws(facts, other, withdrawn, given) => {
-                if withdrawn.categories.is_empty() { Categories::all() } else { withdrawn.categories }
-            }
-            // Whoever's record it is: one recorded under the wrong person must not let the older one win.
-            ConsentAct::Given(successor) if successor.supersedes.contains(&given.consent_id) => Categories::all(),
-            ConsentAct::Withdrawn(_) | ConsentAct::Given(_) | ConsentAct::Refused(_) => Categories::EMPTY,
-        };
-        taken.union(more)
-    })
+/// A record that takes something back of older ones: a withdrawal, or a consent that supersedes.
+struct Taker<'a> {
+    revision: Revision,
+    /// The records it names.
+    named: &'a [ConsentId],
+    /// Whose consents it takes back besides, all of them: a person's, or everybody's (absent inside).
+    all_of: Option<Option<SubjectId>>,
+    categories: Categories,
 }
 
-/// Whether a withdrawal means this consent: by name, or because it names nothing the person had, and then all of theirs.
-fn withdraws(facts: &CaseFacts, record: &ConsentRecord, withdrawn: &ConsentWithdrawn, given: &ConsentGiven) -> bool {
-    let whose = withdrawn.subject_id;
-    let of_this_person = whose.is_none() || given.subject_id == whose;
-    withdrawn.consent_id.map_or(of_this_person, |named| {
-        named == given.consent_id || (of_this_person && !had_before(facts, record, named, whose))
-    })
+impl<'a> Taker<'a> {
+    fn of(facts: &CaseFacts, record: &'a ConsentRecord) -> Option<Self> {
+        let revision = record.revision;
+        match &record.act {
+            ConsentAct::Withdrawn(withdrawn) => {
+                let whose = withdrawn.subject_id;
+                // One that names nothing the person had means all of theirs.
+                let named = withdrawn.consent_id.is_some_and(|id| had_before(facts, record, id, whose));
+                let all_of = if named { None } else { Some(whose) };
+                let all = withdrawn.categories.is_empty();
+                let categories = if all { Categories::all() } else { withdrawn.categories };
+                Some(Self { revision, named: withdrawn.consent_id.as_slice(), all_of, categories })
+            }
+            // Whoever's record it is: one recorded under the wrong person must not let the older one win.
+            ConsentAct::Given(ConsentGiven { supersedes: named, .. }) if !named.is_empty() => {
+                Some(Self { revision, named, all_of: None, categories: Categories::all() })
+            }
+            ConsentAct::Given(_) | ConsentAct::Refused(_) => None,
+        }
+    }
+
+    fn all(facts: &'a CaseFacts) -> Vec<Self> {
+        facts.consents.iter().filter_map(|record| Self::of(facts, record)).collect()
+    }
+
+    fn takes(&self, record: &ConsentRecord, given: &ConsentGiven) -> bool {
+        let theirs = |whose: Option<SubjectId>| whose.is_none() || given.subject_id == whose;
+        let newer = self.revision > record.revision;
+        newer && (self.named.contains(&given.consent_id) || self.all_of.is_some_and(theirs))
+    }
 }
 
 /// Whether a record of this id stood when a withdrawal named it, the person's own where it says whose. One that came after

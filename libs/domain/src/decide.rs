@@ -78,6 +78,9 @@ fn decide_with(
     draft.conclude(facts, recipient, policy, now)
 }
 
+/// Room for the reasons of an ordinary decision; there may be more.
+const REASONS: usize = 64;
+
 /// What a decision is made of while it is made.
 #[derive(Default)]
 struct Draft {
@@ -183,7 +186,7 @@ impl<'a> Gate<'a> {
             consents: Consents::assess(facts, asking),
             exceptions: Vec::new(),
             wanted: request.categories.difference(never_released()),
-            draft: Draft::default(),
+            draft: Draft { reasons: Vec::with_capacity(REASONS), ..Draft::default() },
         };
         gate.explain_categories(anonymity);
         gate.close_consent_for_tips();
@@ -296,11 +299,12 @@ impl<'a> Gate<'a> {
         if wanted.is_empty() {
             return;
         }
-        let mut found = grants_of(self, person, wanted);
-        self.draft.reasons.append(&mut found.reasons);
+        let mut reasons = std::mem::take(&mut self.draft.reasons);
+        let found = grants_of(self, person, wanted, &mut reasons);
+        self.draft.reasons = reasons;
         let mut reach = Reach::NOTHING;
-        let mut used: Vec<(u32, Grant)> = Vec::with_capacity(found.grants.len());
-        for grant in found.grants {
+        let mut used: Vec<(u32, Grant)> = Vec::with_capacity(found.len());
+        for grant in found {
             // A basis beyond the bound is left out, and with it what it lets through.
             if let Some(index) = self.index_of(grant.basis) {
                 reach = reach.union(grant.reach);

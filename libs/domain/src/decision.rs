@@ -2,7 +2,7 @@
 
 use crate::event::DataPeriod;
 use crate::ids::{ApprovalId, ConsentId, ExceptionId, OrganizationId, ReferralId, Revision, SubjectId, TipId, UnitId};
-use crate::set::{Categories, Reach};
+use crate::set::{Categories, Reach, bits};
 use crate::time::Timestamp;
 use crate::vocabulary::{
     BasisKind, DataCategory, ExceptionKind, MaskLevel, ObligationKind, Outcome, Purpose, ReasonCode, RecipientKind,
@@ -93,7 +93,7 @@ impl Bases {
 
     /// The indexes, ascending.
     pub fn iter(self) -> impl Iterator<Item = u32> {
-        (0..u64::BITS).filter(move |index| self.0 & (1 << index) != 0)
+        bits(self.0)
     }
 }
 

@@ -543,7 +543,7 @@ impl CaseFacts {
     /// Whether the case is urgent: assessed so, or with a minor in it (hotline policy, row 10), triaged or not.
     #[must_use]
     pub fn is_urgent(&self, now: Timestamp, policy: &Policy) -> bool {
-        self.triage(now, policy) == Some(TriageLevel::Urgent) || self.concerns_minor(now, policy)
+        self.assessed == Some(TriageLevel::Urgent) || self.concerns_minor(now, policy)
     }
 
     /// Where the case is: as said when it was opened, otherwise wherever its potential victims and children were seen.

@@ -51,9 +51,22 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
 macro_rules! ids {
     ($($(#[$doc:meta])* $id:ident)+) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(into = "String", try_from = "String")]
         pub struct $id(pub [u8; 16]);
+
+        impl Ord for $id {
+            /// As the bytes are ordered, compared as one number: decisions sort by little else.
+            fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+                u128::from_be_bytes(self.0).cmp(&u128::from_be_bytes(other.0))
+            }
+        }
+
+        impl PartialOrd for $id {
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
 
         impl $id {
             /// The sixteen bytes of the UUID.
@@ -171,6 +184,15 @@ mod tests {
         assert_eq!(id.to_string(), "0192abcd-ef00-7fff-8000-010203040506");
         assert_eq!("0192ABCD-EF00-7FFF-8000-010203040506".parse(), Ok(id));
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"0192abcd-ef00-7fff-8000-010203040506\"");
+    }
+
+    #[test]
+    fn ids_are_ordered_as_their_bytes() {
+        let rising = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+        let ids = [[0; 16], [1; 16], [127; 16], [128; 16], [255; 16], rising];
+        for (one, other) in ids.iter().flat_map(|one| ids.iter().map(move |other| (one, other))) {
+            assert_eq!(CaseId(*one).cmp(&CaseId(*other)), one.cmp(other));
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub trait Member: Copy + 'static {
     /// Every value, in order.
     const MEMBERS: &'static [Self];
 
-    /// The bit that stands for this value; exactly one bit, different for each value.
+    /// The bit that stands for this value: that of its place in [`Self::MEMBERS`].
     fn bit(self) -> u64;
 }
 
@@ -109,8 +109,18 @@ impl<T: Member> Set<T> {
 
     /// Its values, in the order of the value list.
     pub fn iter(self) -> impl Iterator<Item = T> {
-        T::MEMBERS.iter().copied().filter(move |value| self.contains(*value))
+        bits(self.bits).filter_map(|place| T::MEMBERS.get(place as usize).copied())
     }
+}
+
+/// The places of the bits that are set, ascending. Of most sets few are.
+pub(crate) fn bits(mut left: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let place = left.trailing_zeros();
+        // The lowest bit that is set goes; without one there is no place.
+        left &= left.checked_sub(1)?;
+        Some(place)
+    })
 }
 
 impl<T> Clone for Set<T> {
@@ -316,10 +326,20 @@ mod tests {
     }
 
     #[test]
+<<<<<<< HEAD
     fn what_is_no_reach_is_refused_with_what_was_expected() {
         let error = serde_json::from_str::<Reach>("[]").unwrap_err().to_string();
         assert!(error.contains("an object from data category to mask level"), "{error}");
         assert!(serde_json::from_str::<Reach>(r#"{"health":"whole","health":"whole"}"#).is_err());
+=======
+    fn a_set_gives_its_values_in_the_order_of_the_list() {
+        assert_eq!(Categories::EMPTY.iter().next(), None);
+        assert!(Categories::from([Health, Identity]).iter().eq([Identity, Health]));
+        assert!(Categories::all().iter().eq(DataCategory::ALL.iter().copied()));
+        assert!(crate::vocabulary::ReasonCode::ALL.iter().copied().eq(Set::all().iter()));
+        assert!(bits(u64::MAX).eq(0..64));
+        assert!(bits(1 << 63 | 1).eq([0, 63]));
+>>>>>>> main
     }
 
     #[test]

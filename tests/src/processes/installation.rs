@@ -1,6 +1,6 @@
 //! Everything that runs, and how it is called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +35,9 @@ use crate::who::{self, Who};
 pub const READY_WITHIN: Duration = Duration::from_secs(90);
 /// How long the leader is asked for.
 const LEADER_WITHIN: Duration = Duration::from_secs(5);
+/// Connections to a role that are kept, of those who called last: clients take new accounts all the while, and a role has room
+/// for 512.
+const CALLERS_KEPT: usize = 128;
 /// Room for the log.
 const LOG_BYTES_MAX: u64 = 1 << 30;
 
@@ -74,7 +77,7 @@ pub struct Installation {
     /// In front of each role, for clients.
     urls: BTreeMap<Role, String>,
     identity: TestIdentity,
-    callers: Mutex<BTreeMap<(Role, String), Upstream>>,
+    callers: Mutex<BTreeMap<Role, VecDeque<(String, Upstream)>>>,
     log: EventLog,
     // Last, so that it goes after those who write into it.
     directory: TempDir,
@@ -248,12 +251,21 @@ impl Installation {
     /// One connection for each caller of a role, through the proxy in front of it.
     pub fn caller(&self, role: Role, who: &Who) -> Authenticated {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        let upstream = callers.entry((role, format!("{who:?}"))).or_insert_with(|| {
+        let callers = callers.entry(role).or_default();
+        let name = format!("{who:?}");
+        let known = callers.iter().position(|(known, _)| *known == name).and_then(|place| callers.remove(place));
+        let (_, upstream) = known.unwrap_or_else(|| {
             let expected = role.role().parse().expect("the name of a service");
             let security = self.identity.security(&who.service);
-            Upstream::new("url", &self.urls[&role], expected, &security, self.credentials(who)).expect("a url")
+            let upstream = Upstream::new("url", &self.urls[&role], expected, &security, self.credentials(who));
+            (name.clone(), upstream.expect("a url"))
         });
-        upstream.as_service()
+        let channel = upstream.as_service();
+        callers.push_back((name, upstream));
+        if callers.len() > CALLERS_KEPT {
+            callers.pop_front();
+        }
+        channel
     }
 
     /// A ledger, called by somebody.

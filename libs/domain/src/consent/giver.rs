@@ -2,7 +2,7 @@
 
 use crate::age::{Majority, is_minor};
 use crate::event::{Actor, ConsentGiven};
-use crate::facts::{AuthorityFacts, CaseFacts};
+use crate::facts::{AuthorityFacts, CaseFacts, Person};
 use crate::policy::Policy;
 use crate::set::Set;
 use crate::time::Timestamp;
@@ -11,10 +11,12 @@ use crate::vocabulary::{
 };
 
 /// Whether somebody who is or may be under 18 speaks for themself, and about themself, without being able to alone. Of a
-/// report consent this is so of what it says about the bringer; about others it is no consent of a data subject.
+/// report consent this is so of what it says about the bringer; about others it is no consent of a data subject. `person`: who
+/// gave it, if known.
 pub(super) fn is_minor_alone(
     facts: &CaseFacts,
     given: &ConsentGiven,
+    person: Option<&Person>,
     policy: &Policy,
     now: Timestamp,
     to: impl Fn(RecipientKind) -> bool,
@@ -23,7 +25,6 @@ pub(super) fn is_minor_alone(
     if given.grantor != Some(GrantorKind::Self_) {
         return false;
     }
-    let person = given.subject_id.and_then(|giver| facts.person(giver));
     let may_be_minor = match person.map_or(Majority::Unknown, |person| person.majority_at(now, policy)) {
         Majority::Minor => true,
         Majority::Adult => false,

@@ -1,7 +1,7 @@
 //! What still holds a consent back, for whoever just recorded it: told before anybody asks for a disclosure, so without a
 //! recipient. What could hold it back for some recipient it means is told too.
 
-use super::{Holds, denial, giver, is_voice_about_suspects};
+use super::{Holds, Taker, denial, giver, is_voice_about_suspects};
 use crate::event::{ConsentGiven, RecipientScope};
 use crate::facts::{CaseFacts, ConsentAct, ConsentRecord};
 use crate::ids::{ConsentId, SubjectId};
@@ -56,7 +56,7 @@ struct Holding<'a> {
 impl Holding<'_> {
     fn tell(&self, held: &mut Vec<HeldBack>) {
         let Self { facts, record, given, policy, now } = *self;
-        let own = Holds::of(facts, record, given, policy, now, None);
+        let own = Holds::of(facts, record, given, &Taker::all(facts), policy, now, None);
         let said = given.permitted.union(given.about_bringer);
         let mut say =
             |categories: Categories, by| held.extend(categories.iter().map(|category| HeldBack { category, by }));
@@ -93,11 +93,11 @@ impl Holding<'_> {
     fn denials(&self, whose: SubjectId) -> impl Iterator<Item = (ConsentId, Categories)> {
         let Self { record, given, .. } = *self;
         let meant = overlapping(given.recipient, given.purposes);
-        self.facts.consents.iter().filter_map(move |other| {
-            let (consent_id, categories) = denial(other, whose, &meant)?;
-            let named = given.subject_id == Some(whose) && given.supersedes.contains(&consent_id);
-            let beaten = named && record.revision > other.revision;
-            (!beaten).then_some((consent_id, categories))
+        let theirs = self.facts.consents.iter().filter_map(move |other| denial(other, &meant));
+        theirs.filter(move |denial| denial.subject_id == whose).filter_map(move |denial| {
+            let named = given.subject_id == Some(whose) && given.supersedes.contains(&denial.consent_id);
+            let beaten = named && record.revision > denial.revision;
+            (!beaten).then_some((denial.consent_id, denial.categories))
         })
     }
 
@@ -114,14 +114,15 @@ impl Holding<'_> {
     }
 
     fn is_minor_alone(&self) -> bool {
-        let given = self.given;
+        let (facts, given) = (self.facts, self.given);
+        let giver = given.subject_id.and_then(|giver| facts.person(giver));
         // What one organisation or unit is stands in the directory: any kind may be it.
         let to = |kind| match given.recipient {
             Some(RecipientScope::Kind(named) | RecipientScope::KindInRegion(named, _)) => kind == named,
             Some(RecipientScope::Organization(_) | RecipientScope::Unit(_) | RecipientScope::Anyone) | None => true,
         };
         let why = |purpose| given.purposes.contains(purpose);
-        giver::is_minor_alone(self.facts, given, self.policy, self.now, to, why)
+        giver::is_minor_alone(facts, given, giver, self.policy, self.now, to, why)
     }
 }
 
