@@ -61,6 +61,19 @@ fn a_denial_that_was_superseded_is_no_reason_any_more() {
     refused.consents(caller).when(&asked()).says_of(ReasonCode::ConsentDenies, VICTIM, Contact);
 }
 
+/// That no exception reaches a category is said whatever else is said of the person, but once.
+#[test]
+fn that_there_is_no_exception_is_said_beside_other_reasons() {
+    let refused = Story::with_people().refuses(1, VICTIM, shelter().scope(), &[Contact]);
+    let then = refused.when(&asked().about(&[VICTIM]));
+    then.denies(ReasonCode::ConsentDenies).says_of(ReasonCode::NoException, VICTIM, Contact);
+    let danger = exception(1, ExceptionKind::ImminentDanger, &[CALLER], ExceptionGround::Violence);
+    let story = Story::with_people().asserts(&responder(), danger).confirms(&supervisor(), 1);
+    let then = story.when(&ask(&dispatch(), Purpose::EmergencyResponse, &[Whereabouts]).about(&[VICTIM]));
+    let why: Vec<&Reason> = then.0.reasons.iter().filter(|it| it.code == ReasonCode::NoException).collect();
+    assert_eq!(why, [&Reason::person(ReasonCode::NoException, VICTIM, Reference::Exception(exception_id(1)))]);
+}
+
 #[test]
 fn a_record_does_not_supersede_itself() {
     let itself = to_shelter(1).denying(&[Contact]).superseding(&[1]);
