@@ -121,7 +121,9 @@ fn zones_of(place: Jurisdiction) -> &'static [TimeZone] {
     static ON: &[TimeZone] = &[get!("America/Toronto"), get!("America/Winnipeg"), get!("America/Atikokan")];
     static PE: &[TimeZone] = &[get!("America/Halifax")];
     static QC: &[TimeZone] = &[get!("America/Toronto"), get!("America/Halifax"), get!("America/Blanc-Sablon")];
-    static SK: &[TimeZone] = &[get!("America/Regina"), get!("America/Swift_Current"), get!("America/Edmonton")];
+    // Lloydminster goes with Alberta, Creighton with Manitoba.
+    static SK: &[TimeZone] =
+        &[get!("America/Regina"), get!("America/Swift_Current"), get!("America/Edmonton"), get!("America/Winnipeg")];
     static YT: &[TimeZone] = &[get!("America/Whitehorse"), get!("America/Dawson")];
     match place {
         Jurisdiction::Ab => AB,

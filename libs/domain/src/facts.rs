@@ -17,9 +17,9 @@ use crate::set::{Jurisdictions, Roles, Set};
 use crate::supersede::supersedes;
 use crate::time::Timestamp;
 use crate::vocabulary::{
-    AgeBand, ApproachRule, ApprovalOutcome, Channel, ContactPermission, DeliveryChannel, ExceptionKind, HoldGround,
-    InstrumentKind, Jurisdiction, LiftReason, Outcome, OutsideReviewOutcome, PersonRole, RecallReason, RecipientKind,
-    ReviewOutcome, Role, TriageLevel,
+    AgeBand, ApproachRule, ApprovalOutcome, Channel, ContactPermission, DeliveryChannel, HoldGround, Jurisdiction,
+    LiftReason, Outcome, OutsideReviewOutcome, PersonRole, RecallReason, RecipientKind, ReviewOutcome, Role,
+    TriageLevel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -187,8 +187,7 @@ impl ExceptionFacts {
     /// Whether it is a subpoena of the defence: a hold and a refusal, never a basis.
     #[must_use]
     pub fn is_defence_subpoena(&self) -> bool {
-        let kind = self.asserted.instrument.as_ref().and_then(|instrument| instrument.kind);
-        self.asserted.kind == ExceptionKind::LegalRequirement && kind == Some(InstrumentKind::DefenceSubpoena)
+        crate::exception::is_defence_subpoena(&self.asserted)
     }
 }
 

@@ -23,7 +23,7 @@ pub struct StandingObligation {
     pub due_at: Option<Timestamp>,
     /// Where it stands: due while its clock runs, or has none.
     pub state: ObligationState,
-    /// Since when.
+    /// Since when; not before it bound us, nor before the day it was put off to.
     pub since: Timestamp,
     /// For what is deferred: when it is looked at again. From then on it is due or overdue, as its date says.
     pub review_at: Option<Timestamp>,
@@ -34,7 +34,12 @@ pub struct StandingObligation {
 /// All obligations of a case, met ones included, in the order of their decisions in the log.
 #[must_use]
 pub fn standing(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec<StandingObligation> {
-    let permits = facts.decisions.iter().filter(|decision| decision.outcome == Outcome::Permit);
+    // Of two decisions under one id the first is meant, as everywhere.
+    let known = facts
+        .decisions
+        .iter()
+        .filter(|it| facts.decision(it.decision_id).is_some_and(|first| std::ptr::eq(first, *it)));
+    let permits = known.filter(|decision| decision.outcome == Outcome::Permit);
     permits.flat_map(|decision| of_decision(decision, facts, policy, now)).collect()
 }
 
@@ -100,7 +105,11 @@ impl Owed<'_> {
     }
 
     fn state(&self, now: Timestamp) -> (ObligationState, Timestamp, Option<Timestamp>) {
-        let arose_at = self.referral.map_or(self.decision.decided_at, |referral| referral.at);
+        // Broken glass is reviewed whether anything was released or not; everything else is owed from the release.
+        let arose_at = match self.referral {
+            Some(referral) if self.kind != ObligationKind::ReviewBreakGlass => referral.at,
+            Some(_) | None => self.decision.decided_at,
+        };
         // Nobody ends the rules for approaching a person by a note about one referral.
         if self.kind == ObligationKind::SafeContact {
             return (ObligationState::Due, arose_at, None);

@@ -326,6 +326,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_reach_is_refused_with_what_was_expected() {
+        let error = serde_json::from_str::<Reach>("[]").unwrap_err().to_string();
+        assert!(error.contains("an object from data category to mask level"), "{error}");
+        assert!(serde_json::from_str::<Reach>(r#"{"health":"whole","health":"whole"}"#).is_err());
+    }
+
+    #[test]
     fn a_set_gives_its_values_in_the_order_of_the_list() {
         assert_eq!(Categories::EMPTY.iter().next(), None);
         assert!(Categories::from([Health, Identity]).iter().eq([Identity, Health]));

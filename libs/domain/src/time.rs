@@ -79,8 +79,32 @@ mod tests {
     }
 
     #[test]
+    fn centuries_leap_every_fourth() {
+        assert!(Timestamp::from_date("2000-02-29").is_some() && Timestamp::from_date("2400-02-29").is_some());
+        for year in [2001, 2002, 2003, 2100, 2200, 2300] {
+            assert_eq!(Timestamp::from_date(&format!("{year}-02-29")), None, "{year}");
+            let march = Timestamp::from_date(&format!("{year}-03-01")).unwrap();
+            let february = Timestamp::from_date(&format!("{year}-02-28")).unwrap();
+            assert_eq!(march.0 - february.0, 86_400_000, "{year}");
+        }
+        for year in (2004..2100).step_by(4) {
+            assert!(Timestamp::from_date(&format!("{year}-02-29")).is_some(), "{year}");
+        }
+    }
+
+    #[test]
     fn what_is_no_date_is_refused() {
-        for text in ["", "2024", "2024-1-26", "2023-02-29", "2024-13-01", "2024-01-00", "+024-01-26", "2024-01-26-01"] {
+        for text in [
+            "",
+            "2024",
+            "2024-1-26",
+            "2023-02-29",
+            "2026-04-31",
+            "2024-13-01",
+            "2024-01-00",
+            "+024-01-26",
+            "2024-01-26-01",
+        ] {
             assert_eq!(Timestamp::from_date(text), None, "{text}");
         }
     }

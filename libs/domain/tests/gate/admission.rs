@@ -11,15 +11,17 @@ use egide_domain::vocabulary::{
     AgeBand, Channel, DataCategory::*, ExceptionGround, ExceptionKind, GrantorKind, InstrumentKind, Outcome,
     PersonRole, Purpose::*, ReviewOutcome, TriageLevel,
 };
-use egide_domain::{Actor, CaseEvent, Categories, DELIVERED_WITHIN, Millis, ViolationReason, ViolationReason as Why};
+use egide_domain::{
+    Actor, Bases, CaseEvent, Categories, DELIVERED_WITHIN, Mask, Millis, ViolationReason, ViolationReason as Why,
+};
 
-fn why(story: &Story, actor: &Actor, event: &CaseEvent) -> Vec<(&'static str, ViolationReason)> {
+pub(crate) fn why(story: &Story, actor: &Actor, event: &CaseEvent) -> Vec<(&'static str, ViolationReason)> {
     let violations = story.admits(actor, event).err().unwrap_or_default();
     violations.iter().map(|violation| (violation.field, violation.reason)).collect()
 }
 
 #[track_caller]
-fn admitted(story: &Story, actor: &Actor, event: &CaseEvent) {
+pub(crate) fn admitted(story: &Story, actor: &Actor, event: &CaseEvent) {
     assert_eq!(why(story, actor, event), []);
 }
 
@@ -269,7 +271,20 @@ fn outcome_bases_mask_and_expiry_fit_together() {
     endless.expires_at = None;
     let mut denying = permit.clone();
     denying.outcome = Outcome::Deny;
-    for decision in [baseless, endless, denying] {
+    let mut denying_nothing = permit.clone();
+    (denying_nothing.outcome, denying_nothing.mask) = (Outcome::Deny, Mask::empty());
+    let mut empty = permit.clone();
+    empty.mask = Mask::empty();
+    let mut over = permit.clone();
+    over.expires_at = Some(story.now);
+    let with_bases = |bases: Bases| {
+        let mut entries = permit.mask.entries().to_vec();
+        entries.iter_mut().for_each(|entry| entry.bases = bases);
+        egide_domain::Decision { mask: Mask::from(entries), ..permit.clone() }
+    };
+    let beyond = with_bases(Bases::default().with(0).with(u32::try_from(permit.bases.len()).unwrap()));
+    let on_nothing = with_bases(Bases::default());
+    for decision in [baseless, endless, denying, denying_nothing, empty, over, beyond, on_nothing] {
         let refused = why(&story, &service(), &decided(1, &asked(), decision));
         assert_eq!(refused, [("outcome", Why::DecisionInconsistent)]);
     }

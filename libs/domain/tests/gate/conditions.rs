@@ -84,6 +84,13 @@ fn an_older_denial_holds_back_until_it_is_superseded() {
 }
 
 #[test]
+fn a_record_that_names_itself_is_held_back_by_what_it_denies() {
+    let itself = plain(1).denying(&[Contact]).superseding(&[1]);
+    let denial = HeldBack { category: Contact, by: HeldBy::Denial(consent_id(1)) };
+    assert_eq!(held(&Story::with_people().consents(itself), 1), [denial]);
+}
+
+#[test]
 fn a_newer_denial_holds_back_too_and_one_to_somebody_else_does_not() {
     let story = Story::with_people().consents(plain(1));
     assert_eq!(held(&story.clone().refuses(2, VICTIM, RecipientScope::Anyone, &[]), 1).len(), 1);
@@ -104,6 +111,39 @@ fn what_is_said_to_a_class_is_held_back_by_what_was_said_to_it_where_they_meet()
     assert_eq!(held(&story(to(&[Jurisdiction::Qc])), 2).len(), 1);
     assert_eq!(held(&story(RecipientScope::Kind(RecipientKind::InvestigatingAgency)), 2), []);
     assert_eq!(held(&story(shelter().scope()), 2).len(), 1, "which units these are stands in the directory");
+}
+
+#[test]
+fn what_is_said_to_a_kind_is_held_back_by_what_was_said_to_that_kind() {
+    let kind = RecipientScope::Kind;
+    let story = |denied| {
+        let wish = ConsentGiven { recipient: Some(kind(RecipientKind::SupportService)), ..plain(2) };
+        Story::with_people().refuses(1, VICTIM, denied, &[]).consents(wish)
+    };
+    assert_eq!(held(&story(kind(RecipientKind::SupportService)), 2).len(), 1);
+    assert_eq!(held(&story(kind(RecipientKind::InvestigatingAgency)), 2), []);
+}
+
+#[test]
+fn what_is_said_to_an_organisation_is_held_back_by_what_was_said_to_that_one() {
+    let to = |unit: &Unit| RecipientScope::Organization(unit.organization_id());
+    let story = |denied| {
+        let wish = ConsentGiven { recipient: Some(to(&shelter())), ..plain(2) };
+        Story::with_people().refuses(1, VICTIM, denied, &[]).consents(wish)
+    };
+    assert_eq!(held(&story(to(&shelter())), 2).len(), 1);
+    assert_eq!(held(&story(to(&police())), 2), []);
+}
+
+#[test]
+fn a_young_persons_own_word_is_held_back_unless_a_row_speaks_of_the_kind() {
+    let held_to = |kind| {
+        let capacity = Some(egide_domain::vocabulary::ConsentCapacity::MatureMinor);
+        let wish = ConsentGiven { recipient: Some(RecipientScope::Kind(kind)), capacity, ..plain(1) };
+        held(&Story::with_people().age(VICTIM, AgeBand::From16To17).consents(wish), 1)
+    };
+    assert_eq!(held_to(RecipientKind::SupportService), []);
+    assert_eq!(held_to(RecipientKind::ForeignHotline), [by_itself(Contact, ReasonCode::ConsentMinorAlone)]);
 }
 
 #[test]

@@ -169,3 +169,13 @@ fn only_a_safe_contact_is_cleared_and_what_happened_is_recorded_all_the_same() {
     });
     assert_eq!(story.admits(&responder(), &made), Ok(()));
 }
+
+/// Creighton in Saskatchewan keeps Manitoba's time: in summer it is an hour later there than in Regina.
+#[test]
+fn saskatchewan_has_the_clocks_of_both_its_neighbours() {
+    let evening = |hour| at(Some(Jurisdiction::Sk), ApproachRule::After21Only, "2026-07-02", hour, 0);
+    // 21:00 in Regina and Lloydminster, 22:00 in Creighton.
+    assert!(evening(3));
+    assert!(!evening(2), "20:00 in Regina");
+    assert!(!evening(4), "23:00 in Creighton");
+}

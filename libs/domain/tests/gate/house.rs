@@ -108,3 +108,33 @@ fn a_responder_breaks_glass_only_where_no_supervisor_is_on_shift() {
     assert_eq!(why(&unreadable, &alone, &responder, in_hours(15)), [Why::SupervisorOnShift]);
     assert!(why(&unreadable, &alone, &responder, in_hours(16)).is_empty());
 }
+
+#[test]
+fn shifts_that_are_over_are_forgotten_when_another_one_begins() {
+    let mut facts = HouseFacts::default();
+    after(&mut facts, HouseEvent::ShiftStarted(in_hours(2)), &staff("n.roy", Role::Supervisor), NOW);
+    after(&mut facts, HouseEvent::ShiftStarted(in_hours(3)), &staff("a.roy", Role::Responder), in_hours(1));
+    assert_eq!(facts.shifts.len(), 2);
+    after(&mut facts, HouseEvent::ShiftStarted(in_hours(9)), &staff("b.roy", Role::Responder), in_hours(2));
+    assert_eq!(facts.shifts.len(), 2, "its end is exclusive");
+    after(&mut facts, HouseEvent::ShiftStarted(in_hours(9)), &staff("n.roy", Role::Supervisor), in_hours(5));
+    assert_eq!(facts.shifts.len(), 2);
+}
+
+#[test]
+fn decisions_are_made_under_a_policy_that_was_adopted() {
+    let mut facts = HouseFacts::default();
+    let story = Story::with_people();
+    let asked = ask(&shelter(), egide_domain::vocabulary::Purpose::SupportService, &[]);
+    let event = decided(1, &asked, story.when(&asked).0);
+    let why = |facts: &HouseFacts, event: &CaseEvent, digest: &[u8]| {
+        let violations = admit_in_house(facts, event, digest, &service(), NOW).err().unwrap_or_default();
+        violations.iter().map(|violation| (violation.field, violation.reason)).collect::<Vec<_>>()
+    };
+    assert_eq!(why(&facts, &event, &[1; 32]), [("policy_digest", Why::PolicyNotAdopted)]);
+    after(&mut facts, adopted(1), &staff("c.okafor", Role::Compliance), NOW);
+    assert_eq!(why(&facts, &event, &[1; 32]), []);
+    assert_eq!(why(&facts, &event, &[2; 32]), [("policy_digest", Why::PolicyNotAdopted)]);
+    let other = CaseEvent::CaseReopened(egide_domain::event::CaseReopened {});
+    assert_eq!(why(&facts, &other, &[2; 32]), []);
+}

@@ -217,3 +217,46 @@ fn each_decision_binds_for_itself() {
     let phones: Vec<_> = all(&story).into_iter().filter(|owed| owed.kind == PhoneRecipient).collect();
     assert_eq!(phones.iter().map(|owed| owed.state).collect::<Vec<_>>(), [Due, Met]);
 }
+
+/// What a release changes is what it lets go: broken glass was to be reviewed since it was decided on.
+#[test]
+fn broken_glass_is_to_be_reviewed_since_the_decision() {
+    let story = Story::with_people().asserts(&supervisor(), danger()).decides(1, &dispatched()).wait(HOUR / 2);
+    assert_eq!(owed(&story, ReviewBreakGlass).since, START);
+    let story = story.clone().by(&service(), story.release_of(1, &dispatched()));
+    assert_eq!(owed(&story, ReviewBreakGlass).since, START);
+    assert_eq!(owed(&story, PhoneRecipient).since, after(HOUR / 2));
+}
+
+/// The ledger admits no second decision under an id that is taken; were there one, it would bind us to nothing.
+#[test]
+fn of_two_decisions_under_one_id_the_first_binds() {
+    let story = emergency();
+    let before = all(&story);
+    let again = decided(1, &dispatched(), story.when(&dispatched()).0);
+    assert_eq!(all(&story.wait(1).by(&service(), again)), before);
+}
+
+#[test]
+fn a_duty_of_silence_without_a_date_is_looked_at_again_in_time() {
+    let story = Story::with_people().asserts(&supervisor(), danger());
+    let mut decision = story.when(&dispatched()).0;
+    let (kind, subject_id) = (NoTipOff, Some(VICTIM));
+    decision.obligations = vec![
+        egide_domain::Obligation { kind, subject_id, due_at: None },
+        egide_domain::Obligation { kind, subject_id: Some(CALLER), due_at: Some(after(DAY)) },
+    ];
+    let story = story.by(&service(), decided(1, &dispatched(), decision));
+    let story = story.clone().by(&service(), story.release_of(1, &dispatched()));
+    let dates: Vec<_> = all(&story).iter().map(|owed| (owed.subject_id, owed.due_at)).collect();
+    let review = after(POLICY.periods().no_tip_off_review.0);
+    assert_eq!(dates, [(Some(VICTIM), Some(review)), (Some(CALLER), Some(after(DAY)))]);
+}
+
+#[test]
+fn a_note_is_about_one_obligation() {
+    let story = noted(emergency(), &responder(), PhoneRecipient, None, Met);
+    let states: Vec<_> = all(&story).iter().map(|owed| (owed.kind, owed.state)).collect();
+    assert!(states.contains(&(PhoneRecipient, Met)) && states.contains(&(ReviewBreakGlass, Due)), "{states:?}");
+    assert_eq!(states.iter().filter(|(_, state)| *state == Met).count(), 1, "{states:?}");
+}

@@ -130,6 +130,25 @@ fn a_table_that_breaks_a_promise_is_refused_with_its_path() {
         "exceptions[2].instruments",
     );
     refused(
+        |policy, _| policy["exceptions"][2]["instruments"][1] = policy["exceptions"][2]["instruments"][0].clone(),
+        "exceptions[2].instruments",
+    );
+    refused(
+        |policy, _| policy["exceptions"][0]["recipients"][1] = policy["exceptions"][0]["recipients"][0].clone(),
+        "exceptions[0].recipients[0]",
+    );
+    refused(
+        |policy, _| {
+            let row = &mut policy["exceptions"][2]["recipients"][0];
+            (row["recipient"], row["purpose"]) = (json!("investigating_agency"), json!("investigation"));
+        },
+        "exceptions[2].recipients[0].purpose",
+    );
+    refused(
+        |policy, _| policy["statutory_agreements"][1] = policy["statutory_agreements"][0].clone(),
+        "statutory_agreements[0]",
+    );
+    refused(
         |policy, _| policy["statute_recipients"]["ceiling"]["finances"] = json!("whole"),
         "statute_recipients.ceiling",
     );
@@ -161,6 +180,20 @@ fn hours_minors_and_approvals_keep_their_bounds() {
         |policy, _| policy["mature_minors"][0]["standing"]["source"] = json!(""),
         "mature_minors[0].standing.verified",
     );
+    refused(|policy, _| policy["mature_minors"][0]["id"] = json!(""), "mature_minors[0].id");
+    refused(
+        |policy, _| policy["mature_minors"][1]["id"] = policy["mature_minors"][0]["id"].clone(),
+        "mature_minors[0].id",
+    );
+    refused(
+        |policy, _| {
+            let standing = &mut policy["mature_minors"][0]["standing"];
+            (standing["effective_from"], standing["effective_until"]) = (json!("2026-11-22"), json!("2026-11-22"));
+        },
+        "mature_minors[0].standing.effective_until",
+    );
+    refused(|policy, _| policy["approvals"][0]["id"] = json!(""), "approvals[0].id");
+    refused(|policy, _| policy["approvals"][1]["id"] = policy["approvals"][0]["id"].clone(), "approvals[0].id");
     refused(|policy, _| policy["approvals"][0]["id"] = json!("consent-condition"), "approvals[0].id");
     refused(|policy, _| policy["approvals"][1]["bases"] = json!([]), "approvals[1].bases");
     refused(|policy, _| policy["approvals"][0]["roles"] = json!(["responder"]), "approvals[0].roles");
@@ -173,6 +206,8 @@ fn hours_minors_and_approvals_keep_their_bounds() {
 
 #[test]
 fn a_regime_is_named_only_with_a_row_and_a_row_counts_only_with_a_source() {
+    refused_regimes(|regimes| regimes["rows"][0]["id"] = json!(""), "rows[0].id");
+    refused_regimes(|regimes| regimes["rows"][1]["id"] = regimes["rows"][0]["id"].clone(), "rows[0].id");
     refused_regimes(|regimes| drop(regimes["rows"].as_array_mut().unwrap().remove(0)), "named");
     refused_regimes(|regimes| regimes["rows"][0]["jurisdictions"] = json!(["on"]), "rows[0].jurisdictions");
     refused_regimes(|regimes| regimes["rows"][1]["jurisdictions"] = json!([]), "rows[1].jurisdictions");
@@ -221,6 +256,23 @@ fn a_young_person_consents_alone_where_a_row_covers_every_place_and_the_certain_
     let verified = changed(|[policy, _, _]| policy["mature_minors"][1]["standing"]["verified"] = json!(true)).unwrap();
     assert!(covers(&verified, Purpose::SupportService, support, &[Jurisdiction::Qc], 14));
     assert!(!covers(&verified, Purpose::SupportService, support, &both, 14), "one row covers all places, or none does");
+}
+
+#[test]
+fn a_row_counts_from_its_first_day_to_before_its_last() {
+    let day = |date: &str| Timestamp::from_date(date).unwrap();
+    let dated = changed(|[policy, _, _]| {
+        let standing = &mut policy["mature_minors"][0]["standing"];
+        (standing["effective_from"], standing["effective_until"]) = (json!("2026-03-01"), json!("2026-09-01"));
+    })
+    .unwrap();
+    let covers = |now: Timestamp| {
+        let on = Set::only(Jurisdiction::On);
+        dated.mature_minor(Purpose::SupportService, RecipientKind::SupportService, on, 16, now).is_some()
+    };
+    let (first, last) = (day("2026-03-01"), day("2026-09-01"));
+    assert!(!covers(Timestamp(first.0 - 1)) && covers(first));
+    assert!(covers(Timestamp(last.0 - 1)) && !covers(last) && !covers(Timestamp(last.0 + 1)));
 }
 
 #[test]
@@ -304,6 +356,44 @@ fn every_wording_exists_in_both_languages_and_is_read_as_it_is_named() {
         let files = PolicyFiles::collect(PolicyFiles::embedded().iter().chain([file])).unwrap();
         assert!(matches!(Policy::from_files(&files), Err(PolicyError::File { .. })), "{name}");
     }
+}
+
+#[test]
+fn a_wording_has_a_bound() {
+    let read = |bytes: usize| {
+        let file = PolicyFile { name: "wordings/spoken-en-7.md".into(), text: "x".repeat(bytes).into() };
+        let files = PolicyFiles::collect(PolicyFiles::embedded().iter().chain([file])).unwrap();
+        Policy::from_files(&files).is_ok()
+    };
+    assert!(read(8_192));
+    assert!(!read(8_193));
+    assert!(!read(0));
+}
+
+/// What is digested is every text, and name and text of each wording, in this order.
+#[test]
+fn a_policys_digest_is_of_all_its_texts() {
+    let files = PolicyFiles::embedded();
+    let all: Vec<PolicyFile> = files.iter().collect();
+    let (tables, wordings) = all.split_at(3);
+    let mut expected: Vec<&[u8]> = tables.iter().map(|file| file.text.as_bytes()).collect();
+    expected.extend(wordings.iter().flat_map(|file| [file.name.as_bytes(), file.text.as_bytes()]));
+    assert_eq!(files.digest_parts(), expected);
+    assert!(expected.len() > 3);
+}
+
+#[test]
+fn all_rows_can_be_looked_at() {
+    let json = |name: &str| -> Value {
+        let files = PolicyFiles::embedded();
+        let file = files.iter().find(|file| &*file.name == name).unwrap();
+        serde_json::from_str(&file.text).unwrap()
+    };
+    let rows = |table: &Value, name: &str| table[name].as_array().unwrap().len();
+    assert_eq!(POLICY.ceilings().len(), rows(&json("policy.json"), "ceilings"));
+    assert_eq!(POLICY.regime_rows().len(), rows(&json("regimes.json"), "rows"));
+    let wordings = PolicyFiles::embedded().iter().filter(|file| file.name.starts_with("wordings/")).count();
+    assert_eq!(POLICY.wordings().len(), wordings);
 }
 
 /// A frightened person understands it when it is read out: short sentences, none of the words of this trade.

@@ -2,10 +2,14 @@
 
 use crate::story::*;
 use egide_domain::decide;
-use egide_domain::directory::{DirectoryEvent, RecipientReinstated, RecipientSuspended, admit_directory};
+use egide_domain::directory::{
+    AgreementRecorded, DirectoryEvent, RecipientReinstated, RecipientSuspended, UnitRegistered, admit_directory,
+};
 use egide_domain::event::RecipientScope;
 use egide_domain::ids::{OrganizationId, UnitId};
-use egide_domain::vocabulary::{DataCategory::*, Jurisdiction, MaskLevel, PersonRole, Purpose::*, ReasonCode, Role};
+use egide_domain::vocabulary::{
+    DataCategory, DataCategory::*, Jurisdiction, MaskLevel, PersonRole, Purpose, Purpose::*, ReasonCode, Role,
+};
 use egide_domain::{Categories, Violation, ViolationReason};
 
 fn to_police_organisation() -> RecipientScope {
@@ -213,4 +217,24 @@ fn the_directory_admits_what_fits_its_state() {
     assert_eq!(refused(&known, &DirectoryEvent::AgreementRecorded(agreement), &specialist), wrong);
     let unreadable = [("", ViolationReason::Unreadable)];
     assert_eq!(refused(&known, &DirectoryEvent::Unreadable, &specialist), unreadable);
+}
+
+#[test]
+fn what_is_registered_again_replaces_what_was() {
+    let told = |events: Vec<DirectoryEvent>| directory(events).recipient(shelter().id()).unwrap();
+    let base = shelter();
+    let registered = DirectoryEvent::OrganizationRegistered(base.organization.clone());
+    let unit = |purposes: &[Purpose]| {
+        let purposes = purposes.iter().copied().collect();
+        DirectoryEvent::UnitRegistered(UnitRegistered { purposes, ..base.unit.clone() })
+    };
+    let agreed = |categories: &[DataCategory]| {
+        let categories = categories.iter().copied().collect();
+        DirectoryEvent::AgreementRecorded(AgreementRecorded { categories, ..base.agreement.clone().unwrap() })
+    };
+    let recipient =
+        told(vec![registered, unit(&[Investigation]), agreed(&[Health]), unit(&[SupportService]), agreed(&[Contact])]);
+    assert_eq!(recipient.purposes, [SupportService].into());
+    let agreed: Vec<Categories> = recipient.agreements.iter().map(|agreement| agreement.categories).collect();
+    assert_eq!(agreed, [Categories::only(Contact)]);
 }

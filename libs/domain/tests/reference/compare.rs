@@ -2,23 +2,35 @@
 
 use crate::coverage::Coverage;
 use crate::evaluator::case::Case;
+use crate::evaluator::contact::cleared;
 use crate::evaluator::delivery::{Delivery, deliver};
+use crate::evaluator::owed::{Stands, Which, owed};
 use crate::evaluator::recipient::Directory;
+use crate::evaluator::tables::{DAY, HOUR};
 use crate::evaluator::verdict::{Answer, Question, evaluate};
-use crate::generator;
+use crate::generator::{self, BEGIN};
 use crate::question::{Asked, Rules};
 use egide_domain::decision::{Decision, Reference};
 use egide_domain::delivery::{DeliveryRefusal, redecide_for_delivery};
 use egide_domain::ids::SubjectId;
-use egide_domain::vocabulary::ReasonCode;
-use egide_domain::{Basis, CaseFacts, OrganizationFacts, Timestamp, decide};
-use std::collections::BTreeSet;
+use egide_domain::vocabulary::{ApproachRule, ContactMeans, ReasonCode};
+use egide_domain::{
+    Basis, CaseFacts, NotSafe, OrganizationFacts, StandingObligation, Timestamp, decide, may_contact, standing,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The engine's answers.
 pub(crate) struct Engine {
     pub(crate) decision: Decision,
     pub(crate) delivery: Result<Decision, DeliveryRefusal>,
+}
+
+/// What the engine says of what follows a decision.
+#[derive(Default)]
+pub(crate) struct Followed {
+    pub(crate) owed: Vec<StandingObligation>,
+    pub(crate) contacts: Vec<Result<(), NotSafe>>,
 }
 
 pub(crate) fn ask_engine(asked: &Asked) -> Engine {
@@ -139,9 +151,17 @@ fn covering_reasons(decision: &Decision) -> BTreeSet<String> {
 
 /// On what the two differ; nothing is what is hoped for.
 pub(crate) fn differences(asked: &Asked) -> (Engine, Vec<Difference>) {
+    let (engine, _, found) = all_differences(asked);
+    (engine, found)
+}
+
+pub(crate) fn all_differences(asked: &Asked) -> (Engine, Followed, Vec<Difference>) {
     let mut found = Vec::new();
     let engine = ask_engine(asked);
     let case = Case::read(&asked.history);
+    let facts = CaseFacts::from_events(&asked.history);
+    let owed = compare_owed(asked, &facts, &mut found);
+    let contacts = compare_contacts(asked, &facts, &case, &mut found);
     let directory = Directory::read(&asked.directory);
     let question = Question {
         case: &case,
@@ -170,7 +190,61 @@ pub(crate) fn differences(asked: &Asked) -> (Engine, Vec<Difference>) {
         (Delivery::May(one), Delivery::May(other)) => differ_in(one, other, &mut found),
         _ => differ("delivery", &engines, &today, &mut found),
     }
-    (engine, found)
+    (engine, Followed { owed, contacts }, found)
+}
+
+fn standing_at(asked: &Asked, facts: &CaseFacts, now: i64) -> Vec<StandingObligation> {
+    standing(facts, &asked.rules.engine, Timestamp(now))
+}
+
+/// What is owed, now and around every date that stands in it.
+fn compare_owed(asked: &Asked, facts: &CaseFacts, found: &mut Vec<Difference>) -> Vec<StandingObligation> {
+    let now = standing_at(asked, facts, asked.now);
+    let dates = now.iter().flat_map(|it| [it.due_at, it.review_at]).flatten();
+    let around: BTreeSet<i64> = dates.flat_map(|date| [date.0 - 1, date.0]).chain([asked.now]).collect();
+    for now in around {
+        let engines = standing_at(asked, facts, now);
+        let told: BTreeMap<Which, Stands> = engines
+            .iter()
+            .map(|it| {
+                let review_at = it.review_at.map(|at| at.0);
+                let stands = Stands { due_at: it.due_at.map(|at| at.0), state: it.state, since: it.since.0, review_at };
+                ((it.decision_id, it.kind, it.subject_id), stands)
+            })
+            .collect();
+        differ("how much is owed", &engines.len(), &told.len(), found);
+        differ("owed", &told, &owed(&asked.history, &asked.rules.tables, now), found);
+        if !found.is_empty() {
+            break;
+        }
+    }
+    now
+}
+
+/// Whether each person may be contacted by each means: at some half hour of some day of two years, and a moment before it.
+fn compare_contacts(
+    asked: &Asked,
+    facts: &CaseFacts,
+    case: &Case,
+    found: &mut Vec<Difference>,
+) -> Vec<Result<(), NotSafe>> {
+    let half_hours = asked.now.rem_euclid(2 * 300 * DAY) / (HOUR / 2) + asked.now.rem_euclid(47);
+    let sharp = BEGIN - BEGIN % HOUR + half_hours * (HOUR / 2);
+    let mut contacts = Vec::new();
+    for person in &facts.persons {
+        for means in ContactMeans::ALL {
+            for now in [sharp - 1, sharp] {
+                let may = may_contact(person, facts, *means, Timestamp(now), &asked.rules.engine);
+                let known = &case.people[&person.subject_id];
+                let expected = cleared(case, known, *means, &asked.rules.tables, now);
+                let rules = may.ok().map(|it| it.rules.iter().collect::<BTreeSet<ApproachRule>>());
+                let which = format!("{} {means} at {now}", person.subject_id);
+                differ("contact", &(&which, rules), &(&which, expected), found);
+                contacts.push(may.map(|_| ()));
+            }
+        }
+    }
+    contacts
 }
 
 /// Makes a case smaller while the two still differ on the same things.
@@ -283,8 +357,9 @@ pub(crate) fn run(seed: u64, how_many: u64, rules: &[Arc<Rules>]) -> (Coverage, 
     for number in 0..how_many {
         let seed = seed.wrapping_add(number);
         let asked = generator::case(seed, rules);
-        let (engine, found) = differences(&asked);
+        let (engine, followed, found) = all_differences(&asked);
         coverage.count(&asked, &engine);
+        coverage.followed(&followed);
         if found.is_empty() {
             continue;
         }

@@ -1,10 +1,10 @@
 //! What the generated cases reached, so that the generator cannot become vacuous.
 
-use crate::compare::Engine;
+use crate::compare::{Engine, Followed};
 use crate::question::Asked;
 use egide_domain::decision::Decision;
-use egide_domain::vocabulary::{BasisKind, ExceptionKind, MaskLevel, ObligationKind, ReasonCode};
-use egide_domain::{Basis, DeliveryRefusal};
+use egide_domain::vocabulary::{BasisKind, ExceptionKind, MaskLevel, ObligationKind, ObligationState, ReasonCode};
+use egide_domain::{Basis, DeliveryRefusal, NotSafe};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -31,6 +31,27 @@ impl Coverage {
             Err(DeliveryRefusal::Unknown) => self.one("delivery", "unknown"),
             Err(DeliveryRefusal::Recalled) => self.one("delivery", "recalled"),
             Err(DeliveryRefusal::Narrowed(_)) => self.one("delivery", "narrowed"),
+        }
+    }
+
+    pub(crate) fn followed(&mut self, followed: &Followed) {
+        for owed in &followed.owed {
+            self.one("owed", owed.state.name());
+            if owed.state == ObligationState::Met {
+                self.one("met", owed.kind.name());
+            }
+        }
+        for may in &followed.contacts {
+            let what = match may {
+                Ok(()) => "may",
+                Err(NotSafe::NoInstruction) => "no instruction",
+                Err(NotSafe::DoNotContact) => "do not contact",
+                Err(NotSafe::Erased) => "erased",
+                Err(NotSafe::Means) => "means",
+                Err(NotSafe::Hours) => "hours",
+                Err(NotSafe::Abroad) => "abroad",
+            };
+            self.one("contact", what);
         }
     }
 
@@ -74,6 +95,11 @@ impl Coverage {
         expected.extend(names("exception", ExceptionKind::ALL.iter().map(|it| it.name()).collect()));
         expected.extend(names("level", MaskLevel::ALL.iter().map(|it| it.name()).collect()));
         expected.extend(names("obligation", ObligationKind::ALL.iter().map(|it| it.name()).collect()));
+        expected.extend(names("owed", ObligationState::ALL.iter().map(|it| it.name()).collect()));
+        let standing = |kind: &&ObligationKind| **kind != ObligationKind::SafeContact;
+        expected.extend(names("met", ObligationKind::ALL.iter().filter(standing).map(|it| it.name()).collect()));
+        let contacts = vec!["may", "no instruction", "do not contact", "erased", "means", "hours", "abroad"];
+        expected.extend(names("contact", contacts));
         expected.extend(names("delivery", vec!["may", "unknown", "recalled", "narrowed"]));
         let least = (cases / 4_000).max(1);
         let missing: Vec<_> =

@@ -66,7 +66,9 @@ fn linear() -> Result<(), Failure> {
             for _ in 0..if bytes > 1_000_000 { 1 } else { TRIES } {
                 let started = Instant::now();
                 // A refusal is an answer, too; it takes the time it takes.
-                std::hint::black_box(deidentify(&text, Language::English, &people).map(|result| result.text.len()).ok());
+                std::hint::black_box(
+                    deidentify(&text, Language::English, &people).map(|result| result.text.len()).ok(),
+                );
                 shortest = shortest.min(started.elapsed().as_secs_f64());
             }
             rates.push(text.len() as f64 / 1e6 / shortest);

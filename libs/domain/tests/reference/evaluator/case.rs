@@ -7,8 +7,8 @@ use egide_domain::event::{
 };
 use egide_domain::ids::{ApprovalId, DecisionId, ExceptionId, ReferralId, SubjectId, TipId};
 use egide_domain::vocabulary::{
-    AgeBand, Answer, ApprovalOutcome, Channel, ContactPermission, ExceptionKind, InstrumentKind, Jurisdiction,
-    PersonRole, RecallReason, ReviewOutcome, Role, TriageLevel,
+    AgeBand, Answer, ApproachRule, ApprovalOutcome, Channel, ContactPermission, ExceptionKind, InstrumentKind,
+    Jurisdiction, PersonRole, RecallReason, ReviewOutcome, Role, TriageLevel,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +21,8 @@ pub(crate) struct Person {
     pub(crate) was_minor: bool,
     pub(crate) place: Option<Jurisdiction>,
     pub(crate) contact: Option<ContactPermission>,
+    /// What whoever contacts the person keeps to.
+    pub(crate) approach: BTreeSet<ApproachRule>,
     pub(crate) erased: bool,
 }
 
@@ -174,6 +176,11 @@ impl Case {
             }
             CaseEvent::ContactRecorded(said) => {
                 let person = self.person(said.subject_id);
+                // The newest record that says whether gives the rules, too; later ones that only have rules add to them.
+                if said.permission.is_some() {
+                    person.approach.clear();
+                }
+                person.approach.extend(said.rules.iter());
                 person.contact = said.permission.or(person.contact);
             }
             CaseEvent::WhereaboutsRecorded(said) => {

@@ -154,7 +154,8 @@ impl Asked<'_> {
         };
         let no_suspect = self.case.people.get(&representative).is_some_and(|person| {
             // Somebody of whom nothing but an erasure is known is nobody of the case.
-            !person.is(PersonRole::Suspect) && !(person.erased && person.roles.is_empty())
+            let only_erased = person.erased && person.roles.is_empty();
+            !person.is(PersonRole::Suspect) && !only_erased
         });
         let Some(person) = self.case.people.get(&subject) else { return false };
         let adult = person.majority(self.tables, self.now) == Majority::Adult;

@@ -2,8 +2,10 @@
 
 pub(crate) mod case;
 pub(crate) mod consent;
+pub(crate) mod contact;
 pub(crate) mod delivery;
 pub(crate) mod exception;
+pub(crate) mod owed;
 pub(crate) mod recipient;
 pub(crate) mod tables;
 pub(crate) mod verdict;

@@ -117,6 +117,9 @@ pub(crate) struct Tables {
     pub(crate) approvals: Vec<Approval>,
     pub(crate) condition_roles: BTreeSet<Role>,
     pub(crate) condition_life: i64,
+    /// From which hour until which people are contacted in daytime, and in the evening.
+    pub(crate) daytime: (i64, i64),
+    pub(crate) evening: (i64, i64),
 }
 
 fn one<T: FromStr>(value: &Value) -> T {
@@ -233,6 +236,10 @@ fn approval(row: &Value) -> Approval {
 impl Tables {
     pub(crate) fn read(policy: &Value, statutes: &Value, regimes: &Value) -> Self {
         let list = |table: &Value, name: &str| table[name].as_array().expect("a list").clone();
+        let hours = |name: &str| {
+            let hour = |bound: &str| policy[name][bound].as_i64().expect("an hour");
+            (hour("from"), hour("until"))
+        };
         let periods = policy["periods"].as_object().expect("an object");
         Self {
             periods: periods
@@ -261,6 +268,8 @@ impl Tables {
             approvals: list(policy, "approvals").iter().map(approval).collect(),
             condition_roles: many(&policy["approval_on_condition"]["roles"]),
             condition_life: policy["approval_on_condition"]["life_hours"].as_i64().expect("hours") * HOUR,
+            daytime: hours("daytime"),
+            evening: hours("evening"),
             statutes: list(statutes, "rows").iter().map(statute).collect(),
             provisions: {
                 let named = list(regimes, "named");

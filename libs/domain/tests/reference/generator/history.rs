@@ -1,6 +1,7 @@
 //! Histories: a skeleton that mostly makes sense, then acts, then decisions of the engine itself and what follows them.
 
 use super::acts;
+use super::afterwards;
 use super::dice::{Dice, approval, decision, delivery, exception, referral, subject, tip, unit, verification};
 use super::{BEGIN, ROLES, Theme};
 use crate::evaluator::tables::{DAY, HOUR};
@@ -14,7 +15,6 @@ use egide_domain::event::{
     WhereaboutsRecorded,
 };
 use egide_domain::ids::{HoldId, NarrativeId, Position, Revision};
-use egide_domain::set::Set;
 use egide_domain::vocabulary::{
     AgeBand, Answer, ApprovalOutcome, Channel, ConsentKind, ContactPermission, DataCategory, Jurisdiction, MaskLevel,
     Outcome, ReasonCode, RecallReason, RecipientKind, ReviewOutcome, Role, TriageLevel,
@@ -32,13 +32,13 @@ const PLACES: [Jurisdiction; 8] = [
     Jurisdiction::Abroad,
 ];
 
-struct Pen {
-    events: Vec<Recorded<CaseEvent>>,
-    at: i64,
+pub(crate) struct Pen {
+    pub(super) events: Vec<Recorded<CaseEvent>>,
+    pub(super) at: i64,
 }
 
 impl Pen {
-    fn write(&mut self, dice: &mut Dice, role: Role, event: CaseEvent) {
+    pub(super) fn write(&mut self, dice: &mut Dice, role: Role, event: CaseEvent) {
         self.at += dice.pick(&[0, 0, 1, 1000, HOUR, HOUR, 6 * HOUR, DAY]);
         let revision = u64::try_from(self.events.len()).expect("small") + 1;
         let actor = dice.actor(role);
@@ -81,6 +81,9 @@ pub(crate) fn events(
                 pen.write(dice, role, event);
             }
         }
+    }
+    for _ in 0..dice.below(7) {
+        afterwards::something(dice, &mut pen);
     }
     pen.events
 }
@@ -195,7 +198,7 @@ fn an_act(dice: &mut Dice, theme: Theme) -> Acts {
             let permission = dice.maybe(ContactPermission::ALL, 85);
             (
                 Role::Responder,
-                CaseEvent::ContactRecorded(ContactRecorded { subject_id: who, permission, rules: Set::EMPTY }),
+                CaseEvent::ContactRecorded(ContactRecorded { subject_id: who, permission, rules: dice.some_of(18) }),
             )
         }
         79..82 => {
@@ -310,7 +313,7 @@ fn disclose(dice: &mut Dice, theme: Theme, pen: &mut Pen, directory: &[Recorded<
         outcome,
         bases,
         mask,
-        obligations: decided.obligations,
+        obligations: decided.obligations.into_iter().chain(afterwards::more_owed(dice, pen.at)).collect(),
         recipient_kind: decided.recipient_kind,
         decided_at: decided.decided_at,
         expires_at: decided.expires_at,

@@ -1,6 +1,7 @@
 //! Random cases, small enough to collide and close enough to sense to be permitted now and then.
 
 pub(crate) mod acts;
+pub(crate) mod afterwards;
 pub(crate) mod dice;
 pub(crate) mod directory;
 pub(crate) mod history;

@@ -77,6 +77,7 @@ fn another(dice: &mut Dice, at: &str, known: &Value) -> Option<Value> {
         ("effective_from" | "effective_until", _) => {
             dice.maybe(&["2024-02-29", "2024-03-01", "2024-02-27"], 80).map_or(Value::Null, |date| json!(date))
         }
+        ("from" | "until", _) => json!(dice.pick(&[0, 7, 8, 12, 18, 21, 23, 24])),
         ("jurisdiction", _) => json!(dice.pick(Jurisdiction::ALL).to_string()),
         ("jurisdictions", _) => json!(names(dice, Jurisdiction::ALL, 30)),
         ("categories", _) => json!(names(dice, DataCategory::ALL, 70)),
