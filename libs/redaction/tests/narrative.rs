@@ -76,7 +76,7 @@ fn a_name_is_found_however_it_is_written() {
         "we spoke to tr3mbl4y today",
         "we spoke to Trembley today",
         "we spoke to Tremlbay today",
-        "we spoke to tremblai today",
+        "we spoke to tremblayy today",
         "we spoke to Mimi today",
         "we spoke to Ms. Tremblay today",
         "we spoke to Marie T. today",

@@ -98,6 +98,28 @@ def rate(work, notes, seconds):
 
 def run(file, seconds, program, rounds):
     notes = [json.loads(line) for line in open(file, encoding="utf-8")]
+    race(file, notes, seconds, program, rounds, "each with the people of its case, whom only Égide is told")
+    # Theirs know nobody of a case, and start anew with each note in no time: so does Égide here.
+    nobody = [note | {"known_persons": []} for note in notes]
+    race(beside(file, "nobody", nobody), nobody, seconds, program, rounds, "nobody known")
+    long = [
+        {"id": language, "language": language, "known_persons": [], "text": "\n\n".join(texts)}
+        for language in ("en", "fr")
+        for texts in [[note["text"] for note in notes if note["language"] == language]]
+    ]
+    race(beside(file, "long", long), long, seconds, program, rounds, "nobody known, all notes of a language one after another")
+    linear(program)
+
+
+def beside(file, name, notes):
+    """The same notes, changed, in a file beside theirs."""
+    place = file.removesuffix(".jsonl") + f"-{name}.jsonl"
+    with open(place, "w", encoding="utf-8") as to:
+        to.writelines(json.dumps(note, ensure_ascii=False) + "\n" for note in notes)
+    return place
+
+
+def race(file, notes, seconds, program, rounds, what):
     theirs = {"scrubadub 2.0.1": scrubadub(), "presidio-analyzer 2.2.366, patterns": presidio()}
     for work in theirs.values():
         work(notes[0])
@@ -113,17 +135,17 @@ def run(file, seconds, program, rounds):
         for name, work in theirs.items():
             rates[name].append(rate(work, notes, seconds))
     size = sum(len(note["text"].encode()) for note in notes)
-    print(f"De-identification on one core, {len(notes)} notes, {size} bytes, {rounds} rounds of {seconds} s, medians\n")
+    print(f"{len(notes)} notes, {size} bytes, {what}; one core, {rounds} rounds of {seconds} s, medians\n")
     print(f"{'':38}{'MB/s':>10}{'Égide ×':>10}")
     for name, of in rates.items():
         ratio = statistics.median(ours / theirs for ours, theirs in zip(rates["Égide"], of))
         print(f"{name:38}{statistics.median(of):>10.3f}{ratio:>10.1f}")
-    linear(program)
+    print(flush=True)
 
 
 def linear(program):
     """The rate must not fall with the size: a quarter is left to the processor's caches and to whoever else is at work."""
-    print(f"\n{'MB/s on texts that are hard':38}{'100 kB':>10}{'1 MB':>10}{'10 MB':>10}")
+    print(f"{'MB/s on texts that are hard':38}{'100 kB':>10}{'1 MB':>10}{'10 MB':>10}")
     told = [json.loads(line) for line in subprocess.check_output([program, "linear"], text=True).splitlines()]
     for text in told:
         print(f"{text['text']:38}" + "".join(f"{rate:>10.2f}" for rate in text["mb_per_second"]))

@@ -176,7 +176,7 @@ const BENDING: &[Bending] = &[
             ],
         )],
     ),
-    ("noms", &[("", &["s"]), ("eau", &["eaux"]), ("eu", &["eux"]), ("al", &["aux"]), ("ou", &["oux"])]),
+    ("noms", &[("", &["s"]), ("eau", &["eaux"]), ("eu", &["eux"]), ("al", &["aux"]), ("teur", &["trice", "trices"])]),
     (
         "adjectifs",
         &[

@@ -123,13 +123,12 @@ impl Reason {
     }
 
     /// How the command ends: what somebody can mend is a mistake in the input, the rest is ours and outweighs it.
-    const fn exit(self, before: Exit) -> Exit {
+    fn exit(self, before: Exit) -> Exit {
         match self {
             Self::Offsets | Self::Left | Self::Other => Exit::Unexpected,
-            Self::LineTooLong | Self::Unreadable | Self::Language | Self::TooLong | Self::Names => match before {
-                Exit::Ok => Exit::Usage,
-                _ => before,
-            },
+            Self::LineTooLong | Self::Unreadable | Self::Language | Self::TooLong | Self::Names => {
+                if before == Exit::Ok { Exit::Usage } else { before }
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ use super::{Found, Search};
 
 /// The most initials of one person.
 const MOST: usize = 4;
+/// The most letters of a name cut short by a full stop.
+const CUT_SHORT: usize = 4;
 
 pub(super) fn find(search: &Search<'_>, found: &mut Found<'_>) {
     let words = &search.words.all;
@@ -42,10 +44,11 @@ fn together(search: &Search<'_>, place: usize, word: &Word, found: &mut Found<'_
 /// "M.T.", "M. T.", "M-T", "M T": the place after the run of single letters.
 fn apart(search: &Search<'_>, place: usize, found: &mut Found<'_>) -> usize {
     let words = search.words.all.get(place..).unwrap_or_default();
-    let more =
-        words.iter().skip(1).take(MOST).take_while(|word| {
-            is_initial(word) && matches!(word.gap, Gap::Dot | Gap::Space | Gap::Hyphen) && !word.line
-        });
+    let more = words.iter().skip(1).take(MOST).take_while(|word| {
+        (is_initial(word) || search.written(word) == "st")
+            && matches!(word.gap, Gap::Dot | Gap::Space | Gap::Hyphen)
+            && !word.line
+    });
     let run = words.get(..more.count().saturating_add(1)).unwrap_or_default();
     let after = place.saturating_add(run.len());
     let (Some(first), Some(last)) = (run.first(), run.last()) else { return after };
@@ -98,11 +101,13 @@ fn is_beside(search: &Search<'_>, person: Option<usize>, near: Option<usize>, la
     let word_at = |place: usize| search.words.all.get(place);
     let (Some(near), Some(gap)) = (near.and_then(word_at), word_at(later)) else { return false };
     let close = matches!(gap.gap, Gap::Space | Gap::Dot | Gap::Hyphen) && !gap.line;
-    let letters = person.and_then(|person| search.names.letters.get(person)).map(Vec::as_slice).unwrap_or_default();
-    let is_one = letter_at(search.text(), near.range.start).is_some_and(|letter| letters.contains(&letter));
+    let words = person.and_then(|person| search.names.words.get(person)).map(Vec::as_slice).unwrap_or_default();
+    let is_one = words.iter().any(|word| word.starts_with(search.written(near)));
     let dotted = letter_at(search.text(), near.range.end) == Some('.');
     let said = near.known & FUNCTION != 0 && !dotted;
-    is_initial(near) && close && is_one && !said && (near.shape == Shape::Upper || dotted)
+    // "Ph. Roy": a name cut short by a full stop.
+    let short = is_initial(near) || (dotted && near.range.len() <= CUT_SHORT && near.shape != Shape::Lower);
+    short && close && is_one && !said && (near.shape == Shape::Upper || dotted)
 }
 
 fn is_title_before(search: &Search<'_>, place: usize) -> bool {

@@ -8,6 +8,8 @@ use super::{LONGEST_NAME, MOST_NAMES};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
+/// The most initials of one name.
+const MOST_INITIALS: usize = 4;
 /// Small words of names that are first names, too, where they stand first.
 const GIVEN: [&str; 9] = ["van", "ben", "al", "di", "do", "da", "del", "san", "mac"];
 /// The most words of a name that are searched for in every order.
@@ -69,6 +71,8 @@ pub(super) struct Names {
     pub(super) initials: BTreeMap<String, Whose>,
     /// Of each person, every first letter of a word of a name.
     pub(super) letters: Vec<Vec<char>>,
+    /// Of each person, every word of a name.
+    pub(super) words: Vec<Vec<String>>,
 }
 
 impl Names {
@@ -80,6 +84,7 @@ impl Names {
         }
         for (place, person) in people.iter().enumerate() {
             names.letters.push(Vec::new());
+            names.words.push(Vec::new());
             for name in core::iter::once(&person.name).chain(&person.aliases) {
                 if name.len() > LONGEST_NAME {
                     return Err(Refusal::Names);
@@ -119,11 +124,15 @@ impl Names {
                 letters.push(letter);
             }
         }
+        if let Some(known) = self.words.get_mut(person) {
+            known.extend(words.iter().map(|word| (*word).to_owned()));
+        }
         self.add_orders(&words, person, kept);
         if let Some(saint) = with_saint(&words) {
             self.add_orders(&saint, person, kept);
         }
         self.add_initials(&bearing, person, kept);
+        self.add_initials(&words, person, kept);
     }
 
     /// Every run of words, the last first, and the first and the last without what stands between.
@@ -160,14 +169,25 @@ impl Names {
         }
     }
 
-    fn add_initials(&mut self, bearing: &[&str], person: usize, kept: bool) {
-        let letters: Vec<char> = bearing.iter().filter_map(|word| word.chars().next()).collect();
-        if let ([first, .., last], 2..=4) = (letters.as_slice(), letters.len()) {
-            let all: String = letters.iter().collect();
-            let (ends, turned) = ([*first, *last].iter().collect(), [*last, *first].iter().collect());
-            for initials in [all, ends, turned] {
-                self.initials.entry(initials).or_default().add(person, kept);
+    /// The initials of every run of two to four words, of the first and the last, and of these turned.
+    fn add_initials(&mut self, words: &[&str], person: usize, kept: bool) {
+        let letter = |word: &&str| word.chars().next().map(String::from).unwrap_or_default();
+        // "A. St-O.": a saint may keep its two letters.
+        let saint = |word: &&str| if matches!(*word, "st" | "saint") { "st".to_owned() } else { letter(word) };
+        let near = || words.iter().take(MOST_WORDS);
+        let mut all: Vec<String> = Vec::new();
+        for letters in [near().map(letter).collect::<Vec<_>>(), near().map(saint).collect()] {
+            for length in 2..=MOST_INITIALS {
+                all.extend(letters.windows(length).map(<[String]>::concat));
             }
+            if let [first, .., last] = letters.as_slice() {
+                all.extend([[first.as_str(), last].concat(), [last.as_str(), first].concat()]);
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        for initials in all {
+            self.initials.entry(initials).or_default().add(person, kept);
         }
     }
 
