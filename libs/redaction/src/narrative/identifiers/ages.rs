@@ -59,10 +59,14 @@ fn decades(text: &Text<'_>, finds: &mut Finds<'_>) {
             b"early" | b"mid" | b"late" | b"middle" | b"jeune" | b"fin" | b"debut" | b"mi"
         );
         first = if qualified { first.wrapping_sub(1) } else { first };
+        let years = text.form(at.saturating_add(2)).starts_with(b"annee") && text.gap(at) == b" ";
+        if years {
+            finds.push(text.get(first).start..text.get(at.saturating_add(2)).end, Kind::Age, Sureness::Form);
+        }
         let whose =
             matches!(text.form(first.wrapping_sub(1)), b"her" | b"his" | b"their" | b"my" | b"la" | b"sa" | b"the");
         let led = matches!(text.form(first.wrapping_sub(2)), b"in" | b"dans" | b"entering" | b"to");
-        if (whose && led) || (qualified && !figures) || (qualified && whose) {
+        if (whose && led) || qualified {
             let start = if whose && led { first.wrapping_sub(2) } else { first };
             finds.push(text.get(start).start..text.get(at).end, Kind::Age, Sureness::Form);
         }
@@ -123,6 +127,7 @@ fn with_unit(text: &Text<'_>, count: Count) -> Option<usize> {
         return None;
     }
     match text.form(unit) {
+        b"ish" | b"something" if count.value.is_none_or(|value| value >= 15) => return Some(unit),
         b"yo" | b"yoa" | b"yearold" | b"yrold" | b"yearsold" | b"yos" | b"yro" => return Some(unit),
         b"y" if text.form(next) == b"o" && matches!(text.gap(unit), b"/" | b"." | b" " | b"" | b"-" | b". ") => {
             return Some(next);
@@ -187,10 +192,12 @@ fn half<'a>(text: &Text<'a>, last: usize) -> (usize, &'a [u8]) {
 fn lasts(text: &Text<'_>, count: Count, unit: usize) -> bool {
     let back = |by: usize| count.first.wrapping_sub(by);
     let ago = text.form(back(1)) == b"a" && text.form(back(2)) == b"y";
-    let since = (1..=3).any(|by| {
-        text.is(back(by), LASTING)
-            && (by == 1 || text.is(back(1), ABOUT) || matches!(text.form(back(1)), b"les" | b"de"))
-    });
+    let around = text.form(back(1)) == b"les" && text.form(back(2)) == b"dans";
+    let since = !around
+        && (1..=3).any(|by| {
+            text.is(back(by), LASTING)
+                && (by == 1 || text.is(back(1), ABOUT) || matches!(text.form(back(1)), b"les" | b"de"))
+        });
     let span = matches!(text.form(back(1)), b"de" | b"d") && text.is(back(2), SPAN);
     let next = unit.saturating_add(1);
     let after =
@@ -273,7 +280,10 @@ fn led(text: &Text<'_>, count: Count, bare: bool) -> Option<Sureness> {
     let years = count.value.is_none_or(|value| (1..100).contains(&value));
     let barely = matches!(text.form(count.first.wrapping_sub(1)), b"barely" | b"peine")
         && count.value.is_none_or(|value| (10..30).contains(&value));
-    if barely && bare {
+    let teen = count.value.is_none_or(|value| (13..20).contains(&value))
+        && matches!(text.form(count.first), form if form.ends_with(b"teen") || text.get(count.first).is_digits());
+    let at_age = text.form(count.first.wrapping_sub(1)) == b"at" && text.gap_before(count.first) == b" " && teen;
+    if (barely || at_age) && bare {
         return Some(Sureness::Form);
     }
     let article = matches!(text.form(count.first), b"un" | b"une" | b"one") && count.first == count.last;
@@ -294,6 +304,10 @@ fn is_subject(text: &Text<'_>, first: usize, after: usize, value: Option<u32>) -
             && at != first.wrapping_sub(1)
             && value.is_none_or(|value| value >= 10);
         if one {
+            return true;
+        }
+        let named = copula && text.is_telling_capital(at) && !text.is(at, STOP | MONTH | ROOM | STREET | UNIT);
+        if (named || (copula && text.is(at, SOMEBODY))) && value.is_none_or(|value| value >= 2) {
             return true;
         }
         if text.is(at, SUBJECT) {

@@ -230,11 +230,11 @@ const TABLE: &[(u64, &str)] = &[
     ),
     (
         SUBJECT,
-        "jai javais jsuis she he i elle il who qui they shes hes im girl woman daughter sister friend victim fille soeur amie victime son brother boy je j cousin niece copine kid",
+        "both eldest oldest youngest ainee aine cadette cadet benjamine petite petit deux filles girls jai javais jsuis she he i elle il who qui they shes hes im girl woman daughter sister friend victim fille soeur amie victime son brother boy je j cousin niece copine kid",
     ),
     (
         IS,
-        "jai javais jsuis looks looked look seems seemed appears like re were is was s m am were are shes hes im a avait aura ai be being became est",
+        "ont avaient has turned turns jai javais jsuis looks looked look seems seemed appears like re were is was s m am were are shes hes im a avait aura ai be being became est",
     ),
     (
         ABOUT,
@@ -275,7 +275,7 @@ const TABLE: &[(u64, &str)] = &[
     (RURAL, "rr box cp bp concession rang lot postale postal"),
     (
         ROOM,
-        "bed lit bunk room rooms ste chbre chbr rm rms roon chambre chambres chamb chmbre apartment apartments apartement appartment appartement appartements appart apt apts \
+        "kitchenette villa loft bunkhouse bloc bed lit bunk room rooms ste chbre chbr rm rms roon chambre chambres chamb chmbre apartment apartments apartement appartment appartement appartements appart apt apts \
          appt app ap suite unit units unite unites buzzer buzz sonnette interphone door porte bureau office local logement logis studio condo \
          building bldg batiment bat locker casier cabin cabine chalet trailer roulotte dorm dortoir ch",
     ),

@@ -162,7 +162,8 @@ fn bare(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
     let longer = matches!(text.gap(at), b"-" | b"." | b" " | b"/") && text.get(at.saturating_add(1)).is_digits();
     let placed = text.is_near(&range, LODGING | ROOM)
         || text.around(&range, 30, 0) & (STREET | RUE | WEAK_RUE | WEAK_STREET) != 0;
-    if sign && !longer && (word.len() >= 2 || placed) {
+    let first = text.form(at) == b"1";
+    if sign && !longer && (!first || placed) {
         let start = word.start.saturating_sub(if gap.ends_with(b" ") { 2 } else { 1 });
         let end = digits(text, at, true).unwrap_or(word.end);
         finds.push(start..end, Kind::Room, Sureness::Likely);
