@@ -1,10 +1,11 @@
 //! Whether a history is right: a checker written from the words of the promises, which knows nothing of the services.
 //!
 //! [`Rules`] go through the events in the log's order: nothing permitted, released or delivered rests on a consent withdrawn
-//! before it, no release without its permit, no delivery without its release. [`check`] compares the whole log with what
+//! before it, no release without its permit, no delivery without its release. [`notes`]: what falls due is noted once. [`check`] compares the whole log with what
 //! clients were told: what was acknowledged stands there once, at the place that was acknowledged.
 
 mod memory;
+mod notes;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{Acknowledgement, AppendedEvent};
 
 pub use memory::{Decided, Fetched, Memory};
+pub use notes::{Overdue, notes};
 pub use rules::{Rest, Rules, Seen, Step, step_of};
 
 use crate::log::{Entry, Facts};
@@ -47,6 +49,7 @@ pub fn check(log: &[Entry], memory: &Memory) -> Result<Found, String> {
     }
     decisions(log, memory)?;
     deliveries(log, memory)?;
+    notes(log)?;
     let blocks = log.last().map_or(0, |entry| entry.block);
     Ok(Found { blocks, commits: commits.len(), events: log.len(), seen })
 }

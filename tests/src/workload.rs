@@ -7,6 +7,7 @@
 
 mod calls;
 mod client;
+mod owed;
 mod probe;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use tokio::task::JoinSet;
 
 pub use calls::{Calls, DEADLINE, GIVEN_UP_AFTER, Gone};
 pub use client::Client;
+pub use owed::Owed;
 pub use probe::{Case, Probe, WHOLE_WITHIN};
 
 use crate::case::{EVERYTHING, command};
@@ -230,7 +232,7 @@ fn unit_record(organization_id: &str, unit_id: &str) -> UnitRegistered {
         name_en: "Counter-Exploitation Unit".to_owned(),
         name_fr: "Unité de lutte contre l’exploitation".to_owned(),
         kind: RecipientKind::InvestigatingAgency.into(),
-        purposes: vec![Purpose::Investigation.into()],
+        purposes: vec![Purpose::Investigation.into(), Purpose::LegalObligation.into()],
         jurisdictions: vec![Jurisdiction::Bc.into()],
         callback_number: "+1-555-0110".to_owned(),
         ..UnitRegistered::default()

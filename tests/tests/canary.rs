@@ -43,7 +43,8 @@ use egide_wire::proto::egide::disclosure::v1::{
     AcknowledgeReferralRequest, DeliverReferralRequest, DeliverReferralResponse, ExplainDecisionRequest,
     FetchReferralRequest, FetchReferralResponse, GetDecisionRequest, ListApprovalsRequest, ListDecisionsRequest,
     ListReferralsRequest, PreviewDisclosureRequest, Referral, ReplayDecisionRequest, ReplayDecisionResponse,
-    ReplayHistoryRequest, ReplayOutcome, RequestDisclosureRequest, RequestDisclosureResponse, WatchReferralsRequest,
+    ReplayHistoryRequest, ReplayOutcome, ReportOutcome, RequestDisclosureRequest, RequestDisclosureResponse,
+    WatchReferralsRequest,
 };
 use egide_wire::proto::egide::house::v1::HouseEvent;
 use egide_wire::proto::egide::ledger::v1::{ReadCaseRequest, WatchCaseRequest};
@@ -332,7 +333,8 @@ impl Run {
         let replay = ReplayDecisionRequest { decision_id: decision_id.to_owned(), reason };
         let replayed: ReplayDecisionResponse =
             read(&self.ask(DISCLOSURE, "ReplayDecision", &who::compliance(), &replay).await);
-        assert!(replayed.replay.unwrap().outcome() == ReplayOutcome::Same);
+        let replayed = replayed.replay.unwrap();
+        assert!(replayed.outcome() == ReplayOutcome::Same && replayed.report() == ReportOutcome::Same);
         self.ask(DISCLOSURE, "ReplayHistory", &who::compliance(), &ReplayHistoryRequest { reason }).await;
     }
 

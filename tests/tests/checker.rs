@@ -2,12 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use egide_crypto::digest::sha256_parts;
-use egide_tests::history::{Decided, Fetched, Memory, Rest, Rules, Step, check};
+use egide_tests::history::{Decided, Fetched, Memory, Rest, Rules, Step, check, notes};
 use egide_tests::log::{Entry, Facts};
 use egide_wire::context;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
-    Basis, BasisKind, ConsentGiven, DisclosureDecided, MaskEntry, Outcome, ReferralDelivered, ReferralReleased,
+    ApprovalDecided, ApprovalOutcome, Basis, BasisKind, ConsentGiven, DisclosureDecided, MaskEntry, ObligationKind,
+    ObligationNoted, ObligationState, Outcome, ReferralDelivered, ReferralReleased,
 };
 use egide_wire::proto::egide::ledger::v1::{Acknowledgement, AppendedEvent, Area, Event};
 
@@ -238,4 +239,51 @@ fn one_command_is_acknowledged_in_one_way() {
     let by_another_ledger = Acknowledgement { key_id: "other".to_owned(), signature: vec![1], ..first.clone() };
     assert!(memory.acknowledge(EMITTER, by_another_ledger).is_ok());
     assert!(memory.acknowledge(EMITTER, Acknowledgement { block_number: 9, ..first }).is_err());
+}
+
+fn noted(kind: ObligationKind, subject: &str, state: ObligationState) -> Payload {
+    Payload::ObligationNoted(ObligationNoted {
+        decision_id: "decision".to_owned(),
+        kind: kind.into(),
+        subject_id: subject.to_owned(),
+        state: state.into(),
+        ..ObligationNoted::default()
+    })
+}
+
+fn expired() -> Payload {
+    let outcome = ApprovalOutcome::Expired.into();
+    Payload::ApprovalDecided(ApprovalDecided { approval_id: "approval".to_owned(), outcome, reason: 0 })
+}
+
+/// The log, with these after it.
+fn followed_by(payloads: Vec<Payload>) -> Vec<Entry> {
+    let after = (5..).zip(payloads).map(|(position, payload)| entry(position, (position, 0), payload));
+    log().into_iter().chain(after).collect()
+}
+
+#[test]
+fn what_the_clock_notes_is_noted_once_and_in_order() {
+    use ObligationKind::{AnswerInstrument as Answer, InformPerson as Inform};
+    use ObligationState::{Due, Met, Overdue};
+    let right = vec![
+        noted(Inform, "a", Due),
+        noted(Inform, "b", Due),
+        noted(Answer, "", Overdue),
+        noted(Inform, "a", Overdue),
+        noted(Inform, "a", Met),
+        // People may say the same twice.
+        noted(Inform, "a", Met),
+        expired(),
+    ];
+    let log = followed_by(right.clone());
+    let overdue = notes(&log).unwrap();
+    let kinds: Vec<i32> = overdue.iter().map(|(_, kind)| *kind).collect();
+    assert_eq!(kinds.len(), 2);
+    assert!(overdue.contains(&("decision".to_owned(), Answer.into())));
+    assert!(check(&log, &memory()).is_ok());
+    for again in [noted(Inform, "b", Due), noted(Answer, "", Overdue), expired(), noted(Answer, "", Due)] {
+        let wrong = followed_by(right.iter().cloned().chain([again]).collect());
+        assert!(check(&wrong, &memory()).is_err());
+    }
 }

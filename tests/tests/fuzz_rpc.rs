@@ -28,7 +28,8 @@ use egide_tests::{Plan, Role, World, events, watch};
 use egide_wire::classification::DataCategory;
 use egide_wire::descriptors::{pool, to_dynamic};
 use egide_wire::proto::egide::audit::v1::{
-    AccessReason, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
+    AccessReason, AccessRecorded, AccessScope, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest,
+    ListDisclosuresRequest,
 };
 use egide_wire::proto::egide::case::v1::{
     ApprovalOutcome, Channel, DeliveryChannel, ExceptionGround, ExceptionKind, Purpose, RecipientKind,
@@ -43,7 +44,7 @@ use egide_wire::proto::egide::disclosure::v1::{
     PreviewDisclosureRequest, ReplayDecisionRequest, ReplayHistoryRequest,
 };
 use egide_wire::proto::egide::ledger::v1::{
-    OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
+    OpenForDeliveryRequest, OpenForPermitRequest, OpenForReplayRequest, ReadCaseRequest, WatchCaseRequest,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -368,6 +369,8 @@ fn examples<'m>(
         received_by: "desk 4".to_owned(),
         spoken: Vec::new(),
     };
+    let look = AccessRecorded { scope: AccessScope::Replay.into(), reason, ..AccessRecorded::default() };
+    let replay = OpenForReplayRequest { position: position + 1, look_command_id: fresh_id(), look: Some(look) };
     let reinstate = ReinstateRecipientRequest {
         command_id: fresh_id(),
         reinstatement: Some(RecipientReinstated {
@@ -390,6 +393,7 @@ fn examples<'m>(
         ("ReadCase", vec![dynamic(&read)]),
         ("WatchCase", vec![dynamic(&WatchCaseRequest { case_id, from_revision: 1 })]),
         ("OpenForPermit", vec![dynamic(&OpenForPermitRequest { position })]),
+        ("OpenForReplay", vec![dynamic(&replay)]),
         ("OpenForDelivery", vec![dynamic(&OpenForDeliveryRequest { position: position + 2 })]),
         ("RequestDisclosure", vec![dynamic(&case.asking(police, &WITHOUT_APPROVAL))]),
         ("DeliverReferral", vec![dynamic(&deliver)]),
@@ -515,7 +519,7 @@ fn random_messages_that_look_valid_to_every_method_get_a_clear_status() {
 #[test]
 fn the_contract_documents_a_status_for_every_method() {
     let all = documented();
-    assert_eq!(all.len(), 43, "a method was added or taken away: is it reached?");
+    assert_eq!(all.len(), 44, "a method was added or taken away: is it reached?");
     for (method, codes) in all {
         assert!(codes.len() > EVERYWHERE.len(), "the comment of {} names no status", method.full_name());
         for never in NEVER {

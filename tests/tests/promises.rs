@@ -2,7 +2,7 @@
 //! seen to fail.
 //!
 //! Erasure by command (10) stands in `shred/erasure.rs`, refusals by the clock (8) in `oracle/`. For later: checkpoints and
-//! outside witnesses (9); replay by command and of the report's bytes (7); fault injection at every append (11).
+//! outside witnesses (9); fault injection at every append (11).
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -314,7 +314,8 @@ async fn p06_identifying_data_lives_in_two_places_only() {
 
 /// Seen to fail when `decide_with` (`libs/domain/src/decide.rs`) takes the clock's time for `now`, and with
 /// `decided_at`, `case_revision`, `directory_revision`, `bases`, `mask` or `reasons` left out or changed in `decided`
-/// (`libs/wire/src/convert/decision.rs`), or `policy_digest` in `Versions::stamp` (`services/disclosure/src/gate.rs`).
+/// (`libs/wire/src/convert/decision.rs`), or `policy_digest` in `Versions::stamp` (`services/disclosure/src/gate.rs`). The
+/// report's bytes are replayed in `services/disclosure/tests/disclosure/replay.rs`.
 #[tokio::test]
 async fn p07_the_log_up_to_a_revision_gives_the_same_decision_for_ever() {
     let world = World::start().await;

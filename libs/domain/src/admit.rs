@@ -3,6 +3,7 @@
 
 mod safeguards;
 
+use crate::delivery::DELIVERED_WITHIN;
 use crate::event::{
     Actor, CaseEvent, ConsentGiven, DisclosureDecided, ExceptionAsserted, KeyShredded, LegalHoldPlaced,
     ReferralDelivered, ReferralReleased, Shredded,
@@ -157,6 +158,8 @@ vocabulary! {
         ReferralNotRecalled = "referral_not_recalled",
         /// A supervisor is on shift.
         SupervisorOnShift = "supervisor_on_shift",
+        /// It was decided too long before it is recorded.
+        DecidedTooLongAgo = "decided_too_long_ago",
     }
 }
 
@@ -234,6 +237,7 @@ impl ViolationReason {
             Self::AlreadyReviewed => "this was reviewed before",
             Self::ReferralNotRecalled => "the referral was not recalled; there is nothing to confirm",
             Self::SupervisorOnShift => "a supervisor is on shift; have them assert or confirm it",
+            Self::DecidedTooLongAgo => "this was decided at another time than it would be recorded; decide again",
         }
     }
 }
@@ -669,5 +673,16 @@ impl Admission<'_> {
         self.refuse_if(other, "decision_id", ViolationReason::DecisionUnknown);
         let other = released.report_digest != delivered.report_digest;
         self.refuse_if(other, "report_digest", ViolationReason::OtherReport);
+        self.check_time_of_delivery(delivered);
+    }
+
+    /// What reaches the log late is no delivery: nobody gets it any more, and what it rests on may have ended since it was decided.
+    /// Both clocks are asked, the one it was decided by and the one it is recorded by; neither is believed further than the bound.
+    fn check_time_of_delivery(&mut self, delivered: &ReferralDelivered) {
+        let over = delivered.expires_at.is_none_or(|expires_at| expires_at <= self.now);
+        self.refuse_if(over, "expires_at", ViolationReason::DecisionExpired);
+        let apart = |decided_at: Timestamp| self.now.0.abs_diff(decided_at.0) > DELIVERED_WITHIN.0.unsigned_abs();
+        let stale = delivered.decided_at.is_none_or(apart);
+        self.refuse_if(stale, "decided_at", ViolationReason::DecidedTooLongAgo);
     }
 }

@@ -105,6 +105,41 @@ pub fn required_approval(decision: &Decision, policy: &Policy) -> Option<Require
     ids.sort_unstable();
     ids.dedup();
     let rules: Vec<Rule> = ids.iter().map(|id| rule_of(id, policy)).collect::<Option<_>>()?;
-    let expires_at = shortest(&rules).and_then(|life| decision.decided_at.checked_add(life));
-    (!rules.is_empty()).then(|| RequiredApproval { rules: ids, roles: roles_of(&rules), expires_at })
+    (!rules.is_empty()).then(|| RequiredApproval::by(&rules, decision.decided_at))
+}
+
+impl RequiredApproval {
+    pub(crate) fn by(rules: &[Rule], decided_at: Timestamp) -> Self {
+        let mut ids: Vec<Arc<str>> = rules.iter().map(|rule| rule.id.clone()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let expires_at = shortest(rules).and_then(|life| decided_at.checked_add(life));
+        Self { rules: ids, roles: roles_of(rules), expires_at }
+    }
+}
+
+/// What would leave if somebody entitled approved it at this instant. It is looked at and nothing else: it is no decision, for
+/// once it is approved everything is decided again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnceApproved {
+    required: RequiredApproval,
+    would_be: Decision,
+}
+
+impl OnceApproved {
+    pub(crate) const fn new(required: RequiredApproval, would_be: Decision) -> Self {
+        Self { required, would_be }
+    }
+
+    /// What it waits for.
+    #[must_use]
+    pub const fn required(&self) -> &RequiredApproval {
+        &self.required
+    }
+
+    /// What would be decided: permitted, and about what. No log ever acknowledged it, so no permit comes of it.
+    #[must_use]
+    pub const fn would_be(&self) -> &Decision {
+        &self.would_be
+    }
 }

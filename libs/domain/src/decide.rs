@@ -9,7 +9,7 @@
 //!    statutory agreement of the recipient's kind takes the agreement's place; a suspended recipient gets nothing on any basis.
 //! 4. What is left is the mask; what is missing is explained.
 
-use crate::approval;
+use crate::approval::{self, OnceApproved, RequiredApproval};
 use crate::bases::{Grant, grants_of};
 use crate::consent::{Asking, Consents, Until};
 use crate::decision::{Bases, Basis, Decision, Mask, Obligation, Reason, Reference, Request};
@@ -36,6 +36,26 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     decide_with(facts, request, recipient, policy, now, None)
+}
+
+/// What a request would come to, on the same arguments, if all that it lacks is somebody's approval and that were given now; `None`
+/// where it lacks something else, or nothing.
+#[must_use]
+pub fn once_approved(
+    facts: &CaseFacts,
+    request: &Request,
+    recipient: Option<&Recipient>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<OnceApproved> {
+    let mut gate = Gate::enter(facts, request, recipient, policy, now, None).ok()?;
+    gate.go_through_people();
+    let rules = gate.rules_of_approval();
+    if rules.is_empty() || request.approval_id.is_some() {
+        return None;
+    }
+    let would_be = gate.draft.conclude(facts, recipient, policy, now);
+    would_be.is_permit().then(|| OnceApproved::new(RequiredApproval::by(&rules, now), would_be))
 }
 
 pub(crate) fn decide_for_delivery(

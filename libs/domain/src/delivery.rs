@@ -6,8 +6,12 @@ use crate::directory::Recipient;
 use crate::facts::CaseFacts;
 use crate::ids::ReferralId;
 use crate::policy::Policy;
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 use crate::vocabulary::Outcome;
+
+/// A delivery is committed and answered within this of being decided, or not at all; so long the ledger opens it, too. The clocks of
+/// the ledger and of whoever decides must not be further apart.
+pub const DELIVERED_WITHIN: Millis = Millis(5_000);
 
 /// Why a released referral is not delivered. To anyone outside all of these are the same.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -528,6 +528,10 @@ pub struct ReferralDelivered {
     pub report_digest: [u8; 32],
     /// The case's revision it was decided again on.
     pub case_revision: Revision,
+    /// When it was decided again.
+    pub decided_at: Option<Timestamp>,
+    /// The first end of what it rests on, exclusive. Older records do not say it.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A recipient acknowledged a referral.

@@ -35,12 +35,12 @@ pub mod vocabulary;
 
 pub use admit::{Violation, ViolationReason, admit};
 pub use age::{Ages, Majority};
-pub use approval::{RequiredApproval, required_approval};
+pub use approval::{OnceApproved, RequiredApproval, required_approval};
 pub use consent::{HeldBack, HeldBy, held_back};
 pub use contact::{Instructions, NotSafe, may_contact};
-pub use decide::decide;
+pub use decide::{decide, once_approved};
 pub use decision::{Bases, Basis, Decision, Mask, MaskEntry, Obligation, Reason, Reference, Request};
-pub use delivery::{DeliveryRefusal, redecide_for_delivery};
+pub use delivery::{DELIVERED_WITHIN, DeliveryRefusal, redecide_for_delivery};
 pub use directory::{DirectoryEvent, OrganizationFacts, Recipient, admit_directory};
 pub use event::{Actor, CaseEvent, Recorded};
 pub use facts::CaseFacts;

@@ -19,4 +19,4 @@ pub use compose::{ComposeError, Header, RecipientNames};
 pub use form::Form;
 pub use labels::Language;
 pub use pseudonym::Keyed;
-pub use report::{ParseReportError, Report};
+pub use report::{ParseReportError, Report, is_of_other_version};

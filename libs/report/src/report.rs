@@ -1,5 +1,7 @@
 //! The report itself, as it is written. Nothing here implements `Debug`: it carries what people told.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 /// The version of this format.
@@ -140,6 +142,20 @@ pub(crate) struct Verification {
     pub(crate) how: String,
 }
 
+/// Whether bytes say of themselves that they are a report of another version of this format.
+#[must_use]
+pub fn is_of_other_version(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Versioned {
+        schema: String,
+    }
+    let family = SCHEMA.split_once('/').map(|(family, _)| family);
+    let read: Result<Versioned, _> = serde_json::from_slice(bytes);
+    read.is_ok_and(|report| {
+        report.schema != SCHEMA && report.schema.split_once('/').map(|(family, _)| family) == family
+    })
+}
+
 /// Bytes that are no report of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseReportError {
@@ -198,9 +214,42 @@ impl Report {
         &self.form.id
     }
 
+    /// The version of its labels.
+    #[must_use]
+    pub fn labels(&self) -> &str {
+        &self.labels
+    }
+
+    /// The random bytes in it; `None` when they are none that were made here.
+    #[must_use]
+    pub fn salt(&self) -> Option<[u8; 32]> {
+        STANDARD.decode(&self.salt).ok()?.try_into().ok()
+    }
+
     /// The id of the key that is to sign it.
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.verify.key_id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_says_so_itself_and_anything_else_is_none() {
+        assert!(is_of_other_version(br#"{"schema":"egide.report/0","people":[]}"#));
+        assert!(is_of_other_version(br#"{"schema":"egide.report/2"}"#));
+        for none in [
+            &br#"{"schema":"egide.report/1"}"#[..],
+            br#"{"schema":"egide.report"}"#,
+            br#"{"schema":"another/2"}"#,
+            br#"{}"#,
+            br#"egide.report/2"#,
+            b"",
+        ] {
+            assert!(!is_of_other_version(none), "{}", String::from_utf8_lossy(none));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The read model: what the log says about disclosures, as rows that answer this service's questions.
 //!
-//! Everything that left or was refused has a row. A release, delivery, receipt or recall that fits no decision this model
-//! knows, and a disclosure event that this version cannot read, get rows of their own: the ledger admits no such thing, and
+//! Everything that left or was refused has a row. A release, delivery, receipt, recall, approval, obligation or review that fits no
+//! disclosure this model knows, and a disclosure event that this version cannot read, get rows of their own: the ledger admits no such thing, and
 //! if it ever stands in the log nevertheless, compliance is to see it.
 
 pub(crate) mod keys;
@@ -34,7 +34,7 @@ pub struct History;
 
 impl ReadModel for History {
     const NAME: &'static str = "audit";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         for (position, _, event) in block.events() {
@@ -61,7 +61,14 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         Some(Payload::ReferralDelivered(delivered)) => scribe.step(&Step::delivered(&delivered)),
         Some(Payload::ReferralAcknowledged(acknowledged)) => scribe.step(&Step::acknowledged(&acknowledged)),
         Some(Payload::ReferralRecalled(recalled)) => scribe.step(&Step::recalled(&recalled)),
+        Some(Payload::RecallAcknowledged(acknowledged)) => scribe.step(&Step::recall_acknowledged(&acknowledged)),
         Some(Payload::DisclosedOutsideSystem(outside)) => scribe.outside(outside),
+        Some(Payload::OutsideDisclosureReviewed(review)) => scribe.outside_reviewed(&review),
+        Some(Payload::ApprovalRequested(requested)) => scribe.approval_requested(requested),
+        Some(Payload::ApprovalDecided(answer)) => scribe.approval_decided(answer),
+        Some(Payload::ObligationNoted(noted)) => scribe.obligation_noted(noted),
+        Some(Payload::ExceptionConfirmed(confirmed)) => scribe.exception_confirmed(confirmed),
+        Some(Payload::ExceptionLifted(lifted)) => scribe.exception_lifted(lifted),
         None if place.event.kind.starts_with(DISCLOSURE_KINDS) => scribe.unreadable(),
         Some(
             Payload::TipReceived(_)
@@ -80,8 +87,6 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
             | Payload::ConsentRefused(_)
             | Payload::ConsentWithdrawn(_)
             | Payload::ExceptionAsserted(_)
-            | Payload::ExceptionConfirmed(_)
-            | Payload::ExceptionLifted(_)
             | Payload::CaseClosed(_)
             | Payload::CaseReopened(_)
             | Payload::KeyShredded(_)
@@ -92,13 +97,8 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
             | Payload::AuthorityVerified(_)
             | Payload::AuthorityRevoked(_)
             | Payload::WishesRecorded(_)
-            | Payload::ApprovalRequested(_)
-            | Payload::ApprovalDecided(_)
-            | Payload::ObligationNoted(_)
             | Payload::ContactCleared(_)
-            | Payload::ContactMade(_)
-            | Payload::OutsideDisclosureReviewed(_)
-            | Payload::RecallAcknowledged(_),
+            | Payload::ContactMade(_),
         )
         | None => Ok(()),
     }

@@ -6,6 +6,8 @@ pub mod history;
 pub mod policy;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_steps;
 
 use egide_projection::{StoreError, View};
 use prost::Message;

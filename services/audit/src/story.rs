@@ -14,9 +14,10 @@ use egide_wire::convert::policy_adopted;
 use egide_wire::descriptors::to_dynamic;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
-    Actor, Basis, BasisKind, CaseEvent, CaseOpened, DisclosedOutsideSystem, DisclosureDecided, MaskEntry, MaskLevel,
-    Obligation, ObligationKind, Outcome, PersonIdentified, Purpose, ReferralAcknowledged, ReferralDelivered,
-    ReferralRecalled, ReferralReleased, RequestRecord,
+    Actor, ApprovalDecided, ApprovalOutcome, ApprovalRequested, Basis, BasisKind, CaseEvent, CaseOpened,
+    DisclosedOutsideSystem, DisclosureDecided, ExceptionKind, MaskEntry, MaskLevel, Obligation, ObligationKind,
+    ObligationNoted, ObligationState, Outcome, PersonIdentified, Purpose, RecallAcknowledged, ReferralAcknowledged,
+    ReferralDelivered, ReferralRecalled, ReferralReleased, RejectionReason, RequestRecord,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as DirectoryPayload;
@@ -154,6 +155,59 @@ pub(crate) fn receipt(number: u16) -> Payload {
 
 pub(crate) fn recall(number: u16) -> Payload {
     Payload::ReferralRecalled(ReferralRecalled { referral_id: referral(number), ..ReferralRecalled::default() })
+}
+
+pub(crate) fn recall_receipt(number: u16) -> Payload {
+    Payload::RecallAcknowledged(RecallAcknowledged { referral_id: referral(number), unit_id: unit(1).to_string() })
+}
+
+pub(crate) fn approval(number: u16) -> String {
+    CaseId(id(10, number)).to_string()
+}
+
+pub(crate) fn approval_asked(number: u16, decision: u16) -> Payload {
+    Payload::ApprovalRequested(ApprovalRequested {
+        approval_id: approval(number),
+        decision_id: disclosure(decision).to_string(),
+        rules: vec!["foreign-hotline".to_owned()],
+        expires_at: None,
+    })
+}
+
+pub(crate) fn approval_answered(number: u16, outcome: ApprovalOutcome, reason: RejectionReason) -> Payload {
+    Payload::ApprovalDecided(ApprovalDecided {
+        approval_id: approval(number),
+        outcome: outcome.into(),
+        reason: reason.into(),
+    })
+}
+
+/// The same decision, made under an approval.
+pub(crate) fn under(mut decided: DisclosureDecided, number: u16) -> DisclosureDecided {
+    let request = decided.request.get_or_insert_default();
+    request.approval_id = approval(number);
+    decided
+}
+
+pub(crate) fn exception(number: u16) -> String {
+    CaseId(id(11, number)).to_string()
+}
+
+/// The same decision, resting on an exception as well.
+pub(crate) fn on_exception(mut decided: DisclosureDecided, number: u16) -> DisclosureDecided {
+    let exception = ExceptionKind::ImminentDanger.into();
+    decided.bases.push(Basis { kind: BasisKind::Exception.into(), reference_id: self::exception(number), exception });
+    decided
+}
+
+pub(crate) fn noted(decision: u16, kind: ObligationKind, state: ObligationState) -> Payload {
+    Payload::ObligationNoted(ObligationNoted {
+        decision_id: disclosure(decision).to_string(),
+        kind: kind.into(),
+        state: state.into(),
+        subject_id: person(1).to_string(),
+        ..ObligationNoted::default()
+    })
 }
 
 pub(crate) fn said_outside(number: u16, to_unit: u16, about: &[SubjectId]) -> DisclosedOutsideSystem {

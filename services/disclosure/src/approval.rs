@@ -76,7 +76,13 @@ impl Gate {
             }
             Err(NotAppended::Failed(status)) => Err(status),
             // Somebody was here before, or the case has been closed since.
-            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Erased) => {
+            Err(
+                NotAppended::Moved
+                | NotAppended::Used
+                | NotAppended::NotAdmitted
+                | NotAppended::Expired
+                | NotAppended::Erased,
+            ) => {
                 self.reader.catch_up().await?;
                 Ok(if is_known()? { approval_id.to_string() } else { String::new() })
             }
@@ -135,11 +141,17 @@ impl Gate {
     /// under the approval.
     fn refuse_other_roles(&self, answer: &Answer, stored: &StoredApproval) -> Result<(), Status> {
         let holds = |role: Role| role.name().parse().is_ok_and(|role| answer.person.has(role));
-        if self.demands(&stored.requested.rules).roles.iter().any(holds) {
-            Ok(())
-        } else {
-            Err(Status::permission_denied("the policy asks for somebody in another role to approve this"))
+        let roles = self.demands(&stored.requested.rules).roles;
+        if roles.iter().any(holds) {
+            return Ok(());
         }
+        let named: Vec<String> = roles.iter().map(|role| format!("`{}`", role.name())).collect();
+        Err(Status::permission_denied(match named.is_empty() {
+            true => {
+                "by the policy no role may approve this; have what needs an approval asked for by itself".to_owned()
+            }
+            false => format!("by the policy somebody in another role answers this; ask one of {}", named.join(", ")),
+        }))
     }
 
     async fn commit_answer(&self, answer: &Answer, case_id: CaseId) -> Result<(), Status> {
@@ -163,7 +175,7 @@ impl Gate {
             Err(NotAppended::Used) => {
                 Err(Status::already_exists("this command id was used with other content; a new answer takes a new id"))
             }
-            Err(NotAppended::Moved | NotAppended::NotAdmitted | NotAppended::Erased) => {
+            Err(NotAppended::Moved | NotAppended::NotAdmitted | NotAppended::Expired | NotAppended::Erased) => {
                 self.reader.catch_up().await?;
                 match self.outcome_of(case_id, answer)? {
                     // Another supervisor was faster, with the same answer.

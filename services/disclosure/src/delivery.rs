@@ -8,7 +8,7 @@ use std::time::Duration;
 use egide_crypto::digest::sha256;
 use egide_domain::ids::{DeliveryId, Position, ReferralId, Revision, UnitId};
 use egide_domain::vocabulary::DeliveryChannel;
-use egide_domain::{Categories, Decision, redecide_for_delivery};
+use egide_domain::{Categories, DELIVERED_WITHIN, Decision, redecide_for_delivery};
 use egide_servicekit::identity::Onward;
 use egide_wire::convert::{Listed as _, to_timestamp};
 use egide_wire::proto::egide::case::v1 as case;
@@ -23,7 +23,7 @@ use crate::origin::{Origin, command_of_delivery};
 use crate::reader::{Moment, Snapshot, StoredDelivery, StoredReferral, Unreadable};
 
 /// How long after sending the commit the answer may start.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_millis(DELIVERED_WITHIN.0.unsigned_abs());
 /// A delivery of the same command is answered again while it is younger than this: the ledger opens it for five seconds.
 const ANSWER_AGAIN_MS: i64 = 4_000;
 /// How often one command may be delivered, over all retries.
@@ -184,7 +184,8 @@ impl Gate {
                 Ok(Some((event.position, sent_at)))
             }
             Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted) => Ok(None),
-            Err(NotAppended::Erased) => Err(Undelivered::Refused),
+            // What it rests on has ended on its way there: that it was decided in time tells nobody anything.
+            Err(NotAppended::Erased | NotAppended::Expired) => Err(Undelivered::Refused),
             Err(NotAppended::Failed(status)) => Err(status.into()),
         }
     }
@@ -242,6 +243,7 @@ impl Delivery {
             directory_revision: decision.directory_revision.0,
             policy_version: decision.policy_version.to_string(),
             commitment: Vec::new(),
+            expires_at: decision.expires_at.map(to_timestamp),
         }
     }
 

@@ -135,8 +135,13 @@ impl DisclosureService for Disclosures {
         request: Request<proto::ReplayDecisionRequest>,
     ) -> Result<Response<proto::ReplayDecisionResponse>, Status> {
         let (decision_id, reason) = validate::about_decision(&request.get_ref().decision_id, request.get_ref().reason)?;
-        self.look_at(&request, decision_id, reason).await?;
-        let replay = self.0.replay(decision_id)?.ok_or_else(no_decision)?;
+        self.0.reader.catch_up().await?;
+        let Some(stored) = self.0.reader.moment().decision(decision_id)? else {
+            self.record_look(&request, None, reason).await?;
+            return Err(no_decision());
+        };
+        let look = self.0.look_again(Onward::of(&request), Some(stored.case_id), reason).await?;
+        let replay = self.0.replay(&look, &stored).await?;
         Ok(Response::new(proto::ReplayDecisionResponse { replay: Some(replay) }))
     }
 
@@ -148,8 +153,9 @@ impl DisclosureService for Disclosures {
     ) -> Result<Response<Self::ReplayHistoryStream>, Status> {
         let reason = validate::replay_history(*request.get_ref())?;
         self.0.reader.catch_up().await?;
-        self.record_look(&request, None, reason).await?;
-        Ok(Response::new(ReceiverStream::new(replay::history(&self.0))))
+        // What is opened in its course is opened long after the request's own deadline.
+        let look = self.0.look_again(Onward::of(&request).without_deadline(), None, reason).await?;
+        Ok(Response::new(ReceiverStream::new(replay::history(&self.0, look))))
     }
 
     async fn list_decisions(

@@ -13,7 +13,7 @@ use egide_domain::ids::{CaseId, Revision, UnitId};
 use egide_domain::vocabulary::{
     DataCategory, ExceptionKind, MaskLevel, ObligationKind, PersonRole, Purpose, ReasonCode,
 };
-use egide_domain::{Basis, Policy};
+use egide_domain::{Basis, Policy, RequiredApproval};
 use egide_report::RecipientNames;
 use egide_wire::convert::bases;
 use egide_wire::proto::egide::case::v1::{self as case, DisclosureDecided, MaskEntry, Outcome, Reason};
@@ -24,6 +24,9 @@ use self::reference::Known;
 use self::words::{Words, minute};
 use crate::gate::Gate;
 use crate::reader::Moment;
+
+/// What the references of rules that demand an approval begin with.
+const RULE: &str = "approval-rule:";
 
 /// What came after a decision and may be told with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +73,21 @@ impl Gate {
         let names = moment.names(unit_id)?;
         Ok(explanation(&Subject { decided, facts, policy, approvals, unit_id, names: names.as_ref() }))
     }
+
+    /// Explains what would leave once somebody approved it, under the policy of this instance.
+    pub(crate) fn explain_ahead(
+        &self,
+        moment: &Moment<'_>,
+        would_be: &DisclosureDecided,
+        facts: &CaseFacts,
+        required: &RequiredApproval,
+    ) -> Result<proto::Explanation, Status> {
+        let unit_id = unit_of(would_be);
+        let names = moment.names(unit_id)?;
+        let (policy, approvals) = (&self.policy, &[]);
+        let subject = Subject { decided: would_be, facts, policy, approvals, unit_id, names: names.as_ref() };
+        Ok(ahead(&subject, required))
+    }
 }
 
 fn unit_of(decided: &DisclosureDecided) -> UnitId {
@@ -93,8 +111,19 @@ pub(crate) struct Subject<'a> {
 /// A decision in both languages.
 pub(crate) fn explanation(subject: &Subject<'_>) -> proto::Explanation {
     let [english, french] = Words::ALL.map(|words| {
-        let mut text = Text { subject, words, known: Known { subject, words }, lines: Vec::new() };
+        let mut text = Text::new(subject, words);
         text.compose();
+        text.lines
+    });
+    proto::Explanation { english, french }
+}
+
+/// What would leave once it was approved, in both languages; the decision is none, and says so first.
+pub(crate) fn ahead(subject: &Subject<'_>, required: &RequiredApproval) -> proto::Explanation {
+    let [english, french] = Words::ALL.map(|words| {
+        let mut text = Text::new(subject, words);
+        text.leaves = "would_leave";
+        text.compose_ahead(required);
         text.lines
     });
     proto::Explanation { english, french }
@@ -104,7 +133,15 @@ struct Text<'a> {
     subject: &'a Subject<'a>,
     words: Words,
     known: Known<'a>,
+    /// How it is said that a category leaves.
+    leaves: &'static str,
     lines: Vec<String>,
+}
+
+impl<'a> Text<'a> {
+    const fn new(subject: &'a Subject<'a>, words: Words) -> Self {
+        Self { subject, words, known: Known { subject, words }, leaves: "leaves", lines: Vec::new() }
+    }
 }
 
 impl Text<'_> {
@@ -130,6 +167,22 @@ impl Text<'_> {
             ("statutes", self.subject.policy.statutes_version()),
         ];
         self.say(0, "decided", &values);
+    }
+
+    fn compose_ahead(&mut self, required: &RequiredApproval) {
+        let roles: Vec<String> = required.roles.iter().map(|role| self.words.text(&format!("staff.{role}"))).collect();
+        match roles.is_empty() {
+            true => self.say(0, "answer.waits_for_nobody", &[]),
+            false => self.say(0, "answer.waits", &[("roles", &roles.join(", "))]),
+        }
+        for rule in &required.rules {
+            let rule = self.known.of(&format!("{RULE}{rule}"));
+            self.say(1, "waits.rule", &[("rule", &rule)]);
+        }
+        for person in people_of(self.subject.decided) {
+            self.person(&person);
+        }
+        self.obligations();
     }
 
     fn say(&mut self, depth: usize, key: &str, values: &[(&str, &str)]) {
@@ -206,7 +259,7 @@ impl Text<'_> {
         match entry {
             Some(entry) => {
                 let level = self.words.listed::<MaskLevel>("level", entry.level);
-                self.say(1, "leaves", &[("category", &word), ("level", &level)]);
+                self.say(1, self.leaves, &[("category", &word), ("level", &level)]);
                 self.period(entry);
                 let all = bases(&self.subject.decided.bases).unwrap_or_default();
                 for (basis, _) in all.into_iter().zip(0_u32..).filter(|(_, index)| entry.bases.contains(index)) {
@@ -313,7 +366,7 @@ pub(crate) fn approval_demanded(decided: &DisclosureDecided) -> Option<Vec<Strin
 
 /// The id of a rule, as a reference names it.
 fn rule_of(reference: &str) -> &str {
-    reference.strip_prefix("approval-rule:").unwrap_or(reference)
+    reference.strip_prefix(RULE).unwrap_or(reference)
 }
 
 #[cfg(test)]

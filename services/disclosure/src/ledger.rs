@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use egide_crypto::digest::{Digest, sha256_parts};
 use egide_crypto::sign::Signature;
-use egide_domain::AcknowledgedEvent;
 use egide_domain::ids::{CommandId, Position, Revision};
 use egide_domain::time::Timestamp;
+use egide_domain::{AcknowledgedEvent, ViolationReason};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Onward;
 use egide_trust::CurrentTrust;
@@ -19,7 +19,7 @@ use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceCl
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{
     Acknowledgement, AppendRequest, NewEvent, OpenForDeliveryRequest, OpenForDeliveryResponse, OpenForPermitRequest,
-    RecordedEvent, StreamExpectation,
+    OpenForReplayRequest, OpenForReplayResponse, RecordedEvent, StreamExpectation,
 };
 use egide_wire::refusal;
 use egide_wire::split::split;
@@ -50,6 +50,8 @@ pub(crate) enum NotAppended {
     Used,
     /// The state does not admit it: decide again.
     NotAdmitted,
+    /// By the ledger's clock, what it rests on has ended.
+    Expired,
     /// Somebody's key is gone, and with it the report that was to be delivered.
     Erased,
     /// The answer for the caller.
@@ -221,8 +223,7 @@ impl Ledger {
         acknowledgement: Option<Acknowledgement>,
     ) -> Result<Acknowledged, NotAppended> {
         let acknowledgement = acknowledgement.ok_or_else(|| NotAppended::Failed(unproved()))?;
-        let (trust, incarnation) = (self.trust.clone(), Arc::clone(&self.incarnation));
-        Ok(Acknowledged { acknowledgement, trust, incarnation, command_id })
+        Ok(Acknowledged { command_id, ..self.acknowledged_before(acknowledgement) })
     }
 
     /// Opens what the permit at this position covers.
@@ -253,6 +254,26 @@ impl Ledger {
             async move { client.open_for_delivery(request).await }
         });
         Ok(opened.await?.into_inner())
+    }
+
+    /// Opens again what a release was made of.
+    pub(crate) async fn open_for_replay(
+        &self,
+        onward: &Onward,
+        request: &OpenForReplayRequest,
+    ) -> Result<OpenForReplayResponse, NotOpened> {
+        let client = self.client(onward);
+        let opened = repeat(|| {
+            let (mut client, request) = (client.clone(), request.clone());
+            async move { client.open_for_replay(request).await }
+        });
+        Ok(opened.await?.into_inner())
+    }
+
+    /// The acknowledgement of a command of before, under whatever id it was sent.
+    pub(crate) fn acknowledged_before(&self, acknowledgement: Acknowledgement) -> Acknowledged {
+        let (trust, incarnation) = (self.trust.clone(), Arc::clone(&self.incarnation));
+        Acknowledged { command_id: acknowledgement.command_id.clone(), acknowledgement, trust, incarnation }
     }
 }
 
@@ -301,6 +322,8 @@ fn not_appended(status: &Status) -> NotAppended {
         NotAppended::Used
     } else if has_rule(status, DATA_ERASED) {
         NotAppended::Erased
+    } else if has_rule(status, ViolationReason::DecisionExpired.name()) {
+        NotAppended::Expired
     } else if code == Code::FailedPrecondition {
         NotAppended::NotAdmitted
     } else {

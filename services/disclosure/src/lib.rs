@@ -3,7 +3,7 @@
 //! and signs the report, releases it, and delivers it, deciding again each time. Start reading at `request.rs`.
 //!
 //! *In scope*: `DisclosureService` and `ReferralService`, the order of the steps between decision and answer, retries at every
-//! step, looking first, explaining, a second person's yes, making decisions again, what outsiders are told.
+//! step, looking first, explaining, a second person's yes, making decisions and reports again, what outsiders are told.
 //!
 //! *Out of scope*: the decision itself (`egide-domain`), what a mask lets through (`egide-redaction`), forms and words
 //! (`egide-report`), data keys (the ledger alone holds them), who may call what (`egide-servicekit`).

@@ -63,14 +63,23 @@ impl Gate {
 
     /// Commits an access event. Each call is its own: its id is drawn here.
     pub(crate) async fn record(&self, onward: &Onward, payload: Payload) -> Result<(), Status> {
+        self.record_under(onward, payload).await.map(drop)
+    }
+
+    /// The same; the id of its command.
+    pub(crate) async fn record_under(&self, onward: &Onward, payload: Payload) -> Result<CommandId, Status> {
         let command_id = CommandId(uuid::Uuid::now_v7().into_bytes());
         match self.ledger.append(onward, access(command_id, payload)).await {
-            Ok(acknowledged) if acknowledged.verifies() => Ok(()),
+            Ok(acknowledged) if acknowledged.verifies() => Ok(command_id),
             Ok(_) => Err(crate::ledger::unproved()),
             Err(NotAppended::Failed(status)) => Err(status),
-            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Erased) => {
-                Err(Status::unavailable("the access could not be recorded; try again"))
-            }
+            Err(
+                NotAppended::Moved
+                | NotAppended::Used
+                | NotAppended::NotAdmitted
+                | NotAppended::Expired
+                | NotAppended::Erased,
+            ) => Err(Status::unavailable("the access could not be recorded; try again")),
         }
     }
 }

@@ -1,13 +1,16 @@
 //! `PreviewDisclosure`: what would be decided now, and what would leave. Nothing is committed to the case and nothing opened: what
 //! stands here follows from facts and from the classification of fields.
+//!
+//! Of what waits for somebody's approval two things are told: that nothing leaves now, and what would once it was approved.
 
-use egide_domain::Decision;
 use egide_domain::ids::DecisionId;
 use egide_domain::time::Timestamp;
+use egide_domain::{Decision, OnceApproved, once_approved};
 use egide_redaction::{About, Fate, People, Unopened, fate};
 use egide_report::Language;
-use egide_wire::convert::number;
+use egide_wire::convert::{decided as wire_decided, number, to_timestamp};
 use egide_wire::flatten::{Outlined, outline};
+use egide_wire::proto::egide::case::v1::MaskEntry;
 use egide_wire::proto::egide::disclosure::v1 as proto;
 use tonic::Status;
 
@@ -25,13 +28,25 @@ impl Gate {
         let moment = self.reader.moment();
         let snapshot = moment.snapshot(disclosure.case_id, disclosure.unit_id)?;
         let nowhere = DecisionId([0; 16]);
-        let (decision, mut decided) = self.decide_now(disclosure, nowhere, &moment, &snapshot, self.now())?;
+        let now = self.now();
+        let (decision, mut decided) = self.decide_now(disclosure, nowhere, &moment, &snapshot, now)?;
         decided.decision_id.clear();
-        let explanation = self.explain_on(&moment, &decided, &snapshot.case.facts, &self.policy, &[])?;
+        let facts = &snapshot.case.facts;
+        let explanation = self.explain_on(&moment, &decided, facts, &self.policy, &[])?;
+        let recipient = snapshot.recipient();
+        let request = disclosure.request(recipient.as_ref().map(|recipient| recipient.organization_id));
+        let ahead = once_approved(facts, &request, recipient.as_ref(), &self.policy, now);
+        let waits_for = ahead.as_ref().map(|ahead| {
+            let would_be = wire_decided(nowhere, &request, ahead.would_be());
+            let explanation = self.explain_ahead(&moment, &would_be, facts, ahead.required())?;
+            Ok::<_, Status>(waits_for(ahead, would_be.mask, explanation))
+        });
+        let waits_for = waits_for.transpose()?;
+        let looked = Looked { decision: &decision, once_approved: ahead.as_ref().map(OnceApproved::would_be) };
         let people = snapshot.case.people();
         let (mut records, mut left_out) = (Vec::new(), 0_u32);
         for row in moment.newest_events(disclosure.case_id) {
-            let Some(record) = record(&row?, &decision, &people)? else { continue };
+            let Some(record) = record(&row?, looked, &people)? else { continue };
             if records.len() < RECORDS_MAX {
                 records.push(record);
             } else {
@@ -44,12 +59,31 @@ impl Gate {
             explanation: Some(explanation),
             records,
             records_left_out: left_out,
+            waits_for,
         })
     }
 }
 
+/// What is decided now and, where that waits for an approval, what would be with it.
+#[derive(Clone, Copy)]
+struct Looked<'a> {
+    decision: &'a Decision,
+    once_approved: Option<&'a Decision>,
+}
+
+fn waits_for(ahead: &OnceApproved, mask: Vec<MaskEntry>, explanation: proto::Explanation) -> proto::WaitsForApproval {
+    let required = ahead.required();
+    proto::WaitsForApproval {
+        rules: required.rules.iter().map(ToString::to_string).collect(),
+        roles: required.roles.iter().map(|role| role.name().to_owned()).collect(),
+        until: required.expires_at.map(to_timestamp),
+        mask,
+        explanation: Some(explanation),
+    }
+}
+
 /// A record about people of the case; `None` for what is about nobody, or has nothing that ever leaves.
-fn record(row: &EventRow, decision: &Decision, people: &People) -> Result<Option<proto::PreviewedRecord>, Unreadable> {
+fn record(row: &EventRow, looked: Looked<'_>, people: &People) -> Result<Option<proto::PreviewedRecord>, Unreadable> {
     let event = row.event.as_ref().ok_or(Unreadable::Row)?;
     // What cannot be read never leaves; the decision says so.
     let Ok(Some(outline)) = outline(&event.facts) else { return Ok(None) };
@@ -58,7 +92,7 @@ fn record(row: &EventRow, decision: &Decision, people: &People) -> Result<Option
         About::One(subject_id) => vec![subject_id.to_string()],
         About::Several(subject_ids) => subject_ids.iter().map(ToString::to_string).collect(),
     };
-    let fates = |field: &Outlined| {
+    let fate_under = |decision: &Decision, field: &Outlined| {
         let unopened = Unopened {
             about: &outline.about,
             recorded_at: Some(Timestamp(row.recorded_at_ms)),
@@ -67,6 +101,9 @@ fn record(row: &EventRow, decision: &Decision, people: &People) -> Result<Option
             only_under: outline.only_under,
         };
         fate(decision, people, unopened)
+    };
+    let fates = |field: &Outlined| {
+        (fate_under(looked.decision, field), looked.once_approved.map(|decision| fate_under(decision, field)))
     };
     let fields: Vec<_> = outline.fields.iter().filter_map(|field| previewed(field, fates(field))).collect();
     Ok((!fields.is_empty()).then(|| proto::PreviewedRecord {
@@ -78,10 +115,10 @@ fn record(row: &EventRow, decision: &Decision, people: &People) -> Result<Option
 }
 
 /// A field that reports have a label for: no other ever stands in one.
-fn previewed(field: &Outlined, fate: Fate) -> Option<proto::PreviewedField> {
+fn previewed(field: &Outlined, (now, once_approved): (Fate, Option<Fate>)) -> Option<proto::PreviewedField> {
     let key = format!("field.{}", field.path);
     let label = |language: Language| language.label(&key).ok().map(str::to_owned);
-    let fate = match fate {
+    let told = |fate: Fate| match fate {
         Fate::Whole => proto::FieldFate::Whole,
         Fate::Generalised => proto::FieldFate::Generalised,
         Fate::Withheld => proto::FieldFate::Withheld,
@@ -91,7 +128,8 @@ fn previewed(field: &Outlined, fate: Fate) -> Option<proto::PreviewedField> {
         label_en: label(Language::English)?,
         label_fr: label(Language::French)?,
         category: number(field.class.category),
-        fate: fate.into(),
+        fate: told(now).into(),
         sealed: field.sealed,
+        fate_once_approved: once_approved.map_or(proto::FieldFate::Unspecified, told).into(),
     })
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use egide_crypto::digest::Digest;
 use egide_domain::Recipient;
-use egide_domain::ids::{ApprovalId, CaseId, DecisionId, DeliveryId, OrganizationId, ReferralId, Revision, UnitId};
+use egide_domain::ids::{
+    ApprovalId, CaseId, DecisionId, DeliveryId, OrganizationId, Position, ReferralId, Revision, UnitId,
+};
 use egide_eventlog::EventLog;
 use egide_projection::{Progress, Projection, StoreError, View};
 use egide_report::RecipientNames;
@@ -85,6 +87,13 @@ pub(crate) struct StoredReferral {
     pub(crate) unit_id: UnitId,
     pub(crate) organization_id: OrganizationId,
     pub(crate) row: ReferralRow,
+}
+
+impl StoredReferral {
+    /// Where its release stands in the log.
+    pub(crate) const fn position(&self) -> Position {
+        Position(self.row.position)
+    }
 }
 
 /// A delivery as it stands in the log.
@@ -276,6 +285,20 @@ impl Moment<'_> {
     /// A referral.
     pub(crate) fn referral(&self, referral_id: ReferralId) -> Result<Option<StoredReferral>, Unreadable> {
         referral(&self.view, referral_id)
+    }
+
+    /// The release of a referral: its facts as they stand in the log, and what they say.
+    pub(crate) fn release(&self, referral: &StoredReferral) -> Result<(Vec<u8>, case::ReferralReleased), Unreadable> {
+        for row in self.newest_events(referral.case_id) {
+            let EventRow { position, event, .. } = row?;
+            if position == referral.row.position {
+                let facts = event.ok_or(Unreadable::Row)?.facts;
+                let released = case::CaseEvent::decode(facts.as_slice()).map_err(|_| Unreadable::Row)?;
+                let Some(Payload::ReferralReleased(released)) = released.payload else { return Err(Unreadable::Row) };
+                return Ok((facts, released));
+            }
+        }
+        Err(Unreadable::Row)
     }
 
     /// The referrals released to a unit after a position, oldest first.

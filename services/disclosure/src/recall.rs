@@ -46,9 +46,13 @@ impl Gate {
                 acknowledged.recorded_at().ok_or_else(unproved)
             }
             Err(NotAppended::Failed(status)) => Err(status),
-            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Erased) => {
-                Err(Status::unavailable("the receipt could not be recorded; repeat with the same command id"))
-            }
+            Err(
+                NotAppended::Moved
+                | NotAppended::Used
+                | NotAppended::NotAdmitted
+                | NotAppended::Expired
+                | NotAppended::Erased,
+            ) => Err(Status::unavailable("the receipt could not be recorded; repeat with the same command id")),
         }
     }
 

@@ -3,7 +3,8 @@
 use egide_crypto::digest::sha256;
 use egide_crypto::random::random_bytes;
 use egide_domain::Permit;
-use egide_domain::ids::{DecisionId, ReferralId, Revision, SubjectId};
+use egide_domain::ids::{CaseId, DecisionId, ReferralId, Revision, SubjectId, UnitId};
+use egide_domain::vocabulary::Purpose;
 use egide_redaction::{Field, Redacted, RedactedCase, redact};
 use egide_report::{Form, Header, Language, Report};
 use egide_wire::flatten::flatten;
@@ -12,6 +13,7 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use tonic::Status;
 use zeroize::Zeroizing;
 
+use crate::facts::{CaseView, OrganizationView};
 use crate::gate::{EVENT_BYTES_MAX, Gate, ROUNDS_MAX, expected, moved_too_often};
 use crate::ledger::{NotAppended, NotOpened, Proposed, command};
 use crate::origin::{command_of_release, referral_of};
@@ -20,6 +22,25 @@ use crate::request::{Asked, Released};
 
 /// Context of a report's signature (`disclosure_service.proto`).
 pub(crate) const REPORT: &str = "egide/report/v1";
+
+/// What a referral is made of, besides what its permit opened.
+#[derive(Clone, Copy)]
+pub(crate) struct Draft<'a> {
+    pub(crate) case_id: CaseId,
+    pub(crate) unit_id: UnitId,
+    pub(crate) purpose: Purpose,
+    pub(crate) supplementary_to: Option<ReferralId>,
+    pub(crate) decision_id: DecisionId,
+    pub(crate) decided: &'a case::DisclosureDecided,
+    /// The case since the decision. Whoever is in it, how they may be approached and what may be passed on is what it was then: what
+    /// changes any of it supersedes the decision.
+    pub(crate) case: &'a CaseView,
+    /// The recipient's organisation at the revision the decision saw.
+    pub(crate) organization: &'a OrganizationView,
+    pub(crate) salt: &'a [u8; 32],
+    /// The key that signs it.
+    pub(crate) key_id: &'a str,
+}
 
 impl Gate {
     /// Makes and releases the referral of a permit; `None` when it must be decided again.
@@ -45,9 +66,27 @@ impl Gate {
         let released_at = self.now();
         self.reader.catch_up().await?;
         let Some(snapshot) = self.holding(asked, permit, revision)? else { return Ok(None) };
-        let draft = self.draft(asked, (decision_id, referral_id), permit, decided, &snapshot, fields)?;
-        let report_digest = sha256(&draft.report);
-        let proposed = Proposed::new(Payload::ReferralReleased(draft))?;
+        let organization = snapshot
+            .organization
+            .as_ref()
+            .ok_or_else(|| Status::internal("a permit names a recipient that is not in the directory"))?;
+        let salt = Zeroizing::new(random_bytes::<32>().map_err(|error| Status::unavailable(error.to_string()))?);
+        let draft = Draft {
+            case_id: asked.disclosure.case_id,
+            unit_id: asked.disclosure.unit_id,
+            purpose: asked.disclosure.purpose,
+            supplementary_to: asked.disclosure.supplementary_to,
+            decision_id,
+            decided,
+            case: &snapshot.case,
+            organization,
+            salt: &salt,
+            key_id: &self.report_key.key_id().to_string(),
+        };
+        let mut released = self.draft(&draft, permit, fields)?;
+        released.signature = self.report_key.sign(REPORT, &released.report).as_bytes().to_vec();
+        let report_digest = sha256(&released.report);
+        let proposed = Proposed::new(Payload::ReferralReleased(released))?;
         let stream_id = asked.disclosure.case_id.to_string();
         for _ in 0..ROUNDS_MAX {
             let Some(snapshot) = self.holding(asked, permit, revision)? else { return Ok(None) };
@@ -71,7 +110,9 @@ impl Gate {
                 }
                 // Something else happened in the case, or in the directory: look whether it matters.
                 Err(NotAppended::Moved) => self.reader.catch_up().await?,
-                Err(NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Erased) => return Ok(None),
+                Err(NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Expired | NotAppended::Erased) => {
+                    return Ok(None);
+                }
                 Err(NotAppended::Failed(status)) => return Err(status),
             }
         }
@@ -84,36 +125,29 @@ impl Gate {
         Ok(snapshot.still_holds(permit.decision(), revision, self.now()).then_some(snapshot))
     }
 
-    fn draft(
+    /// What is released under a permit, unsigned: the same of the same, whenever it is made.
+    pub(crate) fn draft(
         &self,
-        asked: &Asked,
-        (decision_id, referral_id): (DecisionId, ReferralId),
+        draft: &Draft<'_>,
         permit: &Permit,
-        decided: &case::DisclosureDecided,
-        snapshot: &Snapshot,
         fields: Vec<Field>,
     ) -> Result<case::ReferralReleased, Status> {
-        let organization = snapshot
-            .organization
-            .as_ref()
-            .ok_or_else(|| Status::internal("a permit names a recipient that is not in the directory"))?;
-        let redacted = redact(permit, &snapshot.case.people(), fields);
-        let unit_id = asked.disclosure.unit_id;
+        let Draft { case_id, unit_id, purpose, supplementary_to, decision_id, decided, organization, .. } = *draft;
+        let redacted = redact(permit, &draft.case.people(), fields);
+        let referral_id = referral_of(decision_id);
         let language = organization.language(unit_id);
-        let key_id = self.report_key.key_id().to_string();
-        let salt = Zeroizing::new(random_bytes::<32>().map_err(|error| Status::unavailable(error.to_string()))?);
         let header = Header {
             referral_id,
-            case_id: asked.disclosure.case_id,
+            case_id,
             unit_id,
             names: organization.names(unit_id),
             form: form_of(decided)?,
             language,
-            purpose: asked.disclosure.purpose,
-            supplementary_to: asked.disclosure.supplementary_to,
-            onward_sharing: snapshot.case.allows_onward_sharing(&permit.decision().bases),
-            salt: *salt,
-            key_id: &key_id,
+            purpose,
+            supplementary_to,
+            onward_sharing: draft.case.allows_onward_sharing(&permit.decision().bases),
+            salt: *draft.salt,
+            key_id: draft.key_id,
         };
         let bytes = self.write(&header, &redacted)?;
         let mut released = case::ReferralReleased {
@@ -129,11 +163,11 @@ impl Gate {
             }
             .into(),
             report_digest: sha256(&bytes).as_bytes().to_vec(),
-            signature: self.report_key.sign(REPORT, &bytes).as_bytes().to_vec(),
-            key_id,
+            signature: Vec::new(),
+            key_id: draft.key_id.to_owned(),
             report: bytes.to_vec(),
             urgent: decided.urgent,
-            supplementary_to: asked.disclosure.supplementary_to.map(|id| id.to_string()).unwrap_or_default(),
+            supplementary_to: supplementary_to.map(|id| id.to_string()).unwrap_or_default(),
             commitment: Vec::new(),
             commitment_salt: self.commitment_salt(decision_id).as_bytes().to_vec(),
         };
@@ -160,7 +194,7 @@ fn too_large() -> Status {
 }
 
 /// The opened fields as they stood when the decision was made; what was recorded later was not decided on.
-fn fields_of(
+pub(crate) fn fields_of(
     events: &[egide_wire::proto::egide::ledger::v1::RecordedEvent],
     until: Revision,
 ) -> Result<Vec<Field>, Status> {

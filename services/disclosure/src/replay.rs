@@ -4,11 +4,18 @@
 //!
 //! Two things are not made again: the decision's id, which follows from who asked, and the digest of the contract, where another
 //! contract is built in than the decision was made with. Both are taken over from what was recorded.
+//!
+//! Where a report was released, it is made again as well ([`report`]).
+
+mod report;
 
 use egide_domain::decide;
-use egide_domain::ids::{DecisionId, Revision};
+use egide_domain::ids::{CaseId, CommandId, DecisionId, Revision};
 use egide_report::Form;
+use egide_servicekit::identity::Onward;
 use egide_wire::convert::{decided, request_from, timestamp};
+use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
+use egide_wire::proto::egide::audit::v1::{AccessReason, AccessRecorded, AccessScope};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{CaseEvent, DisclosureDecided};
 use egide_wire::proto::egide::disclosure::v1 as proto;
@@ -19,7 +26,7 @@ use crate::gate::{Gate, Shared};
 use crate::ledger::facts_of;
 use crate::reader::{Moment, StoredDecision, Unreadable};
 
-/// Decisions that are made again on one view: nothing is applied meanwhile.
+/// Decisions that are read on one view: nothing is applied meanwhile.
 const AT_ONCE: usize = 32;
 /// Answers that wait for a slow reader; then the replay waits too.
 const BUFFERED: usize = 64;
@@ -46,12 +53,38 @@ impl From<Status> for Halt {
     }
 }
 
+/// That somebody has decisions made again, as it stands in the log: nothing is opened for a replay without it.
+pub(crate) struct Look {
+    onward: Onward,
+    command_id: CommandId,
+    recorded: AccessRecorded,
+}
+
 impl Gate {
-    /// Makes one decision again; `None` when there is none of this id.
-    pub(crate) fn replay(&self, decision_id: DecisionId) -> Result<Option<proto::Replay>, Status> {
-        let moment = self.reader.moment();
-        let Some(stored) = moment.decision(decision_id)? else { return Ok(None) };
-        self.replay_on(&moment, &stored).map(Some)
+    /// Records that somebody has the decisions of a case made again, or all of them.
+    pub(crate) async fn look_again(
+        &self,
+        onward: Onward,
+        case_id: Option<CaseId>,
+        reason: AccessReason,
+    ) -> Result<Look, Status> {
+        let recorded = AccessRecorded {
+            scope: AccessScope::Replay.into(),
+            reason: reason.into(),
+            case_id: case_id.map(|case_id| case_id.to_string()).unwrap_or_default(),
+            ..AccessRecorded::default()
+        };
+        let command_id = self.record_under(&onward, Access::AccessRecorded(recorded.clone())).await?;
+        Ok(Look { onward, command_id, recorded })
+    }
+
+    /// Makes a decision again, and the report that was released under it.
+    pub(crate) async fn replay(&self, look: &Look, stored: &StoredDecision) -> Result<proto::Replay, Status> {
+        let mut replay = self.replay_on(&self.reader.moment(), stored)?;
+        let (outcome, difference) = self.report_again(look, stored).await?;
+        replay.report = outcome.into();
+        difference.clone_into(&mut replay.report_difference);
+        Ok(replay)
     }
 
     fn replay_on(&self, moment: &Moment<'_>, stored: &StoredDecision) -> Result<proto::Replay, Status> {
@@ -69,6 +102,8 @@ impl Gate {
             first_difference: first_difference.to_owned(),
             policy_version: recorded.policy_version.clone(),
             same_contract: self.versions.same_contract(recorded),
+            report: proto::ReportOutcome::Unspecified.into(),
+            report_difference: String::new(),
         })
     }
 
@@ -135,45 +170,64 @@ fn first_difference(recorded: &DisclosureDecided, again: &DisclosureDecided) -> 
     "the encoding"
 }
 
-/// Makes every decision again, from the first, for as long as somebody listens.
-pub(crate) fn history(gate: &Shared) -> mpsc::Receiver<Result<proto::ReplayHistoryResponse, Status>> {
+/// Makes every decision again, from the first, each with its report, for as long as somebody listens.
+pub(crate) fn history(gate: &Shared, look: Look) -> mpsc::Receiver<Result<proto::ReplayHistoryResponse, Status>> {
     let (sender, receiver) = mpsc::channel(BUFFERED);
     let gate = Shared::clone(gate);
-    tokio::task::spawn_blocking(move || {
-        if let Err(status) = replay_all(&gate, &sender) {
+    tokio::spawn(async move {
+        if let Err(status) = replay_all(&gate, &look, &sender).await {
             // The listener may be gone; there is nobody else to tell.
-            drop(sender.blocking_send(Err(status)));
+            drop(sender.send(Err(status)).await);
         }
     });
     receiver
 }
 
-fn replay_all(gate: &Gate, sender: &mpsc::Sender<Result<proto::ReplayHistoryResponse, Status>>) -> Result<(), Status> {
-    let total = gate.reader.moment().all_decisions(None).count();
+async fn replay_all(
+    gate: &Shared,
+    look: &Look,
+    sender: &mpsc::Sender<Result<proto::ReplayHistoryResponse, Status>>,
+) -> Result<(), Status> {
+    let total = apart(gate, |gate| Ok(gate.reader.moment().all_decisions(None).count())).await?;
     let total = u64::try_from(total).unwrap_or(u64::MAX);
-    let tell = |replay| sender.blocking_send(Ok(proto::ReplayHistoryResponse { total, replay })).is_ok();
+    let tell = |replay| sender.send(Ok(proto::ReplayHistoryResponse { total, replay }));
+    let mut listening = tell(None).await.is_ok();
     let mut after = None;
-    let mut listening = tell(None);
     while listening {
-        let (replays, last) = some(gate, after)?;
+        let (decisions, last) = apart(gate, |gate| some(gate, after)).await?;
         let Some(last) = last else { return Ok(()) };
         after = Some(last);
-        listening = replays.into_iter().all(|replay| tell(Some(replay)));
+        for stored in decisions {
+            let replay = gate.replay(look, &stored).await?;
+            listening = tell(Some(replay)).await.is_ok();
+            if !listening {
+                break;
+            }
+        }
     }
     Ok(())
 }
 
+/// Does what takes its time on a thread where nobody waits for it.
+async fn apart<T: Send + 'static>(
+    gate: &Shared,
+    work: impl FnOnce(&Gate) -> Result<T, Status> + Send + 'static,
+) -> Result<T, Status> {
+    let gate = Shared::clone(gate);
+    let done = tokio::task::spawn_blocking(move || work(&gate)).await;
+    done.map_err(|_| Status::unavailable("the service is stopping; ask again"))?
+}
+
 /// The next few, and where they end; `None` when there are no more.
-fn some(gate: &Gate, after: Option<Vec<u8>>) -> Result<(Vec<proto::Replay>, Option<Vec<u8>>), Status> {
+fn some(gate: &Gate, after: Option<Vec<u8>>) -> Result<(Vec<StoredDecision>, Option<Vec<u8>>), Status> {
     let moment = gate.reader.moment();
-    let (mut replays, mut last) = (Vec::new(), None);
+    let (mut decisions, mut last) = (Vec::new(), None);
     for next in moment.all_decisions(after).take(AT_ONCE) {
         let (place, decision_id) = next?;
-        let stored = moment.decision(decision_id)?.ok_or(Unreadable::Row)?;
-        replays.push(gate.replay_on(&moment, &stored)?);
+        decisions.push(moment.decision(decision_id)?.ok_or(Unreadable::Row)?);
         last = Some(place);
     }
-    Ok((replays, last))
+    Ok((decisions, last))
 }
 
 #[cfg(test)]

@@ -197,7 +197,13 @@ impl Gate {
         );
         let acknowledged = match self.ledger.append(&asked.onward, request).await {
             Ok(acknowledged) => acknowledged,
-            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Erased) => {
+            Err(
+                NotAppended::Moved
+                | NotAppended::Used
+                | NotAppended::NotAdmitted
+                | NotAppended::Expired
+                | NotAppended::Erased,
+            ) => {
                 return Ok(None);
             }
             Err(NotAppended::Failed(status)) => return Err(status),
@@ -283,12 +289,19 @@ impl StoredDecision {
         }
     }
 
-    /// The decision as it was made, to have its commit acknowledged again; `None` when it cannot be read back whole. Reasons
-    /// stay behind: nothing that follows a decision looks at them.
+    /// The decision as it was made, to have its commit acknowledged again; `None` when it cannot be read back whole.
     fn resume(&self) -> Option<Proposal> {
+        let decision = self.as_made()?;
+        let decision_id = self.decided.decision_id.parse().ok()?;
+        Some(Proposal { decision_id, decision, decided: self.decided.clone(), explanation: None })
+    }
+
+    /// A permit as it was made; `None` when it cannot be read back whole. Reasons stay behind: nothing that follows a decision looks
+    /// at them.
+    pub(crate) fn as_made(&self) -> Option<Decision> {
         let decided = &self.decided;
         let (mask, bases) = decided_from(decided).ok()?;
-        let decision = Decision {
+        Some(Decision {
             outcome: Outcome::read(decided.outcome).ok()??,
             bases,
             mask,
@@ -301,9 +314,7 @@ impl StoredDecision {
             policy_version: Arc::from(decided.policy_version.as_str()),
             urgent: decided.urgent,
             recipient_kind: RecipientKind::read(decided.recipient_kind).ok()?,
-        };
-        let decision_id = decided.decision_id.parse().ok()?;
-        Some(Proposal { decision_id, decision, decided: decided.clone(), explanation: None })
+        })
     }
 }
 

@@ -8,6 +8,7 @@ mod format;
 mod player;
 mod read_back;
 mod safeguards;
+mod shifts;
 mod speaker;
 mod summary;
 mod symbols;

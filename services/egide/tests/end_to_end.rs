@@ -188,8 +188,13 @@ fn every_job_has_a_command_that_works() {
     let preview = ["preview", case, "--to", unit, "--purpose", "investigation", "--category", "situation"];
     assert!(done(&preview).contains("Type of exploitation: leaves whole"), "{}", done(&preview));
     assert!(done(&["approval", "list"]).contains("Nothing waits for approval."));
-    assert!(done(&["replay", decision]).contains("THE SAME, byte for byte"));
-    assert!(done(&["replay", "--all"]).contains("THE SAME: 2 of 2 decisions"));
+    let replayed = done(&["replay", decision]);
+    assert_eq!(replayed.matches("THE SAME, byte for byte").count(), 2, "the decision and its report: {replayed}");
+    assert!(done(&["replay", decision, "--lang", "fr"]).contains("LE MÊME, octet par octet"));
+    let all = done(&["replay", "--all"]);
+    assert!(all.contains("THE SAME: 2 of 2 decisions") && all.contains("Reports: 1 the same, 0 different"), "{all}");
+    let all: Value = serde_json::from_str(&done(&["replay", "--all", "--json"])).unwrap();
+    assert_eq!(all.pointer("/reports/neverReleased"), Some(&Value::from(1)), "{all}");
     done(&["recall", case, &referral, "--reason", "error"]);
     assert!(done(&["referrals", "list", "--unit", unit]).contains("RECALLED"));
     done(&["referrals", "acknowledge-recall", &referral, "--unit", unit]);

@@ -1,4 +1,6 @@
-//! Reading: pages of a case, watching one, and opening what staff, a permit or a delivery is entitled to.
+//! Reading: pages of a case, watching one, and opening what staff, a permit, a delivery or a replay is entitled to.
+
+mod replay;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use egide_domain::event::DisclosureDecided;
 use egide_domain::facts::CaseFacts;
 use egide_domain::ids::ReferralId;
 use egide_domain::vocabulary::Outcome;
-use egide_domain::{CaseEvent, supersedes};
+use egide_domain::{CaseEvent, DELIVERED_WITHIN, supersedes};
 use egide_projection::Lagging;
 use egide_wire::convert::{self, recorded_case_event, to_timestamp};
 use egide_wire::proto::egide::case::v1::ReferralReleased;
@@ -36,8 +38,6 @@ const WAIT: Duration = Duration::from_secs(2);
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of events that are opened for one permit at most: less than the largest answer.
 const PERMIT_BYTES_MAX: usize = 3 * 1024 * 1024;
-/// How long after its commit a delivery is opened, in milliseconds.
-const DELIVERY_MS_MAX: i64 = 5_000;
 /// Events that are read for a watcher at once, and that wait for it at most.
 const WATCHED_AT_ONCE: usize = 32;
 
@@ -139,25 +139,35 @@ impl Ledger {
         if superseded.into_iter().any(|stored| supersedes(&case_event(stored))) {
             return Err(refused("decision_superseded", "the case has changed since; decide again"));
         }
-        // What is opened is what stood at the decision's revision: the same log gives the same report for ever.
+        let events = self.open_decided(&case, &decision).await?;
+        Ok(OpenForPermitResponse { events, revision: decision.case_revision.0 })
+    }
+
+    /// What the mask of a decision covers of its case. What is opened is what stood at the decision's revision: the same log gives
+    /// the same report for ever.
+    async fn open_decided(
+        &self,
+        case: &[StoredEvent],
+        decision: &DisclosureDecided,
+    ) -> Result<Vec<RecordedEvent>, Status> {
         let decided_on: Vec<_> =
             case.iter().filter(|stored| stored.event.revision <= decision.case_revision.0).collect();
         let facts = decided_on.iter().fold(CaseFacts::default(), |facts, stored| {
             facts.evolve(&recorded_case_event(&stored.event, stored.position, stored.recorded_at))
         });
-        let opening = Opening { decision: &decision, facts: &facts };
-        let mut response = OpenForPermitResponse { events: Vec::new(), revision: decision.case_revision.0 };
+        let opening = Opening { decision, facts: &facts };
+        let mut events = Vec::new();
         let mut bytes = 0_usize;
         for stored in decided_on {
             if let Some(event) = self.open_covered(stored, &opening).await? {
                 bytes = bytes.saturating_add(stored_bytes(stored));
-                response.events.push(event);
+                events.push(event);
             }
         }
         if bytes > PERMIT_BYTES_MAX {
             return Err(refused("too_much_to_open", "the mask covers more than fits into one answer; ask for less"));
         }
-        Ok(response)
+        Ok(events)
     }
 
     /// An event with what the mask covers and no more; `None` when that is nothing.
@@ -192,7 +202,7 @@ impl Ledger {
         let delivery = self.stored_at(position)?.ok_or_else(not_found)?;
         let CaseEvent::ReferralDelivered(delivered) = case_event(&delivery) else { return Err(not_found()) };
         let age_ms = (self.clock)().0.saturating_sub(delivery.recorded_at.0);
-        if age_ms > DELIVERY_MS_MAX {
+        if age_ms > DELIVERED_WITHIN.0 {
             return Err(refused("delivery_too_late", "the delivery was not answered in time; deliver again"));
         }
         let case = self.events_of(&delivery)?;

@@ -8,8 +8,8 @@ use egide_wire::proto::egide::audit::v1::{AccessReason, AccessRecorded, AccessSc
 use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerService;
 use egide_wire::proto::egide::ledger::v1::{
     AppendRequest, AppendResponse, OpenForDeliveryRequest, OpenForDeliveryResponse, OpenForPermitRequest,
-    OpenForPermitResponse, ReadCaseRequest, ReadCaseResponse, RecordConsentRequest, RecordConsentResponse,
-    WatchCaseRequest, WatchCaseResponse,
+    OpenForPermitResponse, OpenForReplayRequest, OpenForReplayResponse, ReadCaseRequest, ReadCaseResponse,
+    RecordConsentRequest, RecordConsentResponse, WatchCaseRequest, WatchCaseResponse,
 };
 use egide_wire::refusal::{Violation, invalid};
 use tokio::time::Instant;
@@ -26,6 +26,8 @@ const DISCLOSURE: &str = "disclosure";
 const READERS: [Role; 4] = [Role::Responder, Role::Supervisor, Role::Reviewer, Role::Compliance];
 /// Who may read what identifies somebody in a case.
 const OPENERS: [Role; 3] = [Role::Responder, Role::Supervisor, Role::Reviewer];
+/// Who may have disclosures replayed: the disclosure service opens for them, and they see nothing of it.
+const REPLAYERS: [Role; 2] = [Role::Supervisor, Role::Compliance];
 /// For requests that say nothing about when they want their answer.
 const DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
 
@@ -93,6 +95,20 @@ impl LedgerService for Service {
         disclosure_only(Caller::of(&request)?)?;
         let _place = self.0.room.for_reading()?;
         Ok(Response::new(self.0.open_for_delivery(request.get_ref().position).await?))
+    }
+
+    async fn open_for_replay(
+        &self,
+        request: Request<OpenForReplayRequest>,
+    ) -> Result<Response<OpenForReplayResponse>, Status> {
+        let caller = Caller::of(&request)?.clone();
+        disclosure_only(&caller)?;
+        if !holds_any(caller.person()?, &REPLAYERS) {
+            return Err(Status::permission_denied("this person may not have disclosures replayed"));
+        }
+        validate::open_for_replay(request.get_ref()).map_err(invalid)?;
+        let _place = self.0.room.for_reading()?;
+        Ok(Response::new(self.0.open_for_replay(request.get_ref(), &caller).await?))
     }
 }
 

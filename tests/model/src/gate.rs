@@ -132,7 +132,7 @@ impl Gate {
     }
 
     fn is_fresh(&self, stands: &Committed, tick: u8) -> bool {
-        stands.tick == tick && (stands.command.made_at == tick || self.fault == Fault::AnsweredTooLate)
+        self.fault == Fault::AnsweredTooLate || (stands.tick == tick && stands.command.made_at == tick)
     }
 
     fn now(&self, tick: u8) -> Timestamp {
@@ -361,6 +361,8 @@ impl Gate {
             channel: Some(DeliveryChannel::Grpc),
             report_digest: known.released.report_digest,
             case_revision: facts.revision,
+            decided_at: Some(self.now(tick)),
+            expires_at: today.map_or_else(|_| Some(instant(u8::MAX)), |decision| decision.expires_at),
         };
         let expected = Some(facts.revision);
         let content = fingerprint((name, expected, tick));

@@ -138,6 +138,11 @@ fn overlooked(fault: Fault, reason: ViolationReason) -> bool {
         (Fault::ReleasedWithoutDecidingAgain, ViolationReason::DecisionExpired),
         (Fault::ReleasedWithoutPermit, ViolationReason::DecisionUnknown),
         (Fault::RevisionNotCompared, ViolationReason::CaseMoved),
+        (Fault::TimeNotCompared, ViolationReason::DecisionExpired),
+        (Fault::TimeNotCompared, ViolationReason::DecidedTooLongAgo),
+        // Where the clock that decides stands still, so does the ledger's that would notice.
+        (Fault::ClockStands, ViolationReason::DecisionExpired),
+        (Fault::ClockStands, ViolationReason::DecidedTooLongAgo),
     ];
     overlooked.contains(&(fault, reason))
 }

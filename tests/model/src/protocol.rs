@@ -72,6 +72,8 @@ pub enum Fault {
     DeliveredWithoutCommit,
     /// The ledger compares no revision.
     RevisionNotCompared,
+    /// The ledger takes a delivery however late it comes.
+    TimeNotCompared,
     /// The ledger appends a command again that stands in the log.
     IdempotencyDropped,
     /// The ledger acknowledges what is not durable, and crashes.
@@ -80,7 +82,7 @@ pub enum Fault {
     AnsweredBeforeAcknowledged,
     /// A retry draws a new id.
     NewIdEachTry,
-    /// The disclosure service's clock stands still.
+    /// The disclosure service's clock stands still, and the ledger's that would notice.
     ClockStands,
     /// What was found when it was asked is taken at approval time.
     ApprovedWithoutDecidingAgain,

@@ -131,9 +131,7 @@ impl History<'_> {
         if approvals && is_second(release.command.name.client) && !self.approved(false) {
             broken.push(Broken::WithoutApproval);
         }
-        // By the time it was decided at: how late it may be answered is judged when it is handed over.
-        let then = History { before: self.before, tick: commit.command.made_at };
-        if !then.report_counts(release) {
+        if !self.report_counts(release) {
             broken.push(Broken::RestsOnNothing);
         }
         broken

@@ -82,6 +82,12 @@ fn a_revision_that_is_not_compared() {
 }
 
 #[test]
+fn a_delivery_that_is_taken_however_late_it_comes() {
+    let promise = found(Fault::TimeNotCompared, bounds(ASKER_AND_FETCHER, false));
+    assert!(promise.starts_with("p02"), "{promise}");
+}
+
+#[test]
 fn an_idempotency_that_is_dropped() {
     let promise = found(Fault::IdempotencyDropped, bounds(ASKER_AND_FETCHER, false));
     assert!(promise.starts_with("p11"), "{promise}");

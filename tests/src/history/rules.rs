@@ -167,7 +167,7 @@ impl Rules {
 /// What an event is to the rules, if anything.
 ///
 /// # Panics
-/// When something else than consents lets a permit through: no test that uses this gives anything else.
+/// When something else than consents and exceptions lets a permit through: no test that uses this gives anything else.
 #[must_use]
 pub fn step_of(entry: &Entry) -> Option<Step> {
     let Facts::Case(payload) = &entry.facts else { return None };
@@ -180,10 +180,15 @@ pub fn step_of(entry: &Entry) -> Option<Step> {
             person: withdrawn.subject_id.clone(),
             categories: withdrawn.categories.iter().copied().collect(),
         },
+        // What lets a disclosure through without consent is nobody's to take back.
+        Payload::ExceptionAsserted(asserted) => {
+            Step::Given { consent: asserted.exception_id.clone(), person: asserted.exception_id.clone() }
+        }
         Payload::DisclosureDecided(decided) if decided.outcome() == Outcome::Permit => {
             let name = |index: &u32| {
                 let basis = &decided.bases[usize::try_from(*index).expect("an index")];
-                assert!(basis.kind() == BasisKind::Consent, "nothing else was given to rest on");
+                let known = matches!(basis.kind(), BasisKind::Consent | BasisKind::Exception);
+                assert!(known, "nothing else was given to rest on");
                 basis.reference_id.clone()
             };
             let rest =

@@ -16,6 +16,7 @@ use egide_wire::proto::egide::directory::v1::directory_service_client::Directory
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
+use egide_wire::proto::egide::triage::v1::triage_service_client::TriageServiceClient;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -55,7 +56,7 @@ impl Plan {
     #[must_use]
     pub fn roles(self) -> Vec<Role> {
         let ledgers = [Role::Ledger, Role::SecondLedger].into_iter().take(self.ledgers);
-        ledgers.chain([Role::Directory, Role::Disclosure, Role::Audit]).collect()
+        ledgers.chain([Role::Directory, Role::Disclosure, Role::Audit, Role::Triage]).collect()
     }
 
     /// The ledger that a role calls: they share the work where there are two.
@@ -290,6 +291,12 @@ impl Installation {
     #[must_use]
     pub fn audit(&self, who: &Who) -> AuditServiceClient<Authenticated> {
         AuditServiceClient::new(self.caller(Role::Audit, who))
+    }
+
+    /// What waits, called by somebody.
+    #[must_use]
+    pub fn triage(&self, who: &Who) -> TriageServiceClient<Authenticated> {
+        TriageServiceClient::new(self.caller(Role::Triage, who))
     }
 
     /// The directory, called by somebody.

@@ -9,6 +9,7 @@ use egide_wire::proto::egide::case::v1::{Outcome, Purpose};
 use egide_wire::proto::egide::directory::v1::{GetOrganizationRequest, RegisterUnitRequest};
 use egide_wire::proto::egide::disclosure::v1::{FetchReferralRequest, RequestDisclosureRequest};
 use egide_wire::proto::egide::ledger::v1::ReadCaseRequest;
+use egide_wire::proto::egide::triage::v1::ListObligationsRequest;
 use tokio::time::Instant;
 use tonic::{Code, Response, Status};
 
@@ -102,7 +103,8 @@ impl Asking<'_> {
         self.directory().await.map_err(|gone| ("directory", gone))?;
         let (decision_id, referral_id) = self.request().await.map_err(|gone| ("request", gone))?;
         self.fetch(referral_id).await.map_err(|gone| ("fetch", gone))?;
-        self.audit(decision_id).await.map_err(|gone| ("audit", gone))
+        self.audit(decision_id).await.map_err(|gone| ("audit", gone))?;
+        self.triage().await.map_err(|gone| ("triage", gone))
     }
 
     fn ledgers(&self) -> impl Iterator<Item = Role> {
@@ -205,6 +207,22 @@ impl Asking<'_> {
             if delivered { Ok(answer) } else { Err(Status::unavailable("the history is behind")) }
         };
         calls.until_known(Role::Audit, looking).await.map(drop)
+    }
+}
+
+impl Asking<'_> {
+    /// Triage answers after it has read its own look, and with it everything before.
+    async fn triage(&self) -> Result<(), Gone> {
+        let (calls, who) = (self.calls(), self.account(who::supervisor()));
+        let request = ListObligationsRequest {
+            case_id: self.case.case_id.clone(),
+            page_size: 10,
+            reason: AccessReason::Supervision.into(),
+            ..ListObligationsRequest::default()
+        };
+        let looking =
+            || async { self.shared.installation.triage(&who).list_obligations(calls.within(request.clone())).await };
+        calls.until_known(Role::Triage, looking).await.map(drop)
     }
 }
 

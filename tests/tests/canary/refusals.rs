@@ -7,7 +7,7 @@ use egide_tests::who::{self, Who};
 use egide_tests::{Role, events};
 use egide_wire::classification::DataCategory;
 use egide_wire::proto::egide::audit::v1::{
-    AccessReason, AccountForPersonRequest, GetDisclosureRequest, ListDisclosuresRequest,
+    AccessReason, AccessRecorded, AccessScope, AccountForPersonRequest, GetDisclosureRequest, ListDisclosuresRequest,
 };
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{ConsentGiven, DeliveryChannel, Purpose};
@@ -18,7 +18,8 @@ use egide_wire::proto::egide::disclosure::v1::{
     PreviewDisclosureRequest, ReplayDecisionRequest, RequestDisclosureRequest,
 };
 use egide_wire::proto::egide::ledger::v1::{
-    AppendRequest, OpenForDeliveryRequest, OpenForPermitRequest, ReadCaseRequest, WatchCaseRequest,
+    AppendRequest, OpenForDeliveryRequest, OpenForPermitRequest, OpenForReplayRequest, ReadCaseRequest,
+    WatchCaseRequest,
 };
 use egide_wire::proto::egide::triage::v1::{ListObligationsRequest, ListReviewsRequest};
 use prost::Message as _;
@@ -101,6 +102,13 @@ impl Run {
         self.refuse(invalid, LEDGER, "ReadCase", &supervisor, bytes_of(&read)).await;
         let watch = WatchCaseRequest { case_id: self.stray("case_id"), from_revision: 1 };
         self.refuse(invalid, LEDGER, "WatchCase", &who::service("case-desk"), bytes_of(&watch)).await;
+        let again = OpenForReplayRequest {
+            position: 1,
+            look_command_id: self.stray("look_command_id"),
+            look: Some(at_replays()),
+        };
+        let auditor = who::staff("disclosure", "jean.tremblay", &["compliance"]);
+        self.refuse(invalid, LEDGER, "OpenForReplay", &auditor, bytes_of(&again)).await;
         let request = RequestDisclosureRequest {
             command_id: self.stray("command_id"),
             case_id: self.stray("case_id"),
@@ -191,10 +199,19 @@ impl Run {
         self.refuse(Code::PermissionDenied, LEDGER, "OpenForPermit", &who::supervisor(), bytes_of(&open)).await;
         let deliver = OpenForDeliveryRequest { position };
         self.refuse(Code::PermissionDenied, LEDGER, "OpenForDelivery", &unit.liaison(), bytes_of(&deliver)).await;
+        let replay = OpenForReplayRequest { position, look_command_id: fresh_id(), look: Some(at_replays()) };
+        for who in [who::compliance(), who::staff("disclosure", "amelie.roy", &["responder"]), unit.liaison()] {
+            self.refuse(Code::PermissionDenied, LEDGER, "OpenForReplay", &who, bytes_of(&replay)).await;
+        }
         let case_id = self.case.clone();
         let read = ReadCaseRequest { case_id, open: true, reason: 1, ..ReadCaseRequest::default() };
         for who in [unit.liaison(), who::specialist(), who::web_form(), who::service("audit")] {
             self.refuse(Code::PermissionDenied, LEDGER, "ReadCase", &who, bytes_of(&read)).await;
         }
     }
+}
+
+fn at_replays() -> AccessRecorded {
+    let (scope, reason) = (AccessScope::Replay.into(), AccessReason::Audit.into());
+    AccessRecorded { scope, reason, ..AccessRecorded::default() }
 }

@@ -11,6 +11,7 @@ const COMPARED_EVERY: usize = 10;
 async fn crash(name: &'static str, plan: Plan, rounds: usize) {
     let mut suite = Suite::start(name, plan).await;
     for round in 1..=rounds {
+        suite.owe().await;
         suite.some_time(50, 400).await;
         let killed = kill_some(&mut suite).await;
         suite.must_be_whole(&format!("round {round}, in which {} were killed", killed.join(", "))).await;

@@ -30,17 +30,21 @@ enum Pause {
     SecondLedger,
     /// Between the ledger's acknowledgement and the answer to the client.
     Disclosure,
+    /// What falls due meanwhile is noted afterwards.
+    Triage,
     Nats,
     /// What the ledgers publish is held on its way, and then let go.
     Publishes,
 }
 
-const PAUSES: [Pause; 5] = [Pause::Ledger, Pause::SecondLedger, Pause::Disclosure, Pause::Nats, Pause::Publishes];
+const PAUSES: [Pause; 6] =
+    [Pause::Ledger, Pause::SecondLedger, Pause::Disclosure, Pause::Triage, Pause::Nats, Pause::Publishes];
 
 async fn pauses(name: &'static str, plan: Plan, rounds: usize) {
     let mut suite = Suite::start(name, plan).await;
     for round in 0..rounds {
         let pause = PAUSES[round % PAUSES.len()];
+        suite.owe().await;
         suite.some_time(50, 300).await;
         // Every other time long enough for everybody to have given up.
         let short = Duration::from_millis(200 + u64::try_from(suite.dice.below(1_000)).unwrap());
@@ -61,6 +65,7 @@ async fn happen(suite: &mut Suite, pause: Pause, lasting: Duration) {
     match pause {
         Pause::Ledger => paused(system, Role::Ledger, lasting).await,
         Pause::SecondLedger => paused(system, Role::SecondLedger, lasting).await,
+        Pause::Triage => paused(system, Role::Triage, lasting).await,
         Pause::Disclosure => {
             let to_ledger = system.links().between(Role::Disclosure, Role::Ledger);
             to_ledger.set(Fault::HoldReplies);
@@ -94,12 +99,12 @@ async fn paused(system: &Installation, role: Role, lasting: Duration) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_chain_holds_and_everybody_resumes_after_pauses_on_one_node() {
-    pauses("pauses on one node", Plan { nodes: 1, ledgers: 2 }, rounds(10, 100)).await;
+    pauses("pauses on one node", Plan { nodes: 1, ledgers: 2 }, rounds(12, 120)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_chain_holds_and_everybody_resumes_after_pauses_on_three_nodes() {
-    pauses("pauses on three nodes", Plan { nodes: 3, ledgers: 2 }, rounds(10, 100)).await;
+    pauses("pauses on three nodes", Plan { nodes: 3, ledgers: 2 }, rounds(12, 120)).await;
 }
 
 /// A report must start on its way within five seconds of its delivery's commit, or not at all: what was decided longer ago

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use egide_servicekit::clock;
 use egide_tests::generate::Dice;
-use egide_tests::history::{self, Found};
+use egide_tests::history::{self, Found, notes};
 use egide_tests::processes::{Installation, Plan};
-use egide_tests::workload::{Probe, Workload};
+use egide_tests::workload::{Gone, Owed, Probe, Workload};
 
 /// Clients at work during faults.
 pub(crate) const CLIENTS: usize = 8;
+/// How long what is owed may be answered: long enough to be decided, and over while faults go on.
+const ORDER_LIFE: Duration = Duration::from_secs(6);
+/// How long the clock may take, after the last fault, to have noted all that fell due meanwhile.
+const NOTED_WITHIN: Duration = Duration::from_secs(60);
 /// By day the seed is this one: what one change breaks must not be found by the next.
 const SEED_BY_DAY: u64 = 20_261_122;
 
@@ -44,6 +48,8 @@ pub(crate) struct Suite {
     pub(crate) load: Workload,
     probe: Probe,
     slowest: Duration,
+    /// What falls due by the clock alone.
+    owed: Vec<Owed>,
 }
 
 impl Suite {
@@ -52,7 +58,7 @@ impl Suite {
         println!("{name}: EGIDE_FAULTS_SEED={seed}");
         let load = Workload::start(Installation::start(plan).await, seed, CLIENTS).await;
         let probe = Probe::new(load.shared()).await;
-        Self { name, dice: Dice::new(seed), load, probe, slowest: Duration::ZERO }
+        Self { name, dice: Dice::new(seed), load, probe, slowest: Duration::ZERO, owed: Vec::new() }
     }
 
     pub(crate) fn system(&self) -> &Installation {
@@ -63,6 +69,34 @@ impl Suite {
     pub(crate) async fn some_time(&mut self, from_ms: usize, to_ms: usize) {
         let pause = from_ms + self.dice.below(to_ms - from_ms);
         tokio::time::sleep(Duration::from_millis(u64::try_from(pause).unwrap())).await;
+    }
+
+    /// Something that falls due soon, by the clock alone, unless the faults are faster.
+    pub(crate) async fn owe(&mut self) {
+        match Owed::after(self.load.shared(), ORDER_LIFE).await {
+            Ok(owed) => self.owed.extend(owed),
+            Err(Gone::Refused(status)) => panic!("{}: nothing can be owed: {status:?}", self.name),
+            Err(Gone::GivenUp) => panic!("{}: nothing can be owed: nothing certain", self.name),
+        }
+    }
+
+    /// All that fell due was noted as overdue; that it was noted once is checked with everything else.
+    async fn must_be_noted(&self) {
+        let missing = async || {
+            let overdue = notes(&self.system().walk().await).expect("each note once");
+            let noted = |owed: &&Owed| !overdue.contains(&(owed.decision_id.clone(), owed.kind));
+            self.owed.iter().filter(noted).cloned().collect::<Vec<_>>()
+        };
+        let end = tokio::time::Instant::now() + ORDER_LIFE + NOTED_WITHIN;
+        loop {
+            let missing = missing().await;
+            if missing.is_empty() {
+                return;
+            }
+            let told = self.told();
+            assert!(tokio::time::Instant::now() < end, "{}: never noted: {missing:?}\n{told}", self.name);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
     /// Every service answers again, and has read all there is.
@@ -84,6 +118,8 @@ impl Suite {
     pub(crate) async fn finish(mut self) -> Found {
         self.system().links().heal();
         self.must_be_whole("the last fault").await;
+        self.must_be_noted().await;
+        let owed = self.owed.len();
         let (name, told, slowest) = (self.name, self.told(), self.slowest);
         let (installation, memory, tally) = self.load.stop().await;
         let log = installation.walk().await;
@@ -103,7 +139,7 @@ impl Suite {
                 process.name()
             );
         }
-        println!("{name}: {found:?}, whole again after {slowest:?} at most\n{tally:?}");
+        println!("{name}: {found:?}, {owed} fell due, whole again after {slowest:?} at most\n{tally:?}");
         installation.stop().await;
         found
     }

@@ -11,7 +11,9 @@ use egide_domain::vocabulary::{
     AgeBand, Channel, DataCategory::*, ExceptionGround, ExceptionKind, GrantorKind, InstrumentKind, Outcome,
     PersonRole, Purpose::*, ReviewOutcome, TriageLevel,
 };
-use egide_domain::{Actor, Bases, CaseEvent, Categories, Mask, ViolationReason, ViolationReason as Why};
+use egide_domain::{
+    Actor, Bases, CaseEvent, Categories, DELIVERED_WITHIN, Mask, Millis, ViolationReason, ViolationReason as Why,
+};
 
 pub(crate) fn why(story: &Story, actor: &Actor, event: &CaseEvent) -> Vec<(&'static str, ViolationReason)> {
     let violations = story.admits(actor, event).err().unwrap_or_default();
@@ -337,6 +339,31 @@ fn a_delivery_is_of_exactly_what_was_released_to_whom() {
     let receipt = ReferralAcknowledged { referral_id: referral_id(1), unit_id: shelter().id() };
     let receipt = CaseEvent::ReferralAcknowledged(receipt);
     assert_eq!(why(&story, &service(), &receipt), [("referral_id", Why::ReferralNotDelivered)]);
+}
+
+#[test]
+fn a_delivery_that_comes_after_the_end_of_what_it_rests_on_or_long_after_it_was_decided_is_none() {
+    let story = Story::with_people().consents(to_shelter(1)).releases(1, &asked());
+    let CaseEvent::ReferralDelivered(right) = story.delivery_of(1, &shelter()) else { unreachable!() };
+    let at = |decided: i64, end: Option<i64>| {
+        let instant = |period: i64| story.now.checked_add(Millis(period));
+        let (decided_at, expires_at) = (instant(decided), end.and_then(instant));
+        why(&story, &service(), &CaseEvent::ReferralDelivered(ReferralDelivered { decided_at, expires_at, ..right }))
+    };
+    let within = DELIVERED_WITHIN.0;
+    for in_time in [at(0, Some(1)), at(-within, Some(1)), at(within, Some(HOUR))] {
+        assert_eq!(in_time, []);
+    }
+    let (over, stale) = (("expires_at", Why::DecisionExpired), ("decided_at", Why::DecidedTooLongAgo));
+    for end in [Some(0), Some(-1), None] {
+        assert_eq!(at(-1, end), [over], "the end itself is over, and without one it cannot be told: {end:?}");
+    }
+    assert_eq!(at(-within - 1, Some(HOUR)), [stale]);
+    assert_eq!(at(within + 1, Some(HOUR)), [stale], "decided by a clock that goes ahead");
+    assert_eq!(at(-within - 1, Some(-1)), [over, stale]);
+    // What older records do not say is refused of new ones.
+    let silent = ReferralDelivered { decided_at: None, expires_at: None, ..right };
+    assert_eq!(why(&story, &service(), &CaseEvent::ReferralDelivered(silent)), [over, stale]);
 }
 
 #[test]

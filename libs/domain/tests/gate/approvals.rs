@@ -7,7 +7,7 @@ use egide_domain::vocabulary::{
     ApprovalOutcome, ConsentCondition, DataCategory, DataCategory::*, ExceptionGround, ExceptionKind, MaskLevel,
     Purpose, ReasonCode, Role,
 };
-use egide_domain::{Actor, Basis, CaseEvent, required_approval};
+use egide_domain::{Actor, Basis, CaseEvent, OnceApproved, once_approved, required_approval};
 
 const LIFE: i64 = 72 * HOUR;
 
@@ -81,6 +81,41 @@ fn with_a_supervisors_yes_it_leaves() {
     let then = story.when(&approved(&asked()));
     assert!(then.0.is_permit(), "{:?}", then.0.reasons);
     then.says(ReasonCode::Approved).does_not_say(ReasonCode::ApprovalRequired);
+}
+
+/// What would leave with a yes, by looking ahead.
+fn ahead(story: &Story, ask: &Ask) -> Option<OnceApproved> {
+    once_approved(&story.facts, &ask.request, Some(&ask.unit.recipient()), &POLICY, story.now)
+}
+
+#[test]
+fn what_would_leave_once_it_was_approved_is_what_leaves_then_and_until_then_nothing_does() {
+    let story = abroad();
+    let refused = story.when(&asked()).0;
+    let looked = ahead(&story, &asked()).unwrap();
+    assert!(!refused.is_permit() && refused.mask.is_empty());
+    assert_eq!(Some(looked.required()), required_approval(&refused, &POLICY).as_ref());
+    let then = granted(requested(story, &asked())).when(&approved(&asked())).0;
+    assert_eq!((&looked.would_be().mask, &looked.would_be().bases), (&then.mask, &then.bases));
+    assert!(!then.mask.is_empty());
+}
+
+#[test]
+fn who_lacks_more_than_a_yes_or_nothing_at_all_waits_for_none() {
+    // Nobody consented.
+    assert_eq!(ahead(&Story::with_people(), &asked()), None);
+    // Nothing of the kind needs one.
+    let free = ask(&shelter(), Purpose::SupportService, &[Contact]);
+    let story = Story::with_people();
+    let story = story.consents(consent(1, VICTIM, shelter().scope(), Purpose::SupportService).permitting(&[Contact]));
+    assert!(story.when(&free).0.is_permit());
+    assert_eq!(ahead(&story, &free), None);
+    // It stands already, or was refused.
+    let story = granted(requested(abroad(), &asked()));
+    assert_eq!(ahead(&story, &approved(&asked())), None);
+    // What is closed waits for nobody.
+    let closed = abroad().and(CaseEvent::CaseClosed(egide_domain::event::CaseClosed { closure: None }));
+    assert_eq!(ahead(&closed, &asked()), None);
 }
 
 #[test]

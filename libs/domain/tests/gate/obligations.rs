@@ -31,6 +31,8 @@ fn delivered(story: Story, number: u8, to: &Unit, channel: DeliveryChannel) -> S
         channel: Some(channel),
         report_digest: [number; 32],
         case_revision: story.facts.revision,
+        decided_at: Some(story.now),
+        expires_at: story.now.checked_add(egide_domain::Millis(DAY)),
     });
     story.by(&service(), delivery)
 }

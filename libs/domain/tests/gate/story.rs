@@ -523,6 +523,8 @@ impl Story {
             channel: Some(DeliveryChannel::Portal),
             report_digest: [number; 32],
             case_revision: self.facts.revision,
+            decided_at: Some(self.now),
+            expires_at: self.now.checked_add(Millis(HOUR)),
         })
     }
 

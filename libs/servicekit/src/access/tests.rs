@@ -9,6 +9,7 @@ use crate::identity::{Caller, Person, Role};
 
 const APPEND: &str = "/egide.ledger.v1.LedgerService/Append";
 const OPEN: &str = "/egide.ledger.v1.LedgerService/OpenForPermit";
+const OPEN_AGAIN: &str = "/egide.ledger.v1.LedgerService/OpenForReplay";
 const FETCH: &str = "/egide.disclosure.v1.ReferralService/FetchReferral";
 
 fn rows() -> serde_json::Map<String, serde_json::Value> {
@@ -110,6 +111,25 @@ fn keys_are_opened_for_the_disclosure_service_alone() {
     for service in ["telephony-desk", "case-desk", "console", "portal", "cli", "audit", "directory", "ledger"] {
         assert_eq!(admit(OPEN, service, staff(Role::Supervisor)), Err(Refused::Service), "{service}");
     }
+}
+
+#[test]
+fn reports_are_opened_again_for_those_alone_who_may_replay() {
+    for path in [
+        "/egide.disclosure.v1.DisclosureService/ReplayDecision",
+        "/egide.disclosure.v1.DisclosureService/ReplayHistory",
+    ] {
+        for role in [Role::Supervisor, Role::Compliance] {
+            assert_eq!(admit(path, "console", staff(role)), Ok(()));
+            assert_eq!(admit(OPEN_AGAIN, "disclosure", staff(role)), Ok(()));
+            assert_eq!(admit(OPEN_AGAIN, "console", staff(role)), Err(Refused::Service));
+        }
+    }
+    let roles = vec!["supervisor", "compliance"];
+    for role in [Role::Responder, Role::Reviewer, Role::Operator] {
+        assert_eq!(admit(OPEN_AGAIN, "disclosure", staff(role)), Err(Refused::Role { roles: roles.clone() }));
+    }
+    assert_eq!(admit(OPEN_AGAIN, "disclosure", None), Err(Refused::NoPerson));
 }
 
 #[test]

@@ -126,6 +126,8 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
             channel: list::DeliveryChannel::read(event.channel)?,
             report_digest: digest(&event.report_digest, "report_digest")?,
             case_revision: egide_domain::ids::Revision(event.case_revision),
+            decided_at: optional_timestamp(event.decided_at.as_ref(), "decided_at")?,
+            expires_at: optional_timestamp(event.expires_at.as_ref(), "expires_at")?,
         }),
         Payload::ReferralAcknowledged(event) => CaseEvent::ReferralAcknowledged(domain::ReferralAcknowledged {
             referral_id: id(&event.referral_id, "referral_id")?,

@@ -13,10 +13,14 @@
 //! | time | milliseconds since 1970, position of the disclosure | nothing |
 //! | account | case, person, position of what left | position of the disclosure |
 //! | policy | digest | the facts of the event by which it was adopted |
+//! | approval | case, approval | position of the disclosure that asked for it |
+//! | approved | case, approval | position of the newest disclosure decided under it |
+//! | outside | case, disclosure outside the system | position of the disclosure |
+//! | resting | case, exception, position of a disclosure that rests on it | nothing |
 //! | posting | criterion, its value, position of the disclosure | nothing |
 
 use egide_crypto::digest::sha256_parts;
-use egide_domain::ids::{CaseId, DecisionId, DisclosureId, ReferralId, SubjectId, UnitId};
+use egide_domain::ids::{ApprovalId, CaseId, DecisionId, DisclosureId, ExceptionId, ReferralId, SubjectId, UnitId};
 use egide_wire::convert::Listed as _;
 
 use crate::query::filter::Criterion;
@@ -32,6 +36,10 @@ const TIME: u8 = 8;
 const ACCOUNT: u8 = 9;
 const POSTING: u8 = 10;
 const POLICY: u8 = 11;
+const APPROVAL: u8 = 12;
+const APPROVED: u8 = 13;
+const OUTSIDE: u8 = 14;
+const RESTING: u8 = 15;
 
 const POSITION_BYTES: usize = 8;
 const ACTOR_DOMAIN: &str = "egide/audit/actor/v1";
@@ -72,6 +80,24 @@ pub(crate) fn decision(case_id: CaseId, decision_id: DecisionId) -> Key {
 
 pub(crate) fn referral(case_id: CaseId, referral_id: ReferralId) -> Key {
     key(REFERRAL, &[case_id.as_bytes(), referral_id.as_bytes()])
+}
+
+pub(crate) fn approval(case_id: CaseId, approval_id: ApprovalId) -> Key {
+    key(APPROVAL, &[case_id.as_bytes(), approval_id.as_bytes()])
+}
+
+/// What was decided under an approval.
+pub(crate) fn approved(case_id: CaseId, approval_id: ApprovalId) -> Key {
+    key(APPROVED, &[case_id.as_bytes(), approval_id.as_bytes()])
+}
+
+pub(crate) fn outside(case_id: CaseId, disclosure_id: DisclosureId) -> Key {
+    key(OUTSIDE, &[case_id.as_bytes(), disclosure_id.as_bytes()])
+}
+
+/// Disclosures that rest on an exception; goes on with their positions.
+pub(crate) fn resting(case_id: CaseId, exception_id: ExceptionId) -> Key {
+    key(RESTING, &[case_id.as_bytes(), exception_id.as_bytes()])
 }
 
 pub(crate) fn id(disclosure_id: DisclosureId) -> Key {

@@ -1,5 +1,7 @@
 //! Writes the rows of one event.
 
+mod around;
+
 use std::collections::BTreeSet;
 
 use egide_domain::ids::{CaseId, DecisionId, DisclosureId, OrganizationId, ReferralId, SubjectId, UnitId};
@@ -9,8 +11,8 @@ use egide_projection::{ModelError, Rows};
 use egide_wire::convert::Listed as _;
 use egide_wire::proto::egide::audit::v1::{Disclosure, DisclosureStep};
 use egide_wire::proto::egide::case::v1::{
-    DeliveryChannel, DisclosedOutsideSystem, DisclosureDecided, ReferralAcknowledged, ReferralDelivered,
-    ReferralRecalled, ReferralReleased,
+    DeliveryChannel, DisclosedOutsideSystem, DisclosureDecided, RecallAcknowledged, ReferralAcknowledged,
+    ReferralDelivered, ReferralRecalled, ReferralReleased,
 };
 use egide_wire::proto::egide::ledger::v1::Event;
 use prost::Message as _;
@@ -86,6 +88,10 @@ impl<'a> Step<'a> {
         Self::without_channel(&recalled.referral_id, "", Came::Recall)
     }
 
+    pub(super) fn recall_acknowledged(acknowledged: &'a RecallAcknowledged) -> Self {
+        Self::without_channel(&acknowledged.referral_id, &acknowledged.unit_id, Came::Receipt)
+    }
+
     const fn without_channel(referral_id: &'a str, unit_id: &'a str, came: Came) -> Self {
         Self { referral_id, decision_id: "", unit_id, channel: DeliveryChannel::Unspecified, came }
     }
@@ -124,6 +130,7 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
             let people = people_of(self.place.case_id, self.rows)?.unwrap_or_default();
             criteria.subjects(people.iter());
         }
+        self.rests_on(&decided);
         let decision_id = decided.decision_id.clone();
         let disclosure = Disclosure { decided: Some(decided), ..self.place.disclosure(decision_id) };
         self.add_row(&DisclosureRow { disclosure: Some(disclosure), ..DisclosureRow::default() }, criteria)
@@ -183,7 +190,7 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         if let Ok(referral_id) = released.referral_id.parse::<ReferralId>() {
             self.point(&keys::referral(place.case_id, referral_id), at);
         }
-        self.put_step(at, DeliveryChannel::Unspecified);
+        self.put_step(at, DisclosureStep::default());
         Ok(())
     }
 
@@ -209,7 +216,7 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         if changed {
             self.put_row(at, &row);
         }
-        self.put_step(at, step.channel);
+        self.put_step(at, DisclosureStep { channel: step.channel.into(), ..DisclosureStep::default() });
         Ok(())
     }
 
@@ -225,6 +232,13 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         if let Some(key) = key {
             self.point(key, self.place.position);
         }
+        Ok(self.place.position)
+    }
+
+    /// A row for what happened to a disclosure that is not known.
+    fn begin_unknown(&mut self, disclosure_id: &str) -> Result<u64, ModelError> {
+        let disclosure = self.place.disclosure(disclosure_id.to_owned());
+        self.add_row(&DisclosureRow { disclosure: Some(disclosure), ..DisclosureRow::default() }, Criteria::default())?;
         Ok(self.place.position)
     }
 
@@ -245,6 +259,10 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         let disclosed_at = place.event.occurred_at.or(place.recorded_at);
         let row = DisclosureRow { disclosure: Some(disclosure), disclosed_at, ..DisclosureRow::default() };
         self.add_row(&row, criteria)?;
+        if let Some(Ok(id)) = row.disclosure.as_ref().map(|disclosure| disclosure.disclosure_id.parse::<DisclosureId>())
+        {
+            self.point_once(&keys::outside(place.case_id, id), place.position)?;
+        }
         self.know_people(&subject_ids)?;
         for subject_id in readable(&subject_ids).collect::<BTreeSet<_>>() {
             self.account(subject_id, place.position);
@@ -257,7 +275,7 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         let disclosure = self.place.disclosure(self.place.event.event_id.clone());
         let row = DisclosureRow { disclosure: Some(disclosure), ..DisclosureRow::default() };
         self.add_row(&row, Criteria::default())?;
-        self.put_step(self.place.position, DeliveryChannel::Unspecified);
+        self.put_step(self.place.position, DisclosureStep::default());
         Ok(())
     }
 
@@ -308,13 +326,14 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         self.rows.insert(&keys::disclosure(at), row.encode_to_vec());
     }
 
-    fn put_step(&mut self, at: u64, channel: DeliveryChannel) {
+    /// A step with what only its event says; where and when it stands is told here.
+    fn put_step(&mut self, at: u64, told: DisclosureStep) {
         let step = DisclosureStep {
             position: self.place.position,
             kind: self.place.event.kind.clone(),
             recorded_at: self.place.recorded_at,
             actor: self.place.event.actor.clone(),
-            channel: channel.into(),
+            ..told
         };
         self.rows.insert(&keys::at(keys::steps(at), self.place.position), step.encode_to_vec());
     }

@@ -6,6 +6,7 @@ use egide_audit::{Config, History};
 use egide_crypto::digest::sha256;
 use egide_crypto::sign::{KeyRing, SigningKey};
 use egide_crypto::wrap::KeyEncryptionKey;
+use egide_domain::Millis;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig, VerifiedBlock};
 use egide_projection::{ModelError, Projection, ReadModel, Rows};
 use egide_servicekit::channel::Authenticated;
@@ -296,6 +297,7 @@ impl Case<'_> {
             channel: DeliveryChannel::Grpc.into(),
             report_digest: digest,
             decided_at: Some(to_timestamp(clock::now())),
+            expires_at: clock::now().checked_add(Millis::from_hours(1)).map(to_timestamp),
             case_revision: self.revision,
             policy_version: "test".to_owned(),
             ..ReferralDelivered::default()

@@ -111,8 +111,14 @@ async fn who_asked_does_not_approve_and_a_responder_neither() {
         house.gate_for(&house.url, "liam.oconnor", "responder").decide_approval(granting(&approval_id)).await;
     assert_eq!(responder.unwrap_err().code(), Code::PermissionDenied);
     let mut compliance = house.gate_for(&house.url, "jean.tremblay", "compliance");
-    let refused = compliance.decide_approval(granting(&approval_id)).await.unwrap_err();
-    assert_eq!(refused.code(), Code::PermissionDenied);
+    for answer in [granting(&approval_id), rejecting(&approval_id)] {
+        let refused = compliance.decide_approval(answer).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied);
+        assert!(
+            refused.message().contains("another role") && refused.message().contains("`supervisor`"),
+            "{refused:?}"
+        );
+    }
     let unknown = house.approver().decide_approval(granting(&fresh_id())).await.unwrap_err();
     assert_eq!(unknown.code(), Code::NotFound);
     assert_eq!(house.count("disclosure.approval_decided").await, 0);

@@ -241,6 +241,31 @@ impl House {
         self.directory(&recipient.organization, vec![Directory::RecipientSuspended(suspended)]).await;
     }
 
+    /// The unit and its organisation are called something else from now on.
+    pub(crate) async fn rename(&self, recipient: &Recipient) {
+        let events = vec![
+            Directory::OrganizationRegistered(OrganizationRegistered {
+                organization_id: recipient.organization.clone(),
+                name_en: "Renamed Organization".into(),
+                kind: RecipientKind::InvestigatingAgency.into(),
+                verified: true,
+                national: true,
+                language: Language::French.into(),
+                ..OrganizationRegistered::default()
+            }),
+            Directory::UnitRegistered(UnitRegistered {
+                unit_id: recipient.unit.clone(),
+                organization_id: recipient.organization.clone(),
+                name_en: "Renamed Unit".into(),
+                kind: RecipientKind::InvestigatingAgency.into(),
+                purposes: vec![Purpose::Investigation.into()],
+                national: true,
+                ..UnitRegistered::default()
+            }),
+        ];
+        self.directory(&recipient.organization, events).await;
+    }
+
     async fn directory(&self, organization: &str, payloads: Vec<Directory>) {
         let event = |payload| NewEvent {
             stream_id: organization.to_owned(),
@@ -326,6 +351,28 @@ impl House {
             ..ConsentWithdrawn::default()
         };
         self.emit(&case.case, vec![Payload::ConsentWithdrawn(withdrawn)]).await;
+    }
+
+    /// The potential victim's keys are destroyed.
+    pub(crate) async fn erase(&self, case: &Case) {
+        let shredded = KeyShredded {
+            scope: ShredScope::Person.into(),
+            subject_id: case.victim.clone(),
+            ground: ShredGround::RecordedInError.into(),
+            ..KeyShredded::default()
+        };
+        let event = NewEvent {
+            stream_id: case.case.clone(),
+            payload: Some(new_event::Payload::CaseEvent(CaseEvent { payload: Some(Payload::KeyShredded(shredded)) })),
+            ..NewEvent::default()
+        };
+        let request = AppendRequest { command_id: fresh_id(), events: vec![event], ..AppendRequest::default() };
+        self.supervisor().append(request).await.unwrap();
+    }
+
+    /// How many events stand in a case.
+    pub(crate) async fn count_in(&self, case: &str) -> u64 {
+        self.log().await.iter().filter(|event| event.stream_id == case).count() as u64
     }
 
     /// A released referral to the police about identity, whereabouts and situation; its id.

@@ -3,9 +3,11 @@
 use egide_testkit::fresh_id;
 use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
-use egide_wire::proto::egide::case::v1::{NarrativeRecorded, Outcome, ReasonCode};
+use egide_wire::proto::egide::case::v1::{ApprovalOutcome, NarrativeRecorded, Outcome, ReasonCode};
+use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::disclosure::v1::{
-    ExplainDecisionRequest, FieldFate, PreviewDisclosureRequest, PreviewDisclosureResponse, RequestDisclosureRequest,
+    DecideApprovalRequest, ExplainDecisionRequest, FieldFate, PreviewDisclosureRequest, PreviewDisclosureResponse,
+    PreviewedField, RequestDisclosureRequest,
 };
 use tonic::Code;
 
@@ -118,4 +120,64 @@ async fn a_decision_is_explained_on_what_was_known_when_it_was_made() {
     let nothing = ExplainDecisionRequest { decision_id: fresh_id(), reason };
     assert_eq!(house.staff().explain_decision(nothing).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(house.count("access.recorded").await, 2);
+}
+
+#[tokio::test]
+async fn what_waits_for_an_approval_is_shown_as_it_would_leave_and_does_not() {
+    let house = House::new().await;
+    let (police, case) = (house.police().await, house.case().await);
+    // Health needs a supervisor's yes by the table.
+    let allowed = [DataCategory::Whereabouts, DataCategory::Situation, DataCategory::Health];
+    house.consent(&case, &police, &allowed).await;
+    let before = house.log().await.len();
+    let preview = house.staff().preview_disclosure(looking(asking(&case, &police))).await.unwrap().into_inner();
+    assert_eq!(house.log().await.len(), before + 1, "the look, and nothing else");
+    assert_eq!(house.count("disclosure.approval_requested").await, 0);
+    let decided = preview.decided.as_ref().unwrap();
+    assert!(decided.outcome() == Outcome::Deny && decided.mask.is_empty());
+    assert!(has_reason(decided, ReasonCode::ApprovalRequired));
+
+    let then = |path: &str| {
+        let mut fields = preview.records.iter().flat_map(|record| &record.fields);
+        fields.find(|field| field.path == path).unwrap().fate_once_approved()
+    };
+    for path in ["whereabouts_recorded.street", "health_recorded.conditions", "person_identified.family_name"] {
+        assert_eq!(fate(&preview, path).unwrap().0, FieldFate::Withheld, "{path}: nothing leaves now");
+    }
+    assert_eq!(then("whereabouts_recorded.street"), FieldFate::Whole);
+    assert_eq!(then("person_identified.family_name"), FieldFate::Withheld, "nobody consented to that");
+
+    let waits = preview.waits_for.as_ref().unwrap();
+    assert_eq!(
+        (&waits.rules[..], &waits.roles[..]),
+        (&["status-or-health-to-investigators".to_owned()][..], &["supervisor".to_owned()][..])
+    );
+    assert!(waits.until.is_some());
+    let told = waits.explanation.as_ref().unwrap();
+    let (english, french) = (told.english.join("\n"), told.french.join("\n"));
+    assert!(english.starts_with("WAITS for the approval of a supervisor"), "{english}");
+    assert!(english.contains("nothing leaves until then") && english.contains("health: would leave"));
+    assert!(!english.contains("PERMITTED") && !english.contains(": leaves"), "{english}");
+    assert!(french.starts_with("EN ATTENTE") && french.contains("Rien ne sort d’ici là"), "{french}");
+
+    // Asked for and approved, exactly that leaves.
+    let response = house.staff().request_disclosure(asking(&case, &police)).await.unwrap().into_inner();
+    let again = house.staff().preview_disclosure(looking(asking(&case, &police))).await.unwrap().into_inner();
+    assert!(again.waits_for.is_some(), "asking changes nothing of it");
+    let grant = DecideApprovalRequest {
+        command_id: fresh_id(),
+        approval_id: response.approval_id,
+        outcome: ApprovalOutcome::Granted.into(),
+        reason: 0,
+    };
+    let granted = house.approver().decide_approval(grant).await.unwrap().into_inner();
+    let made = granted.decision.unwrap().decided.unwrap();
+    assert!(made.outcome() == Outcome::Permit && made.mask == waits.mask);
+
+    // What waits for nobody says so.
+    let shelter = house.shelter().await;
+    let nothing = house.staff().preview_disclosure(looking(asking(&case, &shelter))).await.unwrap().into_inner();
+    assert!(nothing.waits_for.is_none());
+    let unspecified = |field: &PreviewedField| field.fate_once_approved() == FieldFate::Unspecified;
+    assert!(nothing.records.iter().flat_map(|record| &record.fields).all(unspecified));
 }

@@ -17,6 +17,29 @@ use crate::house::*;
 const HOUR_MS: i64 = 3_600_000;
 
 static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+/// Of the ledger, where the disclosure service's clock is another.
+static LEDGER_AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+
+fn of_ledger() -> Timestamp {
+    Timestamp(clock::now().0 + LEDGER_AHEAD_MS.load(Ordering::SeqCst))
+}
+
+/// Three seconds behind the ledger's: as if whatever is sent took so long.
+fn three_seconds_ago() -> Timestamp {
+    Timestamp(of_ledger().0 - 3_000)
+}
+
+/// Of a ledger of another test.
+static SLOW_AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+
+fn of_slow_ledger() -> Timestamp {
+    Timestamp(clock::now().0 + SLOW_AHEAD_MS.load(Ordering::SeqCst))
+}
+
+/// Ten seconds behind it.
+fn ten_seconds_ago() -> Timestamp {
+    Timestamp(of_slow_ledger().0 - 10_000)
+}
 
 fn ahead() -> Timestamp {
     Timestamp(clock::now().0 + AHEAD_MS.load(Ordering::SeqCst))
@@ -143,4 +166,47 @@ async fn a_list_is_recorded_before_it_is_answered_and_hides_that_something_was_w
     let page = house.liaison(&police.unit).list_referrals(request).await.unwrap().into_inner();
     assert!(page.referrals.is_empty() && page.next_page_token.is_empty());
     assert_eq!(house.count("access.recorded").await, 1);
+}
+
+#[tokio::test]
+async fn what_ends_between_its_decision_and_its_commit_is_not_delivered_and_looks_absent() {
+    let mut house = House::at(of_ledger).await;
+    let ledger_url = house.ledger_url.clone();
+    let (police, case) = (house.police().await, house.case().await);
+    let mut given = consent(&case, &police, &USUAL);
+    given.expiry = Some(consent_given::Expiry::ExpiresAt(to_timestamp(Timestamp(of_ledger().0 + HOUR_MS))));
+    house.emit(&case.case, vec![Payload::ConsentGiven(given)]).await;
+    let referral_id = house.released(&case, &police).await;
+    house.fetch(&police.unit, &referral_id).await.unwrap();
+    // By the ledger's clock the consent has ended a second ago, by that of whoever decides it has two seconds left.
+    LEDGER_AHEAD_MS.store(HOUR_MS + 1_000, Ordering::SeqCst);
+    house.url = house.start("disclosure-late", &ledger_url, three_seconds_ago).await;
+    let absent = house.fetch(&police.unit, &fresh_id()).await.unwrap_err();
+    let (all, refused) = (house.log().await.len(), house.count("access.outsider_refused").await);
+    assert_eq!(house.list(&police.unit).await.len(), 1, "it is decided that it may be fetched");
+    let began_at = Instant::now();
+    let late = house.fetch(&police.unit, &referral_id).await.unwrap_err();
+    assert!(began_at.elapsed() >= egide_disclosure::REFUSE_AFTER, "padded");
+    assert_eq!(visible(&late), visible(&absent));
+    assert_eq!(house.count("disclosure.delivered").await, 1, "the one in time");
+    assert_eq!(house.count("access.outsider_refused").await, refused + 1);
+    assert_eq!(house.log().await.len(), all + 2, "the list, and the refusal");
+}
+
+#[tokio::test]
+async fn what_is_decided_long_before_its_commit_is_decided_again_and_never_told_as_delivered() {
+    let mut house = House::at(of_slow_ledger).await;
+    let ledger_url = house.ledger_url.clone();
+    let (police, case) = (house.police().await, house.case().await);
+    house.consent(&case, &police, &USUAL).await;
+    let referral_id = house.released(&case, &police).await;
+    let in_time = house.url.clone();
+    SLOW_AHEAD_MS.store(60_000, Ordering::SeqCst);
+    house.url = house.start("disclosure-stale", &ledger_url, ten_seconds_ago).await;
+    let stale = house.fetch(&police.unit, &referral_id).await.unwrap_err();
+    assert_eq!(stale.code(), Code::Unavailable);
+    assert_eq!(house.count("disclosure.delivered").await, 0);
+    house.url = in_time;
+    house.fetch(&police.unit, &referral_id).await.unwrap();
+    assert_eq!(house.count("disclosure.delivered").await, 1);
 }

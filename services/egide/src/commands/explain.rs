@@ -4,7 +4,7 @@ use clap::Subcommand;
 use egide_servicekit::identity::Role;
 use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::disclosure::v1::{
-    ExplainDecisionRequest, Explanation, FieldFate, PreviewDisclosureRequest, PreviewedRecord,
+    ExplainDecisionRequest, Explanation, FieldFate, PreviewDisclosureRequest, PreviewedField, PreviewedRecord,
 };
 use uuid::Uuid;
 
@@ -65,6 +65,10 @@ pub(crate) async fn preview(session: &mut Session<'_>, args: &Preview) -> Result
     }
     show(session.out, response.explanation.as_ref())?;
     session.out.line("")?;
+    if let Some(waits) = &response.waits_for {
+        show(session.out, waits.explanation.as_ref())?;
+        session.out.line("")?;
+    }
     response.records.iter().try_for_each(|record| show_record(session.out, record))?;
     let lang = session.out.lang;
     if response.records_left_out > 0 {
@@ -86,16 +90,23 @@ fn show_record(out: &mut Output, record: &PreviewedRecord) -> Result<(), Failure
             Lang::English => &field.label_en,
             Lang::French => &field.label_fr,
         };
-        let fate = match FieldFate::try_from(field.fate) {
-            Ok(FieldFate::Whole) => "word.fate_whole",
-            Ok(FieldFate::Generalised) => "word.fate_generalised",
-            Ok(FieldFate::Withheld) => "word.fate_withheld",
-            Ok(FieldFate::Unspecified) | Err(_) => "word.unknown",
-        };
+        let fate = fate_word(field);
         let sealed = if field.sealed { lang.text("word.if_recorded") } else { "" };
         out.wrapped("  ", 4, &format!("{label}{}{}{sealed}", lang.text("word.colon"), lang.text(fate)))?;
     }
     Ok(())
+}
+
+/// What becomes of a field now or, where it is held back for want of an approval alone, what would become of it then.
+fn fate_word(field: &PreviewedField) -> &'static str {
+    match (FieldFate::try_from(field.fate), FieldFate::try_from(field.fate_once_approved)) {
+        (Ok(FieldFate::Withheld), Ok(FieldFate::Whole)) => "word.fate_once_whole",
+        (Ok(FieldFate::Withheld), Ok(FieldFate::Generalised)) => "word.fate_once_generalised",
+        (Ok(FieldFate::Whole), _) => "word.fate_whole",
+        (Ok(FieldFate::Generalised), _) => "word.fate_generalised",
+        (Ok(FieldFate::Withheld), _) => "word.fate_withheld",
+        (Ok(FieldFate::Unspecified) | Err(_), _) => "word.unknown",
+    }
 }
 
 pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<Exit, Failure> {

@@ -1,9 +1,12 @@
 //! `egide history`: what left, to whom, why.
 
 use egide_wire::proto::egide::audit::v1::{
-    AccessReason, Disclosure, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
+    AccessReason, Disclosure, DisclosureFilter, DisclosureStep, GetDisclosureRequest, ListDisclosuresRequest,
 };
-use egide_wire::proto::egide::case::v1::{BasisKind, DeliveryChannel, Outcome};
+use egide_wire::proto::egide::case::v1::{
+    ApprovalOutcome, BasisKind, DeliveryChannel, LiftReason, ObligationKind, ObligationReason, ObligationState,
+    Outcome, OutsideReviewOutcome, RejectionReason,
+};
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::disclosure::v1::Decision;
 use prost_types::Timestamp;
@@ -107,13 +110,30 @@ fn row(lang: Lang, disclosure: &Disclosure) -> [String; 2] {
         }
         None => lang.text("word.outside").to_owned(),
     };
-    let state = disclosure.steps.last().map(|step| format!(" – {}", step_word(lang, &step.kind))).unwrap_or_default();
+    let state = disclosure.steps.last().map(|step| format!(" – {}", step_words(lang, step))).unwrap_or_default();
     [minute(disclosure.recorded_at.as_ref()), format!("{answer}{state}\n{}", disclosure.disclosure_id)]
 }
 
-/// What a step in the life of a disclosure is called.
-fn step_word(lang: Lang, kind: &str) -> &str {
-    lang.find(&format!("word.{kind}")).unwrap_or(kind)
+/// What a step in the life of a disclosure is called, with what came of it.
+fn step_words(lang: Lang, step: &DisclosureStep) -> String {
+    let colon = lang.text("word.colon");
+    let mut told = lang.find(&format!("word.{}", step.kind)).unwrap_or(&step.kind).to_owned();
+    let mut add = |number: i32, word: &dyn Fn(i32) -> &'static str| {
+        if number != 0 {
+            told = format!("{told}{colon}{}", word(number));
+        }
+    };
+    add(step.approval_outcome, &|number| lang.word_of::<ApprovalOutcome>(number));
+    add(step.rejection_reason, &|number| lang.word_of::<RejectionReason>(number));
+    add(step.obligation, &|number| lang.word_of::<ObligationKind>(number));
+    add(step.obligation_state, &|number| lang.word_of::<ObligationState>(number));
+    add(step.obligation_reason, &|number| lang.word_of::<ObligationReason>(number));
+    add(step.outside_review, &|number| lang.word_of::<OutsideReviewOutcome>(number));
+    add(step.lift_reason, &|number| lang.word_of::<LiftReason>(number));
+    if !step.approval_rules.is_empty() {
+        told = format!("{told} ({})", step.approval_rules.join(", "));
+    }
+    told
 }
 
 async fn one(session: &mut Session<'_>, args: &Args, disclosure: Uuid) -> Result<Exit, Failure> {
@@ -162,7 +182,60 @@ fn show(out: &mut Output, disclosure: &Disclosure) -> Result<(), Failure> {
         let who = step.actor.as_ref().map(|actor| if actor.person.is_empty() { &actor.service } else { &actor.person });
         let who = who.map(|who| format!(", {who}")).unwrap_or_default();
         let when = second(step.recorded_at.as_ref());
-        out.field("head.step", format!("{when} {}{channel}{who}", step_word(lang, &step.kind)))?;
+        out.field("head.step", format!("{when} {}{channel}{who}", step_words(lang, step)))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_says_what_came_of_it_in_both_languages() {
+        let rejected = DisclosureStep {
+            kind: "disclosure.approval_decided".to_owned(),
+            approval_outcome: ApprovalOutcome::Rejected.into(),
+            rejection_reason: RejectionReason::TooMuch.into(),
+            ..DisclosureStep::default()
+        };
+        let overdue = DisclosureStep {
+            kind: "disclosure.obligation_noted".to_owned(),
+            obligation: ObligationKind::InformPerson.into(),
+            obligation_state: ObligationState::Overdue.into(),
+            ..DisclosureStep::default()
+        };
+        let english = |step| step_words(Lang::English, step);
+        assert!(english(&rejected).starts_with("approval: rejected: "), "{}", english(&rejected));
+        assert!(english(&overdue).starts_with("obligation: ") && english(&overdue).ends_with(": overdue"));
+        let french = step_words(Lang::French, &rejected);
+        assert!(french.starts_with(&format!("approbation{}", Lang::French.text("word.colon"))), "{french}");
+        assert_eq!(
+            english(&DisclosureStep { kind: "of.another_version".to_owned(), ..DisclosureStep::default() }),
+            "of.another_version"
+        );
+    }
+
+    #[test]
+    fn every_kind_of_step_has_a_word() {
+        let kinds = [
+            "disclosure.released",
+            "disclosure.delivered",
+            "disclosure.acknowledged",
+            "disclosure.recalled",
+            "disclosure.recall_acknowledged",
+            "disclosure.approval_requested",
+            "disclosure.approval_decided",
+            "disclosure.obligation_noted",
+            "disclosure.outside_reviewed",
+            "disclosure.steps_left_out",
+            "case.exception_confirmed",
+            "case.exception_lifted",
+        ];
+        for lang in Lang::ALL {
+            for kind in kinds {
+                assert!(lang.find(&format!("word.{kind}")).is_some(), "`{kind}` has no word in {}", lang.code());
+            }
+        }
+    }
 }

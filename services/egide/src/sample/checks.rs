@@ -108,6 +108,12 @@ impl Checks {
             let found = fields.iter().any(|one| one.ends_with(field.as_str()));
             self.check(line, "expect_error.field", found, field, fields.join(", "));
         }
+        if let Some(rule) = &expected.rule {
+            let failure = status.get_details_precondition_failure();
+            let rules: Vec<String> =
+                failure.into_iter().flat_map(|failure| failure.violations).map(|violation| violation.r#type).collect();
+            self.check(line, "expect_error.rule", rules.contains(rule), rule, rules.join(", "));
+        }
     }
 
     /// A decision, against all that is said about it.

@@ -12,6 +12,7 @@ use prost_reflect::{DeserializeOptions, DynamicMessage};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::shifts::Shift;
 use super::symbols::Symbols;
 use super::waiting::{Consent, Obligations, Reviews};
 use crate::text::Lang;
@@ -162,6 +163,10 @@ fn check_step(value: &Value, symbols: &mut Symbols) -> Result<(), String> {
         | Step::Account(Account { speaker, .. }) => {
             speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
         }
+        Step::Shift(shift) => {
+            shift.speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
+            shift.check()?;
+        }
         Step::Number(number) => {
             number.speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
             symbols.capture(&number.name, "number", "1234 567 890");
@@ -224,6 +229,7 @@ pub(crate) enum Step {
     Consent(Box<Consent>),
     Obligations(Obligations),
     Reviews(Reviews),
+    Shift(Shift),
     Wait(Wait),
 }
 
@@ -283,6 +289,7 @@ pub(crate) struct Emit {
 pub(crate) struct ExpectError {
     pub(crate) code: String,
     pub(crate) field: Option<String>,
+    pub(crate) rule: Option<String>,
 }
 
 /// See `FORMAT.md`.
@@ -343,6 +350,8 @@ pub(crate) struct Preview {
     #[serde(default)]
     pub(crate) withheld: Vec<String>,
     #[serde(default)]
+    pub(crate) once_approved: Vec<String>,
+    #[serde(default)]
     pub(crate) said: Vec<String>,
 }
 
@@ -385,6 +394,16 @@ pub(crate) struct ReplayAgain {
     #[serde(rename = "as")]
     pub(crate) speaker: String,
     pub(crate) decision: String,
+    pub(crate) report: ReportAgain,
+}
+
+/// What must come of the report that was released.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ReportAgain {
+    Same,
+    NeverReleased,
+    Erased,
 }
 
 /// A basis a request names.

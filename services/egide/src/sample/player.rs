@@ -213,6 +213,7 @@ impl Player {
             Step::Consent(consent) => self.consent(play, &consent).await,
             Step::Obligations(obligations) => self.obligations(play, &obligations).await,
             Step::Reviews(reviews) => self.reviews(play, &reviews).await,
+            Step::Shift(shift) => self.shift(play, &shift).await,
             Step::Wait(wait) => {
                 tokio::time::sleep(Duration::from_secs(wait.seconds)).await;
                 Ok(())
@@ -386,7 +387,7 @@ impl Player {
         }
     }
 
-    async fn append(&self, speaker: &str, request: &AppendRequest) -> Result<Result<(), Status>, Stop> {
+    pub(super) async fn append(&self, speaker: &str, request: &AppendRequest) -> Result<Result<(), Status>, Stop> {
         let client = LedgerServiceClient::new(self.as_speaker(Service::Ledger, speaker)?);
         let answer = until_known(|| {
             client_call(&client, request, |mut client, request| async move { client.append(request).await })

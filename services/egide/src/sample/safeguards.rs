@@ -6,12 +6,12 @@ use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::{
     AcknowledgeRecallRequest, DecideApprovalRequest, FieldFate, PreviewDisclosureRequest, PreviewDisclosureResponse,
-    ReplayDecisionRequest, ReplayOutcome,
+    PreviewedField, ReplayDecisionRequest, ReplayOutcome, ReportOutcome,
 };
 use tonic::Code;
 
 use super::checks::Answer;
-use super::format::{Ack, Approve, Presence, Preview, ReplayAgain};
+use super::format::{Ack, Approve, Presence, Preview, ReplayAgain, ReportAgain};
 use super::player::{Made, Play, Player, Stop, client_call, listed, presence};
 use crate::endpoints::Service;
 use crate::retry::until_known;
@@ -43,7 +43,16 @@ impl Player {
             let withheld = fates(&response, path).all(|fate| fate == FieldFate::Withheld);
             play.checks.check(play.line, "withheld", withheld, path, "leaves");
         }
-        let told = response.explanation.as_ref().map(|told| told.english.join("\n")).unwrap_or_default();
+        for path in &preview.once_approved {
+            let waits = fields(&response, path).any(|field| {
+                let [now, then] = [field.fate, field.fate_once_approved].map(fate);
+                now == FieldFate::Withheld && !matches!(then, FieldFate::Withheld | FieldFate::Unspecified)
+            });
+            play.checks.check(play.line, "once_approved", waits, path, "leaves now, or not even then");
+        }
+        let ahead = response.waits_for.as_ref().and_then(|waits| waits.explanation.as_ref());
+        let told = response.explanation.iter().chain(ahead).map(|told| told.english.join("\n"));
+        let told = told.collect::<Vec<_>>().join("\n");
         play.words(&told, &preview.said, &[]);
         play.decided("preview", self.recipient(&preview.unit), &preview.expect, decided, before);
         Ok(())
@@ -93,6 +102,12 @@ impl Player {
         let replayed = client.replay_decision(request).await?.into_inner().replay.unwrap_or_default();
         let same = replayed.outcome == i32::from(ReplayOutcome::Same);
         play.checks.check(play.line, "replay", same, "the same", &replayed.first_difference);
+        let expected = match replay.report {
+            ReportAgain::Same => ReportOutcome::Same,
+            ReportAgain::NeverReleased => ReportOutcome::NeverReleased,
+            ReportAgain::Erased => ReportOutcome::Erased,
+        };
+        play.checks.same(play.line, "report", expected.as_str_name(), replayed.report().as_str_name());
         Ok(())
     }
 
@@ -118,6 +133,13 @@ impl Player {
 
 /// What becomes of a field in each record that has it.
 fn fates(response: &PreviewDisclosureResponse, path: &str) -> impl Iterator<Item = FieldFate> {
-    let fields = response.records.iter().flat_map(|record| &record.fields).filter(move |field| field.path == path);
-    fields.map(|field| FieldFate::try_from(field.fate).unwrap_or(FieldFate::Unspecified))
+    fields(response, path).map(|field| fate(field.fate))
+}
+
+fn fields<'a>(response: &'a PreviewDisclosureResponse, path: &str) -> impl Iterator<Item = &'a PreviewedField> {
+    response.records.iter().flat_map(|record| &record.fields).filter(move |field| field.path == path)
+}
+
+fn fate(number: i32) -> FieldFate {
+    FieldFate::try_from(number).unwrap_or(FieldFate::Unspecified)
 }

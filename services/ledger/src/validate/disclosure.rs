@@ -75,4 +75,7 @@ pub(super) fn delivered(event: &ReferralDelivered, path: &str, check: &mut Check
     categories(&event.spoken, &format!("{path}.spoken"), check);
     let spoken = event.spoken.is_empty() || event.channel() == DeliveryChannel::Voice;
     check.require(spoken, format!("{path}.spoken"), "belongs to a delivery by voice only");
+    let times = event.decided_at.as_ref().and_then(timestamp).zip(event.expires_at.as_ref().and_then(timestamp));
+    let alive = times.is_none_or(|(decided_at, expires_at)| decided_at < expires_at);
+    check.require(alive, format!("{path}.expires_at"), "is not after `decided_at`");
 }

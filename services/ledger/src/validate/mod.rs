@@ -14,10 +14,13 @@ use egide_domain::house::HOUSE_STREAM;
 use egide_domain::time::Timestamp;
 use egide_servicekit::policy::LoadedPolicy;
 use egide_wire::convert::timestamp;
+use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as AccessPayload;
 use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
-use egide_wire::proto::egide::ledger::v1::{AppendRequest, Area, NewEvent, ReadCaseRequest, WatchCaseRequest};
+use egide_wire::proto::egide::ledger::v1::{
+    AppendRequest, Area, NewEvent, OpenForReplayRequest, ReadCaseRequest, WatchCaseRequest,
+};
 use egide_wire::refusal::Violation;
 use prost::Message as _;
 
@@ -104,7 +107,7 @@ pub(crate) fn read_case(request: &ReadCaseRequest) -> Result<(), Vec<Violation>>
     if request.page_size > PAGE_MAX {
         check.refuse("page_size", format!("is at most {PAGE_MAX}"));
     }
-    if egide_wire::proto::egide::audit::v1::AccessReason::try_from(request.reason).is_err() {
+    if AccessReason::try_from(request.reason).is_err() {
         check.refuse("reason", fields::UNKNOWN_VALUE);
     }
     check.finish()
@@ -117,6 +120,30 @@ pub(crate) fn read_case(request: &ReadCaseRequest) -> Result<(), Vec<Violation>>
 pub(crate) fn watch_case(request: &WatchCaseRequest) -> Result<(), Vec<Violation>> {
     let mut check = Checker::new(VIOLATIONS_MAX);
     check.required_id("case_id", &request.case_id);
+    check.finish()
+}
+
+/// Checks a request to open for a replay.
+///
+/// # Errors
+/// Every violation, at least one.
+pub(crate) fn open_for_replay(request: &OpenForReplayRequest) -> Result<(), Vec<Violation>> {
+    let mut check = Checker::new(VIOLATIONS_MAX);
+    check.required_id("look_command_id", &request.look_command_id);
+    match request.look.as_ref().map(|look| AccessReason::try_from(look.reason)) {
+        None => check.refuse("look", fields::MISSING),
+        Some(Ok(AccessReason::Unspecified)) => check.refuse("look.reason", fields::MISSING),
+        Some(Err(_)) => check.refuse("look.reason", fields::UNKNOWN_VALUE),
+        Some(Ok(
+            AccessReason::WorkingTheCase
+            | AccessReason::ShiftQueue
+            | AccessReason::Supervision
+            | AccessReason::Audit
+            | AccessReason::PersonAsked
+            | AccessReason::Legal
+            | AccessReason::Recipient,
+        )) => {}
+    }
     check.finish()
 }
 

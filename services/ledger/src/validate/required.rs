@@ -96,6 +96,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
             "channel",
             "report_digest",
             "decided_at",
+            "expires_at",
             "case_revision",
             "policy_version",
         ],

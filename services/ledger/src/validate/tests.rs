@@ -419,6 +419,15 @@ fn only_a_delivery_by_voice_names_what_was_spoken() {
 }
 
 #[test]
+fn a_delivery_says_when_what_it_rests_on_ends() {
+    let field = "events[0].case_event.referral_delivered.expires_at";
+    for expires_at in [None, delivery().decided_at] {
+        let event = ReferralDelivered { expires_at, ..delivery() };
+        assert_eq!(refused_of(case(Case::ReferralDelivered(event))), [field]);
+    }
+}
+
+#[test]
 fn a_directory_event_stands_in_its_organisations_stream_and_an_access_event_in_none() {
     let elsewhere = NewEvent { stream_id: TWO.into(), ..in_directory(Directory::AgreementRecorded(agreement())) };
     let field = "events[0].directory_event.agreement_recorded.organization_id";

@@ -6,17 +6,21 @@ use egide_crypto::digest::sha256;
 use egide_domain::time::Timestamp;
 use egide_servicekit::clock;
 use egide_testkit::{adopt_policy, fresh_id, policy_digest};
+use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
+use egide_wire::proto::egide::audit::v1::{AccessEvent, AccessReason, AccessRecorded, AccessScope};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as Directory;
 use egide_wire::proto::egide::directory::v1::{DirectoryEvent, OrganizationRegistered, RecipientSuspended};
 use egide_wire::proto::egide::ledger::v1::{
-    NewEvent, OpenForDeliveryRequest, OpenForPermitRequest, OpenState, RecordedEvent, new_event,
+    Acknowledgement, AppendRequest, NewEvent, OpenForDeliveryRequest, OpenForPermitRequest, OpenForReplayRequest,
+    OpenForReplayResponse, OpenState, RecordedEvent, new_event,
 };
 use tonic::{Code, Status};
 
 use crate::house::*;
+use crate::shreds::shredded;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -119,6 +123,7 @@ impl Story {
             channel: DeliveryChannel::Portal.into(),
             report_digest: released.report_digest.clone(),
             decided_at: at(clock::now()),
+            expires_at: at(Timestamp(clock::now().0 + HOUR_MS)),
             case_revision,
             policy_version: "test".to_owned(),
             ..ReferralDelivered::default()
@@ -279,6 +284,45 @@ async fn a_delivery_opens_its_report_at_once_and_not_later() {
 }
 
 #[tokio::test]
+async fn a_delivery_that_reaches_the_ledger_late_is_not_committed() {
+    static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+    fn later() -> Timestamp {
+        Timestamp(clock::now().0 + AHEAD_MS.load(Ordering::Relaxed))
+    }
+    let mut house = House::new().await;
+    let url = house.start("ledger", later).await;
+    adopt_policy(&house.world, &url).await;
+    let story = Story::tell(&mut house.responder(&url)).await;
+    let mut disclosure = house.service(&url, "disclosure");
+    let decided = story.permit();
+    position(&mut disclosure, &story.case, Payload::DisclosureDecided(decided.clone())).await;
+    let released = story.release(&decided.decision_id, b"{\"a report\":1}");
+    position(&mut disclosure, &story.case, Payload::ReferralReleased(released.clone())).await;
+    // Decided while the consent had two seconds left, sent at once, and held up on its way for three and for six.
+    let made_at = clock::now();
+    let delivered = |life_ms: i64| {
+        let (decided_at, expires_at) = (at(made_at), at(Timestamp(made_at.0 + life_ms)));
+        let delivered = ReferralDelivered { decided_at, expires_at, ..story.delivery(&released, 8) };
+        command(vec![new_event(&story.case, Payload::ReferralDelivered(delivered))])
+    };
+    let ends_soon = delivered(2_000);
+    AHEAD_MS.store(3_000, Ordering::Relaxed);
+    let late = append(&mut disclosure, &ends_soon).await.unwrap_err();
+    assert_eq!(rules(&late), ["decision_expired"]);
+    AHEAD_MS.store(6_000, Ordering::Relaxed);
+    let late = append(&mut disclosure, &delivered(HOUR_MS)).await.unwrap_err();
+    assert_eq!(rules(&late), ["decided_too_long_ago"]);
+    // What was refused holds no place: decided again, it is delivered at the same revision.
+    let again = ReferralDelivered { decided_at: at(later()), ..story.delivery(&released, 8) };
+    let again = command(vec![new_event(&story.case, Payload::ReferralDelivered(again))]);
+    assert!(append(&mut disclosure, &again).await.is_ok());
+    // And what was delivered in time stays so, whenever its command is repeated.
+    AHEAD_MS.store(60_000, Ordering::Relaxed);
+    assert!(append(&mut disclosure, &again).await.is_ok());
+    house.world.stop().await;
+}
+
+#[tokio::test]
 async fn a_report_is_gone_with_the_key_of_any_person_in_it() {
     let (mut house, url) = House::with_policy().await;
     let story = Story::tell(&mut house.responder(&url)).await;
@@ -338,5 +382,171 @@ async fn a_suspension_stops_a_decision_that_was_made_before_it() {
     assert!(append(&mut disclosure, &decide(decided_on(2))).await.is_ok());
     let moved = append(&mut disclosure, &decide(decided_on(2))).await.unwrap_err();
     assert_eq!(moved.code(), Code::Aborted, "the case has moved: {moved}");
+    house.world.stop().await;
+}
+
+/// The disclosure service, for somebody.
+fn for_person(house: &House, url: &str, account: &str, role: &str) -> Client {
+    house.client(url, house.world.identity().person("disclosure", account, &[role], None))
+}
+
+fn at_replays(case: &str) -> AccessRecorded {
+    AccessRecorded {
+        scope: AccessScope::Replay.into(),
+        reason: AccessReason::Audit.into(),
+        case_id: case.to_owned(),
+        ..AccessRecorded::default()
+    }
+}
+
+/// Records a look; what is asked for under it.
+async fn looking(client: &mut Client, look: AccessRecorded, position: u64) -> OpenForReplayRequest {
+    let payload = AccessEvent { payload: Some(Access::AccessRecorded(look.clone())) };
+    let event = NewEvent { payload: Some(new_event::Payload::AccessEvent(payload)), ..NewEvent::default() };
+    let request = AppendRequest { command_id: fresh_id(), events: vec![event], ..AppendRequest::default() };
+    append(client, &request).await.unwrap();
+    OpenForReplayRequest { position, look_command_id: request.command_id, look: Some(look) }
+}
+
+async fn replay(client: &mut Client, request: &OpenForReplayRequest) -> Result<OpenForReplayResponse, Status> {
+    Ok(client.open_for_replay(request.clone()).await?.into_inner())
+}
+
+/// A released report of the story; the acknowledgement of its decision, what that opened, and where its release stands.
+async fn released(house: &House, url: &str, story: &Story) -> (Acknowledgement, Vec<RecordedEvent>, u64) {
+    let mut disclosure = house.service(url, "disclosure");
+    let decided = story.permit();
+    let permit = vec![new_event(&story.case, Payload::DisclosureDecided(decided.clone()))];
+    let acknowledged = acknowledged(&mut disclosure, permit).await;
+    let events = open(&mut disclosure, acknowledged.events[0].position).await.unwrap();
+    let release = story.release(&decided.decision_id, b"{\"a report\":1}");
+    let release = position(&mut disclosure, &story.case, Payload::ReferralReleased(release)).await;
+    (acknowledged, events, release)
+}
+
+#[tokio::test]
+async fn a_replay_opens_what_the_permit_did_and_the_report_whatever_was_withdrawn_since() {
+    static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+    fn later() -> Timestamp {
+        Timestamp(clock::now().0 + AHEAD_MS.load(Ordering::Relaxed))
+    }
+    let mut house = House::new().await;
+    let url = house.start("ledger", later).await;
+    adopt_policy(&house.world, &url).await;
+    let mut desk = house.responder(&url);
+    let story = Story::tell(&mut desk).await;
+    let (acknowledged_then, events, release) = released(&house, &url, &story).await;
+    let withdrawn = Payload::ConsentWithdrawn(ConsentWithdrawn::default());
+    acknowledged(&mut desk, vec![new_event(&story.case, withdrawn), situated(&story.case, &story.victim)]).await;
+    AHEAD_MS.store(2 * HOUR_MS, Ordering::Relaxed);
+
+    let mut auditor = for_person(&house, &url, "jo.chen", "compliance");
+    for case in [story.case.as_str(), ""] {
+        let asked = looking(&mut auditor, at_replays(case), release).await;
+        let answer = replay(&mut auditor, &asked).await.unwrap();
+        assert_eq!(answer.events, events);
+        assert_eq!(answer.report, b"{\"a report\":1}");
+        assert_eq!(answer.acknowledgement.as_ref(), Some(&acknowledged_then));
+    }
+    // The same look serves until the longest token would be over.
+    let asked = looking(&mut auditor, at_replays(""), release).await;
+    AHEAD_MS.store(13 * HOUR_MS, Ordering::Relaxed);
+    assert!(replay(&mut auditor, &asked).await.is_ok());
+    AHEAD_MS.store(15 * HOUR_MS, Ordering::Relaxed);
+    assert_eq!(rules(&replay(&mut auditor, &asked).await.unwrap_err()), ["look_not_recorded"]);
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_replay_opens_nothing_without_its_own_recorded_look_and_for_nobody_who_may_not_replay() {
+    let (house, url) = House::with_policy().await;
+    let mut desk = house.responder(&url);
+    let (story, other) = (Story::tell(&mut desk).await, Story::tell(&mut desk).await);
+    let (decided, _, release) = released(&house, &url, &story).await;
+    let mut auditor = for_person(&house, &url, "jo.chen", "compliance");
+    let asked = looking(&mut auditor, at_replays(&story.case), release).await;
+    assert!(replay(&mut auditor, &asked).await.is_ok());
+    for position in [0, 1, decided.events[0].position, 99] {
+        let nothing = OpenForReplayRequest { position, ..asked.clone() };
+        assert_eq!(replay(&mut auditor, &nothing).await.unwrap_err().code(), Code::NotFound, "{position}");
+    }
+
+    let elsewhere = looking(&mut auditor, at_replays(&other.case), release).await;
+    let decisions = AccessRecorded { scope: AccessScope::Decisions.into(), ..at_replays(&story.case) };
+    let decisions = looking(&mut auditor, decisions, release).await;
+    let never = OpenForReplayRequest { look_command_id: fresh_id(), ..asked.clone() };
+    let mut otherwise = asked.clone();
+    otherwise.look.as_mut().unwrap().reason = AccessReason::Legal.into();
+    for unrecorded in [&elsewhere, &decisions, &never, &otherwise] {
+        assert_eq!(rules(&replay(&mut auditor, unrecorded).await.unwrap_err()), ["look_not_recorded"]);
+    }
+    // Nobody opens under somebody else's look, nor under that of another service.
+    let mut supervisor = for_person(&house, &url, "marc.gagnon", "supervisor");
+    assert_eq!(rules(&replay(&mut supervisor, &asked).await.unwrap_err()), ["look_not_recorded"]);
+    let audit = house.world.identity().person("audit", "marc.gagnon", &["supervisor"], None);
+    let of_audit = looking(&mut house.client(&url, audit), at_replays(&story.case), release).await;
+    assert_eq!(rules(&replay(&mut supervisor, &of_audit).await.unwrap_err()), ["look_not_recorded"]);
+    let own = looking(&mut supervisor, at_replays(&story.case), release).await;
+    assert!(replay(&mut supervisor, &own).await.is_ok());
+
+    for mut stranger in [
+        for_person(&house, &url, "amelie.roy", "responder"),
+        for_person(&house, &url, "r.viewer", "reviewer"),
+        house.supervisor(&url),
+        house.compliance(&url),
+    ] {
+        assert_eq!(replay(&mut stranger, &asked).await.unwrap_err().code(), Code::PermissionDenied);
+    }
+    let alone = replay(&mut house.service(&url, "disclosure"), &asked).await.unwrap_err();
+    assert_ne!(alone.code(), Code::Ok);
+    for wrong in [
+        OpenForReplayRequest { look_command_id: "x".to_owned(), ..asked.clone() },
+        OpenForReplayRequest { look: None, ..asked.clone() },
+        OpenForReplayRequest { look: Some(AccessRecorded { reason: 0, ..at_replays("") }), ..asked.clone() },
+        OpenForReplayRequest { look: Some(AccessRecorded { reason: 99, ..at_replays("") }), ..asked },
+    ] {
+        assert_eq!(replay(&mut auditor, &wrong).await.unwrap_err().code(), Code::InvalidArgument);
+    }
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_of_a_report_is_opened_for_a_replay_once_anybody_in_its_mask_is_erased() {
+    let (mut house, url) = House::with_policy().await;
+    let mut desk = house.responder(&url);
+    let [shredded_one, suspect, deleted] =
+        [Story::tell(&mut desk).await, Story::tell(&mut desk).await, Story::tell(&mut desk).await];
+    let (_, _, first) = released(&house, &url, &shredded_one).await;
+    // A mask that lets something of the suspect through, in a report that does not speak of them.
+    let mut decided = suspect.permit();
+    let entry = MaskEntry { subject_id: suspect.suspect.clone(), ..decided.mask[0].clone() };
+    decided.mask.push(MaskEntry {
+        category: DataCategory::Suspects.into(),
+        level: MaskLevel::FactsOnly.into(),
+        ..entry
+    });
+    let mut disclosure = house.service(&url, "disclosure");
+    position(&mut disclosure, &suspect.case, Payload::DisclosureDecided(decided.clone())).await;
+    let second = Payload::ReferralReleased(suspect.release(&decided.decision_id, b"{}"));
+    let second = position(&mut disclosure, &suspect.case, second).await;
+    let (_, _, third) = released(&house, &url, &deleted).await;
+    let mut auditor = for_person(&house, &url, "jo.chen", "compliance");
+    for release in [first, second, third] {
+        let asked = looking(&mut auditor, at_replays(""), release).await;
+        assert!(replay(&mut auditor, &asked).await.is_ok());
+    }
+    let person = ShredScope::Person;
+    let mut supervisor = house.supervisor(&url);
+    for (case, subject) in [(&shredded_one.case, &shredded_one.victim), (&suspect.case, &suspect.suspect)] {
+        acknowledged(&mut supervisor, vec![shredded(case, person, subject)]).await;
+    }
+    house.stop_ledger().await;
+    assert!(house.bucket().await.delete(&format!("subject.{}.{}", deleted.case, deleted.victim)).await.unwrap());
+    let url = house.start("ledger", clock::now).await;
+    let mut auditor = for_person(&house, &url, "jo.chen", "compliance");
+    for release in [first, second, third] {
+        let asked = looking(&mut auditor, at_replays(""), release).await;
+        assert_eq!(rules(&replay(&mut auditor, &asked).await.unwrap_err()), ["data_erased"]);
+    }
     house.world.stop().await;
 }

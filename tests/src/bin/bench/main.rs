@@ -4,7 +4,7 @@
 //! every client in one process. *Out of scope*: clusters, and figures of other systems (`tests/peers`).
 //!
 //! Prints a table, and writes `summary.json` into the folder given as the argument. `EGIDE_BENCH_PERCENT` makes everything
-//! smaller (100 when absent).
+//! smaller (100 when absent); `EGIDE_BENCH_ROWS` names what is measured, with commas (all of it when absent).
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -50,6 +50,18 @@ fn scaled(count: usize) -> usize {
     (count * percent() / 100).max(1)
 }
 
+/// What is measured, in this order.
+const ROWS: [&str; 6] = ["appends", "disclosures", "emergencies", "cryptography", "rebuilding", "walking"];
+
+/// Whether this is to be measured.
+fn wanted(row: &str) -> bool {
+    std::env::var("EGIDE_BENCH_ROWS").map_or(true, |text| {
+        let unknown = text.split(',').find(|name| !ROWS.contains(name));
+        assert!(unknown.is_none(), "EGIDE_BENCH_ROWS names `{}`; there are {}", unknown.unwrap_or(""), ROWS.join(", "));
+        text.split(',').any(|name| name == row)
+    })
+}
+
 fn main() {
     let folder = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("target/bench"), PathBuf::from);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -65,23 +77,34 @@ async fn measure() -> Figures {
     let plan = Plan { roles: &ONE_OF_EACH, level: LevelFilter::WARN, ..Plan::default() };
     let world = World::with(plan).await;
     let mut figures = Figures::default();
+    let say = |run: usize, what: &str| say(&format!("run {run} of {RUNS}: {what}"));
     for run in 1..=RUNS {
-        for clients in CLIENTS {
-            say(&format!("run {run} of {RUNS}: appends, {clients} at a time"));
+        for clients in CLIENTS.into_iter().filter(|_| wanted("appends")) {
+            say(run, &format!("appends, {clients} at a time"));
             appends::measure(&world, clients, &mut figures).await;
         }
-        say(&format!("run {run} of {RUNS}: disclosures"));
-        disclosures::measure(&world, &mut figures).await;
-        say(&format!("run {run} of {RUNS}: emergencies"));
-        emergency::measure(&world, &mut figures).await;
-        say(&format!("run {run} of {RUNS}: proof, sealing and signing"));
-        cryptography::measure(&world, &mut figures);
+        if wanted("disclosures") {
+            say(run, "disclosures");
+            disclosures::measure(&world, &mut figures).await;
+        }
+        if wanted("emergencies") {
+            say(run, "emergencies");
+            emergency::measure(&world, &mut figures).await;
+        }
+        if wanted("cryptography") {
+            say(run, "proof, sealing and signing");
+            cryptography::measure(&world, &mut figures);
+        }
     }
     for run in 1..=RUNS {
-        say(&format!("run {run} of {RUNS}: rebuilding"));
-        rebuild::measure(&world, &mut figures).await;
-        say(&format!("run {run} of {RUNS}: walking"));
-        walk::measure(&world, &mut figures).await;
+        if wanted("rebuilding") {
+            say(run, "rebuilding");
+            rebuild::measure(&world, &mut figures).await;
+        }
+        if wanted("walking") {
+            say(run, "walking");
+            walk::measure(&world, &mut figures).await;
+        }
     }
     world.stop(|_| {}).await;
     figures

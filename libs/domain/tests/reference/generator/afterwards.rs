@@ -94,8 +94,17 @@ fn delivered(dice: &mut Dice, pen: &Pen) -> Option<CaseEvent> {
         released[dice.below(released.len())].clone();
     let channel = Some(dice.mostly(DeliveryChannel::Voice, 50, DeliveryChannel::ALL));
     let delivery_id = delivery(dice.small());
-    let delivered =
-        ReferralDelivered { delivery_id, referral_id, decision_id, unit_id, channel, report_digest, case_revision };
+    let delivered = ReferralDelivered {
+        delivery_id,
+        referral_id,
+        decision_id,
+        unit_id,
+        channel,
+        report_digest,
+        case_revision,
+        decided_at: None,
+        expires_at: None,
+    };
     Some(CaseEvent::ReferralDelivered(delivered))
 }
 

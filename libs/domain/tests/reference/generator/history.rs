@@ -347,6 +347,8 @@ fn disclose(dice: &mut Dice, theme: Theme, pen: &mut Pen, directory: &[Recorded<
             channel: None,
             report_digest: [number; 32],
             case_revision: decided.case_revision,
+            decided_at: Some(decided.decided_at),
+            expires_at: decided.expires_at,
         };
         pen.write(dice, Role::Liaison, CaseEvent::ReferralDelivered(event));
     }

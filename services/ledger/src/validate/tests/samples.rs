@@ -169,6 +169,7 @@ pub(super) fn delivery() -> ReferralDelivered {
         channel: DeliveryChannel::Portal.into(),
         report_digest: vec![1; 32],
         decided_at: Some(at(1_795_305_600)),
+        expires_at: Some(at(1_795_309_200)),
         case_revision: 4,
         policy_version: "2026-11".into(),
         ..ReferralDelivered::default()
