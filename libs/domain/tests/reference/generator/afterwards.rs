@@ -94,8 +94,6 @@ fn delivered(dice: &mut Dice, pen: &Pen) -> Option<CaseEvent> {
         released[dice.below(released.len())].clone();
     let channel = Some(dice.mostly(DeliveryChannel::Voice, 50, DeliveryChannel::ALL));
     let delivery_id = delivery(dice.small());
-    // Older records do not say when they were decided.
-    let (decided_at, expires_at) = (None, None);
     let delivered = ReferralDelivered {
         delivery_id,
         referral_id,
@@ -104,8 +102,8 @@ fn delivered(dice: &mut Dice, pen: &Pen) -> Option<CaseEvent> {
         channel,
         report_digest,
         case_revision,
-        decided_at,
-        expires_at,
+        decided_at: None,
+        expires_at: None,
     };
     Some(CaseEvent::ReferralDelivered(delivered))
 }
