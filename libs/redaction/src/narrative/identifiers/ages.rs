@@ -2,8 +2,8 @@
 //! lasts (`depuis 5 ans`), bounds that are nobody's (`under 18`) and stages of life (`in her twenties`) stay.
 
 use super::lexicon::{
-    ABOUT, AFTER_AGE, AGED, BIRTH, IS, LASTING, MONEY, MONTH, NUMBER, OLD, ORDINAL, ROOM, SHORT_AGE, SOMEBODY, SPAN,
-    STOP, STREET, SUBJECT, UNIT, YEARS, is_ordinary,
+    ABOUT, AFTER_AGE, AGED, BIRTH, IS, LASTING, MONEY, MONTH, NUMBER, NUMBER_SIGN, OLD, ORDINAL, ROOM, SHORT_AGE,
+    SOMEBODY, SPAN, STOP, STREET, SUBJECT, UNIT, YEARS, is_ordinary,
 };
 use super::words::{Finds, Text, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -115,7 +115,33 @@ fn age(text: &Text<'_>, count: Count) -> Option<(usize, usize, Sureness)> {
     }
     let bare = bare_follows(text, count);
     let count = Count { first: range_start(text, count.first), ..count };
-    led(text, count, bare).map(|sure| (count.first, count.last, sure))
+    let sure = led(text, count, bare).or_else(|| is_by_itself(text, count).then_some(Sureness::Form));
+    sure.map(|sure| (count.first, count.last, sure))
+}
+
+/// `Malika. 26. Dry cleaners`, `a girl at the shelter: 17, flown in`, `Abram is 12.`, `Sixteen is what she said`: nothing says
+/// that it is one, and a number of two figures that counts nothing is little else.
+fn is_by_itself(text: &Text<'_>, count: Count) -> bool {
+    let (before, next) = (count.first.wrapping_sub(1), count.last.saturating_add(1));
+    let (lead, trail) = (text.gap_before(count.first), text.gap(count.last));
+    let begins = matches!(lead, b". " | b"; " | b"! " | b"? " | b": " | b".\" " | b"\". ");
+    let said =
+        count.value.is_none() && (text.form(count.last).ends_with(b"teen") || text.form(count.last).ends_with(b"ze"));
+    if said && lead == b". " && matches!(text.form(next), b"is" | b"was") {
+        return true;
+    }
+    let ends = matches!(trail, b"." | b", " | b". " | b"; " | b"," | b") " | b" - ");
+    let counts = UNIT | MONEY | MONTH | ROOM | STREET | NUMBER_SIGN | NUMBER | LASTING | SPAN;
+    let plausible = count.value.is_some_and(|value| (10..100).contains(&value));
+    if !plausible || !ends || text.is(before, counts) || text.get(before).is_digits() || text.get(next).is_digits() {
+        return false;
+    }
+    let is = matches!(text.form(before), b"is" | b"was" | b"est" | b"etait" | b"avait" | b"a" | b"s");
+    let there = matches!(
+        text.form(before.wrapping_sub(1)),
+        b"there" | b"y" | b"it" | b"that" | b"this" | b"c" | b"ce" | b"which"
+    );
+    begins || (is && !there && lead == b" ")
 }
 
 /// The last word of an age with its unit.
@@ -127,7 +153,7 @@ fn with_unit(text: &Text<'_>, count: Count) -> Option<usize> {
         return None;
     }
     match text.form(unit) {
-        b"ish" | b"something" if count.value.is_none_or(|value| value >= 15) => return Some(unit),
+        b"ish" | b"something" if count.value.is_none_or(|value| value >= 10) => return Some(unit),
         b"yo" | b"yoa" | b"yearold" | b"yrold" | b"yearsold" | b"yos" | b"yro" => return Some(unit),
         b"y" if text.form(next) == b"o" && matches!(text.gap(unit), b"/" | b"." | b" " | b"" | b"-" | b". ") => {
             return Some(next);
@@ -166,8 +192,15 @@ fn with_unit(text: &Text<'_>, count: Count) -> Option<usize> {
     let after_years = text.is(unit, SHORT_AGE)
         && matches!(text.form(back(1)), b"et" | b"and")
         && matches!(text.form(back(2)), b"ans" | b"an" | b"old");
-    (young && (after_years || is_of_somebody(text, count) || (is_aged(text, count.first) && !text.is(unit, LASTING))))
-        .then_some(unit)
+    let after_name = text.gap_before(count.first) == b", "
+        && text.gap(unit).starts_with(b",")
+        && (text.is_telling_capital(back(1)) || text.is(back(1), SOMEBODY));
+    (young
+        && (after_years
+            || after_name
+            || is_of_somebody(text, count)
+            || (is_aged(text, count.first) && !text.is(unit, LASTING))))
+    .then_some(unit)
 }
 
 /// The place of the unit after a number and `and a half`, and what stands before it.
@@ -200,11 +233,9 @@ fn lasts(text: &Text<'_>, count: Count, unit: usize) -> bool {
         });
     let span = matches!(text.form(back(1)), b"de" | b"d") && text.is(back(2), SPAN);
     let next = unit.saturating_add(1);
-    let after =
-        matches!(text.form(next), b"plus" | b"apres" | b"auparavant" | b"ensemble" | b"passes" | b"durant" | b"ago")
-            || (matches!(text.form(next), b"de" | b"d")
-                && text.is(next.saturating_add(1), SPAN)
-                && text.gap(unit) == b" ");
+    let after = text.gap(unit) == b" "
+        && matches!(text.form(next), b"plus" | b"apres" | b"auparavant" | b"ensemble" | b"passes" | b"durant" | b"ago")
+        || (matches!(text.form(next), b"de" | b"d") && text.is(next.saturating_add(1), SPAN) && text.gap(unit) == b" ");
     (ago || since || span || after) && !is_aged(text, count.first)
 }
 

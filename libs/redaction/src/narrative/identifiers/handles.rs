@@ -25,7 +25,7 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
             }
         }
         let (range, next) = piece(text, at);
-        if is_by_form(text, at, &range) {
+        if is_by_form(text, at, &range) || is_cash_tag(text, &range) || is_listed(text, at, &range) {
             finds.push(range, Kind::Handle, Sureness::Form);
         }
         at = next.max(at.saturating_add(1));
@@ -72,6 +72,40 @@ fn is_by_form(text: &Text<'_>, first: usize, range: &Range<usize>) -> bool {
         && !is_ordinary(text.form(first))
         && !word.is(MONTH | ROOM | STREET)
         && text.gap_before(first) != b"-"
+}
+
+/// `$lily22`: an account for payments; an amount begins with a digit.
+fn is_cash_tag(text: &Text<'_>, range: &Range<usize>) -> bool {
+    let bytes = text.bytes(range);
+    let sign = range.start.checked_sub(1).and_then(|before| text.bytes.get(before));
+    sign == Some(&b'$')
+        && bytes.len() >= 3
+        && bytes.first().is_some_and(u8::is_ascii_lowercase)
+        && !matches!(bytes, b"cad" | b"usd" | b"can")
+}
+
+/// `@lily_rose, lily.rose7`: what looks like an account name, after one.
+fn is_listed(text: &Text<'_>, at: usize, range: &Range<usize>) -> bool {
+    let joined = matches!(text.gap_before(at), b", " | b"," | b" / " | b"/" | b" & ");
+    let word = matches!(text.form(at.wrapping_sub(1)), b"and" | b"et" | b"or" | b"ou") && text.gap_before(at) == b" ";
+    let before = if word { at.wrapping_sub(2) } else { at.wrapping_sub(1) };
+    if !(joined || word) || !has_form(text.bytes(range)) || text.get(at).is_digits() {
+        return false;
+    }
+    let mut first = before;
+    for _ in 0..MOST_PIECES {
+        if !matches!(text.gap_before(first), b"" | b"_" | b"." | b"__" | b"-" | b"@" | b" @")
+            || text.before(first).len() == 0
+        {
+            break;
+        }
+        if text.gap_before(first).ends_with(b"@") {
+            return true;
+        }
+        first = first.wrapping_sub(1);
+    }
+    let named = text.get(first).start..text.get(before).end;
+    text.gap_before(first).ends_with(b"@") || is_by_form(text, first, &named)
 }
 
 fn has_form(bytes: &[u8]) -> bool {

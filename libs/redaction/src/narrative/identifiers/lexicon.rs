@@ -276,7 +276,7 @@ const TABLE: &[(u64, &str)] = &[
     (
         ROOM,
         "kitchenette villa loft bunkhouse bloc bed lit bunk room rooms ste chbre chbr rm rms roon chambre chambres chamb chmbre apartment apartments apartement appartment appartement appartements appart apt apts \
-         appt app ap suite unit units unite unites buzzer buzz sonnette interphone door porte bureau office local logement logis studio condo \
+         appt app ap suite unit units unite unites buzzer buzz sonnette interphone door porte bureau office local logement logis studio condo flat flats suites villas studios lofts \
          building bldg batiment bat locker casier cabin cabine chalet trailer roulotte dorm dortoir ch",
     ),
     (LODGING, "hotel motel inn auberge airbnb hostel gite hotels motels lodge lobby reception"),

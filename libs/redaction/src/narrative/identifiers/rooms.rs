@@ -141,8 +141,9 @@ fn list(text: &Text<'_>, first: usize, finds: &mut Finds<'_>) {
     for _ in 0..MOST_IN_LIST {
         let joined =
             matches!(text.gap_before(at), b", " | b"," | b" & " | b"/" | b" / " | b"-" | b" - " | b"&" | b" + ");
-        let word = matches!(text.form(at), b"and" | b"et" | b"or" | b"ou" | b"to" | b"a")
-            && text.gap_before(at).trim_ascii() != b".";
+        let word =
+            matches!(text.form(at), b"and" | b"et" | b"or" | b"ou" | b"to" | b"a" | b"then" | b"puis" | b"later")
+                && text.gap_before(at).trim_ascii() != b".";
         let number = if word { at.saturating_add(1) } else { at };
         if !(joined || word) || !text.get(number).is_digits() {
             return;

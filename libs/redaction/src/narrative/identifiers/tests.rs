@@ -384,6 +384,8 @@ fn account_names_go() {
         Kind::Handle,
         &[
             "«@lily_rose»",
+            "two accounts, «@lily_rose» and «lily.rose7»",
+            "sends it to «$lilyrose», $40 each time".replace("«$lilyrose»", "$«lilyrose»").leak(),
             "insta: «lily.rose22»",
             "her snap is «lilyrose»",
             "snapchat «xo_lily22»",
@@ -479,6 +481,8 @@ fn rooms_and_units_go() {
         Kind::Room,
         &[
             "in «room 214» of the motel",
+            "«Suites 905» and «907»",
+            "«chambre 12» puis «14»",
             "«rm 214»",
             "«Room #214»",
             "«room no. 214»",
@@ -576,6 +580,13 @@ fn ages_go_and_what_lasts_stays() {
         Kind::Age,
         &[
             "she is «17 years old»",
+            "Works at a laundry. «31». Paid in cash.",
+            "met her at the library: «16», from out of town",
+            "His cousin Teva is «22».",
+            "Teva, «36 years», drives",
+            "looked «13ish»",
+            "«Trente ans», plus de passeport",
+            "Nobody knows. «Fifteen» is what the friend heard.",
             "a «17-year-old» girl",
             "«17yo»",
             "«17 y/o»",
@@ -636,6 +647,7 @@ fn ages_go_and_what_lasts_stays() {
         ],
     );
     stay(&[
+        "There were 12. The bus was 40 minutes late. The total: 85 $.",
         "depuis 5 ans",
         "il y a 3 ans",
         "pendant 2 ans",
