@@ -1,5 +1,5 @@
 //! `egide deidentify` as somebody types it: what goes in comes out in order, line by line, and nothing is lost in silence.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Output, Stdio};
@@ -83,7 +83,7 @@ fn what_is_refused_is_told_without_what_it_says_and_the_rest_is_answered() {
     let fine = asked("fine", "en", "nothing happened").to_string();
     let bad = [
         format!("{{\"id\":\"b\",\"text\":\"{NAME}\"}}"),
-        format!("{NAME}"),
+        NAME.to_owned(),
         asked("d", "es", NAME).to_string(),
         json!({"id": "e", "language": "en", "known_persons": NAME, "text": NAME}).to_string(),
         json!({"id": "f", "language": "en", "known_person": [], "text": NAME}).to_string(),
