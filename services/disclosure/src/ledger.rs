@@ -58,6 +58,16 @@ pub(crate) enum NotAppended {
     Failed(Status),
 }
 
+impl NotAppended {
+    /// The answer for the caller where nothing is decided again: `repeat` says how to try once more.
+    pub(crate) fn refusal(self, repeat: &'static str) -> Status {
+        match self {
+            Self::Failed(status) => status,
+            Self::Moved | Self::Used | Self::NotAdmitted | Self::Expired | Self::Erased => Status::unavailable(repeat),
+        }
+    }
+}
+
 /// Why nothing was opened.
 #[derive(Debug)]
 pub(crate) enum NotOpened {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tonic::{Request, Status};
 
 use crate::gate::Gate;
-use crate::ledger::{NotAppended, access};
+use crate::ledger::access;
 
 /// An outsider's call.
 pub(crate) struct Outsider {
@@ -72,14 +72,7 @@ impl Gate {
         match self.ledger.append(onward, access(command_id, payload)).await {
             Ok(acknowledged) if acknowledged.verifies() => Ok(command_id),
             Ok(_) => Err(crate::ledger::unproved()),
-            Err(NotAppended::Failed(status)) => Err(status),
-            Err(
-                NotAppended::Moved
-                | NotAppended::Used
-                | NotAppended::NotAdmitted
-                | NotAppended::Expired
-                | NotAppended::Erased,
-            ) => Err(Status::unavailable("the access could not be recorded; try again")),
+            Err(not_appended) => Err(not_appended.refusal("the access could not be recorded; try again")),
         }
     }
 }

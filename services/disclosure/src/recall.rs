@@ -6,7 +6,7 @@ use egide_wire::proto::egide::case::v1::case_event::Payload;
 use tonic::Status;
 
 use crate::gate::Gate;
-use crate::ledger::{NotAppended, Proposed, command, unproved};
+use crate::ledger::{Proposed, command, unproved};
 use crate::origin::Origin;
 use crate::outside::Outsider;
 use crate::reader::{StoredReferral, Unreadable};
@@ -45,14 +45,9 @@ impl Gate {
                 acknowledged.proves(&stream_id, proposed.facts_digest)?;
                 acknowledged.recorded_at().ok_or_else(unproved)
             }
-            Err(NotAppended::Failed(status)) => Err(status),
-            Err(
-                NotAppended::Moved
-                | NotAppended::Used
-                | NotAppended::NotAdmitted
-                | NotAppended::Expired
-                | NotAppended::Erased,
-            ) => Err(Status::unavailable("the receipt could not be recorded; repeat with the same command id")),
+            Err(not_appended) => {
+                Err(not_appended.refusal("the receipt could not be recorded; repeat with the same command id"))
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 
 use crate::delivery::{Delivery, Undelivered};
 use crate::gate::{Gate, Shared};
-use crate::ledger::{NotAppended, Proposed, command};
+use crate::ledger::{Proposed, command};
 use crate::origin::Origin;
 use crate::outside::Outsider;
 use crate::reader::{StoredReferral, Unreadable};
@@ -196,14 +196,9 @@ impl Gate {
                 acknowledged.proves(&stream_id, proposed.facts_digest)?;
                 acknowledged.recorded_at().ok_or_else(crate::ledger::unproved)
             }
-            Err(NotAppended::Failed(status)) => Err(status),
-            Err(
-                NotAppended::Moved
-                | NotAppended::Used
-                | NotAppended::NotAdmitted
-                | NotAppended::Expired
-                | NotAppended::Erased,
-            ) => Err(Status::unavailable("the receipt could not be recorded; repeat with the same command id")),
+            Err(not_appended) => {
+                Err(not_appended.refusal("the receipt could not be recorded; repeat with the same command id"))
+            }
         }
     }
 }

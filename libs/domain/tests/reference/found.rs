@@ -114,6 +114,25 @@ fn a_statute_row_adds_recipients_only_for_whom_it_demands_a_report() {
     }
 }
 
+/// An age that was known once and is not certain any more is one nobody knows: under the row it counts as it was asserted.
+#[test]
+fn an_age_that_is_not_certain_any_more_counts_as_asserted_under_a_row() {
+    let told = |hours: i64| {
+        tale(RecipientKind::InvestigatingAgency, Purpose::ChildProtection)
+            .table(Table::Policy, "/periods/age_assessment_hours", json!(1))
+            .table(Table::Statutes, "/rows/4/optional_below", json!(null))
+            .table(Table::Statutes, "/rows/4/mandatory_below", json!(18))
+            .table(Table::Statutes, "/rows/4/recipients", json!(["child_protection", "investigating_agency"]))
+            .age(1, AgeBand::Minor)
+            .exception(1, ExceptionKind::Minor, &[1], false)
+            .by("ben", Role::Supervisor)
+            .confirmed(1)
+            .answer(BEGIN + hours * HOUR)
+    };
+    assert_eq!(level(&told(1), 1, DataCategory::Situation), Some(MaskLevel::Whole));
+    assert_eq!(level(&told(3), 1, DataCategory::Situation), Some(MaskLevel::Whole));
+}
+
 /// British Columbia protects people of 18, too; nothing in the exception makes that duty smaller.
 #[test]
 fn the_duty_to_report_follows_the_ages_of_the_row() {

@@ -114,7 +114,7 @@ impl Asked<'_> {
     }
 
     /// Whether a row demands a report about the person to this kind of recipient; a suspect goes with whom it is about. An
-    /// age nobody knows counts as under 18 here, for so it was asserted.
+    /// age nobody knows (also one that was known once) counts as under 18 here, for so it was asserted.
     fn statute_speaks_of(
         &self,
         exception: &Exception,
@@ -123,7 +123,9 @@ impl Asked<'_> {
         kind: RecipientKind,
     ) -> bool {
         let demanded = |person: &Person| {
-            let (_, highest) = person.years(self.tables, self.now).unwrap_or((0, 17));
+            let known = person.majority(self.tables, self.now) != Majority::Unknown;
+            let years = person.years(self.tables, self.now).filter(|_| known);
+            let (_, highest) = years.unwrap_or((0, 17));
             let demands = |row: &Statute| row.mandatory_below.is_some_and(|below| highest < below);
             self.young_enough(exception, person)
                 && self.statutes_for(person).any(|row| row.recipients.contains(&kind) && demands(row))
