@@ -272,6 +272,8 @@ impl Log {
             channel: Some(DeliveryChannel::Portal),
             case_revision: Revision(self.0.len() as u64),
             report_digest: [number; 32],
+            decided_at: None,
+            expires_at: None,
         }));
     }
 }
