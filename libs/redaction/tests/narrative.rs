@@ -102,6 +102,19 @@ fn short_forms_of_first_names_are_found_both_ways() {
     assert_eq!(deidentify("avec Gui hier", French, &people).unwrap().text, "avec [Personne A, suspecte] hier");
 }
 
+/// A short form ("marieeve", of Marie) that is spelt like two recorded words together must not keep them from being parted.
+#[test]
+fn a_recorded_name_is_parted_where_it_is_though_a_short_form_is_spelt_alike() {
+    let people = [known("Marie-Ève Tremblay", &["Évie"], Part::Unsaid)];
+    for name in ["marie eve", "marie-eve", "Marie Ève", "marieeve", "evie"] {
+        let text = format!(
+            "Caller says {name} (17) was moved from Laval. He charges $300. The RCMP has been told; she speaks French."
+        );
+        let said = deidentify(&text, English, &people).unwrap().text;
+        assert_eq!(said, text.replace(name, "[Person A]").replace("17", "[age]"), "{name}");
+    }
+}
+
 #[test]
 fn a_name_that_is_a_word_goes_with_a_capital_and_in_small_letters_where_all_are_small() {
     assert_eq!(english("She told Hope that there is hope."), "She told [Person C, child] that there is hope.");

@@ -208,11 +208,16 @@ impl Names {
         let wordy = short || (bearing.len() < 2 && bearing.iter().all(|known| is_wordy(*known)));
         let unbounded = joined.chars().any(is_unspaced);
         let name = Name { whose: Whose::default(), source, ends, wordy, unbounded };
-        let entry = self.joined.entry(joined).or_insert(name);
+        let entry = self.joined.entry(joined).or_insert_with(|| name.clone());
         if source < entry.source {
             // What is recorded of one stands before what might be a short form of another.
-            entry.whose = Whose::default();
-            entry.source = source;
+            *entry = name;
+        } else if source == entry.source {
+            // "Marie-Ève" and "Marieeve" are one string: it may be parted wherever either may.
+            entry.ends.extend(name.ends);
+            entry.ends.sort_unstable();
+            entry.ends.dedup();
+            entry.wordy &= name.wordy;
         }
         if source == entry.source {
             entry.whose.add(person, kept);
