@@ -154,5 +154,5 @@ fn look(
     let kept = names.find(&context, &words, &mut hits);
     unknown::find(&context, &words, &kept, &mut hits);
     identifiers::find(&context, &mut hits);
-    draft.mask(&context, &words, hits)
+    draft.mask(&context, names, &words, hits)
 }

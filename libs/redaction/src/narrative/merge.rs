@@ -6,6 +6,7 @@
 //! because of what stood beside it goes in the second.
 
 use super::fold::Folded;
+use super::people::People;
 use super::words::{Gap, Words};
 use super::{Context, Deidentified, Kind, KnownPerson, Language, Refusal, Span, placeholder};
 use core::cmp::Reverse;
@@ -69,7 +70,13 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// [`Refusal::Offsets`] if a place of a find does not lead back to the narrative.
-    pub(super) fn mask(&mut self, context: &Context<'_>, words: &Words, hits: Vec<Hit>) -> Result<bool, Refusal> {
+    pub(super) fn mask(
+        &mut self,
+        context: &Context<'_>,
+        names: &People,
+        words: &Words,
+        hits: Vec<Hit>,
+    ) -> Result<bool, Refusal> {
         let found = in_text(context.folded, words, hits)?;
         if found.is_empty() {
             return Ok(false);
@@ -95,7 +102,7 @@ impl<'a> Draft<'a> {
             }
         }
         let grown = self.masks.len() > before;
-        self.masks = joined(self.original, united(core::mem::take(&mut self.masks)));
+        self.masks = joined(self.original, names, united(core::mem::take(&mut self.masks)));
         Ok(grown)
     }
 
@@ -254,8 +261,9 @@ const WIDEST_GAP: usize = 3;
 
 /// Neighbours that say the same as one: parts of one person's name, also those nobody recorded; parts of one unknown name,
 /// parts of one number.
-fn joined(original: &str, hits: Vec<Hit>) -> Vec<Hit> {
+fn joined(original: &str, names: &People, hits: Vec<Hit>) -> Vec<Hit> {
     let mut out: Vec<Hit> = Vec::with_capacity(hits.len());
+    let mut parts: Vec<Hit> = Vec::new();
     for hit in hits {
         match out.last_mut().filter(|last| are_one(original, last, &hit)) {
             Some(last) => {
@@ -264,10 +272,37 @@ fn joined(original: &str, hits: Vec<Hit>) -> Vec<Hit> {
                 last.person = last.person.or(hit.person);
                 last.sure = last.sure.max(hit.sure);
             }
-            None => out.push(hit),
+            None => {
+                attribute(original, names, out.last_mut(), &parts);
+                parts.clear();
+                out.push(hit.clone());
+            }
         }
+        parts.push(hit);
     }
+    attribute(original, names, out.last_mut(), &parts);
     out
+}
+
+/// A name of known and unknown words is that person's only if the unknown ones are theirs misspelt, or if it begins with a
+/// known one and the known ones are a whole name: "Lucille Tremblay" and "Lucille-Marie Tremblay" are not Marie Tremblay,
+/// "Marie Louise Tremblay" is.
+fn attribute(original: &str, names: &People, whole: Option<&mut Hit>, parts: &[Hit]) {
+    let Some(whole) = whole.filter(|whole| whole.kind == Kind::Person) else { return };
+    let pieces = |kind| {
+        let of_kind = parts.iter().filter(move |part| part.kind == kind);
+        of_kind.filter_map(|part| original.get(part.range.clone()))
+    };
+    if pieces(Kind::Name).next().is_none() {
+        return;
+    }
+    let begins = parts.first().is_some_and(|part| part.kind == Kind::Person);
+    let theirs = whole.person.is_some_and(|person| {
+        names.are_misspelt(person, pieces(Kind::Name)) || (begins && names.is_whole(person, pieces(Kind::Person)))
+    });
+    if !theirs {
+        (whole.kind, whole.person) = (Kind::Name, None);
+    }
 }
 
 fn are_one(original: &str, one: &Hit, next: &Hit) -> bool {

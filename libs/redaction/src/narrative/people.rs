@@ -9,7 +9,7 @@ mod squeezed;
 use super::lexicon::FUNCTION;
 use super::merge::Sureness;
 use super::words::{Gap, Shape, Word, Words};
-use super::{Context, Hit, Kind, KnownPerson, Refusal};
+use super::{Context, Folded, Hit, Kind, KnownPerson, Refusal};
 use core::ops::Range;
 use names::{Names, Whose};
 
@@ -52,6 +52,25 @@ impl People {
             found.kept.sort_by_key(|range| range.start);
         }
         found.kept
+    }
+
+    /// Whether pieces of a text together have the first and the last word of a recorded name of several.
+    pub(super) fn is_whole<'a>(&self, person: usize, written: impl Iterator<Item = &'a str>) -> bool {
+        let words: Vec<String> = written.flat_map(|piece| names::words_of(&Folded::new(piece))).collect();
+        let has = |word: &String| words.contains(word);
+        let is_whole = |name: &Vec<String>| matches!(name.as_slice(), [first, .., last] if has(first) && has(last));
+        self.names_of(person).iter().any(is_whole)
+    }
+
+    /// Whether pieces of a text are words of somebody's names, or such words with as many errors as a typing error has.
+    pub(super) fn are_misspelt<'a>(&self, person: usize, mut written: impl Iterator<Item = &'a str>) -> bool {
+        let recorded = || self.names_of(person).iter().flatten();
+        let is_near = |word: &String| recorded().any(|name| misspelt::is_near(word, name));
+        written.all(|piece| names::words_of(&Folded::new(piece)).iter().all(is_near))
+    }
+
+    fn names_of(&self, person: usize) -> &[Vec<String>] {
+        self.0.words.get(person).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

@@ -102,8 +102,8 @@ fn is_beside(search: &Search<'_>, person: Option<usize>, near: Option<usize>, la
     let word_at = |place: usize| search.words.all.get(place);
     let (Some(near), Some(gap)) = (near.and_then(word_at), word_at(later)) else { return false };
     let close = matches!(gap.gap, Gap::Space | Gap::Dot | Gap::Hyphen) && !gap.line;
-    let words = person.and_then(|person| search.names.words.get(person)).map(Vec::as_slice).unwrap_or_default();
-    let is_one = words.iter().any(|word| word.starts_with(search.written(near)));
+    let names = person.and_then(|person| search.names.words.get(person)).map(Vec::as_slice).unwrap_or_default();
+    let is_one = names.iter().flatten().any(|word| word.starts_with(search.written(near)));
     let dotted = letter_at(search.text(), near.range.end) == Some('.');
     let said = near.known & FUNCTION != 0 && !dotted;
     // "Ph. Roy": a name cut short by a full stop.

@@ -61,10 +61,10 @@ fn misspelt<'a>(search: &Search<'_>, word: &Word, candidates: &'a [Candidate<'a>
     }
     let (count, letters) = (written.chars().count(), letters_of(written));
     let near = |candidate: &&Candidate<'_>| {
-        let errors: u32 = if candidate.length >= TWO { 2 } else { 1 };
-        let most = usize::try_from(errors).unwrap_or_default();
+        let most = most_errors(candidate.length);
+        let changed = u32::try_from(most).unwrap_or_default().saturating_mul(2);
         count.abs_diff(candidate.length) <= most
-            && (letters ^ candidate.letters).count_ones() <= errors.saturating_mul(2)
+            && (letters ^ candidate.letters).count_ones() <= changed
             && strsim::osa_distance(written, candidate.joined) <= most
     };
     let mut best: Option<(usize, &Candidate<'_>)> = None;
@@ -75,6 +75,20 @@ fn misspelt<'a>(search: &Search<'_>, word: &Word, candidates: &'a [Candidate<'a>
         }
     }
     best.map(|(_, candidate)| candidate)
+}
+
+/// How many errors a name of so many letters may have.
+const fn most_errors(length: usize) -> usize {
+    match length {
+        0..ONE => 0,
+        ONE..TWO => 1,
+        _ => 2,
+    }
+}
+
+/// Whether a word is a name, or the name with a typing error or two.
+pub(super) fn is_near(word: &str, name: &str) -> bool {
+    word.len() <= LONGEST && strsim::osa_distance(word, name) <= most_errors(name.chars().count())
 }
 
 /// Whether a word is something else, not a name misspelt: an ordinary word where one stands in small letters or starts a

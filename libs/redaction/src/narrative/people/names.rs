@@ -71,8 +71,8 @@ pub(super) struct Names {
     pub(super) initials: BTreeMap<String, Whose>,
     /// Of each person, every first letter of a word of a name.
     pub(super) letters: Vec<Vec<char>>,
-    /// Of each person, every word of a name.
-    pub(super) words: Vec<Vec<String>>,
+    /// Of each person, the words of each name.
+    pub(super) words: Vec<Vec<Vec<String>>>,
 }
 
 impl Names {
@@ -100,9 +100,8 @@ impl Names {
     }
 
     fn add_name(&mut self, name: &str, person: usize, kept: bool) {
-        let folded = Folded::new(name);
-        let words: Vec<&str> =
-            folded.text().split(|letter: char| !is_word(letter)).filter(|word| !word.is_empty()).collect();
+        let folded = words_of(&Folded::new(name));
+        let words: Vec<&str> = folded.iter().map(String::as_str).collect();
         let given = words.first().filter(|first| GIVEN.contains(first));
         let plain = words.get(1).is_some_and(|second| lexicon().of(second) & PARTICLE == 0);
         let bearing: Vec<&str> = words
@@ -124,15 +123,15 @@ impl Names {
                 letters.push(letter);
             }
         }
-        if let Some(known) = self.words.get_mut(person) {
-            known.extend(words.iter().map(|word| (*word).to_owned()));
-        }
         self.add_orders(&words, person, kept);
         if let Some(saint) = with_saint(&words) {
             self.add_orders(&saint, person, kept);
         }
         self.add_initials(&bearing, person, kept);
         self.add_initials(&words, person, kept);
+        if let Some(names) = self.words.get_mut(person) {
+            names.push(folded);
+        }
     }
 
     /// Every run of words, the last first, and the first and the last without what stands between.
@@ -223,6 +222,12 @@ impl Names {
             entry.whose.add(person, kept);
         }
     }
+}
+
+/// The words of a folded name.
+pub(super) fn words_of(folded: &Folded<'_>) -> Vec<String> {
+    let words = folded.text().split(|letter: char| !is_word(letter));
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// Letters of scripts that write words without spaces between them.
