@@ -153,6 +153,6 @@ fn look(
     let mut hits = Vec::new();
     let kept = names.find(&context, &words, &mut hits);
     unknown::find(&context, &words, &kept, &mut hits);
-    identifiers::find(&context, &mut hits);
+    identifiers::find(&folded, &words, &mut hits);
     draft.mask(&context, names, &words, hits)
 }

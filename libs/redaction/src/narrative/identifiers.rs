@@ -12,7 +12,7 @@ mod codes;
 mod corners;
 mod handles;
 mod labelled;
-mod lexicon;
+pub(super) mod lexicon;
 mod rooms;
 mod runs;
 mod spoken;
@@ -20,11 +20,12 @@ mod streets;
 mod web;
 mod words;
 
-use super::{Context, Hit};
+use super::words::Words;
+use super::{Folded, Hit};
 use words::{Finds, Text};
 
-pub(super) fn find(context: &Context<'_>, hits: &mut Vec<Hit>) {
-    let text = Text::new(context.folded);
+pub(super) fn find(folded: &Folded<'_>, words: &Words, hits: &mut Vec<Hit>) {
+    let text = Text::new(folded, words);
     let mut finds = Finds::new(hits);
     runs::find(&text, &mut finds);
     codes::find(&text, &mut finds);

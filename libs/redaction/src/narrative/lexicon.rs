@@ -1,6 +1,8 @@
 //! What is known of words: which are ordinary, which are names, places, or may stay with a capital; which say that a name
-//! follows. Read once per process from the lists under `lexicon/`; every word is folded.
+//! follows; and their senses beside numbers. Read once per process from the lists under `lexicon/` and from the table of the
+//! identifiers; every word is folded. One look-up says everything of a word.
 
+use super::identifiers::lexicon::TABLE;
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -53,16 +55,34 @@ struct Sequence {
     known: Known,
 }
 
+/// What all lists together know of a word.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Entry {
+    pub(super) known: Known,
+    /// What it is beside numbers: the senses of the identifiers' table.
+    pub(super) senses: u64,
+}
+
 /// Every list.
 pub(super) struct Lexicon {
-    words: HashMap<Box<str>, Known, BuildHasherDefault<Quick>>,
+    words: HashMap<Box<[u8]>, Entry, BuildHasherDefault<Quick>>,
     sequences: HashMap<&'static str, Vec<Sequence>>,
 }
 
 impl Lexicon {
-    /// What is known of a folded word; nothing of a word that is in no list.
-    pub(super) fn of(&self, word: &str) -> Known {
+    /// Everything that is known of a folded word; nothing of a word that is in no list.
+    pub(super) fn entry(&self, word: &[u8]) -> Entry {
         self.words.get(word).copied().unwrap_or_default()
+    }
+
+    /// What is known of a folded word.
+    pub(super) fn of(&self, word: &str) -> Known {
+        self.entry(word.as_bytes()).known
+    }
+
+    /// The senses of a folded word beside numbers.
+    pub(super) fn senses(&self, word: &[u8]) -> u64 {
+        self.entry(word).senses
     }
 
     /// The longest known sequence that begins with `first` and goes on with `rest`: how many words it has after the first,
@@ -81,10 +101,11 @@ impl Lexicon {
     }
 
     fn add(&mut self, word: &str, known: Known) {
-        match self.words.get_mut(word) {
-            Some(old) => *old |= known,
-            None => drop(self.words.insert(word.into(), known)),
-        }
+        self.entry_of(word).known |= known;
+    }
+
+    fn entry_of(&mut self, word: &str) -> &mut Entry {
+        self.words.entry(word.as_bytes().into()).or_default()
     }
 
     fn add_all(&mut self, list: &'static str, known: Known) {
@@ -260,6 +281,9 @@ static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     ] {
         list.split_whitespace().for_each(|word| lexicon.add(word, known));
     }
+    for (senses, words) in TABLE {
+        words.split_whitespace().for_each(|word| lexicon.entry_of(word).senses |= senses);
+    }
     lexicon
 });
 
@@ -273,21 +297,27 @@ pub(super) fn lexicon() -> &'static Lexicon {
 pub(super) struct Quick(u64);
 
 impl Hasher for Quick {
+    /// What was multiplied last is well mixed above only: it is multiplied once more, turned.
     fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 29)
+        let mixed = (self.0 ^ (self.0 >> 32)).wrapping_mul(ODD);
+        mixed ^ (mixed >> 29)
     }
 
     fn write(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(8) {
             let word = chunk.iter().fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));
-            self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(ODD);
         }
     }
 
-    fn write_u8(&mut self, byte: u8) {
-        self.0 = (self.0.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    /// The length, which goes before the bytes.
+    fn write_usize(&mut self, length: usize) {
+        self.0 ^= u64::try_from(length).unwrap_or_default();
     }
 }
+
+/// 2⁶⁴ divided by the golden ratio, odd.
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]
 mod tests {
@@ -303,7 +333,8 @@ mod tests {
     #[test]
     fn lists_are_folded() {
         for word in lexicon().words.keys() {
-            assert!(word.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit()), "{word}");
+            let folded = word.iter().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit());
+            assert!(folded, "{}", String::from_utf8_lossy(word));
         }
     }
 

@@ -2,7 +2,7 @@
 //! with them.
 
 use super::fold::{FOREIGN, Folded, LINE, OPENS, UPPER};
-use super::lexicon::{Known, Lexicon, SHORT, lexicon};
+use super::lexicon::{Entry, Known, Lexicon, SHORT, lexicon};
 use super::placeholder;
 use core::ops::Range;
 
@@ -64,6 +64,8 @@ pub(super) struct Word {
     /// It stands alone between brackets or quotation marks.
     pub(super) alone: bool,
     pub(super) known: Known,
+    /// What it is beside numbers, if it is all in Latin letters.
+    pub(super) senses: u64,
 }
 
 /// A line longer than this that ends in the midst of a sentence was broken to fit, in bytes.
@@ -190,6 +192,7 @@ impl<'a> Reader<'a> {
             self.passed += 1;
         }
         let replaced = self.replaced.get(self.passed).is_some_and(|range| range.start <= begin);
+        let Entry { known, senses } = self.lexicon.entry(text.as_bytes().get(begin..end).unwrap_or_default());
         let word = Word {
             range: begin..end,
             shape,
@@ -201,7 +204,8 @@ impl<'a> Reader<'a> {
             digits,
             replaced,
             alone: core::mem::take(&mut self.opened) && closes(text, end),
-            known: self.lexicon.of(text.get(begin..end).unwrap_or_default()),
+            known,
+            senses,
         };
         self.words.push(word);
         // A time, a number of a list: the sentence starts after it.

@@ -1,11 +1,7 @@
 //! What the recognisers know of single words, English and French in one table: notes mix both. A word may have several
 //! senses (`sept` is a number and a month); a word with any sense is no plate and no account name.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    sync::LazyLock,
-};
+use crate::narrative::lexicon::lexicon;
 
 /// Digits, which need no look-up.
 pub(super) const DIGITS: u64 = 1;
@@ -128,7 +124,8 @@ pub(super) const OF_MAIL: u64 = 1 << 58;
 /// What lasts: `un bail de deux ans`.
 pub(super) const SPAN: u64 = 1 << 59;
 
-const TABLE: &[(u64, &str)] = &[
+/// Of each sense, the words that have it.
+pub(in crate::narrative) const TABLE: &[(u64, &str)] = &[
     (
         STOP,
         "a an the this that these those my your his her its our their some any each every all both no not and or but nor so if then than \
@@ -350,39 +347,9 @@ const TABLE: &[(u64, &str)] = &[
     (SAINT, "saint sainte st ste mont notre grand grande petit petite vieux vieille mgr dr rene"),
 ];
 
-/// Words are short: this mixes well enough, and faster than what resists chosen keys; the table's words are ours.
-#[derive(Default)]
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let start = if self.0 == 0 { 0xcbf2_9ce4_8422_2325 } else { self.0 };
-        self.0 = bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
-    }
-}
-
-type Lexicon = HashMap<&'static [u8], u64, BuildHasherDefault<Fnv>>;
-
-static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
-    let mut lexicon = Lexicon::default();
-    for (senses, words) in TABLE {
-        for word in words.split_ascii_whitespace() {
-            *lexicon.entry(word.as_bytes()).or_default() |= senses;
-        }
-    }
-    lexicon
-});
-
-/// The longest word of the table, in bytes.
-const LONGEST: usize = 17;
-
 /// What the table knows of a word; nothing of most.
 pub(super) fn senses_of(word: &[u8]) -> u64 {
-    if word.len() > LONGEST { 0 } else { LEXICON.get(word).copied().unwrap_or_default() }
+    lexicon().senses(word)
 }
 
 /// Whether the table knows a word at all: then it is an ordinary one.
@@ -395,10 +362,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_of_the_table_is_folded_and_short_enough_to_be_found() {
+    fn every_word_of_the_table_is_one_run_of_letters_and_found() {
         for (senses, words) in TABLE {
             for word in words.split_ascii_whitespace() {
-                assert!(word.len() <= LONGEST, "{word}");
+                assert!(word.bytes().all(|byte| byte.is_ascii_lowercase()), "{word}");
                 assert_ne!(senses_of(word.as_bytes()) & senses, 0, "{word}");
             }
         }

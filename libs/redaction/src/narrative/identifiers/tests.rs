@@ -3,14 +3,13 @@
 #![expect(clippy::string_slice, reason = "ranges lead back to whole characters; a test stops where one does not")]
 
 use super::*;
-use crate::narrative::{Folded, Kind, KnownPerson, Language};
+use crate::narrative::{Folded, Kind, words::Words};
 use core::ops::Range;
 
 pub(super) fn hits(text: &str) -> Vec<(Range<usize>, Kind)> {
     let folded = Folded::new(text);
-    let people: [KnownPerson; 0] = [];
     let mut hits = Vec::new();
-    find(&Context { folded: &folded, language: Language::English, people: &people }, &mut hits);
+    find(&folded, &Words::new(&folded), &mut hits);
     let mut hits: Vec<_> =
         hits.iter().map(|hit| (folded.range(&hit.range).expect("a range leads back"), hit.kind)).collect();
     hits.sort_by_key(|(range, kind)| (range.start, range.end, *kind));

@@ -1,8 +1,8 @@
-//! The folded text as words and numbers, each with what the lexicon knows of it: what every recogniser that looks at words
-//! stands on. One pass, one look-up a word.
+//! The folded text as runs of letters and runs of digits, each with what the lexicon knows of it: what every recogniser that
+//! looks at words stands on. They are the narrative's words, already looked up, parted where letters and digits meet.
 
 use super::lexicon::{DIGITS, NUMBER_SIGN, senses_of};
-use crate::narrative::{Folded, Hit, Kind, merge::Sureness};
+use crate::narrative::{Folded, Hit, Kind, merge::Sureness, words};
 use core::ops::Range;
 
 /// How far a word that says what a number is may stand from it, in bytes of the folded text.
@@ -48,9 +48,9 @@ pub(super) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    pub(super) fn new(folded: &'a Folded<'a>) -> Self {
+    pub(super) fn new(folded: &'a Folded<'a>, words: &words::Words) -> Self {
         let bytes = folded.text().as_bytes();
-        Self { folded, bytes, words: words_of(bytes), casing: casing_of(folded.original()) }
+        Self { folded, bytes, words: runs_of(bytes, words), casing: casing_of(folded.original()) }
     }
 
     /// A word by its place; beyond either end an empty one without senses.
@@ -180,27 +180,29 @@ pub(super) const fn is_year(value: u32) -> bool {
     value >= 1900 && value < 2040
 }
 
-fn words_of(bytes: &[u8]) -> Vec<Word> {
-    let mut words = Vec::with_capacity(bytes.len() / 5);
-    let mut rest = bytes;
-    let mut at = 0_usize;
-    while let Some(first) = rest.first() {
-        let (len, senses) = if first.is_ascii_lowercase() {
-            let len = rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
-            (len, rest.get(..len).map_or(0, senses_of))
-        } else if first.is_ascii_digit() {
-            (rest.iter().take_while(|byte| byte.is_ascii_digit()).count(), DIGITS)
-        } else {
-            (0, 0)
-        };
-        let step = len.max(1);
-        if len > 0 {
-            words.push(Word { start: at, end: at.saturating_add(len), senses });
+fn runs_of(bytes: &[u8], words: &words::Words) -> Vec<Word> {
+    let mut runs = Vec::with_capacity(words.all.len());
+    for word in &words.all {
+        let mut at = word.range.start;
+        let mut rest = bytes.get(word.range.clone()).unwrap_or_default();
+        while let Some(first) = rest.first() {
+            let letters = first.is_ascii_lowercase();
+            let is_like = |byte: &&u8| if letters { byte.is_ascii_lowercase() } else { byte.is_ascii_digit() };
+            let len = rest.iter().take_while(is_like).count();
+            let (run, more) = rest.split_at_checked(len.max(1)).unwrap_or_default();
+            let end = at.saturating_add(run.len());
+            if len > 0 {
+                let senses = match (letters, len == word.range.len()) {
+                    (false, _) => DIGITS,
+                    (true, true) => word.senses,
+                    (true, false) => senses_of(run),
+                };
+                runs.push(Word { start: at, end, senses });
+            }
+            (at, rest) = (end, more);
         }
-        at = at.saturating_add(step);
-        rest = rest.get(step..).unwrap_or_default();
     }
-    words
+    runs
 }
 
 /// Fewer capitals than one letter in a hundred and fifty, or more than three in five, say nothing.
