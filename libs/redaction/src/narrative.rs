@@ -126,11 +126,11 @@ pub fn deidentify(text: &str, language: Language, people: &[KnownPerson]) -> Res
     if text.len() > LONGEST {
         return Err(Refusal::TooLong);
     }
-    let names = people::People::new(people)?;
+    let names = people::People::new(people, text.len())?;
     let mut draft = merge::Draft::new(text);
     for _ in 0..MOST_LOOKS {
         if !look(&mut draft, &names, language, people)? {
-            return Ok(draft.finish(language, people));
+            return Ok(draft.write(language, people).0);
         }
     }
     Err(Refusal::Left)
@@ -143,7 +143,8 @@ fn look(
     language: Language,
     people: &[KnownPerson],
 ) -> Result<bool, Refusal> {
-    let text = draft.text(language, people);
+    let (shown, pieces) = draft.write(language, people);
+    let text = shown.text;
     if text.len() > LONGEST.saturating_mul(2) {
         return Err(Refusal::TooLong);
     }
@@ -154,5 +155,5 @@ fn look(
     let kept = names.find(&context, &words, &mut hits);
     unknown::find(&context, &words, &kept, &mut hits);
     identifiers::find(&folded, &words, &mut hits);
-    draft.mask(&context, names, &words, hits)
+    draft.mask(&folded, &pieces, names, &words, hits)
 }

@@ -8,7 +8,7 @@
 use super::fold::Folded;
 use super::people::People;
 use super::words::{Gap, Words};
-use super::{Context, Deidentified, Kind, KnownPerson, Language, Refusal, Span, placeholder};
+use super::{Deidentified, Kind, KnownPerson, Language, Refusal, Span, placeholder};
 use core::cmp::Reverse;
 use core::ops::Range;
 
@@ -36,11 +36,6 @@ pub enum Sureness {
     Certain,
 }
 
-/// A find that takes the whole text.
-pub(super) const fn everything(text: &str) -> Hit {
-    Hit { range: 0..text.len(), kind: Kind::Number, person: None, sure: Sureness::Form }
-}
-
 /// What is masked and what stays of a narrative, looked at as often as it takes.
 pub(super) struct Draft<'a> {
     original: &'a str,
@@ -48,7 +43,7 @@ pub(super) struct Draft<'a> {
 }
 
 /// A piece of the narrative that stayed.
-struct Piece {
+pub(super) struct Piece {
     /// Where it begins in the result.
     shown: usize,
     /// Where it stands in the narrative.
@@ -61,27 +56,22 @@ impl<'a> Draft<'a> {
         Self { original, masks: Vec::new() }
     }
 
-    /// The text as it would leave now.
-    pub(super) fn text(&self, language: Language, people: &[KnownPerson]) -> String {
-        self.write(language, people).0.text
-    }
-
-    /// Masks what was found in [`Self::text`]; whether anything was.
+    /// Masks what was found in the text that [`Self::write`] gave with these pieces; whether anything was.
     ///
     /// # Errors
     /// [`Refusal::Offsets`] if a place of a find does not lead back to the narrative.
     pub(super) fn mask(
         &mut self,
-        context: &Context<'_>,
+        folded: &Folded<'_>,
+        pieces: &[Piece],
         names: &People,
         words: &Words,
         hits: Vec<Hit>,
     ) -> Result<bool, Refusal> {
-        let found = in_text(context.folded, words, hits)?;
+        let found = in_text(folded, words, hits)?;
         if found.is_empty() {
             return Ok(false);
         }
-        let pieces = self.write(context.language, context.people).1;
         let mut first = 0;
         let before = self.masks.len();
         for hit in found {
@@ -106,12 +96,8 @@ impl<'a> Draft<'a> {
         Ok(grown)
     }
 
-    /// The result.
-    pub(super) fn finish(&self, language: Language, people: &[KnownPerson]) -> Deidentified {
-        self.write(language, people).0
-    }
-
-    fn write(&self, language: Language, people: &[KnownPerson]) -> (Deidentified, Vec<Piece>) {
+    /// The text as it would leave now, and the pieces of the narrative that stand in it.
+    pub(super) fn write(&self, language: Language, people: &[KnownPerson]) -> (Deidentified, Vec<Piece>) {
         let mut out = Deidentified { text: String::with_capacity(self.original.len()), spans: Vec::new() };
         let mut pieces = Vec::with_capacity(self.masks.len().saturating_add(1));
         let (mut at, mut read, mut written) = (0_usize, 0_usize, 0_usize);
@@ -174,7 +160,7 @@ fn in_text(folded: &Folded<'_>, words: &Words, hits: Vec<Hit>) -> Result<Vec<Hit
         let sure = if cut && hit.kind != Kind::Person { Sureness::Form } else { hit.sure };
         whole.push(Hit { range, sure, ..hit });
     }
-    let replaced = placeholder::find(folded.text());
+    let replaced = &words.replaced;
     let mut out = Vec::with_capacity(whole.len());
     let mut first = 0;
     for hit in united(whole) {

@@ -10,6 +10,7 @@ use super::lexicon::FUNCTION;
 use super::merge::Sureness;
 use super::words::{Gap, Shape, Word, Words};
 use super::{Context, Folded, Hit, Kind, KnownPerson, Refusal};
+use aho_corasick::AhoCorasick;
 use core::ops::Range;
 use names::{Names, Whose};
 
@@ -32,21 +33,28 @@ pub(super) struct Found<'a> {
 }
 
 /// The names of a case, made ready once for every look at its narrative.
-pub(super) struct People(Names);
+pub(super) struct People {
+    names: Names,
+    automaton: AhoCorasick,
+}
 
 impl People {
+    /// For a narrative of so many bytes.
+    ///
     /// # Errors
     /// [`Refusal::Names`] if there are too many, or one is too long.
-    pub(super) fn new(people: &[KnownPerson]) -> Result<Self, Refusal> {
-        Names::new(people).map(Self)
+    pub(super) fn new(people: &[KnownPerson], length: usize) -> Result<Self, Refusal> {
+        let names = Names::new(people)?;
+        let automaton = squeezed::automaton(&names, length)?;
+        Ok(Self { names, automaton })
     }
 
     /// Finds the names in a text; where names stand that stay.
     pub(super) fn find(&self, context: &Context<'_>, words: &Words, hits: &mut Vec<Hit>) -> Vec<Range<usize>> {
-        let search = Search { context, words, names: &self.0 };
+        let search = Search { context, words, names: &self.names };
         let mut found = Found { hits, kept: Vec::new() };
-        if !self.0.is_empty() {
-            squeezed::find(&search, &mut found);
+        if !self.names.is_empty() {
+            squeezed::find(&search, &self.automaton, &mut found);
             misspelt::find(&search, &mut found);
             initials::find(&search, &mut found);
             found.kept.sort_by_key(|range| range.start);
@@ -70,7 +78,7 @@ impl People {
     }
 
     fn names_of(&self, person: usize) -> &[Vec<String>] {
-        self.0.words.get(person).map(Vec::as_slice).unwrap_or_default()
+        self.names.words.get(person).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

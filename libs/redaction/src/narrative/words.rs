@@ -74,6 +74,8 @@ const WIDE: usize = 60;
 /// The words of a text, in order.
 pub(super) struct Words {
     pub(super) all: Vec<Word>,
+    /// Where replacements made before stand, in bytes of the folded text.
+    pub(super) replaced: Vec<Range<usize>>,
     /// Most sentences start with a small letter, and few words have capitals: small letters tell nothing.
     pub(super) mostly_lower: bool,
 }
@@ -92,7 +94,7 @@ impl Words {
             }
         }
         let mostly_lower = reader.mostly_lower();
-        Self { all: reader.words, mostly_lower }
+        Self { all: reader.words, replaced: reader.replaced, mostly_lower }
     }
 }
 

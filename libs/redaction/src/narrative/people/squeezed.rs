@@ -2,11 +2,12 @@
 //! letter by letter, or broken at the end of a line. Where it begins and ends, and what stands within, decides whether it is
 //! the name.
 
+use super::super::Refusal;
 use super::super::fold::UPPER;
 use super::super::lexicon::WORD;
 use super::super::merge::Sureness;
 use super::super::words::{Gap, Shape, Word, is_accented_word, letter_at};
-use super::names::{Name, Source};
+use super::names::{Name, Names, Source};
 use super::{Found, Search};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use core::ops::Range;
@@ -20,16 +21,20 @@ const LONG_WORD: usize = 6;
 /// What may stand between the parts of one name, in bytes.
 const WIDEST_GAP: usize = 4;
 
-pub(super) fn find(search: &Search<'_>, found: &mut Found<'_>) {
-    let names: Vec<(&String, &Name)> = search.names.joined.iter().collect();
-    let kind = (search.text().len() < SHORT_TEXT).then_some(AhoCorasickKind::NoncontiguousNFA);
-    let Ok(automaton) = AhoCorasick::builder().kind(kind).build(names.iter().map(|(joined, _)| joined.as_str())) else {
-        // Bounded names always fit; were it otherwise, nothing is named safe: everything is.
-        return found.hits.push(super::super::merge::everything(search.text()));
-    };
+/// What finds the names of a case in a text of so many bytes; the number of a pattern is its place among the joined names.
+///
+/// # Errors
+/// [`Refusal::Names`] if they do not fit; bounded names do.
+pub(super) fn automaton(names: &Names, length: usize) -> Result<AhoCorasick, Refusal> {
+    let kind = (length < SHORT_TEXT).then_some(AhoCorasickKind::NoncontiguousNFA);
+    AhoCorasick::builder().kind(kind).build(names.joined.keys()).map_err(|_| Refusal::Names)
+}
+
+pub(super) fn find(search: &Search<'_>, automaton: &AhoCorasick, found: &mut Found<'_>) {
+    let names: Vec<&Name> = search.names.joined.values().collect();
     let squeezed = Squeezed::new(search);
     for at in automaton.find_overlapping_iter(&squeezed.text) {
-        let Some((_, name)) = names.get(at.pattern().as_usize()) else { continue };
+        let Some(name) = names.get(at.pattern().as_usize()) else { continue };
         if let Some(range) = squeezed.place(&(at.start()..at.end()), name) {
             let sure = match name.source {
                 Source::Recorded => Sureness::Certain,
