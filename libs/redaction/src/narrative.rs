@@ -24,8 +24,8 @@ pub use merge::Hit;
 
 use core::ops::Range;
 
-/// The language a narrative is written in: of the replacements, of the words that are safe, of numbers in words. Notes mix
-/// both, so every finder knows both; this only says what comes first.
+/// The language a narrative is written in, and its replacements with it. Notes mix both, so every finder knows both and asks
+/// for neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
     /// English.
@@ -104,16 +104,6 @@ pub enum Refusal {
 /// The longest narrative that is looked at, in bytes.
 pub const LONGEST: usize = 16 << 20;
 
-/// What every finder is given.
-pub struct Context<'a> {
-    /// The narrative, folded.
-    pub folded: &'a Folded<'a>,
-    /// Its language.
-    pub language: Language,
-    /// The people of the case.
-    pub people: &'a [KnownPerson],
-}
-
 /// How often a text is looked at. The first look finds nearly everything, the second nothing or what the first uncovered.
 const MOST_LOOKS: usize = 6;
 
@@ -150,10 +140,9 @@ fn look(
     }
     let folded = Folded::new(&text);
     let words = words::Words::new(&folded);
-    let context = Context { folded: &folded, language, people };
     let mut hits = Vec::new();
-    let kept = names.find(&context, &words, &mut hits);
-    unknown::find(&context, &words, &kept, &mut hits);
+    let kept = names.find(&folded, &words, &mut hits);
+    unknown::find(&folded, &words, &kept, &mut hits);
     identifiers::find(&folded, &words, &mut hits);
     draft.mask(&folded, &pieces, names, &words, hits)
 }

@@ -9,7 +9,7 @@ mod squeezed;
 use super::lexicon::FUNCTION;
 use super::merge::Sureness;
 use super::words::{Gap, Shape, Word, Words};
-use super::{Context, Folded, Hit, Kind, KnownPerson, Refusal};
+use super::{Folded, Hit, Kind, KnownPerson, Refusal};
 use aho_corasick::AhoCorasick;
 use core::ops::Range;
 use names::{Names, Whose};
@@ -21,7 +21,7 @@ pub const MOST_NAMES: usize = 1024;
 
 /// What every way of looking is given.
 struct Search<'a> {
-    context: &'a Context<'a>,
+    folded: &'a Folded<'a>,
     words: &'a Words,
     names: &'a Names,
 }
@@ -50,8 +50,8 @@ impl People {
     }
 
     /// Finds the names in a text; where names stand that stay.
-    pub(super) fn find(&self, context: &Context<'_>, words: &Words, hits: &mut Vec<Hit>) -> Vec<Range<usize>> {
-        let search = Search { context, words, names: &self.names };
+    pub(super) fn find(&self, folded: &Folded<'_>, words: &Words, hits: &mut Vec<Hit>) -> Vec<Range<usize>> {
+        let search = Search { folded, words, names: &self.names };
         let mut found = Found { hits, kept: Vec::new() };
         if !self.names.is_empty() {
             squeezed::find(&search, &self.automaton, &mut found);
@@ -78,7 +78,7 @@ impl People {
     }
 
     fn names_of(&self, person: usize) -> &[Vec<String>] {
-        self.names.words.get(person).map(Vec::as_slice).unwrap_or_default()
+        self.names.people.get(person).map(|person| person.names.as_slice()).unwrap_or_default()
     }
 }
 
@@ -94,7 +94,7 @@ impl Found<'_> {
 
 impl Search<'_> {
     fn text(&self) -> &str {
-        self.context.folded.text()
+        self.folded.text()
     }
 
     fn written(&self, word: &Word) -> &str {

@@ -13,7 +13,7 @@ mod passages;
 use super::lexicon::{HEAD, Known, NAMING, PLACE, SAFE, STRONG, WEAK, lexicon};
 use super::merge::Sureness;
 use super::words::{Gap, Shape, Word, Words, letter_at};
-use super::{Context, Hit, Kind};
+use super::{Folded, Hit, Kind};
 use core::ops::Range;
 use passages::Passage;
 use std::collections::HashSet;
@@ -43,8 +43,8 @@ impl Fate {
 const CUES: Known = STRONG | WEAK | NAMING;
 
 /// Finds unknown names. `kept` are the places of names that stay; `hits` what was found of known people.
-pub(super) fn find(context: &Context<'_>, words: &Words, kept: &[Range<usize>], hits: &mut Vec<Hit>) {
-    let mut scan = Scan::new(context, words);
+pub(super) fn find(folded: &Folded<'_>, words: &Words, kept: &[Range<usize>], hits: &mut Vec<Hit>) {
+    let mut scan = Scan::new(folded, words);
     scan.settle(kept, Fate::Fixed);
     let mut taken: Vec<_> = hits.iter().map(|hit| hit.range.clone()).collect();
     taken.sort_by_key(|range| range.start);
@@ -66,7 +66,7 @@ pub(super) fn find(context: &Context<'_>, words: &Words, kept: &[Range<usize>], 
 }
 
 struct Scan<'a> {
-    context: &'a Context<'a>,
+    folded: &'a Folded<'a>,
     text: &'a str,
     words: &'a Words,
     fates: Vec<Option<Fate>>,
@@ -79,13 +79,13 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn new(context: &'a Context<'a>, words: &'a Words) -> Self {
-        let text = context.folded.text();
+    fn new(folded: &'a Folded<'a>, words: &'a Words) -> Self {
+        let text = folded.text();
         let telling =
             |word: &&Word| word.shape == Shape::Lower && (word.known == 0 || lower::is_wordy_name(word.known));
         let low = words.all.iter().filter(telling).filter_map(|word| text.get(word.range.clone())).collect();
         Self {
-            context,
+            folded,
             text,
             words,
             fates: vec![None; words.all.len()],

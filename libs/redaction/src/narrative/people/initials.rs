@@ -102,8 +102,9 @@ fn is_beside(search: &Search<'_>, person: Option<usize>, near: Option<usize>, la
     let word_at = |place: usize| search.words.all.get(place);
     let (Some(near), Some(gap)) = (near.and_then(word_at), word_at(later)) else { return false };
     let close = matches!(gap.gap, Gap::Space | Gap::Dot | Gap::Hyphen) && !gap.line;
-    let names = person.and_then(|person| search.names.words.get(person)).map(Vec::as_slice).unwrap_or_default();
-    let is_one = names.iter().flatten().any(|word| word.starts_with(search.written(near)));
+    let is_one = person
+        .and_then(|person| search.names.people.get(person))
+        .is_some_and(|person| person.names.iter().flatten().any(|word| word.starts_with(search.written(near))));
     let dotted = letter_at(search.text(), near.range.end) == Some('.');
     let said = near.known & FUNCTION != 0 && !dotted;
     // "Ph. Roy": a name cut short by a full stop.
@@ -127,9 +128,9 @@ fn after_title(search: &Search<'_>, found: &mut Found<'_>) {
         let [title, word] = pair else { continue };
         let titled = title.known & STRONG != 0 && !word.starts && is_initial(word) && word.shape == Shape::Upper;
         let Some(letter) = letter_at(search.text(), word.range.start).filter(|_| titled) else { continue };
-        let mut bearing = search.names.letters.iter().enumerate().filter(|(_, letters)| letters.contains(&letter));
-        let stays = |person: usize| search.context.people.get(person).is_some_and(|person| person.kept);
-        if let (Some((person, _)), None) = (bearing.next().filter(|(person, _)| !stays(*person)), bearing.next()) {
+        let people = search.names.people.iter().enumerate();
+        let mut bearing = people.filter(|(_, person)| person.letters.contains(&letter));
+        if let (Some((person, _)), None) = (bearing.next().filter(|(_, person)| !person.kept), bearing.next()) {
             found.hits.push(Hit {
                 range: word.range.clone(),
                 kind: Kind::Person,

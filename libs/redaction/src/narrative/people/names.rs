@@ -62,6 +62,17 @@ pub(super) struct Name {
     pub(super) unbounded: bool,
 }
 
+/// What is recorded of somebody.
+#[derive(Default)]
+pub(super) struct Person {
+    /// The words of each name.
+    pub(super) names: Vec<Vec<String>>,
+    /// The first letter of every word that bears a name.
+    pub(super) letters: Vec<char>,
+    /// The names stay.
+    pub(super) kept: bool,
+}
+
 /// Every name of a case.
 #[derive(Default)]
 pub(super) struct Names {
@@ -69,10 +80,8 @@ pub(super) struct Names {
     pub(super) joined: BTreeMap<String, Name>,
     /// The initials of a person, two to four.
     pub(super) initials: BTreeMap<String, Whose>,
-    /// Of each person, every first letter of a word of a name.
-    pub(super) letters: Vec<Vec<char>>,
-    /// Of each person, the words of each name.
-    pub(super) words: Vec<Vec<Vec<String>>>,
+    /// Everybody, in the order of the case.
+    pub(super) people: Vec<Person>,
 }
 
 impl Names {
@@ -83,8 +92,7 @@ impl Names {
             return Err(Refusal::Names);
         }
         for (place, person) in people.iter().enumerate() {
-            names.letters.push(Vec::new());
-            names.words.push(Vec::new());
+            names.people.push(Person { kept: person.kept, ..Person::default() });
             for name in core::iter::once(&person.name).chain(&person.aliases) {
                 if name.len() > LONGEST_NAME {
                     return Err(Refusal::Names);
@@ -117,10 +125,10 @@ impl Names {
                 self.add_forms(word, person, kept);
             }
             let letter = word.chars().next().filter(|letter| letter.is_alphabetic());
-            if let (Some(letters), Some(letter)) = (self.letters.get_mut(person), letter)
-                && !letters.contains(&letter)
+            if let (Some(person), Some(letter)) = (self.people.get_mut(person), letter)
+                && !person.letters.contains(&letter)
             {
-                letters.push(letter);
+                person.letters.push(letter);
             }
         }
         self.add_orders(&words, person, kept);
@@ -129,8 +137,8 @@ impl Names {
         }
         self.add_initials(&bearing, person, kept);
         self.add_initials(&words, person, kept);
-        if let Some(names) = self.words.get_mut(person) {
-            names.push(folded);
+        if let Some(person) = self.people.get_mut(person) {
+            person.names.push(folded);
         }
     }
 

@@ -76,7 +76,7 @@ impl<'a> Squeezed<'a> {
             return None;
         }
         if let ([word], [_]) = (words, name.ends.as_slice())
-            && is_accented_word(self.search.context.folded, word)
+            && is_accented_word(self.search.folded, word)
         {
             return None;
         }
@@ -91,7 +91,7 @@ impl<'a> Squeezed<'a> {
 
     /// Whether a name that is also an ordinary word is written as a name.
     fn is_name(&self, first: usize, last: usize, range: &Range<usize>) -> bool {
-        let folded = self.search.context.folded;
+        let folded = self.search.folded;
         let capital = || range.clone().any(|at| folded.marks(at) & UPPER != 0);
         if first == last { self.search.is_name_here(first) } else { self.search.words.mostly_lower || capital() }
     }
@@ -114,7 +114,7 @@ impl<'a> Squeezed<'a> {
 
     /// Whether letters turn into digits here, or a small letter into a capital.
     fn turns(&self, at: usize) -> bool {
-        let folded = self.search.context.folded;
+        let folded = self.search.folded;
         let text = self.search.text();
         let Some(before) = at.checked_sub(1).and_then(|before| text.as_bytes().get(before)) else { return true };
         let Some(after) = text.as_bytes().get(at) else { return true };

@@ -48,7 +48,7 @@ impl Scan<'_> {
 
     fn is_low_name(&self, place: usize, word: &Word) -> bool {
         let (known, length) = (word.known, word.range.len());
-        if length < 2 || word.digits || known & FUNCTION != 0 || is_accented_word(self.context.folded, word) {
+        if length < 2 || word.digits || known & FUNCTION != 0 || is_accented_word(self.folded, word) {
             return false;
         }
         // "don't", "jessica's": what an apostrophe cuts off.
