@@ -7,7 +7,7 @@ use super::lexicon::{
     CLOCK, MONEY, MONTH, OF_BANK, OF_CARD, OF_DRIVING, OF_HEALTH, OF_IMMIGRATION, OF_PASSPORT, OF_PHONE, OF_PLATE,
     OF_POLICE, OF_SIN, OF_STATUS, STOP, UNIT, VEHICLE, YEARS, is_ordinary, senses_of,
 };
-use super::words::{Finds, Text, is_year, number};
+use super::words::{Finds, Text, digits_in, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
 use core::ops::Range;
 use regex::bytes::Regex;
@@ -16,131 +16,177 @@ use std::sync::LazyLock;
 /// What of a match is the identifier; nothing if it is none.
 type Fits = fn(&Text<'_>, Range<usize>) -> Option<Range<usize>>;
 
-/// A form of numbers.
-struct Row {
+/// A checksum that makes a label certain.
+type Check = fn(&[u8]) -> bool;
+
+/// Forms of numbers that are called the same and said by the same words.
+struct Family {
     kind: Kind,
-    /// The fewest digits it has.
-    least: usize,
-    /// Over folded text; ASCII only.
-    form: &'static str,
     /// Words that say that it is one.
     said_by: u64,
-    check: fn(&[u8]) -> bool,
-    fits: Fits,
+    forms: &'static [Form],
 }
 
-const fn row(kind: Kind, least: usize, form: &'static str, said_by: u64, fits: Fits) -> Row {
-    Row { kind, least, form, said_by, check: |_| false, fits }
-}
+/// The fewest digits; an expression over folded text, ASCII only; what of a match is the identifier; its checksum, if
+/// it has one.
+type Form = (usize, &'static str, Fits, Option<Check>);
 
-const ROWS: &[Row] = &[
-    // Social insurance, health insurance.
-    Row {
-        check: luhn,
-        ..row(Kind::SocialInsurance, 9, r"\b\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_SIN, as_it_is)
+const FAMILIES: &[Family] = &[
+    Family {
+        kind: Kind::SocialInsurance,
+        said_by: OF_SIN,
+        forms: &[(9, r"\b\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", as_it_is, Some(luhn))],
     },
-    Row {
-        check: luhn,
-        ..row(
-            Kind::HealthCard,
-            10,
-            r"\b\d{4}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}(?:[ ./_-]{0,2}[a-z]{1,2})?\b",
-            OF_HEALTH,
-            ontario,
-        )
+    Family {
+        kind: Kind::HealthCard,
+        said_by: OF_HEALTH,
+        forms: &[
+            (10, r"\b\d{4}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}(?:[ ./_-]{0,2}[a-z]{1,2})?\b", ontario, Some(luhn)),
+            (
+                8,
+                r"\b[a-z]{4}[ ./_-]{0,3}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}\b",
+                letters_first,
+                None,
+            ),
+            (8, r"\b[a-z]{3}[ -][a-z][ ./_-]{0,3}\d{4}[ ./_-]{0,2}\d{4}\b", letters_first, None),
+            (10, r"\b9\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", as_it_is, Some(bc_health)),
+            (9, r"\b\d{5}[ -]\d{4}\b", as_it_is, None),
+            (12, r"\b\d{3}[ .-]\d{3}[ .-]\d{3}[ .-]\d{3}\b", as_it_is, None),
+            (7, r"\b[a-z][ -]?\d{7}\b", letters_first, None),
+        ],
     },
-    row(
-        Kind::HealthCard,
-        8,
-        r"\b[a-z]{4}[ ./_-]{0,3}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}[ ./_-]{0,2}\d{2}\b",
-        OF_HEALTH,
-        letters_first,
-    ),
-    row(Kind::HealthCard, 8, r"\b[a-z]{3}[ -][a-z][ ./_-]{0,3}\d{4}[ ./_-]{0,2}\d{4}\b", OF_HEALTH, letters_first),
-    Row {
-        check: bc_health,
-        ..row(Kind::HealthCard, 10, r"\b9\d{3}[ ./_-]{0,3}\d{3}[ ./_-]{0,3}\d{3}\b", OF_HEALTH, as_it_is)
+    Family {
+        kind: Kind::DriversLicence,
+        said_by: OF_DRIVING,
+        forms: &[
+            (14, r"\b[a-z][ .-]?\d{4}[ .-]{0,3}\d{5}[ .-]{0,3}\d{5}\b", letters_first, None),
+            (12, r"\b[a-z][ .-]?\d{4}[ .-]{0,3}\d{6}[ .-]{0,3}\d{2}\b", letters_first, None),
+            (9, r"\b[a-z]{5}[ .-]{0,2}\d{3}[ .-]?\d{3}[ .-]?\d{3}\b", letters_first, None),
+            (9, r"\b[a-z][ .-]?\d{3}[ .-]?\d{3}[ .-]?\d{3}\b", letters_first, None),
+            (3, r"\b[a-z0-9]{2}[ -]?[a-z0-9]{2}[ -]?[a-z0-9]{2}[ -]?[a-z]\d{3}[a-z]{2}\b", joined, None),
+            (9, r"\b\d{6}[ -]\d{3}\b", as_it_is, None),
+        ],
     },
-    row(Kind::HealthCard, 9, r"\b\d{5}[ -]\d{4}\b", OF_HEALTH, as_it_is),
-    row(Kind::HealthCard, 12, r"\b\d{3}[ .-]\d{3}[ .-]\d{3}[ .-]\d{3}\b", OF_HEALTH, as_it_is),
-    row(Kind::HealthCard, 7, r"\b[a-z][ -]?\d{7}\b", OF_HEALTH, letters_first),
-    // Driver's licences.
-    row(Kind::DriversLicence, 14, r"\b[a-z][ .-]?\d{4}[ .-]{0,3}\d{5}[ .-]{0,3}\d{5}\b", OF_DRIVING, letters_first),
-    row(Kind::DriversLicence, 12, r"\b[a-z][ .-]?\d{4}[ .-]{0,3}\d{6}[ .-]{0,3}\d{2}\b", OF_DRIVING, letters_first),
-    row(Kind::DriversLicence, 9, r"\b[a-z]{5}[ .-]{0,2}\d{3}[ .-]?\d{3}[ .-]?\d{3}\b", OF_DRIVING, letters_first),
-    row(Kind::DriversLicence, 9, r"\b[a-z][ .-]?\d{3}[ .-]?\d{3}[ .-]?\d{3}\b", OF_DRIVING, letters_first),
-    row(
-        Kind::DriversLicence,
-        3,
-        r"\b[a-z0-9]{2}[ -]?[a-z0-9]{2}[ -]?[a-z0-9]{2}[ -]?[a-z]\d{3}[a-z]{2}\b",
-        OF_DRIVING,
-        joined,
-    ),
-    row(Kind::DriversLicence, 9, r"\b\d{6}[ -]\d{3}\b", OF_DRIVING, as_it_is),
-    // Passports, immigration.
-    row(Kind::Passport, 6, r"\b[a-z]{2}[ -]?\d{3}[ -]?\d{3}\b", OF_PASSPORT, letters_first),
-    row(Kind::Passport, 6, r"\b[a-z][ -]?\d{6}[ -]?[a-z]{2}\b", OF_PASSPORT, letters_around),
-    row(Kind::Passport, 6, r"\b[a-z]{1,2}\d{6,8}\b", OF_PASSPORT, as_it_is),
-    row(Kind::Passport, 6, r"\b[a-z]{1,3}[ -]\d{6,9}\b", OF_PASSPORT, capitals_apart),
-    row(Kind::Immigration, 10, r"\b(?:[xt]01[ -]?)?\d{2}-\d{4}-\d{4}\b", OF_IMMIGRATION, as_it_is),
-    row(Kind::Immigration, 10, r"\b[xt]01[ -]?\d{8}\b", OF_IMMIGRATION, as_it_is),
-    row(Kind::Immigration, 12, r"\bcan[ -]?\d{12}\b", OF_IMMIGRATION, as_it_is),
-    row(Kind::Immigration, 8, r"\b\d{4}-\d{4}\b", OF_IMMIGRATION, no_years),
-    row(Kind::Immigration, 9, r"\b[befsvw]\d{9}\b", OF_IMMIGRATION, as_it_is),
-    // Postal codes, also with letters none has and with an O for a zero.
-    row(Kind::PostalCode, 3, r"\b[a-z]\d[a-z][ .,_-]{0,3}\d[a-z]\d\b", 0, as_it_is),
-    row(Kind::PostalCode, 3, r"\b[a-z][ .-]?\d[ .-]?[a-z][ .-]?\d[ .-]?[a-z][ .-]?\d\b", 0, as_it_is),
-    row(Kind::PostalCode, 2, r"\b[a-z][\do][a-z][ -]?[\do][a-z][\do]\b", 0, two_digits),
-    // Telephones in words of letters.
-    row(Kind::Phone, 3, r"\b(?:1[ .-])?\d{3}[.-](?:\d{3}[.-])?[a-z]{4,7}\b", OF_PHONE, as_it_is),
-    // Vehicles.
-    row(Kind::Plate, 3, r"\b[a-z]{3,4}[ .-]?\d{3,4}\b", OF_PLATE | VEHICLE, plate_letters_first),
-    row(Kind::Plate, 2, r"\b[a-z]\d{2}[ .-]?[a-z]{3}\b", OF_PLATE | VEHICLE, plate_letters_last),
-    row(Kind::Plate, 3, r"\b\d{3}[ .-]?[a-z]{3}\b", OF_PLATE | VEHICLE, plate_letters_last),
-    row(Kind::Plate, 3, r"\b[a-z]{2}\d[ .-]?\d{2}[a-z]\b", OF_PLATE | VEHICLE, as_it_is),
-    row(Kind::Plate, 2, r"\b[a-z]{3}[ -]?\d{2}[a-z]\b", OF_PLATE | VEHICLE, plate_letters_first),
-    row(Kind::Plate, 5, r"\b[a-z]{2}[ -]?\d{5}\b", OF_PLATE | VEHICLE, plate_letters_first),
-    row(Kind::Plate, 5, r"\b[a-z]{2}\d{2}[ -]?\d{3}\b", OF_PLATE | VEHICLE, as_it_is),
-    row(Kind::Plate, 4, r"\b\d{2}[ -]?\d{2}[a-z]{2}\b", OF_PLATE | VEHICLE, plate_letters_last),
-    row(Kind::Plate, 4, r"\b\d[a-z]{3}\d{3}\b", OF_PLATE | VEHICLE, as_it_is),
-    row(Kind::Plate, 3, r"\b[a-z]\d[a-z] ?\d[a-z]\d\b", OF_PLATE, only_said),
-    Row { check: vehicle, ..row(Kind::Plate, 3, r"\b[a-hj-npr-z0-9]{17}\b", OF_PLATE | VEHICLE, with_digits) },
-    // Police and status.
-    row(Kind::PoliceNumber, 6, r"\b\d{6}-?[a-z]\b", OF_POLICE, as_it_is),
-    row(Kind::StatusCard, 10, r"\b\d{10}\b|\b\d{3}[ -]\d{5}[ -]\d{2}\b", OF_STATUS, only_status),
-    // Banks.
-    row(Kind::BankAccount, 15, r"\b\d{5}[ -]\d{3}[ -]\d{7,12}\b", OF_BANK, as_it_is),
-    Row { check: luhn, ..row(Kind::Card, 13, r"\b\d(?:[ ./_-]{0,2}\d){12,18}\b", OF_CARD, as_it_is) },
-    Row { check: iban, ..row(Kind::Iban, 8, r"\b[a-z]{2}\d{2}[ -]?[a-z0-9]{2,4}", 0, iban_from) },
-    // Networks.
-    row(
-        Kind::Uuid,
-        6,
-        r"\b[0-9a-f]{8}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{12}\b",
-        0,
-        as_it_is,
-    ),
-    row(Kind::IpAddress, 4, r"\b\d{1,3}(?:[ \[(]{0,2}\.[ \])]{0,2}\d{1,3}){3}(?:[:/]\d{1,5})?\b", 0, as_it_is),
-    row(
-        Kind::IpAddress,
-        0,
-        r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b|\b[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}\b",
-        0,
-        as_it_is,
-    ),
+    Family {
+        kind: Kind::Passport,
+        said_by: OF_PASSPORT,
+        forms: &[
+            (6, r"\b[a-z]{2}[ -]?\d{3}[ -]?\d{3}\b", letters_first, None),
+            (6, r"\b[a-z][ -]?\d{6}[ -]?[a-z]{2}\b", letters_around, None),
+            (6, r"\b[a-z]{1,2}\d{6,8}\b", as_it_is, None),
+            (6, r"\b[a-z]{1,3}[ -]\d{6,9}\b", capitals_apart, None),
+        ],
+    },
+    Family {
+        kind: Kind::Immigration,
+        said_by: OF_IMMIGRATION,
+        forms: &[
+            (10, r"\b(?:[xt]01[ -]?)?\d{2}-\d{4}-\d{4}\b", as_it_is, None),
+            (10, r"\b[xt]01[ -]?\d{8}\b", as_it_is, None),
+            (12, r"\bcan[ -]?\d{12}\b", as_it_is, None),
+            (8, r"\b\d{4}-\d{4}\b", no_years, None),
+            (9, r"\b[befsvw]\d{9}\b", as_it_is, None),
+        ],
+    },
+    // Also with letters none has and with an O for a zero.
+    Family {
+        kind: Kind::PostalCode,
+        said_by: 0,
+        forms: &[
+            (3, r"\b[a-z]\d[a-z][ .,_-]{0,3}\d[a-z]\d\b", as_it_is, None),
+            (3, r"\b[a-z][ .-]?\d[ .-]?[a-z][ .-]?\d[ .-]?[a-z][ .-]?\d\b", as_it_is, None),
+            (2, r"\b[a-z][\do][a-z][ -]?[\do][a-z][\do]\b", two_digits, None),
+        ],
+    },
+    // In words of letters.
+    Family {
+        kind: Kind::Phone,
+        said_by: OF_PHONE,
+        forms: &[(3, r"\b(?:1[ .-])?\d{3}[.-](?:\d{3}[.-])?[a-z]{4,7}\b", as_it_is, None)],
+    },
+    Family {
+        kind: Kind::Plate,
+        said_by: OF_PLATE | VEHICLE,
+        forms: &[
+            (3, r"\b[a-z]{3,4}[ .-]?\d{3,4}\b", plate_letters_first, None),
+            (2, r"\b[a-z]\d{2}[ .-]?[a-z]{3}\b", plate_letters_last, None),
+            (3, r"\b\d{3}[ .-]?[a-z]{3}\b", plate_letters_last, None),
+            (3, r"\b[a-z]{2}\d[ .-]?\d{2}[a-z]\b", as_it_is, None),
+            (2, r"\b[a-z]{3}[ -]?\d{2}[a-z]\b", plate_letters_first, None),
+            (5, r"\b[a-z]{2}[ -]?\d{5}\b", plate_letters_first, None),
+            (5, r"\b[a-z]{2}\d{2}[ -]?\d{3}\b", as_it_is, None),
+            (4, r"\b\d{2}[ -]?\d{2}[a-z]{2}\b", plate_letters_last, None),
+            (4, r"\b\d[a-z]{3}\d{3}\b", as_it_is, None),
+            (3, r"\b[a-z]\d[a-z] ?\d[a-z]\d\b", only_said, None),
+            (3, r"\b[a-hj-npr-z0-9]{17}\b", with_digits, Some(vehicle)),
+        ],
+    },
+    Family { kind: Kind::PoliceNumber, said_by: OF_POLICE, forms: &[(6, r"\b\d{6}-?[a-z]\b", as_it_is, None)] },
+    Family {
+        kind: Kind::StatusCard,
+        said_by: OF_STATUS,
+        forms: &[(10, r"\b\d{10}\b|\b\d{3}[ -]\d{5}[ -]\d{2}\b", only_status, None)],
+    },
+    Family {
+        kind: Kind::BankAccount,
+        said_by: OF_BANK,
+        forms: &[(15, r"\b\d{5}[ -]\d{3}[ -]\d{7,12}\b", as_it_is, None)],
+    },
+    Family {
+        kind: Kind::Card,
+        said_by: OF_CARD,
+        forms: &[(13, r"\b\d(?:[ ./_-]{0,2}\d){12,18}\b", as_it_is, Some(luhn))],
+    },
+    Family { kind: Kind::Iban, said_by: 0, forms: &[(8, r"\b[a-z]{2}\d{2}[ -]?[a-z0-9]{2,4}", iban_from, Some(iban))] },
+    Family {
+        kind: Kind::Uuid,
+        said_by: 0,
+        forms: &[(
+            6,
+            r"\b[0-9a-f]{8}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{4}[ -]?[0-9a-f]{12}\b",
+            as_it_is,
+            None,
+        )],
+    },
+    Family {
+        kind: Kind::IpAddress,
+        said_by: 0,
+        forms: &[
+            (4, r"\b\d{1,3}(?:[ \[(]{0,2}\.[ \])]{0,2}\d{1,3}){3}(?:[:/]\d{1,5})?\b", as_it_is, None),
+            (0, r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b|\b[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}\b", as_it_is, None),
+        ],
+    },
 ];
 
-static COMPILED: LazyLock<Vec<(&'static Row, Regex)>> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "constant expressions: whether they compile is decided when the tests run")]
-    ROWS.iter().map(|row| (row, Regex::new(&format!("(?-u){}", row.form)).expect("a constant expression"))).collect()
+/// A form ready to be looked for.
+struct Row {
+    kind: Kind,
+    said_by: u64,
+    least: usize,
+    form: Regex,
+    fits: Fits,
+    check: Option<Check>,
+}
+
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    let forms = FAMILIES.iter().flat_map(|family| family.forms.iter().map(move |form| (family, *form)));
+    let rows = forms.map(|(Family { kind, said_by, .. }, (least, form, fits, check))| {
+        #[expect(
+            clippy::expect_used,
+            reason = "constant expressions: whether they compile is decided when the tests run"
+        )]
+        let form = Regex::new(&format!("(?-u){form}")).expect("a constant expression");
+        Row { kind: *kind, said_by: *said_by, least, form, fits, check }
+    });
+    rows.collect()
 });
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
     for window in windows(text) {
         let piece = text.bytes(&window);
-        let digits = piece.iter().filter(|byte| byte.is_ascii_digit()).count();
-        for (row, form) in COMPILED.iter().filter(|(row, _)| row.least <= digits) {
-            for found in form.find_iter(piece) {
+        let digits = digits_in(piece);
+        for row in ROWS.iter().filter(|row| row.least <= digits) {
+            for found in row.form.find_iter(piece) {
                 let range = window.start.saturating_add(found.start())..window.start.saturating_add(found.end());
                 if let Some(range) = (row.fits)(text, range) {
                     let sure = sureness(text, row, &range);
@@ -153,7 +199,7 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
 }
 
 fn sureness(text: &Text<'_>, row: &Row, range: &Range<usize>) -> Sureness {
-    if (row.check)(text.bytes(range)) || text.is_near(range, row.said_by) {
+    if row.check.is_some_and(|check| check(text.bytes(range))) || text.is_near(range, row.said_by) {
         Sureness::Certain
     } else if matches!(row.kind, Kind::SocialInsurance | Kind::Card) || text.bytes(range).iter().all(u8::is_ascii_digit)
     {
@@ -185,17 +231,29 @@ fn windows(text: &Text<'_>) -> Vec<Range<usize>> {
     windows
 }
 
+/// The letters a range begins with.
+fn lead(text: &Text<'_>, range: &Range<usize>) -> Range<usize> {
+    let letters = text.bytes(range).iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+    range.start..range.start.saturating_add(letters)
+}
+
+/// The letters a range ends with.
+fn trail(text: &Text<'_>, range: &Range<usize>) -> Range<usize> {
+    let letters = text.bytes(range).iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
+    range.end.saturating_sub(letters)..range.end
+}
+
 fn as_it_is(_: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
     Some(range)
 }
 
 fn two_digits(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
-    (text.bytes(&range).iter().filter(|byte| byte.is_ascii_digit()).count() >= 2).then_some(range)
+    (digits_in(text.bytes(&range)) >= 2).then_some(range)
 }
 
 fn with_digits(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.bytes(&range);
-    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let digits = digits_in(bytes);
     (digits >= 3 && digits < bytes.len()).then_some(range)
 }
 
@@ -217,41 +275,37 @@ fn no_years(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
 /// Pieces joined by nothing or hyphens; spaces only where no piece is a word.
 fn joined(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
     let spaced = text.bytes(&range).split(|byte| *byte == b' ').any(is_ordinary);
-    let digits = text.bytes(&range).iter().filter(|byte| byte.is_ascii_digit()).count();
+    let digits = digits_in(text.bytes(&range));
     (digits >= 3 && !spaced).then_some(range)
 }
 
 /// Letters before a number, if they stand apart, must be no ordinary word.
 fn letters_first(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
-    let bytes = text.bytes(&range);
-    let letters = bytes.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
-    let apart = bytes.get(letters) == Some(&b' ');
-    let lead = range.start..range.start.saturating_add(letters);
+    let lead = lead(text, &range);
+    let apart = text.bytes.get(lead.end) == Some(&b' ');
     (!apart || is_no_word(text, &lead)).then_some(range)
 }
 
 fn letters_around(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
     let said = text.is_near(&range, OF_PASSPORT);
     let bytes = text.bytes(&range);
-    let lead = range.start..range.start.saturating_add(1);
-    if bytes.get(1) == Some(&b' ') && !said && !text.is_all_capitals(&lead) {
+    let first = range.start..range.start.saturating_add(1);
+    if bytes.get(1) == Some(&b' ') && !said && !text.is_all_capitals(&first) {
         return None;
     }
-    let letters = bytes.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
-    let trail = range.end.saturating_sub(letters)..range.end;
-    let apart = bytes.get(bytes.len().saturating_sub(letters).saturating_sub(1)) == Some(&b' ');
+    let trail = trail(text, &range);
+    let apart = text.bytes.get(trail.start.saturating_sub(1)) == Some(&b' ');
     let word = !is_no_word(text, &trail) && (!said || senses_of(text.bytes(&trail)) & STOP != 0);
     (!apart || !word).then_some(range)
 }
 
 /// Letters apart from their digits: capitals, or beside a word that says what it is.
 fn capitals_apart(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
-    let letters = text.bytes(&range).iter().take_while(|byte| byte.is_ascii_lowercase()).count();
-    let lead = range.start..range.start.saturating_add(letters);
+    let lead = lead(text, &range);
     let senses = senses_of(text.bytes(&lead));
     let said = text.is_near(&range, OF_PASSPORT | OF_DRIVING | OF_IMMIGRATION | OF_STATUS);
     let capitals = text.is_all_capitals(&lead) && !matches!(text.bytes(&lead), b"a" | b"i");
-    let word = senses & !(UNIT | CLOCK | MONEY) != 0 && !(capitals && letters == 1);
+    let word = senses & !(UNIT | CLOCK | MONEY) != 0 && !(capitals && lead.len() == 1);
     ((capitals || said) && !word).then_some(range)
 }
 
@@ -263,12 +317,11 @@ fn is_no_word(text: &Text<'_>, letters: &Range<usize>) -> bool {
 /// Ontario's number keeps its version code, but no word that follows it.
 fn ontario(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.bytes(&range);
-    let letters = bytes.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
-    if letters == 0 {
+    let trail = trail(text, &range);
+    if trail.is_empty() {
         // Ten digits in one piece are rather a telephone; the net has them.
         return (bytes.len() > 10 || text.is_near(&range, OF_HEALTH)).then_some(range);
     }
-    let trail = range.end.saturating_sub(letters)..range.end;
     let digits_end = range.start.saturating_add(bytes.iter().rposition(u8::is_ascii_digit)?).saturating_add(1);
     let apart = text.bytes(&(digits_end..trail.start)).contains(&b' ');
     Some(if apart && !is_no_word(text, &trail) { range.start..digits_end } else { range })
@@ -280,10 +333,8 @@ fn is_led_by_plate(text: &Text<'_>, range: &Range<usize>) -> bool {
 }
 
 fn plate_letters_first(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
-    let bytes = text.bytes(&range);
-    let count = bytes.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
-    let (letters, rest) = bytes.split_at_checked(count)?;
-    let lead = range.start..range.start.saturating_add(count);
+    let lead = lead(text, &range);
+    let (letters, rest) = (text.bytes(&lead), text.bytes(&(lead.end..range.end)));
     if is_ordinary(letters) {
         let strong = is_led_by_plate(text, &range)
             && text.is_all_capitals(&lead)
@@ -302,10 +353,8 @@ fn plate_letters_first(text: &Text<'_>, range: Range<usize>) -> Option<Range<usi
 }
 
 fn plate_letters_last(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
-    let bytes = text.bytes(&range);
-    let count = bytes.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
-    let (head, letters) = bytes.split_at_checked(bytes.len().saturating_sub(count))?;
-    let trail = range.end.saturating_sub(count)..range.end;
+    let trail = trail(text, &range);
+    let (head, letters) = (text.bytes(&(range.start..trail.start)), text.bytes(&trail));
     let capitals = text.is_all_capitals(&trail);
     if is_ordinary(letters) {
         return (is_led_by_plate(text, &range) && capitals).then_some(range);
@@ -366,7 +415,7 @@ fn iban_from(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
             .take_while(|byte| byte.is_ascii_alphanumeric())
             .count();
         let bytes = text.bytes(&(at..at.saturating_add(group)));
-        let figures = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+        let figures = digits_in(bytes);
         let fits = group > 0 && (groups == 0 || (group <= 4 && (figures > 0 || (groups == 1 && group == 4))));
         if !fits || characters.saturating_add(group) > expected {
             break;

@@ -2,7 +2,7 @@
 //! digits of longer numbers.
 
 use super::lexicon::{LABEL, LINKING, MONEY, OF_PLATE, POLICE_FILE, UNIT};
-use super::words::{Finds, Text, is_year};
+use super::words::{Finds, Text, digits_in, is_year};
 use crate::narrative::{Kind, merge::Sureness};
 use core::ops::Range;
 
@@ -43,7 +43,7 @@ fn labelled(text: &Text<'_>, label: usize) -> Option<Range<usize>> {
         signed |= gap.iter().any(|byte| matches!(byte, b':' | b'#' | b'=' | 0x80..));
         at = at.saturating_add(1);
         let cluster = cluster_from(text, at);
-        let digits = text.bytes(&cluster).iter().filter(|byte| byte.is_ascii_digit()).count();
+        let digits = digits_in(text.bytes(&cluster));
         if digits > 0 {
             return is_number(text, label, at, &cluster, digits, signed).then_some(cluster);
         }

@@ -175,6 +175,11 @@ pub(super) fn number(digits: &[u8]) -> u32 {
         .fold(0, |sum: u32, digit| sum.saturating_mul(10).saturating_add(u32::from(digit.saturating_sub(b'0'))))
 }
 
+/// How many digits there are.
+pub(super) fn digits_in(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| byte.is_ascii_digit()).count()
+}
+
 /// A year in which somebody who is spoken of, or something that is told, may have been born or happened.
 pub(super) const fn is_year(value: u32) -> bool {
     value >= 1900 && value < 2040
