@@ -31,9 +31,9 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
         };
         if let Some((first, last, sure)) = age(text, count) {
             let first = range_start(text, first);
-            finds.push(text.get(first).start..text.get(last).end, Kind::Age, sure);
+            finds.push(text.span(first, last), Kind::Age, sure);
         } else if let Some((first, last)) = by_sex(text, count) {
-            finds.push(text.get(first).start..text.get(last).end, Kind::Age, Sureness::Likely);
+            finds.push(text.span(first, last), Kind::Age, Sureness::Likely);
         }
         at = count.last.saturating_add(1);
     }
@@ -61,14 +61,14 @@ fn decades(text: &Text<'_>, finds: &mut Finds<'_>) {
         first = if qualified { first.wrapping_sub(1) } else { first };
         let years = text.form(at.saturating_add(2)).starts_with(b"annee") && text.gap(at) == b" ";
         if years {
-            finds.push(text.get(first).start..text.get(at.saturating_add(2)).end, Kind::Age, Sureness::Form);
+            finds.push(text.span(first, at.saturating_add(2)), Kind::Age, Sureness::Form);
         }
         let whose =
             matches!(text.form(first.wrapping_sub(1)), b"her" | b"his" | b"their" | b"my" | b"la" | b"sa" | b"the");
         let led = matches!(text.form(first.wrapping_sub(2)), b"in" | b"dans" | b"entering" | b"to");
         if (whose && led) || qualified {
             let start = if whose && led { first.wrapping_sub(2) } else { first };
-            finds.push(text.get(start).start..text.get(at).end, Kind::Age, Sureness::Form);
+            finds.push(text.span(start, at), Kind::Age, Sureness::Form);
         }
     }
 }

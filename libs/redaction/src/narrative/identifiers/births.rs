@@ -45,7 +45,7 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
         let followed = birth.peek().is_some_and(|next| text.get(*next).start <= date.range.end.saturating_add(AFTER));
         if led || followed {
             finds.push(date.range, Kind::BirthDate, Sureness::Certain);
-        } else if date.day && date.year.is_some_and(|year| (1900..2040).contains(&year) && !is_recent(year)) {
+        } else if date.day && date.year.is_some_and(|year| is_year(year) && !is_recent(year)) {
             finds.push(date.range, Kind::BirthDate, Sureness::Form);
         }
     }
@@ -117,7 +117,7 @@ fn digits_date(text: &Text<'_>, at: usize) -> Option<Date> {
         _ => (value(at), value(second)),
     };
     let possible = day <= 31 && month <= 31 || year.is_some();
-    let range = text.get(at).start..text.get(third).end;
+    let range = text.span(at, third);
     // Two digits in a row of spaced numbers are no date without more.
     let spaced = gaps.0 == b" " || gaps.1 == b" ";
     possible.then_some(Date { range, year: year.filter(|_| !spaced), day: true })
@@ -162,7 +162,7 @@ fn month_date(text: &Text<'_>, month: usize) -> Option<Date> {
     if day && spelled && first < month && matches!(text.form(article), b"the" | b"le") && text.gap(article) == b" " {
         first = article;
     }
-    let whole = text.get(first).start..text.get(last).end;
+    let whole = text.span(first, last);
     (first < last || day).then_some(Date { range: whole, year, day })
 }
 

@@ -13,7 +13,7 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
         if text.is(at, CORNER)
             && let Some((first, last)) = corner(text, at)
         {
-            finds.push(text.get(first).start..text.get(last).end, Kind::Address, Sureness::Likely);
+            finds.push(text.span(first, last), Kind::Address, Sureness::Likely);
         }
     }
 }

@@ -41,7 +41,7 @@ fn piece(text: &Text<'_>, first: usize) -> (Range<usize>, usize) {
     {
         last = last.saturating_add(1);
     }
-    let mut range = text.get(first).start..text.get(last).end;
+    let mut range = text.span(first, last);
     let tag = last.saturating_add(1);
     if text.gap(last) == b"#" && text.get(tag).is_digits() && text.get(tag).len() == 4 && !is_ordinary(text.form(last))
     {
@@ -104,7 +104,7 @@ fn is_listed(text: &Text<'_>, at: usize, range: &Range<usize>) -> bool {
         }
         first = first.wrapping_sub(1);
     }
-    let named = text.get(first).start..text.get(before).end;
+    let named = text.span(first, before);
     text.gap_before(first).ends_with(b"@") || is_by_form(text, first, &named)
 }
 

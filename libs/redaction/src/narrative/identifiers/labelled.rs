@@ -110,7 +110,7 @@ fn cluster_from(text: &Text<'_>, first: usize) -> Range<usize> {
     while last.saturating_sub(first) < MOST && matches!(text.gap(last), b"" | b"-" | b"/" | b"_") {
         last = last.saturating_add(1);
     }
-    text.get(first).start..text.get(last).end
+    text.span(first, last)
 }
 
 /// Letters and digits read out after a word for plates, in whatever pieces.
@@ -143,8 +143,7 @@ fn plate_after(text: &Text<'_>, plate: usize) -> Option<Range<usize>> {
     let year = first == last && text.value(first).is_some_and(is_year) && text.get(first).len() == 4;
     let counted = first == last && text.is(last.saturating_add(1), UNIT | MONEY);
     let close = digits.saturating_sub(plate) <= 4 || first < last;
-    (size >= if first < last { 2 } else { 3 } && !year && !counted && close)
-        .then(|| text.get(first).start..text.get(last).end)
+    (size >= if first < last { 2 } else { 3 } && !year && !counted && close).then(|| text.span(first, last))
 }
 
 /// Whether a word may be a piece of a plate, seen over the gap to its neighbour.

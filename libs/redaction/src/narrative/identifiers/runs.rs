@@ -64,7 +64,7 @@ fn run_from(text: &Text<'_>, first: usize) -> Run {
         digits = digits.saturating_add(text.get(last).len());
         words.push(last);
     }
-    Run { words, range: text.get(first).start..text.get(last).end, digits }
+    Run { words, range: text.span(first, last), digits }
 }
 
 /// Whether digits on both sides of this may belong to one number.
@@ -293,13 +293,13 @@ fn clock_len(text: &Text<'_>, rest: &[usize]) -> Option<usize> {
 fn years_len(text: &Text<'_>, rest: &[usize]) -> Option<usize> {
     let year = |at: &usize| text.get(*at).len() == 4 && (1950..2040).contains(&number(text.form(*at)));
     let [first, ..] = rest else { return None };
-    if !year(first) || text.is_near(&(text.get(*first).start..text.get(*first).end), OF_PHONE | OF_IMMIGRATION) {
+    if !year(first) || text.is_near(&text.span(*first, *first), OF_PHONE | OF_IMMIGRATION) {
         return None;
     }
     if let Some(second) = rest.get(1).filter(|second| year(second)) {
         let rising = number(text.form(*first)) <= number(text.form(*second));
         return (rising && matches!(text.gap(*first), b"-" | b"/" | b" - " | b", ")).then_some(2);
     }
-    let range = text.get(*first).start..text.get(*first).end;
+    let range = text.span(*first, *first);
     (text.around(&range, 10, 0) & MONTH != 0).then_some(1)
 }

@@ -24,7 +24,7 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
                 && (text.get(digits).is_digits() || text.is(digits, NUMBER))
                 && is_close(text.gap(run.last));
             let last = if extended { digits } else { run.last };
-            finds.push(text.get(at).start..text.get(last).end, Kind::Phone, Sureness::Likely);
+            finds.push(text.span(at, last), Kind::Phone, Sureness::Likely);
         }
         at = run.last.max(at).saturating_add(1);
     }

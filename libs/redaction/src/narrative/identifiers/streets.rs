@@ -92,14 +92,14 @@ fn of_a_number(text: &Text<'_>, finds: &mut Finds<'_>) {
         }
         let led = name > at.saturating_add(1) && text.gap(at) == b" ";
         if led && text.is_telling_capital(name) && is_name(text, name) && !text.is(name, MONTH) {
-            finds.push(text.get(at).start..text.get(name_end(text, name, true)).end, Kind::Address, Sureness::Form);
+            finds.push(text.span(at, name_end(text, name, true)), Kind::Address, Sureness::Form);
         }
     }
 }
 
 fn report(text: &Text<'_>, found: Option<(usize, usize)>, finds: &mut Finds<'_>) {
     if let Some((first, last)) = found {
-        finds.push(text.get(first).start..text.get(last).end, Kind::Address, Sureness::Likely);
+        finds.push(text.span(first, last), Kind::Address, Sureness::Likely);
     }
 }
 

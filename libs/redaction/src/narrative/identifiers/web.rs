@@ -337,7 +337,7 @@ fn mail_to_host(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
         return;
     }
     let Some(start) = mail_start(text, host) else { return };
-    let range = text.get(start).start..text.get(last).end;
+    let range = text.span(start, last);
     if sign || bracketed || text.is(host, MAIL) || text.around(&range, super::words::CONTEXT, 0) & OF_MAIL != 0 {
         finds.push(range, Kind::Email, Sureness::Likely);
     }
@@ -363,7 +363,7 @@ fn mail_by_provider(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
             | b"gmal"
     );
     let Some(start) = mail_start(text, host) else { return };
-    let range = text.get(start).start..text.get(host).end;
+    let range = text.span(start, host);
     if certain || text.around(&range, super::words::CONTEXT, 0) & OF_MAIL != 0 {
         let next = host.wrapping_add(1);
         let end = if text.is(next, TOP_LEVEL) && is_loose(text.gap(host)) { text.get(next).end } else { range.end };

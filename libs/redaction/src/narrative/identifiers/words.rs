@@ -2,7 +2,7 @@
 //! looks at words stands on. They are the narrative's words, already looked up, parted where letters and digits meet.
 
 use super::lexicon::{DIGITS, NUMBER_SIGN, senses_of};
-use crate::narrative::{Folded, Hit, Kind, merge::Sureness, words};
+use crate::narrative::{Folded, Hit, Kind, fold::UPPER, merge::Sureness, words};
 use core::ops::Range;
 
 /// How far a word that says what a number is may stand from it, in bytes of the folded text.
@@ -74,6 +74,11 @@ impl<'a> Text<'a> {
         self.bytes(&(word.start..word.end))
     }
 
+    /// From where one word begins to where another ends.
+    pub(super) fn span(&self, first: usize, last: usize) -> Range<usize> {
+        self.get(first).start..self.get(last).end
+    }
+
     pub(super) fn bytes(&self, range: &Range<usize>) -> &'a [u8] {
         self.bytes.get(range.clone()).unwrap_or_default()
     }
@@ -104,8 +109,7 @@ impl<'a> Text<'a> {
 
     /// Whether a word was written with a capital first.
     pub(super) fn is_capital(&self, at: usize) -> bool {
-        let word = self.get(at);
-        self.folded.written(&(word.start..word.end)).chars().next().is_some_and(char::is_uppercase)
+        self.folded.marks(self.get(at).start) & UPPER != 0
     }
 
     /// Whether a word was written with a capital first, in a text in which that says something.
