@@ -1,18 +1,18 @@
 //! De-identification of narratives, English and French: what tells who somebody is goes, what tells what happened stays.
-//! Several finders look at the folded text ([`fold`]) and say what they found ([`Hit`]); overlapping finds are masked
-//! together, only the label is chosen ([`merge`]); and the result is looked at once more before anybody sees it. Whatever
+//! Several finders look at the folded text (`fold`) and say what they found; overlapping finds are masked
+//! together, only the label is chosen (`merge`); and the result is looked at once more before anybody sees it. Whatever
 //! goes wrong on the way refuses the text ([`Refusal`]): it stays withheld whole.
 //!
-//! *In scope*: people of the case by their names ([`people`]), numbers and other identifiers ([`identifiers`]), names nobody
-//! listed ([`unknown`]), all of them pure, deterministic and in time linear in the text.
+//! *In scope*: people of the case by their names ([`people`]), numbers and other identifiers (`identifiers`), names nobody
+//! listed (`unknown`), all of them pure, deterministic and in time linear in the text.
 //!
 //! *Out of scope*: who reviews, who attests, and that only attested text leaves.
 
-pub mod fold;
-pub mod identifiers;
-pub mod kind;
+mod fold;
+mod identifiers;
+mod kind;
 mod lexicon;
-pub mod merge;
+mod merge;
 pub mod people;
 mod placeholder;
 mod unknown;
@@ -20,9 +20,9 @@ mod words;
 
 pub use fold::Folded;
 pub use kind::Kind;
-pub use merge::Hit;
 
 use core::ops::Range;
+use merge::Hit;
 
 /// The language a narrative is written in, and its replacements with it. Notes mix both, so every finder knows both and asks
 /// for neither.

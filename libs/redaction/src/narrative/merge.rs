@@ -14,20 +14,20 @@ use core::ops::Range;
 
 /// Something a finder found, in bytes of the folded text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hit {
+pub(super) struct Hit {
     /// Where, in bytes of the folded text.
-    pub range: Range<usize>,
+    pub(super) range: Range<usize>,
     /// What it is.
-    pub kind: Kind,
+    pub(super) kind: Kind,
     /// Which of the known people it names, by place in the list.
-    pub person: Option<usize>,
+    pub(super) person: Option<usize>,
     /// How sure the finder is that the label is right; never whether to mask.
-    pub sure: Sureness,
+    pub(super) sure: Sureness,
 }
 
 /// How sure a finder is of its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sureness {
+pub(super) enum Sureness {
     /// The form alone.
     Form,
     /// A form that little else has.
