@@ -289,8 +289,7 @@ impl<'a> Holds<'a> {
         fail_unless(period.is_none_or(|period| !period.is_empty()), ReasonCode::ConsentDataPeriod);
         fail_unless(urgent, ReasonCode::ConsentCondition);
         // Nobody could take it back any more.
-        let erased = given.subject_id.is_some() && facts.erased || giver.is_some_and(|giver| giver.erased);
-        fail_unless(!erased, ReasonCode::DataErased);
+        fail_unless(!given.subject_id.is_some_and(|giver| facts.is_erased(giver)), ReasonCode::DataErased);
         let taken = takers.iter().filter(|taker| taker.takes(record, given));
         let taken_back = taken.fold(Categories::EMPTY, |taken, taker| taken.union(taker.categories));
         Self { giver, failures, until, taken_back, period }

@@ -266,8 +266,7 @@ fn scope_of(standing: &Standing<'_>) -> Reach {
 
 fn named_people<'a>(asserted: &'a ExceptionAsserted, facts: &'a CaseFacts) -> impl Iterator<Item = &'a Person> {
     let people = asserted.subject_ids.iter().filter_map(|subject_id: &SubjectId| facts.person(*subject_id));
-    // Who stands in the case only because their data was erased is nobody with whom suspects are reached.
-    people.filter(|person| !person.is_only_suspect() && !person.is_only_erased())
+    people.filter(|person| !person.is_only_suspect())
 }
 
 fn in_jurisdiction(

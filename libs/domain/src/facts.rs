@@ -70,8 +70,7 @@ impl Person {
     }
 
     /// Whether nothing is known of the person but that their data was erased: nobody of the case ever had this id.
-    #[must_use]
-    pub const fn is_only_erased(&self) -> bool {
+    const fn is_only_erased(&self) -> bool {
         self.erased && self.roles.is_empty()
     }
 
@@ -357,7 +356,7 @@ pub struct CaseFacts {
     pub unreadable: Option<Revision>,
     /// Where the case is, as said when it was opened.
     pub jurisdiction: Option<Jurisdiction>,
-    /// The people of the case, sorted by id.
+    /// The people of the case, sorted by id, and ids that were erased before anybody was said to have them.
     pub persons: Vec<Person>,
     /// The tips, in the order of the log.
     pub tips: Vec<Tip>,
@@ -427,9 +426,13 @@ impl CaseFacts {
 
 /// Looking things up.
 impl CaseFacts {
-    /// A person of the case.
+    /// A person of the case. Somebody of whom nothing but an erasure is known is none.
     #[must_use]
     pub fn person(&self, subject_id: SubjectId) -> Option<&Person> {
+        self.row(subject_id).filter(|person| !person.is_only_erased())
+    }
+
+    fn row(&self, subject_id: SubjectId) -> Option<&Person> {
         let place = self.persons.binary_search_by_key(&subject_id, |person| person.subject_id).ok()?;
         self.persons.get(place)
     }
@@ -490,7 +493,7 @@ impl CaseFacts {
     /// Whether a person's data was erased, with the case's or by itself.
     #[must_use]
     pub fn is_erased(&self, subject_id: SubjectId) -> bool {
-        self.erased || self.person(subject_id).is_some_and(|person| person.erased)
+        self.erased || self.row(subject_id).is_some_and(|person| person.erased)
     }
 
     /// A decision.

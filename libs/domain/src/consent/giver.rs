@@ -60,7 +60,6 @@ pub(super) fn represented_until(
 ) -> Result<Option<Timestamp>, ReasonCode> {
     const UNVERIFIED: ReasonCode = ReasonCode::RepresentativeUnverified;
     let named = given.representative_subject_id.and_then(|representative| facts.person(representative));
-    let named = named.filter(|representative| !representative.is_only_erased());
     let representative = named.ok_or(UNVERIFIED)?;
     if representative.roles.contains(PersonRole::Suspect) {
         return Err(ReasonCode::RepresentativeIsSuspect);

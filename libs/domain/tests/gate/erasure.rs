@@ -8,8 +8,8 @@ use egide_domain::event::{
 };
 use egide_domain::ids::{DisclosureId, HoldId, NarrativeId, SubjectId};
 use egide_domain::vocabulary::{
-    AgeBand, Channel, DataCategory::*, ExceptionGround, ExceptionKind, HoldGround, InstrumentKind, PersonRole,
-    Purpose::*, ReasonCode, Role, ShredGround,
+    AgeBand, Channel, DataCategory::*, ExceptionGround, ExceptionKind, HoldGround, InstrumentKind, Jurisdiction,
+    PersonRole, Purpose::*, ReasonCode, ReviewOutcome, Role, ShredGround, TriageLevel,
 };
 use egide_domain::{Actor, CaseEvent, Categories, ViolationReason, ViolationReason as Why};
 
@@ -91,6 +91,19 @@ fn a_consent_that_nobody_can_take_back_any_more_permits_nothing() {
     let asked = ask(&police(), Investigation, &[Suspects]);
     story.when(&asked).permits(&[(SUSPECT, Suspects)]);
     story.shreds(Shredded::Person(VICTIM)).when(&asked).denies(ReasonCode::DataErased);
+}
+
+#[test]
+fn the_wish_of_somebody_who_was_erased_before_they_were_recorded_permits_nothing_either() {
+    let people = Story::opened_in(Some(Jurisdiction::On)).person(SUSPECT, &[PersonRole::Suspect]);
+    let story = people.triaged(TriageLevel::NotUrgent).tip(Channel::Phone).reviewed(ReviewOutcome::Report);
+    let story = story.consents(report_consent(1));
+    let asked = ask(&police(), Investigation, &[Suspects]);
+    story.when(&asked).permits(&[(SUSPECT, Suspects)]);
+    // The ledger admits no such erasure; what stands in a log holds all the same.
+    let whose = Shredded::Person(CALLER);
+    let story = story.and(CaseEvent::KeyShredded(KeyShredded { whose, ground: None }));
+    story.when(&asked).denies(ReasonCode::DataErased);
 }
 
 #[test]

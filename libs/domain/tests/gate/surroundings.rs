@@ -341,13 +341,16 @@ fn a_confirmation_comes_before_the_end_of_the_exceptions_life() {
 #[test]
 fn somebody_of_whom_only_an_erasure_is_known_is_not_everybody_without_a_role() {
     let seen = Story::with_people().seen_in(NOBODY, egide_domain::vocabulary::Jurisdiction::On);
-    assert!(!seen.facts.person(NOBODY).unwrap().is_only_erased());
+    assert!(seen.facts.person(NOBODY).is_some());
     let erased = |story: Story, whom| {
         let whose = egide_domain::event::Shredded::Person(whom);
         story.and(CaseEvent::KeyShredded(egide_domain::event::KeyShredded { whose, ground: None }))
     };
-    assert!(erased(Story::with_people(), NOBODY).facts.person(NOBODY).unwrap().is_only_erased());
-    assert!(!erased(Story::with_people(), VICTIM).facts.person(VICTIM).unwrap().is_only_erased());
+    let nobody = erased(Story::with_people(), NOBODY);
+    assert!(nobody.facts.person(NOBODY).is_none() && nobody.facts.is_erased(NOBODY));
+    assert!(nobody.person(NOBODY, &[PersonRole::Caller]).facts.is_erased(NOBODY));
+    let victim = erased(Story::with_people(), VICTIM);
+    assert!(victim.facts.person(VICTIM).is_some() && victim.facts.is_erased(VICTIM));
 }
 
 #[test]

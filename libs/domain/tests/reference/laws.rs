@@ -232,6 +232,29 @@ fn p04_taking_back_refusing_lifting_and_erasing_never_add() {
     });
 }
 
+/// What somebody said whose data is erased permits nothing any more, whether or not anybody ever recorded who they are.
+#[test]
+fn p10_nothing_rests_on_the_word_of_somebody_who_was_erased() {
+    law_of_permits(18, |asked, _, dice| {
+        let whose = generator::dice::subject(dice.small());
+        let shredded = KeyShredded { whose: Shredded::Person(whose), ground: None };
+        let after = and_then(asked, CaseEvent::KeyShredded(shredded));
+        let theirs = |id| {
+            let mut given = after.history.iter().filter_map(|recorded| match &recorded.event {
+                CaseEvent::ConsentGiven(given) if given.consent_id == id => Some(given),
+                _ => None,
+            });
+            given.all(|given| given.subject_id == Some(whose))
+        };
+        let decision = ask_engine(&after).decision;
+        let rests = decision.bases.iter().any(|basis| match basis {
+            Basis::Consent(id) | Basis::ReportConsent(id) => theirs(*id),
+            Basis::Exception(..) => false,
+        });
+        unless(rests, || format!("{whose:?} was erased, and yet: {:?}", decision.bases))
+    });
+}
+
 /// A consent that permits nothing, for whatever reason, only holds back: superseding, denying.
 #[test]
 fn p03_a_record_that_cannot_permit_never_adds() {
