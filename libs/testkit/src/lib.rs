@@ -13,6 +13,7 @@
     reason = "a test stops at the first surprise, and this crate is part of tests only"
 )]
 
+mod clock;
 mod cluster;
 mod identity;
 mod ids;
@@ -23,6 +24,7 @@ mod proxy;
 mod wait;
 mod world;
 
+pub use clock::MovedClock;
 pub use cluster::{CLUSTER_SIZE, TestCluster};
 pub use identity::{PROVIDER, PROVIDER_KEYS, TestIdentity};
 pub use ids::{fresh_id, numbered_id};

@@ -16,7 +16,7 @@ use tonic::Status;
 
 use crate::explain::approval_demanded;
 use crate::gate::Gate;
-use crate::ledger::{NotAppended, Proposed, command};
+use crate::ledger::{NotAppended, Proposed, Unfit, command};
 use crate::origin::{Origin, approval_of, command_of_approval};
 use crate::reader::StoredApproval;
 use crate::request::Asked;
@@ -76,13 +76,7 @@ impl Gate {
             }
             Err(NotAppended::Failed(status)) => Err(status),
             // Somebody was here before, or the case has been closed since.
-            Err(
-                NotAppended::Moved
-                | NotAppended::Used
-                | NotAppended::NotAdmitted
-                | NotAppended::Expired
-                | NotAppended::Erased,
-            ) => {
+            Err(NotAppended::Unfit(_)) => {
                 self.reader.catch_up().await?;
                 Ok(if is_known()? { approval_id.to_string() } else { String::new() })
             }
@@ -172,10 +166,10 @@ impl Gate {
         match self.ledger.append(&answer.onward, request).await {
             Ok(acknowledged) => acknowledged.proves(&stream_id, proposed.facts_digest).map(|_| ()),
             Err(NotAppended::Failed(status)) => Err(status),
-            Err(NotAppended::Used) => {
+            Err(NotAppended::Unfit(Unfit::Used)) => {
                 Err(Status::already_exists("this command id was used with other content; a new answer takes a new id"))
             }
-            Err(NotAppended::Moved | NotAppended::NotAdmitted | NotAppended::Expired | NotAppended::Erased) => {
+            Err(NotAppended::Unfit(Unfit::Moved | Unfit::NotAdmitted | Unfit::Expired | Unfit::Erased)) => {
                 self.reader.catch_up().await?;
                 match self.outcome_of(case_id, answer)? {
                     // Another supervisor was faster, with the same answer.

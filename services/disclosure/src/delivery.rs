@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use crate::gate::{Gate, ROUNDS_MAX, expected};
-use crate::ledger::{NotAppended, NotOpened, Proposed, command};
+use crate::ledger::{NotAppended, NotOpened, Proposed, Unfit, command};
 use crate::origin::{Origin, command_of_delivery};
 use crate::reader::{Moment, Snapshot, StoredDelivery, StoredReferral, Unreadable};
 
@@ -183,9 +183,9 @@ impl Gate {
                 let event = acknowledged.proves(&stream_id, proposed.facts_digest)?;
                 Ok(Some((event.position, sent_at)))
             }
-            Err(NotAppended::Moved | NotAppended::Used | NotAppended::NotAdmitted) => Ok(None),
+            Err(NotAppended::Unfit(Unfit::Moved | Unfit::Used | Unfit::NotAdmitted)) => Ok(None),
             // What it rests on has ended on its way there: that it was decided in time tells nobody anything.
-            Err(NotAppended::Erased | NotAppended::Expired) => Err(Undelivered::Refused),
+            Err(NotAppended::Unfit(Unfit::Erased | Unfit::Expired)) => Err(Undelivered::Refused),
             Err(NotAppended::Failed(status)) => Err(status.into()),
         }
     }

@@ -141,7 +141,7 @@ impl DisclosureService for Disclosures {
             return Err(no_decision());
         };
         let look = self.0.look_again(Onward::of(&request), Some(stored.case_id), reason).await?;
-        let replay = self.0.replay(&look, &stored).await?;
+        let replay = self.0.replay(&look, stored).await?;
         Ok(Response::new(proto::ReplayDecisionResponse { replay: Some(replay) }))
     }
 

@@ -44,6 +44,15 @@ pub(crate) struct Ledger {
 /// Why nothing was appended, as far as that is known.
 #[derive(Debug)]
 pub(crate) enum NotAppended {
+    /// It does not fit what stands in the log by now: whoever decides may decide again.
+    Unfit(Unfit),
+    /// The answer for the caller.
+    Failed(Status),
+}
+
+/// What does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfit {
     /// A stream has moved: decide again.
     Moved,
     /// The command id was used with other content: somebody was here before, look what they wrote.
@@ -54,8 +63,6 @@ pub(crate) enum NotAppended {
     Expired,
     /// Somebody's key is gone, and with it the report that was to be delivered.
     Erased,
-    /// The answer for the caller.
-    Failed(Status),
 }
 
 impl NotAppended {
@@ -63,7 +70,7 @@ impl NotAppended {
     pub(crate) fn refusal(self, repeat: &'static str) -> Status {
         match self {
             Self::Failed(status) => status,
-            Self::Moved | Self::Used | Self::NotAdmitted | Self::Expired | Self::Erased => Status::unavailable(repeat),
+            Self::Unfit(_) => Status::unavailable(repeat),
         }
     }
 }
@@ -326,19 +333,19 @@ fn is_unknown(code: Code) -> bool {
 
 fn not_appended(status: &Status) -> NotAppended {
     let code = status.code();
-    if code == Code::Aborted {
-        NotAppended::Moved
+    NotAppended::Unfit(if code == Code::Aborted {
+        Unfit::Moved
     } else if code == Code::AlreadyExists {
-        NotAppended::Used
+        Unfit::Used
     } else if has_rule(status, DATA_ERASED) {
-        NotAppended::Erased
+        Unfit::Erased
     } else if has_rule(status, ViolationReason::DecisionExpired.name()) {
-        NotAppended::Expired
+        Unfit::Expired
     } else if code == Code::FailedPrecondition {
-        NotAppended::NotAdmitted
+        Unfit::NotAdmitted
     } else {
-        NotAppended::Failed(onward_status(status))
-    }
+        return NotAppended::Failed(onward_status(status));
+    })
 }
 
 /// Whether the ledger refuses by this rule.
@@ -482,8 +489,8 @@ mod tests {
         }
         let NotAppended::Failed(status) = not_appended(&Status::internal("secret")) else { panic!("a failure") };
         assert!(!status.message().contains("secret"));
-        assert!(matches!(not_appended(&Status::aborted("")), NotAppended::Moved));
-        assert!(matches!(not_appended(&Status::already_exists("")), NotAppended::Used));
-        assert!(matches!(not_appended(&Status::failed_precondition("")), NotAppended::NotAdmitted));
+        assert!(matches!(not_appended(&Status::aborted("")), NotAppended::Unfit(Unfit::Moved)));
+        assert!(matches!(not_appended(&Status::already_exists("")), NotAppended::Unfit(Unfit::Used)));
+        assert!(matches!(not_appended(&Status::failed_precondition("")), NotAppended::Unfit(Unfit::NotAdmitted)));
     }
 }

@@ -1,16 +1,18 @@
 //! Answering outsiders: whatever is not theirs to have is one answer, the same bytes, with the same one append behind it, not
 //! before a fixed time has passed since the call began (promise 8).
 
-use egide_domain::ids::{CommandId, UnitId};
+use egide_domain::ids::{CaseId, CommandId, UnitId};
+use egide_domain::time::Timestamp;
 use egide_servicekit::identity::{Caller, Onward, Person};
 use egide_wire::proto::egide::audit::v1::access_event::Payload;
 use egide_wire::proto::egide::audit::v1::{AccessReason, AccessRecorded, AccessScope, OutsiderRefused};
+use egide_wire::proto::egide::case::v1::case_event;
 use egide_wire::refusal::not_found_outside;
 use tokio::time::Instant;
 use tonic::{Request, Status};
 
 use crate::gate::Gate;
-use crate::ledger::access;
+use crate::ledger::{Proposed, access, command, unproved};
 
 /// An outsider's call.
 pub(crate) struct Outsider {
@@ -61,6 +63,28 @@ impl Gate {
         self.record(&outsider.onward, Payload::AccessRecorded(recorded)).await
     }
 
+    /// Commits an outsider's receipt to a case; when it was recorded.
+    pub(crate) async fn record_receipt(
+        &self,
+        outsider: &Outsider,
+        command_id: CommandId,
+        case_id: CaseId,
+        receipt: case_event::Payload,
+    ) -> Result<Timestamp, Status> {
+        let proposed = Proposed::new(receipt)?;
+        let stream_id = case_id.to_string();
+        let request = command(command_id, stream_id.clone(), proposed.event, None, Vec::new());
+        match self.ledger.append(&outsider.onward, request).await {
+            Ok(acknowledged) => {
+                acknowledged.proves(&stream_id, proposed.facts_digest)?;
+                acknowledged.recorded_at().ok_or_else(unproved)
+            }
+            Err(not_appended) => {
+                Err(not_appended.refusal("the receipt could not be recorded; repeat with the same command id"))
+            }
+        }
+    }
+
     /// Commits an access event. Each call is its own: its id is drawn here.
     pub(crate) async fn record(&self, onward: &Onward, payload: Payload) -> Result<(), Status> {
         self.record_under(onward, payload).await.map(drop)
@@ -71,7 +95,7 @@ impl Gate {
         let command_id = CommandId(uuid::Uuid::now_v7().into_bytes());
         match self.ledger.append(onward, access(command_id, payload)).await {
             Ok(acknowledged) if acknowledged.verifies() => Ok(command_id),
-            Ok(_) => Err(crate::ledger::unproved()),
+            Ok(_) => Err(unproved()),
             Err(not_appended) => Err(not_appended.refusal("the access could not be recorded; try again")),
         }
     }

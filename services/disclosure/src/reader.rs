@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use egide_crypto::digest::Digest;
 use egide_domain::Recipient;
-use egide_domain::ids::{
-    ApprovalId, CaseId, DecisionId, DeliveryId, OrganizationId, Position, ReferralId, Revision, UnitId,
-};
+use egide_domain::ids::{ApprovalId, CaseId, DecisionId, DeliveryId, OrganizationId, ReferralId, Revision, UnitId};
 use egide_eventlog::EventLog;
 use egide_projection::{Progress, Projection, StoreError, View};
 use egide_report::RecipientNames;
@@ -87,13 +85,6 @@ pub(crate) struct StoredReferral {
     pub(crate) unit_id: UnitId,
     pub(crate) organization_id: OrganizationId,
     pub(crate) row: ReferralRow,
-}
-
-impl StoredReferral {
-    /// Where its release stands in the log.
-    pub(crate) const fn position(&self) -> Position {
-        Position(self.row.position)
-    }
 }
 
 /// A delivery as it stands in the log.

@@ -1,16 +1,15 @@
 //! The receipt of a recall: whoever had a referral delivered confirms that it is used no more.
 
+use egide_domain::ids::UnitId;
 use egide_domain::time::Timestamp;
 use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use tonic::Status;
 
 use crate::gate::Gate;
-use crate::ledger::{Proposed, command, unproved};
 use crate::origin::Origin;
 use crate::outside::Outsider;
 use crate::reader::{StoredReferral, Unreadable};
-use egide_domain::ids::UnitId;
 
 /// Most recalls that a watcher is told of at once.
 const TOLD_MAX: usize = 1_000;
@@ -37,18 +36,8 @@ impl Gate {
             referral_id: referral.referral_id.to_string(),
             unit_id: referral.unit_id.to_string(),
         };
-        let proposed = Proposed::new(Payload::RecallAcknowledged(acknowledged))?;
-        let stream_id = referral.case_id.to_string();
-        let request = command(origin.command("recall"), stream_id.clone(), proposed.event, None, Vec::new());
-        match self.ledger.append(&outsider.onward, request).await {
-            Ok(acknowledged) => {
-                acknowledged.proves(&stream_id, proposed.facts_digest)?;
-                acknowledged.recorded_at().ok_or_else(unproved)
-            }
-            Err(not_appended) => {
-                Err(not_appended.refusal("the receipt could not be recorded; repeat with the same command id"))
-            }
-        }
+        let receipt = Payload::RecallAcknowledged(acknowledged);
+        self.record_receipt(outsider, origin.command("recall"), referral.case_id, receipt).await
     }
 
     /// What was recalled from a unit after a position and is not confirmed yet, with the position up to which it was looked.

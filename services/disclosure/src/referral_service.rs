@@ -14,7 +14,6 @@ use tonic::{Request, Response, Status};
 
 use crate::delivery::{Delivery, Undelivered};
 use crate::gate::{Gate, Shared};
-use crate::ledger::{Proposed, command};
 use crate::origin::Origin;
 use crate::outside::Outsider;
 use crate::reader::{StoredReferral, Unreadable};
@@ -87,11 +86,7 @@ impl ReferralService for Referrals {
             return Err(self.0.refuse(&outsider, "AcknowledgeReferral").await);
         };
         let origin = Origin::new(&outsider.caller, "AcknowledgeReferral", command_id, referral_id.as_bytes());
-        let acknowledged_at = match referral.row.acknowledged_at_ms {
-            Some(at_ms) => Timestamp(at_ms),
-            None => self.0.acknowledge(&outsider, &referral, origin).await?,
-        };
-        let acknowledged_at = Some(to_timestamp(acknowledged_at));
+        let acknowledged_at = Some(to_timestamp(self.0.acknowledge(&outsider, &referral, origin).await?));
         Ok(Response::new(proto::AcknowledgeReferralResponse { acknowledged_at }))
     }
 
@@ -178,28 +173,22 @@ impl Gate {
         Ok((waiting, until))
     }
 
+    /// Records the receipt of a referral; when that was.
     async fn acknowledge(
         &self,
         outsider: &Outsider,
         referral: &StoredReferral,
         origin: Origin,
     ) -> Result<Timestamp, Status> {
+        if let Some(at_ms) = referral.row.acknowledged_at_ms {
+            return Ok(Timestamp(at_ms));
+        }
         let acknowledged = case::ReferralAcknowledged {
             referral_id: referral.referral_id.to_string(),
             unit_id: referral.unit_id.to_string(),
         };
-        let proposed = Proposed::new(Payload::ReferralAcknowledged(acknowledged))?;
-        let stream_id = referral.case_id.to_string();
-        let request = command(origin.command("acknowledgement"), stream_id.clone(), proposed.event, None, Vec::new());
-        match self.ledger.append(&outsider.onward, request).await {
-            Ok(acknowledged) => {
-                acknowledged.proves(&stream_id, proposed.facts_digest)?;
-                acknowledged.recorded_at().ok_or_else(crate::ledger::unproved)
-            }
-            Err(not_appended) => {
-                Err(not_appended.refusal("the receipt could not be recorded; repeat with the same command id"))
-            }
-        }
+        let receipt = Payload::ReferralAcknowledged(acknowledged);
+        self.record_receipt(outsider, origin.command("acknowledgement"), referral.case_id, receipt).await
     }
 }
 

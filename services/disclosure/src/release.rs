@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::facts::{CaseView, OrganizationView};
 use crate::gate::{EVENT_BYTES_MAX, Gate, ROUNDS_MAX, expected, moved_too_often};
-use crate::ledger::{NotAppended, NotOpened, Proposed, command};
+use crate::ledger::{NotAppended, NotOpened, Proposed, Unfit, command};
 use crate::origin::{command_of_release, referral_of};
 use crate::reader::Snapshot;
 use crate::request::{Asked, Released};
@@ -109,8 +109,8 @@ impl Gate {
                     return Ok(Some(Released { referral_id, report_digest }));
                 }
                 // Something else happened in the case, or in the directory: look whether it matters.
-                Err(NotAppended::Moved) => self.reader.catch_up().await?,
-                Err(NotAppended::Used | NotAppended::NotAdmitted | NotAppended::Expired | NotAppended::Erased) => {
+                Err(NotAppended::Unfit(Unfit::Moved)) => self.reader.catch_up().await?,
+                Err(NotAppended::Unfit(Unfit::Used | Unfit::NotAdmitted | Unfit::Expired | Unfit::Erased)) => {
                     return Ok(None);
                 }
                 Err(NotAppended::Failed(status)) => return Err(status),

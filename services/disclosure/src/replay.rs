@@ -7,10 +7,21 @@
 //!
 //! Where a report was released, it is made again as well ([`report`]).
 
+/// Answers with the name of the first of these fields in which two messages differ, if there is one.
+macro_rules! compare {
+    ($one:expr, $other:expr, $($field:ident),+ $(,)?) => {
+        $(if $one.$field != $other.$field {
+            return stringify!($field);
+        })+
+    };
+}
+
 mod report;
 
-use egide_domain::decide;
+use std::sync::Arc;
+
 use egide_domain::ids::{CaseId, CommandId, DecisionId, Revision};
+use egide_domain::{Request, decide};
 use egide_report::Form;
 use egide_servicekit::identity::Onward;
 use egide_wire::convert::{decided, request_from, timestamp};
@@ -22,14 +33,18 @@ use egide_wire::proto::egide::disclosure::v1 as proto;
 use tokio::sync::mpsc;
 use tonic::Status;
 
+use crate::facts::{CaseView, OrganizationView};
 use crate::gate::{Gate, Shared};
 use crate::ledger::facts_of;
 use crate::reader::{Moment, StoredDecision, Unreadable};
 
-/// Decisions that are read on one view: nothing is applied meanwhile.
+/// Decisions that are made again on one view: nothing is applied meanwhile.
 const AT_ONCE: usize = 32;
 /// Answers that wait for a slow reader; then the replay waits too.
 const BUFFERED: usize = 64;
+/// Why something is not made again.
+const UNREADABLE: &str = "what was asked cannot be read by this version";
+const NO_DIRECTORY: &str = "the directory never stood at its revision";
 
 /// Why a decision is not made again.
 enum Halt {
@@ -60,6 +75,49 @@ pub(crate) struct Look {
     recorded: AccessRecorded,
 }
 
+/// What a decision rests on besides the policy: the report under it is made of the same.
+struct Premises {
+    decision_id: DecisionId,
+    request: Request,
+    /// The case at the decision's revision.
+    case: Arc<CaseView>,
+    /// The recipient's organisation at the revision the decision saw, if there was one then.
+    organization: Option<OrganizationView>,
+}
+
+impl Premises {
+    fn of(moment: &Moment<'_>, stored: &StoredDecision) -> Result<Self, Halt> {
+        let recorded = &stored.decided;
+        let decision_id = recorded.decision_id.parse().map_err(|_| Halt::Impossible(UNREADABLE))?;
+        let request = recorded.request.as_ref().and_then(|request| request_from(request).ok());
+        let request = request.ok_or(Halt::Impossible(UNREADABLE))?;
+        let case = moment.case_at(stored.case_id, Revision(recorded.case_revision))?;
+        let case = case.ok_or(Halt::Impossible("the case never stood at its revision"))?;
+        let directory = Revision(recorded.directory_revision);
+        let organization = moment.organization_at(request.organization_id, directory)?;
+        if organization.is_none() && directory.0 > 0 {
+            return Err(Halt::Impossible(NO_DIRECTORY));
+        }
+        Ok(Self { decision_id, request, case, organization })
+    }
+}
+
+/// A decision made again. What it was made of, or why there is none, serves for its report.
+struct MadeAgain {
+    stored: StoredDecision,
+    premises: Result<Premises, &'static str>,
+    replay: proto::Replay,
+}
+
+/// What can be told of either way, apart from a failure.
+fn possible<T>(made: Result<T, Halt>) -> Result<Result<T, &'static str>, Status> {
+    match made {
+        Ok(made) => Ok(Ok(made)),
+        Err(Halt::Impossible(why)) => Ok(Err(why)),
+        Err(Halt::Failed(status)) => Err(status),
+    }
+}
+
 impl Gate {
     /// Records that somebody has the decisions of a case made again, or all of them.
     pub(crate) async fn look_again(
@@ -79,23 +137,30 @@ impl Gate {
     }
 
     /// Makes a decision again, and the report that was released under it.
-    pub(crate) async fn replay(&self, look: &Look, stored: &StoredDecision) -> Result<proto::Replay, Status> {
-        let mut replay = self.replay_on(&self.reader.moment(), stored)?;
-        let (outcome, difference) = self.report_again(look, stored).await?;
-        replay.report = outcome.into();
-        difference.clone_into(&mut replay.report_difference);
-        Ok(replay)
+    pub(crate) async fn replay(&self, look: &Look, stored: StoredDecision) -> Result<proto::Replay, Status> {
+        let made = self.replay_on(&self.reader.moment(), stored)?;
+        self.with_report(look, made).await
     }
 
-    fn replay_on(&self, moment: &Moment<'_>, stored: &StoredDecision) -> Result<proto::Replay, Status> {
-        let recorded = &stored.decided;
-        let (outcome, first_difference) = match self.again(moment, stored) {
+    async fn with_report(&self, look: &Look, made: MadeAgain) -> Result<proto::Replay, Status> {
+        let MadeAgain { stored, premises, replay } = made;
+        let (outcome, difference) = self.report_again(look, &stored, premises).await?;
+        Ok(proto::Replay { report: outcome.into(), report_difference: difference.to_owned(), ..replay })
+    }
+
+    fn replay_on(&self, moment: &Moment<'_>, stored: StoredDecision) -> Result<MadeAgain, Status> {
+        let premises = possible(Premises::of(moment, &stored))?;
+        let again = match &premises {
+            Ok(premises) => possible(self.again(moment, &stored, premises))?,
+            Err(why) => Err(*why),
+        };
+        let (outcome, first_difference) = match again {
             Ok(None) => (proto::ReplayOutcome::Same, ""),
             Ok(Some(field)) => (proto::ReplayOutcome::Different, field),
-            Err(Halt::Impossible(why)) => (proto::ReplayOutcome::Impossible, why),
-            Err(Halt::Failed(status)) => return Err(status),
+            Err(why) => (proto::ReplayOutcome::Impossible, why),
         };
-        Ok(proto::Replay {
+        let recorded = &stored.decided;
+        let replay = proto::Replay {
             decision_id: recorded.decision_id.clone(),
             case_id: stored.case_id.to_string(),
             outcome: outcome.into(),
@@ -104,33 +169,29 @@ impl Gate {
             same_contract: self.versions.same_contract(recorded),
             report: proto::ReportOutcome::Unspecified.into(),
             report_difference: String::new(),
-        })
+        };
+        Ok(MadeAgain { stored, premises, replay })
     }
 
     /// The first field that is different when it is made again, if there is one.
-    fn again(&self, moment: &Moment<'_>, stored: &StoredDecision) -> Result<Option<&'static str>, Halt> {
+    fn again(
+        &self,
+        moment: &Moment<'_>,
+        stored: &StoredDecision,
+        premises: &Premises,
+    ) -> Result<Option<&'static str>, Halt> {
         let recorded = &stored.decided;
-        let unreadable = || Halt::Impossible("what was asked cannot be read by this version");
-        let decision_id: DecisionId = recorded.decision_id.parse().map_err(|_| unreadable())?;
-        let request =
-            recorded.request.as_ref().and_then(|request| request_from(request).ok()).ok_or_else(unreadable)?;
-        let decided_at = recorded.decided_at.as_ref().and_then(timestamp).ok_or_else(unreadable)?;
+        let Premises { decision_id, request, case, organization } = premises;
+        let decided_at = recorded.decided_at.as_ref().and_then(timestamp).ok_or(Halt::Impossible(UNREADABLE))?;
         let policy = self.policy_of(moment, &recorded.policy_digest)?;
         let policy = policy.ok_or(Halt::Impossible("the policy it was made under was never adopted"))?;
-        let case = moment.case_at(stored.case_id, Revision(recorded.case_revision))?;
-        let case = case.ok_or(Halt::Impossible("the case never stood at its revision"))?;
-        let directory = Revision(recorded.directory_revision);
-        let organization = moment.organization_at(request.organization_id, directory)?;
-        if organization.is_none() && directory.0 > 0 {
-            return Err(Halt::Impossible("the directory never stood at its revision"));
-        }
-        let recipient = organization.and_then(|organization| organization.recipient(request.unit_id));
-        let decision = decide(&case.facts, &request, recipient.as_ref(), &policy, decided_at);
-        let mut again = decided(decision_id, &request, &decision);
+        let recipient = organization.as_ref().and_then(|organization| organization.recipient(request.unit_id));
+        let decision = decide(&case.facts, request, recipient.as_ref(), &policy, decided_at);
+        let mut again = decided(*decision_id, request, &decision);
         again.policy_digest.clone_from(&recorded.policy_digest);
         again.classification_digest.clone_from(&recorded.classification_digest);
         again.form = Form::of(recipient.and_then(|recipient| recipient.kind)).id().to_owned();
-        again.commitment = self.commitment(decision_id, Payload::DisclosureDecided(again.clone()))?;
+        again.commitment = self.commitment(*decision_id, Payload::DisclosureDecided(again.clone()))?;
         let facts = facts_of(&CaseEvent { payload: Some(Payload::DisclosureDecided(again.clone())) })?;
         let row = moment.event(stored.case_id, stored.revision)?;
         let same = row.event.is_some_and(|event| event.facts == facts);
@@ -140,14 +201,9 @@ impl Gate {
 
 /// The first field in which two decisions differ.
 fn first_difference(recorded: &DisclosureDecided, again: &DisclosureDecided) -> &'static str {
-    macro_rules! compare {
-        ($($field:ident),+ $(,)?) => {
-            $(if recorded.$field != again.$field {
-                return stringify!($field);
-            })+
-        };
-    }
     compare!(
+        recorded,
+        again,
         decision_id,
         request,
         outcome,
@@ -197,8 +253,8 @@ async fn replay_all(
         let (decisions, last) = apart(gate, |gate| some(gate, after)).await?;
         let Some(last) = last else { return Ok(()) };
         after = Some(last);
-        for stored in decisions {
-            let replay = gate.replay(look, &stored).await?;
+        for made in decisions {
+            let replay = gate.with_report(look, made).await?;
             listening = tell(Some(replay)).await.is_ok();
             if !listening {
                 break;
@@ -218,13 +274,14 @@ async fn apart<T: Send + 'static>(
     done.map_err(|_| Status::unavailable("the service is stopping; ask again"))?
 }
 
-/// The next few, and where they end; `None` when there are no more.
-fn some(gate: &Gate, after: Option<Vec<u8>>) -> Result<(Vec<StoredDecision>, Option<Vec<u8>>), Status> {
+/// The next few, made again, and where they end; `None` when there are no more.
+fn some(gate: &Gate, after: Option<Vec<u8>>) -> Result<(Vec<MadeAgain>, Option<Vec<u8>>), Status> {
     let moment = gate.reader.moment();
     let (mut decisions, mut last) = (Vec::new(), None);
     for next in moment.all_decisions(after).take(AT_ONCE) {
         let (place, decision_id) = next?;
-        decisions.push(moment.decision(decision_id)?.ok_or(Unreadable::Row)?);
+        let stored = moment.decision(decision_id)?.ok_or(Unreadable::Row)?;
+        decisions.push(gate.replay_on(&moment, stored)?);
         last = Some(place);
     }
     Ok((decisions, last))

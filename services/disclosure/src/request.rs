@@ -197,15 +197,7 @@ impl Gate {
         );
         let acknowledged = match self.ledger.append(&asked.onward, request).await {
             Ok(acknowledged) => acknowledged,
-            Err(
-                NotAppended::Moved
-                | NotAppended::Used
-                | NotAppended::NotAdmitted
-                | NotAppended::Expired
-                | NotAppended::Erased,
-            ) => {
-                return Ok(None);
-            }
+            Err(NotAppended::Unfit(_)) => return Ok(None),
             Err(NotAppended::Failed(status)) => return Err(status),
         };
         if !decision.is_permit() {

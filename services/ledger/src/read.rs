@@ -210,7 +210,7 @@ impl Ledger {
         let release = release.ok_or_else(not_found)?;
         let opened = self.opened(release).await?;
         if opened.open_state() != OpenState::Opened {
-            return Err(refused("data_erased", "somebody's data was erased; the report is gone"));
+            return Err(report_erased());
         }
         let released = released(opened).ok_or_else(halted_at_event)?;
         if sha256(&released.report).as_bytes() != &delivered.report_digest {
@@ -236,7 +236,7 @@ impl Ledger {
             for name in release.into_iter().flat_map(|stored| &stored.event.sealed).flat_map(envelope::key_names) {
                 let existing = self.keyring.for_opening(name.map_err(|_| halted_at_event())?).await;
                 if existing.map_err(|error| refuse::not_sealed(&error))?.is_none() {
-                    return Err(refused("data_erased", "somebody's data was erased; the report is gone"));
+                    return Err(report_erased());
                 }
             }
         }
@@ -388,4 +388,8 @@ fn halted_at_event() -> Status {
 
 fn refused(rule: &str, what_to_do: &str) -> Status {
     precondition(vec![(rule.to_owned(), Violation::new("position", what_to_do))])
+}
+
+fn report_erased() -> Status {
+    refused("data_erased", "somebody's data was erased; the report is gone")
 }

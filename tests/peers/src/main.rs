@@ -15,6 +15,7 @@ mod postgres;
 mod process;
 mod replay;
 mod sierradb;
+mod table;
 mod tls;
 mod umadb;
 

@@ -3,6 +3,10 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use egide_testkit::fresh_id;
+use egide_wire::classification::DataCategory;
+use egide_wire::proto::egide::case::v1::{DisclosureDecided, Purpose};
+use egide_wire::proto::egide::disclosure::v1::{Decision, RequestDisclosureRequest};
 use egide_wire::proto::egide::ledger::v1::{Acknowledgement, AppendRequest};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::{Code, Request, Response, Status};
@@ -110,6 +114,34 @@ impl<'a> Calls<'a> {
             self.shared.surprise(twice);
         }
         Ok(acknowledgement)
+    }
+
+    /// Asks that something of a case be disclosed to the unit that all share; the decision, and what was decided.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn request_disclosure(
+        &self,
+        who: &Who,
+        case_id: &str,
+        purpose: Purpose,
+        categories: &[DataCategory],
+    ) -> Result<(Decision, DisclosureDecided), Gone> {
+        let request = RequestDisclosureRequest {
+            command_id: fresh_id(),
+            case_id: case_id.to_owned(),
+            unit_id: self.shared.recipient.unit_id.clone(),
+            purpose: purpose.into(),
+            categories: categories.iter().copied().map(Into::into).collect(),
+            ..RequestDisclosureRequest::default()
+        };
+        let asking = || async {
+            self.shared.installation.disclosure(who).request_disclosure(self.within(request.clone())).await
+        };
+        let answer = self.until_known(Role::Disclosure, asking).await?;
+        let mut decision = answer.decision.expect("an answer holds the decision");
+        let decided = decision.decided.take().expect("a decision says what was decided");
+        Ok((decision, decided))
     }
 }
 

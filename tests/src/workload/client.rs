@@ -10,9 +10,7 @@ use egide_wire::proto::egide::audit::v1::{AccessReason, GetDisclosureRequest};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{ConsentWithdrawn, Outcome, Purpose};
 use egide_wire::proto::egide::directory::v1::RegisterUnitRequest;
-use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, FetchReferralRequest, GetDecisionRequest, RequestDisclosureRequest,
-};
+use egide_wire::proto::egide::disclosure::v1::{AcknowledgeReferralRequest, FetchReferralRequest, GetDecisionRequest};
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, ReadCaseRequest};
 use tonic::Code;
 
@@ -157,20 +155,9 @@ impl Client {
     async fn request(&mut self, place: usize, arena: &Arena) -> Result<bool, Gone> {
         let shared = Arc::clone(&self.shared);
         let calls = self.calls(&shared);
-        let request = RequestDisclosureRequest {
-            command_id: fresh_id(),
-            case_id: arena.case_id.clone(),
-            unit_id: shared.recipient.unit_id.clone(),
-            purpose: Purpose::Investigation.into(),
-            categories: WANTED.iter().copied().map(Into::into).collect(),
-            ..RequestDisclosureRequest::default()
-        };
         let who = self.account(who::supervisor());
-        let asking =
-            || async { shared.installation.disclosure(&who).request_disclosure(calls.within(request.clone())).await };
-        let answer = calls.until_known(Role::Disclosure, asking).await?;
-        let decision = answer.decision.expect("an answer holds the decision");
-        let decided = decision.decided.expect("a decision says what was decided");
+        let asking = calls.request_disclosure(&who, &arena.case_id, Purpose::Investigation, &WANTED);
+        let (decision, decided) = asking.await?;
         let (decision_id, outcome) = (decided.decision_id.clone(), decided.outcome());
         let told = Decided { decision_id: decision_id.clone(), position: decision.position, outcome };
         shared.memory().decide(told);

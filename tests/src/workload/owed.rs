@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use egide_servicekit::clock;
-use egide_testkit::fresh_id;
 use egide_wire::classification::DataCategory;
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
     ExceptionAsserted, ExceptionGround, ExceptionKind, Instrument, InstrumentKind, ObligationKind, Outcome, Purpose,
 };
-use egide_wire::proto::egide::disclosure::v1::RequestDisclosureRequest;
 
 use super::{Calls, GIVEN_UP_AFTER, Gone, Shared, open_case};
 use crate::case::command;
@@ -67,20 +65,9 @@ impl Owed {
                 Err(gone) => return Err(gone),
             }
         }
-        let request = RequestDisclosureRequest {
-            command_id: fresh_id(),
-            case_id: case.case_id,
-            unit_id: shared.recipient.unit_id.clone(),
-            purpose: Purpose::LegalObligation.into(),
-            categories: vec![DataCategory::Situation.into()],
-            ..RequestDisclosureRequest::default()
-        };
-        let who = who::supervisor();
-        let asking =
-            || async { shared.installation.disclosure(&who).request_disclosure(calls.within(request.clone())).await };
-        let decision =
-            calls.until_known(Role::Disclosure, asking).await?.decision.expect("an answer holds the decision");
-        let decided = decision.decided.expect("a decision says what was decided");
+        let (who, wanted) = (who::supervisor(), [DataCategory::Situation]);
+        let asking = calls.request_disclosure(&who, &case.case_id, Purpose::LegalObligation, &wanted);
+        let (decision, decided) = asking.await?;
         let released = decided.outcome() == Outcome::Permit && !decision.referral_id.is_empty();
         let kind = ObligationKind::AnswerInstrument.into();
         Ok(released.then_some(Self { decision_id: decided.decision_id, kind }))

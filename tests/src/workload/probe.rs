@@ -7,7 +7,7 @@ use egide_wire::proto::egide::audit::v1::{AccessReason, GetDisclosureRequest};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{Outcome, Purpose};
 use egide_wire::proto::egide::directory::v1::{GetOrganizationRequest, RegisterUnitRequest};
-use egide_wire::proto::egide::disclosure::v1::{FetchReferralRequest, RequestDisclosureRequest};
+use egide_wire::proto::egide::disclosure::v1::FetchReferralRequest;
 use egide_wire::proto::egide::ledger::v1::ReadCaseRequest;
 use egide_wire::proto::egide::triage::v1::ListObligationsRequest;
 use tokio::time::Instant;
@@ -169,20 +169,8 @@ impl Asking<'_> {
 
     async fn request(&self) -> Result<(String, String), Gone> {
         let (calls, who) = (self.calls(), self.account(who::supervisor()));
-        let request = RequestDisclosureRequest {
-            command_id: fresh_id(),
-            case_id: self.case.case_id.clone(),
-            unit_id: self.shared.recipient.unit_id.clone(),
-            purpose: Purpose::Investigation.into(),
-            categories: WANTED.iter().copied().map(Into::into).collect(),
-            ..RequestDisclosureRequest::default()
-        };
-        let asking = || async {
-            self.shared.installation.disclosure(&who).request_disclosure(calls.within(request.clone())).await
-        };
-        let decision =
-            calls.until_known(Role::Disclosure, asking).await?.decision.expect("an answer holds the decision");
-        let decided = decision.decided.expect("a decision says what was decided");
+        let asking = calls.request_disclosure(&who, &self.case.case_id, Purpose::Investigation, &WANTED);
+        let (decision, decided) = asking.await?;
         assert!(decided.outcome() == Outcome::Permit, "a consent given a moment ago does not permit");
         Ok((decided.decision_id, decision.referral_id))
     }
@@ -208,9 +196,7 @@ impl Asking<'_> {
         };
         calls.until_known(Role::Audit, looking).await.map(drop)
     }
-}
 
-impl Asking<'_> {
     /// Triage answers after it has read its own look, and with it everything before.
     async fn triage(&self) -> Result<(), Gone> {
         let (calls, who) = (self.calls(), self.account(who::supervisor()));

@@ -197,7 +197,7 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
     pub(super) fn step(&mut self, step: &Step<'_>) -> Result<(), ModelError> {
         let referral_id = step.referral_id.parse::<ReferralId>().ok();
         let key = referral_id.map(|referral_id| keys::referral(self.place.case_id, referral_id));
-        let at = match key.as_ref().map(|key| self.pointed(key)).transpose()?.flatten() {
+        let at = match self.pointed(key.as_deref())? {
             Some(at) => at,
             None => self.begin_with_step(step, key.as_deref())?,
         };
@@ -254,14 +254,14 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         criteria.subjects(readable(&outside.subject_ids));
         let subject_ids = outside.subject_ids.clone();
         let disclosure_id = outside.disclosure_id.clone();
+        let key = disclosure_id.parse::<DisclosureId>().ok().map(|id| keys::outside(place.case_id, id));
         let disclosure = Disclosure { outside: Some(outside), ..place.disclosure(disclosure_id) };
         // When it was said, which may be long before it was recorded.
         let disclosed_at = place.event.occurred_at.or(place.recorded_at);
         let row = DisclosureRow { disclosure: Some(disclosure), disclosed_at, ..DisclosureRow::default() };
         self.add_row(&row, criteria)?;
-        if let Some(Ok(id)) = row.disclosure.as_ref().map(|disclosure| disclosure.disclosure_id.parse::<DisclosureId>())
-        {
-            self.point_once(&keys::outside(place.case_id, id), place.position)?;
+        if let Some(key) = key {
+            self.point_once(&key, place.position)?;
         }
         self.know_people(&subject_ids)?;
         for subject_id in readable(&subject_ids).collect::<BTreeSet<_>>() {
@@ -272,10 +272,8 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
 
     /// An event around a disclosure that this version cannot read: that it is there can be told.
     pub(super) fn unreadable(&mut self) -> Result<(), ModelError> {
-        let disclosure = self.place.disclosure(self.place.event.event_id.clone());
-        let row = DisclosureRow { disclosure: Some(disclosure), ..DisclosureRow::default() };
-        self.add_row(&row, Criteria::default())?;
-        self.put_step(self.place.position, DisclosureStep::default());
+        let at = self.begin_unknown(&self.place.event.event_id)?;
+        self.put_step(at, DisclosureStep::default());
         Ok(())
     }
 
@@ -304,11 +302,13 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
     }
 
     fn decision_row(&self, decision_id: &str) -> Result<Option<(u64, DisclosureRow)>, ModelError> {
-        let Ok(decision_id) = decision_id.parse::<DecisionId>() else { return Ok(None) };
-        match self.pointed(&keys::decision(self.place.case_id, decision_id))? {
-            Some(at) => Ok(Some((at, self.row(at)?))),
-            None => Ok(None),
-        }
+        let at = self.decision(decision_id)?;
+        at.map(|at| Ok((at, self.row(at)?))).transpose()
+    }
+
+    fn decision(&self, decision_id: &str) -> Result<Option<u64>, ModelError> {
+        let key = decision_id.parse::<DecisionId>().ok().map(|id| keys::decision(self.place.case_id, id));
+        self.pointed(key.as_deref())
     }
 
     fn organization_of(&self, unit_id: &str) -> Result<Option<OrganizationId>, ModelError> {
@@ -361,8 +361,9 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         Ok(())
     }
 
-    fn pointed(&self, key: &[u8]) -> Result<Option<u64>, ModelError> {
-        let Some(bytes) = self.rows.get(key)? else { return Ok(None) };
+    /// What a key points at; an id that cannot be read has none.
+    fn pointed(&self, key: Option<&[u8]>) -> Result<Option<u64>, ModelError> {
+        let Some(bytes) = key.map(|key| self.rows.get(key)).transpose()?.flatten() else { return Ok(None) };
         bytes.try_into().map(|bytes| Some(u64::from_be_bytes(bytes))).map_err(|_| ModelError::Row)
     }
 }

@@ -6,22 +6,21 @@
 
 use egide_crypto::digest::{sha256, sha256_parts};
 use egide_domain::Permit;
-use egide_domain::ids::{DecisionId, Position, Revision};
+use egide_domain::ids::Revision;
 use egide_report::labels::LABELS_VERSION;
 use egide_report::{Form, Report, is_of_other_version};
 use egide_wire::context;
-use egide_wire::convert::request_from;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{CaseEvent, ReferralReleased};
 use egide_wire::proto::egide::disclosure::v1::ReportOutcome;
-use egide_wire::proto::egide::ledger::v1::{OpenForReplayRequest, OpenForReplayResponse};
+use egide_wire::proto::egide::ledger::v1::{OpenForReplayRequest, OpenForReplayResponse, RecordedEvent};
 use tonic::{Code, Status};
 use zeroize::Zeroizing;
 
-use super::{Halt, Look};
+use super::{Halt, Look, NO_DIRECTORY, Premises, UNREADABLE, possible};
 use crate::gate::Gate;
 use crate::ledger::{NotOpened, facts_of};
-use crate::reader::{Moment, StoredDecision, StoredReferral, Unreadable};
+use crate::reader::{StoredDecision, StoredReferral, Unreadable};
 use crate::release::{Draft, fields_of};
 
 /// What came of it, with the first difference or what keeps it from being made.
@@ -29,12 +28,16 @@ pub(super) type Compared = (ReportOutcome, &'static str);
 
 impl Gate {
     /// Makes the report again that was released under a decision, if one was.
-    pub(super) async fn report_again(&self, look: &Look, stored: &StoredDecision) -> Result<Compared, Status> {
+    pub(super) async fn report_again(
+        &self,
+        look: &Look,
+        stored: &StoredDecision,
+        premises: Result<Premises, &'static str>,
+    ) -> Result<Compared, Status> {
         let Some(referral_id) = stored.referral_id else { return Ok((ReportOutcome::NeverReleased, "")) };
         let referral = self.reader.moment().referral(referral_id)?.ok_or(Unreadable::Row)?;
-        let Position(position) = referral.position();
         let request = OpenForReplayRequest {
-            position,
+            position: referral.row.position,
             look_command_id: look.command_id.to_string(),
             look: Some(look.recorded.clone()),
         };
@@ -50,16 +53,14 @@ impl Gate {
             }
             Err(NotOpened::Failed(status)) => return Err(status),
         };
-        match self.compare(stored, &referral, opened) {
-            Ok(compared) => Ok(compared),
-            Err(Halt::Impossible(why)) => Ok((ReportOutcome::Impossible, why)),
-            Err(Halt::Failed(status)) => Err(status),
-        }
+        let compared = possible(self.compare(stored, premises, &referral, opened))?;
+        Ok(compared.unwrap_or_else(|why| (ReportOutcome::Impossible, why)))
     }
 
     fn compare(
         &self,
         stored: &StoredDecision,
+        premises: Result<Premises, &'static str>,
         referral: &StoredReferral,
         opened: OpenForReplayResponse,
     ) -> Result<Compared, Halt> {
@@ -83,10 +84,11 @@ impl Gate {
             Permit::from_acknowledgement(stored.as_made()?, *digest.as_bytes(), event, || proof.verifies()).ok()
         });
         let permit = permit.ok_or(Halt::Impossible("the ledger does not vouch for the decision as it is read here"))?;
-        let again = self.released_again(&moment, stored, &permit, &events, (&salt, read.key_id()));
+        let again = premises
+            .and_then(|premises| self.released_again(stored, &premises, &permit, &events, (&salt, read.key_id())));
         let again = match again {
-            Err(Halt::Impossible(why)) if other_version => return Ok((ReportOutcome::OtherVersion, why)),
-            again => again?,
+            Err(why) if other_version => return Ok((ReportOutcome::OtherVersion, why)),
+            again => again.map_err(Halt::Impossible)?,
         };
         let same_report = again.report == *report;
         let difference = first_difference(&recorded, &again, same_report);
@@ -101,36 +103,28 @@ impl Gate {
     /// What is released when the report is written again, with this salt and for this key.
     fn released_again(
         &self,
-        moment: &Moment<'_>,
         stored: &StoredDecision,
+        premises: &Premises,
         permit: &Permit,
-        events: &[egide_wire::proto::egide::ledger::v1::RecordedEvent],
+        events: &[RecordedEvent],
         (salt, key_id): (&[u8; 32], &str),
-    ) -> Result<ReferralReleased, Halt> {
-        let decided = &stored.decided;
-        let unreadable = || Halt::Impossible("what was asked cannot be read by this version");
-        let decision_id: DecisionId = decided.decision_id.parse().map_err(|_| unreadable())?;
-        let request = decided.request.as_ref().and_then(|request| request_from(request).ok()).ok_or_else(unreadable)?;
-        let revision = Revision(decided.case_revision);
-        let case = moment.case_at(stored.case_id, revision)?;
-        let case = case.ok_or(Halt::Impossible("the case never stood at its revision"))?;
-        let organization = moment.organization_at(request.organization_id, Revision(decided.directory_revision))?;
-        let organization = organization.ok_or(Halt::Impossible("the directory never stood at its revision"))?;
-        let fields = fields_of(events, revision)
-            .map_err(|_| Halt::Impossible("what it was made of cannot be read by this version"))?;
+    ) -> Result<ReferralReleased, &'static str> {
+        let Premises { decision_id, request, case, organization } = premises;
+        let fields = fields_of(events, Revision(stored.decided.case_revision))
+            .map_err(|_| "what it was made of cannot be read by this version")?;
         let draft = Draft {
             case_id: stored.case_id,
             unit_id: request.unit_id,
-            purpose: request.purpose.ok_or_else(unreadable)?,
+            purpose: request.purpose.ok_or(UNREADABLE)?,
             supplementary_to: request.supplementary_to,
-            decision_id,
-            decided,
-            case: &case,
-            organization: &organization,
+            decision_id: *decision_id,
+            decided: &stored.decided,
+            case,
+            organization: organization.as_ref().ok_or(NO_DIRECTORY)?,
             salt,
             key_id,
         };
-        self.draft(&draft, permit, fields).map_err(|_| Halt::Impossible("it cannot be written by this version"))
+        self.draft(&draft, permit, fields).map_err(|_| "it cannot be written by this version")
     }
 }
 
@@ -147,19 +141,24 @@ fn read_as_released(report: &[u8], recorded: &ReferralReleased) -> Result<Report
 
 /// The first field in which two releases differ; the report itself comes before its digest.
 fn first_difference(recorded: &ReferralReleased, again: &ReferralReleased, same_report: bool) -> &'static str {
-    macro_rules! compare {
-        ($($field:ident),+ $(,)?) => {
-            $(if recorded.$field != again.$field {
-                return stringify!($field);
-            })+
-        };
-    }
-    compare!(referral_id, decision_id, unit_id, organization_id, subject_ids, form, language, key_id, urgent);
-    compare!(supplementary_to);
+    compare!(
+        recorded,
+        again,
+        referral_id,
+        decision_id,
+        unit_id,
+        organization_id,
+        subject_ids,
+        form,
+        language,
+        key_id,
+        urgent
+    );
+    compare!(recorded, again, supplementary_to);
     if !same_report {
         return "report";
     }
-    compare!(report_digest, commitment);
+    compare!(recorded, again, report_digest, commitment);
     "the encoding"
 }
 

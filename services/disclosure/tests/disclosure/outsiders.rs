@@ -1,11 +1,8 @@
 //! Outsiders learn nothing from a refusal (promise 8).
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use egide_domain::time::Timestamp;
-use egide_servicekit::clock;
-use egide_testkit::fresh_id;
+use egide_testkit::{MovedClock, fresh_id};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{RecallReason, ReferralRecalled, consent_given};
@@ -15,35 +12,6 @@ use tonic::{Code, Status};
 use crate::house::*;
 
 const HOUR_MS: i64 = 3_600_000;
-
-static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
-/// Of the ledger, where the disclosure service's clock is another.
-static LEDGER_AHEAD_MS: AtomicI64 = AtomicI64::new(0);
-
-fn of_ledger() -> Timestamp {
-    Timestamp(clock::now().0 + LEDGER_AHEAD_MS.load(Ordering::SeqCst))
-}
-
-/// Three seconds behind the ledger's: as if whatever is sent took so long.
-fn three_seconds_ago() -> Timestamp {
-    Timestamp(of_ledger().0 - 3_000)
-}
-
-/// Of a ledger of another test.
-static SLOW_AHEAD_MS: AtomicI64 = AtomicI64::new(0);
-
-fn of_slow_ledger() -> Timestamp {
-    Timestamp(clock::now().0 + SLOW_AHEAD_MS.load(Ordering::SeqCst))
-}
-
-/// Ten seconds behind it.
-fn ten_seconds_ago() -> Timestamp {
-    Timestamp(of_slow_ledger().0 - 10_000)
-}
-
-fn ahead() -> Timestamp {
-    Timestamp(clock::now().0 + AHEAD_MS.load(Ordering::SeqCst))
-}
 
 /// What an outsider can see of a refusal.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,7 +33,8 @@ fn visible(status: &Status) -> Visible {
 
 #[tokio::test]
 async fn absent_refused_withdrawn_expired_recalled_and_not_yours_are_one_answer() {
-    let house = House::at(ahead).await;
+    static CLOCK: MovedClock = MovedClock::new();
+    let house = House::at(|| CLOCK.now()).await;
     let (police, others) = (house.police().await, house.police().await);
     let refused = house.case().await;
     let response = house.staff().request_disclosure(asking(&refused, &police)).await.unwrap().into_inner();
@@ -78,7 +47,7 @@ async fn absent_refused_withdrawn_expired_recalled_and_not_yours_are_one_answer(
 
     let expiring = house.case().await;
     let mut given = consent(&expiring, &police, &USUAL);
-    given.expiry = Some(consent_given::Expiry::ExpiresAt(to_timestamp(Timestamp(ahead().0 + HOUR_MS))));
+    given.expiry = Some(consent_given::Expiry::ExpiresAt(to_timestamp(CLOCK.after(HOUR_MS))));
     house.emit(&expiring.case, vec![Payload::ConsentGiven(given)]).await;
     let expired_id = house.released(&expiring, &police).await;
 
@@ -92,7 +61,7 @@ async fn absent_refused_withdrawn_expired_recalled_and_not_yours_are_one_answer(
     house.consent(&theirs, &others, &USUAL).await;
     let not_yours_id = house.released(&theirs, &others).await;
 
-    AHEAD_MS.store(2 * HOUR_MS, Ordering::SeqCst);
+    CLOCK.be_ahead(2 * HOUR_MS);
     let mut answers = Vec::new();
     for id in [fresh_id(), refused, withdrawn_id, expired_id, recalled_id, not_yours_id.clone()] {
         let before = house.count("access.outsider_refused").await;
@@ -170,17 +139,19 @@ async fn a_list_is_recorded_before_it_is_answered_and_hides_that_something_was_w
 
 #[tokio::test]
 async fn what_ends_between_its_decision_and_its_commit_is_not_delivered_and_looks_absent() {
-    let mut house = House::at(of_ledger).await;
+    static LEDGER: MovedClock = MovedClock::new();
+    let mut house = House::at(|| LEDGER.now()).await;
     let ledger_url = house.ledger_url.clone();
     let (police, case) = (house.police().await, house.case().await);
     let mut given = consent(&case, &police, &USUAL);
-    given.expiry = Some(consent_given::Expiry::ExpiresAt(to_timestamp(Timestamp(of_ledger().0 + HOUR_MS))));
+    given.expiry = Some(consent_given::Expiry::ExpiresAt(to_timestamp(LEDGER.after(HOUR_MS))));
     house.emit(&case.case, vec![Payload::ConsentGiven(given)]).await;
     let referral_id = house.released(&case, &police).await;
     house.fetch(&police.unit, &referral_id).await.unwrap();
     // By the ledger's clock the consent has ended a second ago, by that of whoever decides it has two seconds left.
-    LEDGER_AHEAD_MS.store(HOUR_MS + 1_000, Ordering::SeqCst);
-    house.url = house.start("disclosure-late", &ledger_url, three_seconds_ago).await;
+    LEDGER.be_ahead(HOUR_MS + 1_000);
+    // As if whatever is sent took three seconds.
+    house.url = house.start("disclosure-late", &ledger_url, || LEDGER.after(-3_000)).await;
     let absent = house.fetch(&police.unit, &fresh_id()).await.unwrap_err();
     let (all, refused) = (house.log().await.len(), house.count("access.outsider_refused").await);
     assert_eq!(house.list(&police.unit).await.len(), 1, "it is decided that it may be fetched");
@@ -195,14 +166,16 @@ async fn what_ends_between_its_decision_and_its_commit_is_not_delivered_and_look
 
 #[tokio::test]
 async fn what_is_decided_long_before_its_commit_is_decided_again_and_never_told_as_delivered() {
-    let mut house = House::at(of_slow_ledger).await;
+    static LEDGER: MovedClock = MovedClock::new();
+    let mut house = House::at(|| LEDGER.now()).await;
     let ledger_url = house.ledger_url.clone();
     let (police, case) = (house.police().await, house.case().await);
     house.consent(&case, &police, &USUAL).await;
     let referral_id = house.released(&case, &police).await;
     let in_time = house.url.clone();
-    SLOW_AHEAD_MS.store(60_000, Ordering::SeqCst);
-    house.url = house.start("disclosure-stale", &ledger_url, ten_seconds_ago).await;
+    LEDGER.be_ahead(60_000);
+    // And here ten.
+    house.url = house.start("disclosure-stale", &ledger_url, || LEDGER.after(-10_000)).await;
     let stale = house.fetch(&police.unit, &referral_id).await.unwrap_err();
     assert_eq!(stale.code(), Code::Unavailable);
     assert_eq!(house.count("disclosure.delivered").await, 0);

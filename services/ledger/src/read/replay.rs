@@ -4,7 +4,7 @@
 use egide_domain::CaseEvent;
 use egide_domain::event::DisclosureDecided;
 use egide_domain::ids::{CaseId, DecisionId};
-use egide_servicekit::identity::Caller;
+use egide_servicekit::identity::{Caller, PERSON_LIFETIME_MAX_S};
 use egide_vault::KeyName;
 use egide_wire::proto::egide::audit::v1::{AccessEvent, AccessScope, access_event};
 use egide_wire::proto::egide::ledger::v1::{
@@ -12,15 +12,12 @@ use egide_wire::proto::egide::ledger::v1::{
 };
 use tonic::Status;
 
-use super::{case_event, halted_at_event, not_found, permitting, refused, released};
+use super::{case_event, halted_at_event, not_found, permitting, refused, released, report_erased};
 use crate::acknowledge::acknowledge;
 use crate::command::fingerprint;
 use crate::ledger::Ledger;
 use crate::model::{self, StoredEvent, StreamId};
 use crate::refuse;
-
-/// How long after it was recorded a look may have reports opened, in milliseconds: as long as a person's token lives at most.
-const LOOK_MS_MAX: i64 = 12 * 3_600_000;
 
 impl Ledger {
     /// Opens what the decision of the release at a position covered, as [`Ledger::open_for_permit`] did, and the report that was
@@ -41,7 +38,7 @@ impl Ledger {
         let stored = self.opened(&release).await?;
         let gone = events.iter().chain([&stored]).any(|event| event.open_state() == OpenState::Shredded);
         if gone {
-            return Err(erased());
+            return Err(report_erased());
         }
         let report = released(stored).ok_or_else(halted_at_event)?.report;
         // Whoever was erased while we opened is erased in this answer, too.
@@ -75,7 +72,9 @@ impl Ledger {
         let row = row.map_err(|error| refuse::unreadable(&error))?.ok_or_else(unrecorded)?;
         let age_ms = (self.clock)().0.saturating_sub(row.recorded_at_ms);
         let recorded = row.has_fingerprint(&fingerprint(&appended, caller, &self.fingerprinter));
-        if recorded && age_ms <= LOOK_MS_MAX { Ok(()) } else { Err(unrecorded()) }
+        // For as long as a person's token lives at most.
+        let recent = age_ms <= i64::from(PERSON_LIFETIME_MAX_S).saturating_mul(1_000);
+        if recorded && recent { Ok(()) } else { Err(unrecorded()) }
     }
 
     /// Refuses where anybody in the mask was erased, whether or not anything of them would be opened.
@@ -84,7 +83,7 @@ impl Ledger {
         for entry in decision.mask.entries() {
             let name = KeyName::Subject { case, subject: entry.subject_id };
             if self.keyring.is_closed(name).map_err(|error| refuse::not_sealed(&error))? {
-                return Err(erased());
+                return Err(report_erased());
             }
         }
         Ok(())
@@ -108,8 +107,4 @@ fn permit_before<'c>(
     let before = case.iter().filter(|stored| stored.event.revision < release.event.revision);
     let mut permits = before.filter_map(|stored| Some((stored, permitting(stored)?)));
     permits.find(|(_, decision)| decision.decision_id == decision_id)
-}
-
-fn erased() -> Status {
-    refused("data_erased", "somebody's data was erased; the report is gone")
 }

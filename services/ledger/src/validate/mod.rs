@@ -130,19 +130,11 @@ pub(crate) fn watch_case(request: &WatchCaseRequest) -> Result<(), Vec<Violation
 pub(crate) fn open_for_replay(request: &OpenForReplayRequest) -> Result<(), Vec<Violation>> {
     let mut check = Checker::new(VIOLATIONS_MAX);
     check.required_id("look_command_id", &request.look_command_id);
-    match request.look.as_ref().map(|look| AccessReason::try_from(look.reason)) {
+    match request.look.as_ref().map(|look| look.reason) {
         None => check.refuse("look", fields::MISSING),
-        Some(Ok(AccessReason::Unspecified)) => check.refuse("look.reason", fields::MISSING),
-        Some(Err(_)) => check.refuse("look.reason", fields::UNKNOWN_VALUE),
-        Some(Ok(
-            AccessReason::WorkingTheCase
-            | AccessReason::ShiftQueue
-            | AccessReason::Supervision
-            | AccessReason::Audit
-            | AccessReason::PersonAsked
-            | AccessReason::Legal
-            | AccessReason::Recipient,
-        )) => {}
+        Some(0) => check.refuse("look.reason", fields::MISSING),
+        Some(reason) if AccessReason::try_from(reason).is_err() => check.refuse("look.reason", fields::UNKNOWN_VALUE),
+        Some(_) => {}
     }
     check.finish()
 }

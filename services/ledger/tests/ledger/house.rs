@@ -58,7 +58,13 @@ impl House {
 
     /// The same, with a policy that decisions may be made under.
     pub(crate) async fn with_policy() -> (Self, String) {
-        let (house, url) = Self::with_ledger().await;
+        Self::with_policy_at(clock::now).await
+    }
+
+    /// The same, by this clock.
+    pub(crate) async fn with_policy_at(now: fn() -> Timestamp) -> (Self, String) {
+        let mut house = Self::new().await;
+        let url = house.start("ledger", now).await;
         adopt_policy(&house.world, &url).await;
         (house, url)
     }

@@ -1,11 +1,9 @@
 //! Opening for a committed permit and for a committed delivery: exactly what they cover, while they count.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use egide_crypto::digest::sha256;
 use egide_domain::time::Timestamp;
 use egide_servicekit::clock;
-use egide_testkit::{adopt_policy, fresh_id, policy_digest};
+use egide_testkit::{MovedClock, adopt_policy, fresh_id, policy_digest};
 use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
 use egide_wire::proto::egide::audit::v1::{AccessEvent, AccessReason, AccessRecorded, AccessScope};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -216,20 +214,15 @@ async fn a_withdrawal_at_one_ledger_stops_the_opening_at_the_other() {
 
 #[tokio::test]
 async fn an_expired_permit_opens_nothing() {
-    static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
-    fn later() -> Timestamp {
-        Timestamp(clock::now().0 + AHEAD_MS.load(Ordering::Relaxed))
-    }
-    let mut house = House::new().await;
-    let url = house.start("ledger", later).await;
-    adopt_policy(&house.world, &url).await;
+    static CLOCK: MovedClock = MovedClock::new();
+    let (house, url) = House::with_policy_at(|| CLOCK.now()).await;
     let mut desk = house.responder(&url);
     let story = Story::tell(&mut desk).await;
     let mut disclosure = house.service(&url, "disclosure");
     let permit = position(&mut disclosure, &story.case, Payload::DisclosureDecided(story.permit())).await;
-    AHEAD_MS.store(HOUR_MS - 60_000, Ordering::Relaxed);
+    CLOCK.be_ahead(HOUR_MS - 60_000);
     assert!(open(&mut disclosure, permit).await.is_ok());
-    AHEAD_MS.store(HOUR_MS, Ordering::Relaxed);
+    CLOCK.be_ahead(HOUR_MS);
     assert_eq!(rules(&open(&mut disclosure, permit).await.unwrap_err()), ["decision_expired"]);
     house.world.stop().await;
 }
@@ -253,13 +246,8 @@ async fn after_a_persons_key_is_gone_a_permit_opens_no_more_than_facts() {
 
 #[tokio::test]
 async fn a_delivery_opens_its_report_at_once_and_not_later() {
-    static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
-    fn later() -> Timestamp {
-        Timestamp(clock::now().0 + AHEAD_MS.load(Ordering::Relaxed))
-    }
-    let mut house = House::new().await;
-    let url = house.start("ledger", later).await;
-    adopt_policy(&house.world, &url).await;
+    static CLOCK: MovedClock = MovedClock::new();
+    let (house, url) = House::with_policy_at(|| CLOCK.now()).await;
     let mut desk = house.responder(&url);
     let story = Story::tell(&mut desk).await;
     let mut disclosure = house.service(&url, "disclosure");
@@ -277,7 +265,7 @@ async fn a_delivery_opens_its_report_at_once_and_not_later() {
         assert_eq!(disclosure.open_for_delivery(request(position)).await.unwrap_err().code(), Code::NotFound);
     }
     assert_eq!(desk.open_for_delivery(request(delivery)).await.unwrap_err().code(), Code::PermissionDenied);
-    AHEAD_MS.store(6_000, Ordering::Relaxed);
+    CLOCK.be_ahead(6_000);
     let late = disclosure.open_for_delivery(request(delivery)).await.unwrap_err();
     assert_eq!(rules(&late), ["delivery_too_late"]);
     house.world.stop().await;
@@ -285,13 +273,8 @@ async fn a_delivery_opens_its_report_at_once_and_not_later() {
 
 #[tokio::test]
 async fn a_delivery_that_reaches_the_ledger_late_is_not_committed() {
-    static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
-    fn later() -> Timestamp {
-        Timestamp(clock::now().0 + AHEAD_MS.load(Ordering::Relaxed))
-    }
-    let mut house = House::new().await;
-    let url = house.start("ledger", later).await;
-    adopt_policy(&house.world, &url).await;
+    static CLOCK: MovedClock = MovedClock::new();
+    let (house, url) = House::with_policy_at(|| CLOCK.now()).await;
     let story = Story::tell(&mut house.responder(&url)).await;
     let mut disclosure = house.service(&url, "disclosure");
     let decided = story.permit();
@@ -306,18 +289,18 @@ async fn a_delivery_that_reaches_the_ledger_late_is_not_committed() {
         command(vec![new_event(&story.case, Payload::ReferralDelivered(delivered))])
     };
     let ends_soon = delivered(2_000);
-    AHEAD_MS.store(3_000, Ordering::Relaxed);
+    CLOCK.be_ahead(3_000);
     let late = append(&mut disclosure, &ends_soon).await.unwrap_err();
     assert_eq!(rules(&late), ["decision_expired"]);
-    AHEAD_MS.store(6_000, Ordering::Relaxed);
+    CLOCK.be_ahead(6_000);
     let late = append(&mut disclosure, &delivered(HOUR_MS)).await.unwrap_err();
     assert_eq!(rules(&late), ["decided_too_long_ago"]);
     // What was refused holds no place: decided again, it is delivered at the same revision.
-    let again = ReferralDelivered { decided_at: at(later()), ..story.delivery(&released, 8) };
+    let again = ReferralDelivered { decided_at: at(CLOCK.now()), ..story.delivery(&released, 8) };
     let again = command(vec![new_event(&story.case, Payload::ReferralDelivered(again))]);
     assert!(append(&mut disclosure, &again).await.is_ok());
     // And what was delivered in time stays so, whenever its command is repeated.
-    AHEAD_MS.store(60_000, Ordering::Relaxed);
+    CLOCK.be_ahead(60_000);
     assert!(append(&mut disclosure, &again).await.is_ok());
     house.world.stop().await;
 }
@@ -426,19 +409,14 @@ async fn released(house: &House, url: &str, story: &Story) -> (Acknowledgement, 
 
 #[tokio::test]
 async fn a_replay_opens_what_the_permit_did_and_the_report_whatever_was_withdrawn_since() {
-    static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
-    fn later() -> Timestamp {
-        Timestamp(clock::now().0 + AHEAD_MS.load(Ordering::Relaxed))
-    }
-    let mut house = House::new().await;
-    let url = house.start("ledger", later).await;
-    adopt_policy(&house.world, &url).await;
+    static CLOCK: MovedClock = MovedClock::new();
+    let (house, url) = House::with_policy_at(|| CLOCK.now()).await;
     let mut desk = house.responder(&url);
     let story = Story::tell(&mut desk).await;
     let (acknowledged_then, events, release) = released(&house, &url, &story).await;
     let withdrawn = Payload::ConsentWithdrawn(ConsentWithdrawn::default());
     acknowledged(&mut desk, vec![new_event(&story.case, withdrawn), situated(&story.case, &story.victim)]).await;
-    AHEAD_MS.store(2 * HOUR_MS, Ordering::Relaxed);
+    CLOCK.be_ahead(2 * HOUR_MS);
 
     let mut auditor = for_person(&house, &url, "jo.chen", "compliance");
     for case in [story.case.as_str(), ""] {
@@ -450,9 +428,9 @@ async fn a_replay_opens_what_the_permit_did_and_the_report_whatever_was_withdraw
     }
     // The same look serves until the longest token would be over.
     let asked = looking(&mut auditor, at_replays(""), release).await;
-    AHEAD_MS.store(13 * HOUR_MS, Ordering::Relaxed);
+    CLOCK.be_ahead(13 * HOUR_MS);
     assert!(replay(&mut auditor, &asked).await.is_ok());
-    AHEAD_MS.store(15 * HOUR_MS, Ordering::Relaxed);
+    CLOCK.be_ahead(15 * HOUR_MS);
     assert_eq!(rules(&replay(&mut auditor, &asked).await.unwrap_err()), ["look_not_recorded"]);
     house.world.stop().await;
 }

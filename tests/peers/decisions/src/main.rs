@@ -12,6 +12,8 @@ mod figures;
 mod question;
 mod rego;
 mod same;
+#[path = "../../src/table.rs"]
+mod table;
 
 use std::hint::black_box;
 use std::path::PathBuf;

@@ -40,12 +40,11 @@ impl Scribe<'_, '_, '_> {
 
     /// A step of the refusal that asked for it, and of what was decided under it: a grant can be taken back later.
     pub(in crate::model) fn approval_decided(&mut self, answer: ApprovalDecided) -> Result<(), ModelError> {
-        let approval_id = answer.approval_id.parse::<ApprovalId>().ok();
-        let asked = approval_id.map(|id| keys::approval(self.place.case_id, id));
-        let asked = asked.map(|key| self.pointed(&key)).transpose()?.flatten();
-        let under = approval_id.map(|id| keys::approved(self.place.case_id, id));
-        let under = under.map(|key| self.pointed(&key)).transpose()?.flatten();
-        let at = match asked {
+        let (case_id, approval_id) = (self.place.case_id, answer.approval_id.parse::<ApprovalId>().ok());
+        let asked = approval_id.map(|id| keys::approval(case_id, id));
+        let under = approval_id.map(|id| keys::approved(case_id, id));
+        let under = self.pointed(under.as_deref())?;
+        let at = match self.pointed(asked.as_deref())? {
             Some(at) => at,
             None => self.begin_unknown("")?,
         };
@@ -79,7 +78,7 @@ impl Scribe<'_, '_, '_> {
 
     pub(in crate::model) fn outside_reviewed(&mut self, review: &OutsideDisclosureReviewed) -> Result<(), ModelError> {
         let key = review.disclosure_id.parse::<DisclosureId>().ok().map(|id| keys::outside(self.place.case_id, id));
-        let at = match key.map(|key| self.pointed(&key)).transpose()?.flatten() {
+        let at = match self.pointed(key.as_deref())? {
             Some(at) => at,
             None => self.begin_unknown(&review.disclosure_id)?,
         };
@@ -108,8 +107,8 @@ impl Scribe<'_, '_, '_> {
 
     /// The row of a decision; of one that is not known, a new one.
     fn at_decision(&mut self, decision_id: &str) -> Result<u64, ModelError> {
-        match self.decision_row(decision_id)? {
-            Some((at, _)) => Ok(at),
+        match self.decision(decision_id)? {
+            Some(at) => Ok(at),
             None => self.begin_unknown(decision_id),
         }
     }
