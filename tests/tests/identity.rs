@@ -10,7 +10,7 @@ use egide_servicekit::identity::PersonToken;
 use egide_testkit::{PATIENCE, PROVIDER, PROVIDER_KEYS, wait_until};
 use egide_tests::{Role, World, who};
 use egide_wire::classification::DataCategory;
-use egide_wire::proto::egide::audit::v1::{AccessReason, ListDisclosuresRequest};
+use egide_wire::proto::egide::audit::v1::{AccessReason, GetDisclosureRequest};
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use serde_json::json;
 use tonic::Code;
@@ -61,23 +61,20 @@ async fn the_actor_of_a_decision_is_named_in_the_history_after_the_provider_has_
     // They leave: the provider no longer vouches for them, and what they have in hand is worth nothing.
     publish(&world, None);
     wait_until("the key no longer counts", PATIENCE, async || {
-        let again = ask().request_disclosure(case.asking(&police, &[DataCategory::Situation])).await;
+        let again = ask().request_disclosure(request.clone()).await;
         again.is_err_and(|refused| refused.code() == Code::Unauthenticated)
     })
     .await;
     // Nor does a service that is started now know them.
     world.stop_role(Role::Audit).await;
     world.start_role(Role::Audit).await;
-    let history = ListDisclosuresRequest { reason: AccessReason::Audit.into(), ..ListDisclosuresRequest::default() };
     let mut audit = world.audit(&who::compliance());
-    let position = answer.decision.expect("a decision").position;
+    let decided = answer.decision.and_then(|decision| decision.decided);
+    let disclosure_id = decided.expect("what was decided").decision_id;
+    let look = GetDisclosureRequest { disclosure_id, reason: AccessReason::Audit.into() };
     let mut theirs = None;
-    // The history answers with what it has while it catches up: their decision may come after others.
     wait_until("their decision in the history", PATIENCE, async || {
-        let listed = audit.list_disclosures(history.clone()).await;
-        let mut disclosures = listed.map(|answer| answer.into_inner().disclosures).unwrap_or_default();
-        disclosures.retain(|one| one.position == position);
-        theirs = disclosures.pop();
+        theirs = audit.get_disclosure(look.clone()).await.ok().and_then(|answer| answer.into_inner().disclosure);
         theirs.is_some()
     })
     .await;
