@@ -2,6 +2,7 @@
 //! something the sender meant. Nothing here implements `Debug`: it carries what people told.
 
 use serde::{Deserialize, Serialize};
+use typst::foundations::Datetime;
 
 /// The version that is understood.
 pub(crate) const SCHEMA: &str = "egide.document/1";
@@ -156,10 +157,16 @@ fn headings_descend(blocks: &[Block]) -> bool {
     steps && levels.iter().filter(|level| **level == 1).count() == 1
 }
 
+/// A day of the calendar, `YYYY-MM-DD`.
 fn is_date(text: &str) -> bool {
-    let mut parts = text.split('-').map(|part| (part.len(), part.parse::<u16>()));
-    let year = matches!(parts.next(), Some((4, Ok(1900..=9999))));
-    let month = matches!(parts.next(), Some((2, Ok(1..=12))));
-    let day = matches!(parts.next(), Some((2, Ok(1..=31))));
-    year && month && day && parts.next().is_none() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+    let parts: Vec<&str> = text.split('-').collect();
+    let [year, month, day] = parts.as_slice() else { return false };
+    let digits = [(year, 4), (month, 2), (day, 2)];
+    let well_formed =
+        digits.iter().all(|(part, length)| part.len() == *length && part.bytes().all(|b| b.is_ascii_digit()));
+    let numbers = (year.parse::<i32>(), month.parse::<u8>(), day.parse::<u8>());
+    match numbers {
+        (Ok(year), Ok(month), Ok(day)) => well_formed && Datetime::from_ymd(year, month, day).is_some(),
+        (Err(_), _, _) | (_, Err(_), _) | (_, _, Err(_)) => false,
+    }
 }

@@ -33,10 +33,8 @@ impl Fonts {
     /// `None` where a font that was built in is none: the program is damaged.
     pub(crate) fn load() -> Option<Self> {
         let face = |data: &&'static [u8]| Font::new(Bytes::new(*data), 0);
-        let faces: Vec<[Font; 2]> = FACES
-            .iter()
-            .map(|[regular, bold]| Some([face(regular)?, face(bold)?]))
-            .collect::<Option<_>>()?;
+        let faces: Vec<[Font; 2]> =
+            FACES.iter().map(|[regular, bold]| Some([face(regular)?, face(bold)?])).collect::<Option<_>>()?;
         let book = LazyHash::new(FontBook::from_fonts(faces.iter().flatten()));
         Some(Self { faces, book })
     }
@@ -150,7 +148,8 @@ mod tests {
     #[test]
     fn the_fonts_are_those_that_were_pinned() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fonts");
-        let check = std::process::Command::new("sha256sum").args(["--check", "--status", "SHA256SUMS"]);
-        assert!({ check }.current_dir(folder).status().unwrap().success());
+        let mut check = std::process::Command::new("sha256sum");
+        check.args(["--check", "--status", "SHA256SUMS"]).current_dir(folder);
+        assert!(check.status().unwrap().success());
     }
 }
