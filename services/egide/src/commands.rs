@@ -24,6 +24,7 @@ pub(crate) mod hold;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod obligations;
+pub(crate) mod pdf;
 pub(crate) mod pki;
 pub(crate) mod policy;
 pub(crate) mod provision;
