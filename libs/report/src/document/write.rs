@@ -96,7 +96,7 @@ impl Writer<'_> {
         }
         let mut rows = Vec::new();
         for (person, age) in self.report.people.iter().zip(ages) {
-            let mut row = vec![name(person), person.code.clone(), self.labels(&person.roles).join("; ")];
+            let mut row = vec![name(person), person.code.clone(), self.words.semicolons(&self.labels(&person.roles))];
             if with_age {
                 row.push(age.unwrap_or_default());
             }
@@ -266,7 +266,7 @@ fn value(words: Words, value: &ReportValue) -> Result<String, NoLabel> {
         }
         ReportValue::Record { fields } => {
             let parts = fields.iter().map(|field| labelled(words, field)).collect::<Result<Vec<_>, _>>()?;
-            parts.join("; ")
+            words.semicolons(&parts)
         }
     })
 }

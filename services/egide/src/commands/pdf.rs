@@ -43,7 +43,7 @@ pub(crate) struct With {
 }
 
 pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let pages = Pages::ready(global, &args.with, &args.output)?;
+    let pages = PdfPages::ready(global, &args.with, &args.output)?;
     let layout = if args.fax { Layout::Fax } else { Layout::Page };
     let verified = pages.make(&read_referral(&args.file)?, layout).await?;
     if out.is_json() {
@@ -59,13 +59,13 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
 }
 
 /// All that pages need, there before anything is asked of a service: a fetch is a delivery, and is recorded.
-pub(crate) struct Pages {
+pub(crate) struct PdfPages {
     keys: KeyRing,
     typesetter: Typesetter,
     output: PathBuf,
 }
 
-impl Pages {
+impl PdfPages {
     /// # Errors
     /// When the keys cannot be read, the typesetter is not there, or a file stands in the place of the pages.
     pub(crate) fn ready(global: &Global, with: &With, output: &Path) -> Result<Self, Failure> {
@@ -85,8 +85,7 @@ impl Pages {
     pub(crate) async fn make(&self, referral: &Referral, layout: Layout) -> Result<Verified, Failure> {
         let verified = verify(referral, &self.keys)?;
         let unreadable = || Failure::new(Exit::Unreadable, "fail.report");
-        let document =
-            Document::of(&verified.report, verified.digest.as_bytes(), layout).map_err(|_| unreadable())?;
+        let document = Document::of(&verified.report, verified.digest.as_bytes(), layout).map_err(|_| unreadable())?;
         let document = document.to_json().map_err(|_| unreadable())?;
         let pdf = self.typesetter.pdf(&document).await?;
         let write = || {

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::append::repeatable;
 use super::disclose::hex;
-use super::pdf::{Pages, With};
+use super::pdf::{PdfPages, With};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, to_json};
@@ -122,7 +122,7 @@ fn row(lang: Lang, referral: &ReferralSummary) -> [String; 4] {
 }
 
 async fn fetch(session: &mut Session<'_>, args: &Fetch) -> Result<Exit, Failure> {
-    let ready = |path: &PathBuf| Pages::ready(session.global(), &args.with, path);
+    let ready = |path: &PathBuf| PdfPages::ready(session.global(), &args.with, path);
     let pages = args.pdf.as_ref().map(ready).transpose()?;
     let request =
         FetchReferralRequest { command_id: id_or_new(args.command_id), referral_id: id_or_new(Some(args.referral)) };
