@@ -8,9 +8,7 @@ use egide_domain::vocabulary::{
     ApproachRule, ContactPermission, DataCategory, ExceptionKind, MaskLevel, ObligationKind, Outcome, PersonRole,
     Purpose,
 };
-use egide_domain::{
-    AcknowledgedEvent, Basis, Categories, Decision, Mask, MaskEntry, Obligation, Permit, Roles, Set, Timestamp,
-};
+use egide_domain::{AcknowledgedEvent, Basis, Decision, Mask, MaskEntry, Obligation, Permit, Roles, Set, Timestamp};
 use egide_redaction::{Field, People, Person, Redacted, RedactedCase, SafeContact, redact};
 use egide_report::{Form, Header, Language, RecipientNames, Report};
 use egide_wire::flatten::flatten;
@@ -266,7 +264,7 @@ fn keyed(context: &str, parts: &[&[u8]]) -> [u8; 32] {
     state
 }
 
-pub fn report(form: Form, language: Language, unit: UnitId) -> Report {
+pub(crate) fn report(form: Form, language: Language, unit: UnitId) -> Report {
     let header = Header {
         referral_id: ReferralId([0xab; 16]),
         case_id: CaseId([0xcd; 16]),
@@ -293,7 +291,7 @@ pub fn report(form: Form, language: Language, unit: UnitId) -> Report {
     Report::compose(&header, &redacted(form), &keyed).expect("a report")
 }
 
-pub fn check(name: &str, actual: &str) {
+pub(crate) fn check(name: &str, actual: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("EGIDE_GOLDEN").is_some_and(|value| value == "write") {
         std::fs::write(&path, actual).expect("a golden file is written");
@@ -303,7 +301,7 @@ pub fn check(name: &str, actual: &str) {
     assert!(kept == actual, "{name} differs: if that is meant, write it again and read the difference");
 }
 
-pub fn every(test: impl Fn(Form, Language)) {
+pub(crate) fn every(test: impl Fn(Form, Language)) {
     for form in Form::ALL {
         for language in Language::ALL {
             test(form, language);
@@ -312,4 +310,4 @@ pub fn every(test: impl Fn(Form, Language)) {
 }
 
 /// The unit that gets it.
-pub const UNIT: UnitId = UnitId([0x01; 16]);
+pub(crate) const UNIT: UnitId = UnitId([0x01; 16]);
