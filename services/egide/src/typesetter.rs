@@ -73,18 +73,18 @@ impl Typesetter {
 
 /// Why there is no PDF.
 #[derive(Debug, thiserror::Error)]
-enum NoPdf {
+enum Unset {
     #[error(transparent)]
     Io(#[from] std::io::Error),
     #[error("it answered with more than {PDF_BYTES_MAX} bytes")]
     TooLarge,
     #[error("it answered with something else than a pdf")]
-    NoPdf,
+    OtherAnswer,
     #[error("{0}")]
     Said(String),
 }
 
-async fn converse(child: &mut Child, document: &[u8]) -> Result<Vec<u8>, NoPdf> {
+async fn converse(child: &mut Child, document: &[u8]) -> Result<Vec<u8>, Unset> {
     let closed = || std::io::Error::other("its standard streams are not there");
     let mut stdin = child.stdin.take().ok_or_else(closed)?;
     let stdout = child.stdout.take().ok_or_else(closed)?;
@@ -99,16 +99,16 @@ async fn converse(child: &mut Child, document: &[u8]) -> Result<Vec<u8>, NoPdf> 
     let ((), read, heard) = tokio::join!(feed, stdout.read_to_end(&mut pdf), stderr.read_to_end(&mut said));
     let taken = u64::try_from(read?).unwrap_or(u64::MAX);
     if taken > PDF_BYTES_MAX {
-        return Err(NoPdf::TooLarge);
+        return Err(Unset::TooLarge);
     }
     heard?;
     let status = child.wait().await?;
     if !status.success() {
         let said = String::from_utf8_lossy(&said);
         let line = said.lines().next().unwrap_or_default().replace(char::is_control, " ");
-        return Err(NoPdf::Said(format!("{line} ({status})")));
+        return Err(Unset::Said(format!("{line} ({status})")));
     }
-    if pdf.starts_with(b"%PDF-") { Ok(pdf) } else { Err(NoPdf::NoPdf) }
+    if pdf.starts_with(b"%PDF-") { Ok(pdf) } else { Err(Unset::OtherAnswer) }
 }
 
 #[cfg(test)]

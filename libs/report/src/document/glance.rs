@@ -56,7 +56,11 @@ impl Glance<'_> {
             for path in line {
                 if let Some(field) = find(path) {
                     let bare = !NEEDS_LABEL.contains(path);
-                    parts.push(if bare { values(self.words, field)?.join(", ") } else { labelled(self.words, field)? });
+                    let told = if bare { values(self.words, field)?.join(", ") } else { labelled(self.words, field)? };
+                    // A town that was made coarser is its province, which is told already.
+                    if !parts.contains(&told) {
+                        parts.push(told);
+                    }
                 }
             }
             if !parts.is_empty() {
