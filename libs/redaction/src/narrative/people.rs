@@ -35,7 +35,9 @@ pub(super) struct Found<'a> {
 /// The names of a case, made ready once for every look at its narrative.
 pub(super) struct People {
     names: Names,
-    automaton: AhoCorasick,
+    /// Finds the names; nothing where there are none.
+    automaton: Option<AhoCorasick>,
+    near: Vec<misspelt::Candidate>,
 }
 
 impl People {
@@ -45,17 +47,18 @@ impl People {
     /// [`Refusal::Names`] if there are too many, or one is too long.
     pub(super) fn new(people: &[KnownPerson], length: usize) -> Result<Self, Refusal> {
         let names = Names::new(people)?;
-        let automaton = squeezed::automaton(&names, length)?;
-        Ok(Self { names, automaton })
+        let automaton = if names.is_empty() { None } else { Some(squeezed::automaton(&names, length)?) };
+        let near = misspelt::candidates(&names);
+        Ok(Self { names, automaton, near })
     }
 
     /// Finds the names in a text; where names stand that stay.
     pub(super) fn find(&self, folded: &Folded<'_>, words: &Words, hits: &mut Vec<Hit>) -> Vec<Range<usize>> {
         let search = Search { folded, words, names: &self.names };
         let mut found = Found { hits, kept: Vec::new() };
-        if !self.names.is_empty() {
-            squeezed::find(&search, &self.automaton, &mut found);
-            misspelt::find(&search, &mut found);
+        if let Some(automaton) = &self.automaton {
+            squeezed::find(&search, automaton, &mut found);
+            misspelt::find(&search, &self.near, &mut found);
             initials::find(&search, &mut found);
             found.kept.sort_by_key(|range| range.start);
         }

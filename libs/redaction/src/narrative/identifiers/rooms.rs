@@ -1,7 +1,7 @@
 //! Rooms, apartments, units, doors and buzzers: `room 214`, `ch. 12`, `appt 4B`, `#214`, `chambre douze`.
 
 use super::lexicon::{
-    LODGING, MONEY, NUMBER, NUMBER_SIGN, ROOM, RUE, RURAL, STREET, UNIT, WEAK_RUE, WEAK_STREET, YEARS,
+    DIGITS, LODGING, MONEY, NUMBER, NUMBER_SIGN, ROOM, RUE, RURAL, STREET, UNIT, WEAK_RUE, WEAK_STREET, YEARS,
 };
 use super::words::{CONTEXT, Finds, Text};
 use crate::narrative::{Kind, merge::Sureness};
@@ -12,7 +12,7 @@ const LONGEST: usize = 5;
 const MOST_IN_LIST: usize = 12;
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
-    for at in 0..text.words.len() {
+    for at in text.having(ROOM | DIGITS) {
         let word = text.get(at);
         if word.is(ROOM) {
             named(text, at, finds);

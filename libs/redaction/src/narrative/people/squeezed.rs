@@ -27,14 +27,14 @@ const WIDEST_GAP: usize = 4;
 /// [`Refusal::Names`] if they do not fit; bounded names do.
 pub(super) fn automaton(names: &Names, length: usize) -> Result<AhoCorasick, Refusal> {
     let kind = (length < SHORT_TEXT).then_some(AhoCorasickKind::NoncontiguousNFA);
-    AhoCorasick::builder().kind(kind).build(names.joined.keys()).map_err(|_| Refusal::Names)
+    let joined = names.joined.iter().map(|(joined, _)| joined);
+    AhoCorasick::builder().kind(kind).build(joined).map_err(|_| Refusal::Names)
 }
 
 pub(super) fn find(search: &Search<'_>, automaton: &AhoCorasick, found: &mut Found<'_>) {
-    let names: Vec<&Name> = search.names.joined.values().collect();
     let squeezed = Squeezed::new(search);
     for at in automaton.find_overlapping_iter(&squeezed.text) {
-        let Some(name) = names.get(at.pattern().as_usize()) else { continue };
+        let Some((_, name)) = search.names.joined.get(at.pattern().as_usize()) else { continue };
         if let Some(range) = squeezed.place(&(at.start()..at.end()), name) {
             let sure = match name.source {
                 Source::Recorded => Sureness::Certain,
