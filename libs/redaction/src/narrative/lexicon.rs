@@ -104,16 +104,20 @@ impl Lexicon {
     }
 }
 
-/// The words of all lists, to be looked up: a table of open addressing in which most words stand whole, so that one line of
-/// memory answers.
+/// The words of all lists, to be looked up: four to a line of memory, in which most stand whole, so that one line answers.
 struct Table {
-    slots: Vec<Slot>,
-    /// How far a hash is shifted to give a slot.
+    lines: Vec<Line>,
+    /// How far a hash is shifted to give a line.
     shift: u32,
     /// What is after the first eight letters of the longer words.
     tails: Vec<u8>,
     entries: Vec<Entry>,
 }
+
+/// Words of one hash, the free slots last; when it is full, more may stand in the next.
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))]
+struct Line([Slot; 4]);
 
 /// A word of the table.
 #[derive(Clone, Copy, Default)]
@@ -131,12 +135,14 @@ struct Slot {
 impl Table {
     fn new(words: &HashMap<Box<[u8]>, Entry, BuildHasherDefault<Quick>>) -> Self {
         // At most two slots in three are taken.
-        let bits = words.len().saturating_mul(3).div_ceil(2).next_power_of_two().trailing_zeros();
-        let slots = vec![Slot::default(); 1_usize.wrapping_shl(bits)];
-        let mut table = Self { slots, shift: u64::BITS.saturating_sub(bits), tails: Vec::new(), entries: Vec::new() };
+        let bits = words.len().saturating_mul(3).div_ceil(8).next_power_of_two().trailing_zeros();
+        let lines = vec![Line::default(); 1_usize.wrapping_shl(bits)];
+        // What is known of a word that is in no list stands first.
+        let entries = vec![Entry::default()];
+        let mut table = Self { lines, shift: u64::BITS.saturating_sub(bits), tails: Vec::new(), entries };
         let mut places: HashMap<Entry, u16> = HashMap::new();
         for (word, known) in words {
-            let next = u16::try_from(table.entries.len()).unwrap_or(u16::MAX);
+            let next = u16::try_from(table.entries.len()).unwrap_or_default();
             let entry = *places.entry(*known).or_insert_with(|| {
                 table.entries.push(*known);
                 next
@@ -152,21 +158,30 @@ impl Table {
         self.tails.extend(word.get(HEAD_LETTERS..).unwrap_or_default());
         let head = head_of(word);
         let mut at = self.first(word, head);
-        while self.slots.get(at).is_some_and(|slot| slot.length > 0) {
+        while let Some(Line(slots)) = self.lines.get_mut(at) {
+            if let Some(free) = slots.iter_mut().find(|slot| slot.length == 0) {
+                *free = Slot { head, tail, entry, length };
+                return;
+            }
             at = self.after(at);
-        }
-        if let Some(slot) = self.slots.get_mut(at) {
-            *slot = Slot { head, tail, entry, length };
         }
     }
 
     #[inline]
     fn entry(&self, word: &[u8]) -> Entry {
         let head = head_of(word);
+        let length = u8::try_from(word.len()).unwrap_or_default();
         let mut at = self.first(word, head);
-        while let Some(slot) = self.slots.get(at).filter(|slot| slot.length > 0) {
-            if slot.head == head && usize::from(slot.length) == word.len() && self.ends(slot, word) {
-                return self.entries.get(usize::from(slot.entry)).copied().unwrap_or_default();
+        while let Some(Line(slots)) = self.lines.get(at) {
+            // Every slot is looked at, whichever it is: that is less work than to guess which.
+            let mut entry = 0;
+            for slot in slots {
+                let is_it =
+                    slot.head == head && slot.length == length && (word.len() <= HEAD_LETTERS || self.ends(slot, word));
+                entry = if is_it { slot.entry } else { entry };
+            }
+            if entry != 0 || slots.last().is_none_or(|last| last.length == 0) {
+                return self.entries.get(usize::from(entry)).copied().unwrap_or_default();
             }
             at = self.after(at);
         }
@@ -174,7 +189,7 @@ impl Table {
     }
 
     fn ends(&self, slot: &Slot, word: &[u8]) -> bool {
-        let Some(rest) = word.get(HEAD_LETTERS..).filter(|rest| !rest.is_empty()) else { return true };
+        let rest = word.get(HEAD_LETTERS..).unwrap_or_default();
         usize::try_from(slot.tail).is_ok_and(|tail| self.tails.get(tail..tail.saturating_add(rest.len())) == Some(rest))
     }
 
@@ -189,7 +204,7 @@ impl Table {
     #[inline]
     const fn after(&self, at: usize) -> usize {
         let next = at.wrapping_add(1);
-        if next < self.slots.len() { next } else { 0 }
+        if next < self.lines.len() { next } else { 0 }
     }
 }
 

@@ -2,7 +2,7 @@
 //! with them.
 
 use super::fold::{BEYOND, FOREIGN, Folded, LINE, OPENS, UPPER};
-use super::lexicon::{Entry, Known, Lexicon, SHORT, lexicon};
+use super::lexicon::{Known, Lexicon, SHORT, lexicon};
 use super::placeholder;
 use core::ops::Range;
 
@@ -103,6 +103,7 @@ impl Words {
                 at += letter.len_utf8();
             }
         }
+        reader.look_up();
         let mostly_lower = reader.mostly_lower();
         Self { all: reader.words, replaced: reader.replaced, mostly_lower }
     }
@@ -219,8 +220,6 @@ impl<'a> Reader<'a> {
             self.passed += 1;
         }
         let replaced = self.replaced.get(self.passed).is_some_and(|range| range.start <= begin);
-        let Entry { known, senses, looked_at } =
-            self.lexicon.entry(text.as_bytes().get(begin..end).unwrap_or_default());
         let word = Word {
             range: begin..end,
             shape,
@@ -234,9 +233,9 @@ impl<'a> Reader<'a> {
             alike: others == 0 && (figures == 0 || letters == 0),
             replaced,
             alone: core::mem::take(&mut self.opened) && closes(text, end),
-            known,
-            senses,
-            looked_at,
+            known: 0,
+            senses: 0,
+            looked_at: false,
         };
         self.words.push(word);
         // A time, a number of a list: the sentence starts after it.
@@ -245,6 +244,15 @@ impl<'a> Reader<'a> {
         }
         (self.fresh, self.line) = (false, false);
         end
+    }
+
+    /// Looks all words up, when nothing else is to be done: so the memory is asked for several at once.
+    fn look_up(&mut self) {
+        let text = self.folded.text().as_bytes();
+        for word in &mut self.words {
+            let entry = self.lexicon.entry(text.get(word.range.clone()).unwrap_or_default());
+            (word.known, word.senses, word.looked_at) = (entry.known, entry.senses, entry.looked_at);
+        }
     }
 
     /// Reads what stands between words.
@@ -322,7 +330,7 @@ impl<'a> Reader<'a> {
         let touching = self.words.last().filter(|word| word.range.end == at);
         let short = letter == '.'
             && touching.is_some_and(|word| {
-                word.known & SHORT != 0
+                self.lexicon.entry(text.as_bytes().get(word.range.clone()).unwrap_or_default()).known & SHORT != 0
                     || (word.range.len() == 1 && word.shape != Shape::Digits && word.gap != Gap::Apostrophe)
             });
         let inside = letter_at(text, at + 1).is_some_and(is_word);

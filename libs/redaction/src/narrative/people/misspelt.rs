@@ -57,9 +57,6 @@ fn misspelt<'a>(search: &Search<'a>, word: &Word, candidates: &[Candidate]) -> O
         return None;
     }
     let written = search.written(word);
-    if search.names.get(written).is_some() {
-        return None;
-    }
     let (count, letters) = (written.chars().count(), letters_of(written));
     let mut best: Option<(usize, &Name)> = None;
     for candidate in candidates {
@@ -74,7 +71,8 @@ fn misspelt<'a>(search: &Search<'a>, word: &Word, candidates: &[Candidate]) -> O
             best = Some((distance, name));
         }
     }
-    best.map(|(_, name)| name)
+    // What is somebody's name as it is was found before.
+    best.map(|(_, name)| name).filter(|_| search.names.get(written).is_none())
 }
 
 /// How many errors a name of so many letters may have.

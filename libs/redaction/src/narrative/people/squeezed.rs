@@ -14,6 +14,8 @@ use core::ops::Range;
 
 /// A text up to this many bytes is searched with what is quick to make, a longer one with what is quick to use.
 const SHORT_TEXT: usize = 1 << 16;
+/// Names of so many letters together are found by what is quickest to use and takes most memory, about 1 MB.
+const FEW_LETTERS: usize = 1 << 13;
 /// Names of so many letters in two words or more are found within longer words.
 const LONG_FULL: usize = 8;
 /// Names of so many letters in one word are found within words that are no ordinary ones.
@@ -26,9 +28,15 @@ const WIDEST_GAP: usize = 4;
 /// # Errors
 /// [`Refusal::Names`] if they do not fit; bounded names do.
 pub(super) fn automaton(names: &Names, length: usize) -> Result<AhoCorasick, Refusal> {
-    let kind = (length < SHORT_TEXT).then_some(AhoCorasickKind::NoncontiguousNFA);
-    let joined = names.joined.iter().map(|(joined, _)| joined);
-    AhoCorasick::builder().kind(kind).build(joined).map_err(|_| Refusal::Names)
+    let joined = || names.joined.iter().map(|(joined, _)| joined);
+    let letters: usize = joined().map(String::len).sum();
+    let mut builder = AhoCorasick::builder();
+    if length < SHORT_TEXT {
+        builder.kind(Some(AhoCorasickKind::NoncontiguousNFA)).prefilter(false).dense_depth(1);
+    } else if letters <= FEW_LETTERS {
+        builder.kind(Some(AhoCorasickKind::DFA));
+    }
+    builder.build(joined()).map_err(|_| Refusal::Names)
 }
 
 pub(super) fn find(search: &Search<'_>, automaton: &AhoCorasick, found: &mut Found<'_>) {
