@@ -173,13 +173,14 @@ impl Table {
         let length = u8::try_from(word.len()).unwrap_or_default();
         let mut at = self.first(word, head);
         while let Some(Line(slots)) = self.lines.get(at) {
-            // Every slot is looked at, whichever it is: that is less work than to guess which.
-            let mut entry = 0;
-            for slot in slots {
-                let is_it =
-                    slot.head == head && slot.length == length && (word.len() <= HEAD_LETTERS || self.ends(slot, word));
-                entry = if is_it { slot.entry } else { entry };
-            }
+            let is_it = |slot: &Slot| slot.head == head && slot.length == length;
+            let entry = if word.len() > HEAD_LETTERS {
+                slots.iter().find(|slot| is_it(slot) && self.ends(slot, word)).map_or(0, |slot| slot.entry)
+            } else {
+                // Every slot is looked at, whichever it is: that is less work than to guess which.
+                let mask = |slot: &Slot| u16::from((slot.head == head) & (slot.length == length)).wrapping_neg();
+                slots.iter().fold(0, |entry, slot| entry | (slot.entry & mask(slot)))
+            };
             if entry != 0 || slots.last().is_none_or(|last| last.length == 0) {
                 return self.entries.get(usize::from(entry)).copied().unwrap_or_default();
             }

@@ -25,7 +25,11 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
     decades(text, finds);
     let mut next = 0_usize;
     for at in text.having(NUMBER | DIGITS) {
-        let Some(count) = count_at(text, at).filter(|_| at >= next) else { continue };
+        // Within a number that was looked at, none begins.
+        if at < next {
+            continue;
+        }
+        let Some(count) = count_at(text, at) else { continue };
         if let Some((first, last, sure)) = age(text, count) {
             let first = range_start(text, first);
             finds.push(text.span(first, last), Kind::Age, sure);
