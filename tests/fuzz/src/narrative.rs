@@ -94,7 +94,9 @@ fn known_words(language: Language, people: &[KnownPerson]) -> Vec<String> {
         let sentence = format!("They saw {word} there. It was cold. We went home.");
         let of_word = 9..9 + word.chars().count();
         deidentify(&sentence, language, people).is_ok_and(|result| {
-            result.spans.iter().any(|span| span.kind == Kind::Person && span.range.start <= of_word.start && span.range.end >= of_word.end)
+            result.spans.iter().any(|span| {
+                span.kind == Kind::Person && span.range.start <= of_word.start && span.range.end >= of_word.end
+            })
         })
     });
     all
@@ -105,11 +107,8 @@ fn left(result: &Deidentified, known: &[String]) -> Option<String> {
     let mut at = 0;
     let mut places: Vec<usize> = result.text.char_indices().map(|(place, _)| place).collect();
     places.push(result.text.len());
-    let replaced: Vec<_> = result
-        .spans
-        .iter()
-        .map(|span| places[span.replaced.start]..places[span.replaced.end])
-        .collect();
+    let replaced: Vec<_> =
+        result.spans.iter().map(|span| places[span.replaced.start]..places[span.replaced.end]).collect();
     let folded = Folded::new(&result.text);
     words(&folded)
         .filter(|(_, range)| {

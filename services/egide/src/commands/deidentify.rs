@@ -99,7 +99,9 @@ fn batch(out: &mut Output, mut input: impl BufRead) -> Result<Exit, Failure> {
                 exit = reason.exit(exit);
                 out.json(&Refused { id: id.as_ref(), line, refused: reason.code() })?;
                 let lang = out.lang;
-                out.ask(lang.fill("say.deidentify_refused", &[("line", &line), ("reason", &lang.text(reason.text()))]))?;
+                out.ask(
+                    lang.fill("say.deidentify_refused", &[("line", &line), ("reason", &lang.text(reason.text()))]),
+                )?;
             }
         }
     }
