@@ -177,7 +177,7 @@ fn look(
     let folded = Folded::new(&text);
     let words = words::Words::new(&folded);
     let mut hits = Vec::new();
-    let kept = names.find(&folded, &words, &mut hits);
+    let kept = names.find(&folded, &words, &mut hits)?;
     unknown::find(&folded, &words, &kept, &mut hits);
     identifiers::find(&folded, &words, &mut hits);
     draft.mask(&folded, &pieces, names, &words, hits)
