@@ -93,15 +93,17 @@ async fn converse(child: &mut Child, document: &[u8]) -> Result<Vec<u8>, Unset> 
         // What it refuses it need not read to the end; its exit code tells.
         drop(stdin.write_all(document).await);
         drop(stdin);
+        Ok(())
     };
     let (mut pdf, mut said) = (Vec::new(), Vec::new());
     let (mut stdout, mut stderr) = (stdout.take(PDF_BYTES_MAX.saturating_add(1)), stderr.take(SAID_BYTES_MAX));
-    let ((), read, heard) = tokio::join!(feed, stdout.read_to_end(&mut pdf), stderr.read_to_end(&mut said));
-    let taken = u64::try_from(read?).unwrap_or(u64::MAX);
-    if taken > PDF_BYTES_MAX {
-        return Err(Unset::TooLarge);
-    }
-    heard?;
+    let read = async {
+        let taken = stdout.read_to_end(&mut pdf).await?;
+        // Said at once: whoever writes on without end never closes the other stream.
+        if u64::try_from(taken).unwrap_or(u64::MAX) > PDF_BYTES_MAX { Err(Unset::TooLarge) } else { Ok(()) }
+    };
+    let hear = async { Ok(stderr.read_to_end(&mut said).await.map(drop)?) };
+    tokio::try_join!(feed, read, hear)?;
     let status = child.wait().await?;
     if !status.success() {
         let said = String::from_utf8_lossy(&said);

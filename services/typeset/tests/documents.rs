@@ -1,10 +1,5 @@
 //! The program as it is used: fed on standard input, nothing else. Documents are the golden files of `libs/report`.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
