@@ -467,7 +467,7 @@ impl Player {
 
     fn check_report(&self, play: &mut Play, fetch: &Fetch, referral: &Referral) {
         let line = play.line;
-        let told = match verify(referral, &self.report_keys) {
+        let told = match verify(referral, &PublishedKeys::of_ring(&self.report_keys)) {
             Ok(_) => "genuine".to_owned(),
             Err(failure) => failure.to_string(),
         };
