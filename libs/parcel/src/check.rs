@@ -53,7 +53,14 @@ pub struct CheckedReport {
     pub issued_on: Day,
 }
 
+impl std::fmt::Debug for CheckedReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CheckedReport").field("referral_id", &self.report.referral_id()).finish_non_exhaustive()
+    }
+}
+
 /// A package that held every check.
+#[derive(Debug)]
 pub struct CheckedPackage {
     /// Its report.
     pub report: CheckedReport,

@@ -9,6 +9,7 @@ use egide_domain::ids::UnitId;
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::clock;
 use egide_servicekit::identity::{AccountName, Person, ServiceName};
+use egide_trust::PublishedKeys;
 use egide_wire::proto::egide::case::v1::{
     Basis, BasisKind, CaseEvent, DeliveryChannel, DisclosedOutsideSystem, DisclosureDecided, ExceptionKind, MaskEntry,
     Purpose, RecallReason, ReferralMode, ReferralRecalled, case_event,
