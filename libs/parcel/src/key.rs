@@ -46,10 +46,14 @@ pub enum ParseEncryptionKeyError {
     )]
     Secret,
     /// No public key of age, or of another kind, or with a typing error.
-    #[error("is no public key of age for X25519: `age1` and 58 lower-case letters and digits, as `age-keygen -y` prints it")]
+    #[error(
+        "is no public key of age for X25519: `age1` and 58 lower-case letters and digits, as `age-keygen -y` prints it"
+    )]
     NotAKey,
     /// A key that protects nothing.
-    #[error("this public key protects nothing: anybody could open what is encrypted to it; make a new pair with `age-keygen`")]
+    #[error(
+        "this public key protects nothing: anybody could open what is encrypted to it; make a new pair with `age-keygen`"
+    )]
     Weak,
 }
 
@@ -165,10 +169,14 @@ mod tests {
         let mut mistyped = text.clone();
         mistyped.pop();
         mistyped.push(if text.ends_with('q') { 'p' } else { 'q' });
-        for other in [text.to_uppercase(), format!(" {text}"), format!("{text}\n"), mistyped, String::new(), "age1".into()] {
+        for other in
+            [text.to_uppercase(), format!(" {text}"), format!("{text}\n"), mistyped, String::new(), "age1".into()]
+        {
             assert_eq!(other.parse::<EncryptionKey>(), Err(ParseEncryptionKeyError::NotAKey), "{other}");
         }
-        for none in ["", "age-", "age-00", "ed-00112233445566778899aabbccddeeff", "age-00112233445566778899AABBCCDDEEFF"] {
+        for none in
+            ["", "age-", "age-00", "ed-00112233445566778899aabbccddeeff", "age-00112233445566778899AABBCCDDEEFF"]
+        {
             assert!(none.parse::<KeyFingerprint>().is_err(), "{none}");
         }
     }

@@ -4,8 +4,8 @@
 use age::x25519::Identity;
 use egide_crypto::sign::{KeyRing, Signature, SigningKey};
 use egide_parcel::{
-    ArchiveError, Contents, DetachedSignature, EncryptionKey, MANIFEST_CONTEXT, Package, Part, PartsError, REPORT_CONTEXT,
-    Refused, check_package,
+    ArchiveError, Contents, DetachedSignature, EncryptionKey, MANIFEST_CONTEXT, Package, Part, PartsError,
+    REPORT_CONTEXT, Refused, check_package,
 };
 use egide_report::Report;
 use egide_trust::{Day, KeyRefusal, PublishedKeys};
@@ -78,7 +78,8 @@ fn what_was_packed_is_the_same_every_time_and_holds_every_check() {
         assert_eq!(checked.manifest.encrypted_to, [fixture.unit.fingerprint().to_string()]);
         assert_eq!(checked.pdf.is_some(), pdf.is_some());
         assert!(check_package(&Package::from_files(files(&read)).unwrap(), &fixture.keys).is_ok());
-        let sealed = Package::sealed(&fixture.contents(pdf), &fixture.key, std::slice::from_ref(&fixture.unit)).unwrap();
+        let sealed =
+            Package::sealed(&fixture.contents(pdf), &fixture.key, std::slice::from_ref(&fixture.unit)).unwrap();
         assert_eq!(age::decrypt(&fixture.identity, &sealed).unwrap(), *archive);
     }
 }
@@ -185,7 +186,8 @@ fn a_common_tar_opens_the_archive_and_finds_the_files_for_their_owner_alone() {
     let file = folder.join("package.tar");
     let package = fixture.package(Some(b"%PDF-1.7"));
     std::fs::write(&file, &*package.to_archive()).unwrap();
-    let tar = std::process::Command::new("tar").arg("-xf").arg(&file).arg("-C").arg(folder.join("out")).output().unwrap();
+    let tar =
+        std::process::Command::new("tar").arg("-xf").arg(&file).arg("-C").arg(folder.join("out")).output().unwrap();
     assert!(tar.status.success() && tar.stderr.is_empty(), "{}", String::from_utf8_lossy(&tar.stderr));
     for (part, bytes) in package.parts() {
         let path = folder.join("out").join(part.name());

@@ -27,7 +27,8 @@ impl FromStr for Day {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.split('-');
         let mut number = |length: usize| {
-            let digits = parts.next().filter(|part| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit()));
+            let digits =
+                parts.next().filter(|part| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit()));
             digits.and_then(|digits| digits.parse::<u16>().ok()).ok_or(ParseDayError)
         };
         let (year, month, day) = (number(4)?, number(2)?, number(2)?);
@@ -69,7 +70,17 @@ mod tests {
         assert_eq!(day("2026-11-22").unwrap().to_string(), "2026-11-22");
         let in_order = ["2026-11-22", "2026-12-01", "2026-12-31", "2027-01-01"].map(|text| day(text).unwrap());
         assert!(in_order.is_sorted());
-        for none in ["", "2026-11", "2026-11-2", "2026-13-01", "2026-00-01", "2026-11-00", "2026-04-31", "+026-11-22", "2026-11-22-1"] {
+        for none in [
+            "",
+            "2026-11",
+            "2026-11-2",
+            "2026-13-01",
+            "2026-00-01",
+            "2026-11-00",
+            "2026-04-31",
+            "+026-11-22",
+            "2026-11-22-1",
+        ] {
             assert_eq!(day(none), Err(ParseDayError), "{none}");
         }
     }

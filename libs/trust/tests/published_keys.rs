@@ -22,7 +22,8 @@ fn day(text: &str) -> Day {
 /// Certifies one key for reports, changes it, publishes the keys.
 fn published(root: &Root, change: impl FnOnce(&mut Draft, KeyId)) -> (KeyId, Vec<u8>) {
     let mut draft = Draft::first();
-    let key_id = draft.add_key(Use::Report, SigningKey::generate().unwrap().0.public_key(), "disclosure", None).unwrap();
+    let key_id =
+        draft.add_key(Use::Report, SigningKey::generate().unwrap().0.public_key(), "disclosure", None).unwrap();
     draft.add_key(Use::Ledger, SigningKey::generate().unwrap().0.public_key(), "ledger", None).unwrap();
     change(&mut draft, key_id);
     let (trust, _) = draft.sign(&root.private, 0).unwrap();
@@ -71,7 +72,9 @@ fn a_file_that_the_root_did_not_sign_is_not_used() {
     let root = root();
     let (_, bytes) = published(&root, |draft, key_id| draft.retire_key(key_id, day("2026-11-20")).unwrap());
     let text = String::from_utf8(bytes.clone()).unwrap();
-    for (from, to) in [("2026-11-20", "2026-12-20"), ("\"disclosure\"", "\"another\""), ("\"serial\": 1", "\"serial\": 2")] {
+    for (from, to) in
+        [("2026-11-20", "2026-12-20"), ("\"disclosure\"", "\"another\""), ("\"serial\": 1", "\"serial\": 2")]
+    {
         assert!(text.contains(from), "{from}");
         let changed = text.replace(from, to);
         assert_eq!(PublishedKeys::verify(changed.as_bytes(), None), Err(ParseTrustError::BadSignature), "{to}");
@@ -98,7 +101,12 @@ fn a_file_that_the_root_did_not_sign_is_not_used() {
 fn only_keys_for_reports_have_days() {
     let mut draft = Draft::first();
     let ledger = draft.add_key(Use::Ledger, SigningKey::generate().unwrap().0.public_key(), "ledger", None).unwrap();
-    assert!(draft.retire_key(ledger, day("2026-11-20")).is_err() && draft.begin_key(ledger, day("2026-11-20")).is_err());
+    assert!(
+        draft.retire_key(ledger, day("2026-11-20")).is_err() && draft.begin_key(ledger, day("2026-11-20")).is_err()
+    );
     assert!(draft.revoke_report_key(ledger, day("2026-11-20"), RevocationReason::Lost).is_err());
-    assert_eq!((draft.use_of(ledger), draft.use_of(SigningKey::generate().unwrap().0.key_id())), (Some(Use::Ledger), None));
+    assert_eq!(
+        (draft.use_of(ledger), draft.use_of(SigningKey::generate().unwrap().0.key_id())),
+        (Some(Use::Ledger), None)
+    );
 }

@@ -114,13 +114,17 @@ impl Changes {
                 let owner = model::unit_of_key(&view, fingerprint).map_err(|error| unreadable(&error))?;
                 let keys = keys_of(&added.unit_id)?;
                 match owner {
-                    Some(owner) if owner.to_string() != added.unit_id => {
-                        refused("key_of_other_unit", "recipient", "is or was another unit's; every unit has keys of its own")
-                    }
+                    Some(owner) if owner.to_string() != added.unit_id => refused(
+                        "key_of_other_unit",
+                        "recipient",
+                        "is or was another unit's; every unit has keys of its own",
+                    ),
                     Some(_) if keys.iter().filter(counts).any(|key| key.recipient == added.recipient) => {
                         refused("key_known", "recipient", "is the unit's already")
                     }
-                    Some(_) => refused("key_removed", "recipient", "was removed and does not come back; make a new pair"),
+                    Some(_) => {
+                        refused("key_removed", "recipient", "was removed and does not come back; make a new pair")
+                    }
                     None if keys.iter().filter(counts).count() >= KEYS_MAX => {
                         refused("too_many_keys", "recipient", "would be the unit's ninth key; remove one first")
                     }

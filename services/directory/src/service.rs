@@ -7,10 +7,11 @@ use egide_projection::Projection;
 use egide_servicekit::identity::{Caller, Onward};
 use egide_wire::proto::egide::directory::v1::directory_service_server::DirectoryService;
 use egide_wire::proto::egide::directory::v1::{
-    AddEncryptionKeyRequest, AddEncryptionKeyResponse, DirectoryReceipt, GetOrganizationRequest, GetOrganizationResponse, ListOrganizationsRequest,
-    ListOrganizationsResponse, RecordAgreementRequest, RecordAgreementResponse, RegisterOrganizationRequest,
-    RegisterOrganizationResponse, RegisterUnitRequest, RegisterUnitResponse, ReinstateRecipientRequest,
-    ReinstateRecipientResponse, RemoveEncryptionKeyRequest, RemoveEncryptionKeyResponse, SuspendRecipientRequest, SuspendRecipientResponse,
+    AddEncryptionKeyRequest, AddEncryptionKeyResponse, DirectoryReceipt, GetOrganizationRequest,
+    GetOrganizationResponse, ListOrganizationsRequest, ListOrganizationsResponse, RecordAgreementRequest,
+    RecordAgreementResponse, RegisterOrganizationRequest, RegisterOrganizationResponse, RegisterUnitRequest,
+    RegisterUnitResponse, ReinstateRecipientRequest, ReinstateRecipientResponse, RemoveEncryptionKeyRequest,
+    RemoveEncryptionKeyResponse, SuspendRecipientRequest, SuspendRecipientResponse,
 };
 use egide_wire::refusal::{Violation, invalid};
 use tonic::{Request, Response, Status};

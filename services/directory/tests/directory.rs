@@ -8,9 +8,8 @@ use std::time::Duration;
 use egide_testkit::{Fault, FaultProxy, PATIENCE, fresh_id, wait_until, within};
 use egide_wire::proto::egide::directory::v1::{
     AddEncryptionKeyRequest, AgreementRecorded, EncryptionKeyAdded, EncryptionKeyRemoved, ListOrganizationsRequest,
-    RecipientReinstated, RecipientSuspended, RecordAgreementRequest,
-    RegisterOrganizationRequest, RegisterUnitRequest, ReinstateRecipientRequest, RemoveEncryptionKeyRequest,
-    SuspendRecipientRequest,
+    RecipientReinstated, RecipientSuspended, RecordAgreementRequest, RegisterOrganizationRequest, RegisterUnitRequest,
+    ReinstateRecipientRequest, RemoveEncryptionKeyRequest, SuspendRecipientRequest,
 };
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;

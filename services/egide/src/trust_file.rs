@@ -121,9 +121,9 @@ pub(crate) fn read_published(path: &Path, root: Option<&RootKey>) -> Result<(Pub
 pub(crate) fn publish_keys(trust_file: &Path, trust: &Trust, root: &SigningKey, day: Day) -> Result<(), Failure> {
     let path = published_path(trust_file);
     let keys = PublishedKeys::of_trust(trust, &RootKey::new(root.public_key()), day);
-    let bytes = keys.sign(root).map_err(|error| {
-        Failure::new(Exit::Usage, "fail.trust").with("path", path.display()).with("error", error)
-    })?;
+    let bytes = keys
+        .sign(root)
+        .map_err(|error| Failure::new(Exit::Usage, "fail.trust").with("path", path.display()).with("error", error))?;
     place(&path, bytes.trim_ascii_end()).map(drop)
 }
 

@@ -100,8 +100,24 @@ impl<'a> Up<'a> {
         self.done(&["--as", "responder:amelie.roy", "emit", file.to_str().unwrap()]);
         let scope = format!("unit:{UNIT}");
         let consent = [
-            "consent", "give", CASE, PERSON, "--to", &scope, "--purpose", "investigation", "--permit", "situation",
-            "--standing", "--speaking-freely", "yes", "--understood", "yes", "--language", "english", "--wording",
+            "consent",
+            "give",
+            CASE,
+            PERSON,
+            "--to",
+            &scope,
+            "--purpose",
+            "investigation",
+            "--permit",
+            "situation",
+            "--standing",
+            "--speaking-freely",
+            "yes",
+            "--understood",
+            "yes",
+            "--language",
+            "english",
+            "--wording",
             "spoken-en/3",
         ];
         self.done(&consent);
@@ -222,7 +238,11 @@ fn a_package_opens_with_rage_verifies_offline_and_no_byte_of_it_can_be_another()
     let found = read(&at("newer.tar")).unwrap();
     let Found::Package(newer) = found else { unreachable!("a package") };
     let manifest: Value = serde_json::from_slice(newer.part(egide_parcel::Part::Manifest).unwrap()).unwrap();
-    assert_ne!(manifest.pointer("/key_id").and_then(Value::as_str), Some(key_id), "the manifest is signed by the new key");
+    assert_ne!(
+        manifest.pointer("/key_id").and_then(Value::as_str),
+        Some(key_id),
+        "the manifest is signed by the new key"
+    );
 }
 
 /// A dense sample of the archive, and of each of its files once unpacked.

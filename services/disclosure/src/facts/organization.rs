@@ -67,7 +67,8 @@ impl Fold for OrganizationView {
                 }
             }
             Some(Payload::EncryptionKeyRemoved(removed)) => {
-                if let Some(keys) = removed.unit_id.parse().ok().and_then(|unit_id: UnitId| self.keys.get_mut(&unit_id)) {
+                if let Some(keys) = removed.unit_id.parse().ok().and_then(|unit_id: UnitId| self.keys.get_mut(&unit_id))
+                {
                     keys.remove(&removed.fingerprint);
                 }
             }

@@ -14,11 +14,7 @@ use tonic::{Code, Status};
 use crate::house::*;
 
 fn packing(referral_id: &str) -> PackReferralRequest {
-    PackReferralRequest {
-        command_id: fresh_id(),
-        referral_id: referral_id.to_owned(),
-        received_by: "courier 7".into(),
-    }
+    PackReferralRequest { command_id: fresh_id(), referral_id: referral_id.to_owned(), received_by: "courier 7".into() }
 }
 
 impl House {

@@ -13,11 +13,9 @@ use super::append::repeatable;
 use super::directory::told;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::session::{Session, id_or_new, words_given};
 use crate::times::minute;
-
-/// Only labels wrap.
-const LABELS: usize = 1;
 
 /// `egide directory encryption …`.
 #[derive(Clone, Subcommand)]
@@ -138,24 +136,25 @@ async fn list(session: &mut Session<'_>, args: &List) -> Result<Exit, Failure> {
         units.iter().try_for_each(|unit| session.out.message(unit))?;
         return Ok(Exit::Ok);
     }
-    let columns = ["head.key", "head.label", "head.unit", "head.added_at", "head.removed_at"];
-    let mut table = session.out.table(&columns, LABELS);
-    for unit in &units {
-        let unit_id = unit.unit.as_ref().map(|record| record.unit_id.clone()).unwrap_or_default();
-        for key in &unit.encryption_keys {
-            table.add_row(row(key, &unit_id));
-        }
+    let mut is_empty = true;
+    for unit in units.iter().filter(|unit| !unit.encryption_keys.is_empty()) {
+        is_empty = false;
+        let unit_id = unit.unit.as_ref().map(|record| record.unit_id.as_str()).unwrap_or_default();
+        session.out.field("head.unit", unit_id)?;
+        unit.encryption_keys.iter().try_for_each(|key| show(session.out, key))?;
     }
-    session.out.show(&table, "say.no_encryption_keys")?;
+    if is_empty {
+        session.out.line(session.out.lang.text("say.no_encryption_keys"))?;
+    }
     Ok(Exit::Ok)
 }
 
-fn row(key: &proto::EncryptionKey, unit_id: &str) -> [String; 5] {
-    [
-        key.fingerprint.clone(),
-        key.label.clone(),
-        unit_id.to_owned(),
-        minute(key.added_at.as_ref()),
-        minute(key.removed_at.as_ref()),
-    ]
+/// A key under its unit: what packages are encrypted to now, or since when no more.
+fn show(out: &mut Output, key: &proto::EncryptionKey) -> Result<(), Failure> {
+    let (added, removed) = (minute(key.added_at.as_ref()), minute(key.removed_at.as_ref()));
+    let places: [(&str, &dyn std::fmt::Display); 3] = [("label", &key.label), ("added", &added), ("removed", &removed)];
+    let text = if key.removed_at.is_some() { "say.encryption_key_removed" } else { "say.encryption_key" };
+    let text = out.lang.fill(text, &places);
+    let first = format!("  {}  ", key.fingerprint);
+    out.wrapped(&first, first.len(), &text)
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use egide_servicekit::identity::Role;
-use egide_wire::proto::egide::disclosure::v1::{FetchPackageRequest, Package, PackReferralRequest};
+use egide_wire::proto::egide::disclosure::v1::{FetchPackageRequest, PackReferralRequest, Package};
 use serde_json::json;
 use uuid::Uuid;
 

@@ -59,13 +59,7 @@ fn show(out: &mut Output, keys: &PublishedKeys) -> Result<(), Failure> {
             || "–".to_owned(),
             |revocation| format!("{} ({})", day(revocation.at), lang.text(reason(revocation.reason))),
         );
-        table.add_row([
-            key.key_id.to_string(),
-            key.holder.clone(),
-            day(key.valid_from),
-            day(key.retired_at),
-            revoked,
-        ]);
+        table.add_row([key.key_id.to_string(), key.holder.clone(), day(key.valid_from), day(key.retired_at), revoked]);
     }
     out.show(&table, "say.no_keys")
 }

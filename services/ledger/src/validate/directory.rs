@@ -52,7 +52,8 @@ fn unit(event: &UnitRegistered, path: &str, check: &mut Checker) {
 /// Whoever checks keys is the directory service; that no private key ever stands in the log is asked twice.
 fn encryption_key(event: &EncryptionKeyAdded, path: &str, check: &mut Checker) {
     let letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    let public = event.recipient.strip_prefix("age1").is_some_and(|rest| rest.len() == RECIPIENT_LETTERS && letters(rest));
+    let public =
+        event.recipient.strip_prefix("age1").is_some_and(|rest| rest.len() == RECIPIENT_LETTERS && letters(rest));
     check.require(public || event.recipient.is_empty(), format!("{path}.recipient"), "is no public key of age");
 }
 
