@@ -5,6 +5,7 @@ mod approvals;
 mod house;
 mod looking;
 mod outsiders;
+mod packages;
 mod policies;
 mod recalls;
 mod referrals;
