@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use egide_crypto::sign::KeyRing;
+use egide_parcel::CheckedReport;
 use egide_report::{Document, Layout};
+use egide_trust::PublishedKeys;
 use egide_wire::proto::egide::disclosure::v1::Referral;
 use serde_json::json;
 
@@ -16,7 +17,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::trust_file::root_path;
 use crate::typesetter::Typesetter;
-use crate::verify::{Verified, read_keys, read_referral, verify};
+use crate::verify::{read_keys, read_referral, verify};
 
 /// `egide pdf FILE`.
 #[derive(Clone, clap::Args)]
@@ -49,7 +50,7 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     if out.is_json() {
         out.json(&json!({
             "pdf": args.output,
-            "referral_id": verified.referral_id,
+            "referral_id": verified.report.referral_id(),
             "digest": verified.digest.to_string(),
         }))?;
     } else {
@@ -60,7 +61,7 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
 
 /// All that pages need, there before anything is asked of a service: a fetch is a delivery, and is recorded.
 pub(crate) struct PdfPages {
-    keys: KeyRing,
+    keys: PublishedKeys,
     typesetter: Typesetter,
     output: PathBuf,
 }
@@ -70,19 +71,19 @@ impl PdfPages {
     /// When the keys cannot be read, the typesetter is not there, or a file stands in the place of the pages.
     pub(crate) fn ready(global: &Global, with: &With, output: &Path) -> Result<Self, Failure> {
         let keys = with.keys.clone().unwrap_or_else(|| verification_keys_path(&global.data()));
-        let root = with.root.clone().unwrap_or_else(|| root_path(&global.data()));
         let typesetter = Typesetter::find(with.typeset.as_deref())?;
         if output.exists() {
             return Err(Failure::file(output, &std::io::ErrorKind::AlreadyExists.into()));
         }
-        Ok(Self { keys: read_keys(&keys, &root)?, typesetter, output: output.to_path_buf() })
+        let keys = read_keys(&keys, with.root.as_deref(), &root_path(&global.data()))?;
+        Ok(Self { keys, typesetter, output: output.to_path_buf() })
     }
 
     /// Checks a referral, sets its pages and writes them, readable by their owner alone.
     ///
     /// # Errors
     /// When a check does not hold, or the pages cannot be set or written.
-    pub(crate) async fn make(&self, referral: &Referral, layout: Layout) -> Result<Verified, Failure> {
+    pub(crate) async fn make(&self, referral: &Referral, layout: Layout) -> Result<CheckedReport, Failure> {
         let verified = verify(referral, &self.keys)?;
         let unreadable = || Failure::new(Exit::Unreadable, "fail.report");
         let document = Document::of(&verified.report, verified.digest.as_bytes(), layout).map_err(|_| unreadable())?;
