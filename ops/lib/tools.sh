@@ -6,6 +6,7 @@
 #   ensure_python_grpc   exports EGIDE_PYTHON, a Python with grpcio, grpcio-tools and protobuf
 #   ensure_rage          exports EGIDE_RAGE, the standard command that opens packages, built by cargo
 #   ensure_rust          checks for cargo and a linker
+#   ensure_poppler       exports EGIDE_POPPLER=yes where pdftotext and pdftoppm are there; returns 77 with a line where not
 #
 # What is fetched is pinned, checked before it is unpacked, and kept in .tools/. Everything is built under another name and
 # renamed when whole, so two runs at once do no harm and an interrupted one leaves nothing half done.
@@ -218,6 +219,18 @@ ensure_rust() {
   fi
   command -v cargo >/dev/null || tools_fail "cargo is not on PATH: install a Rust toolchain, 1.95 or later" || return 1
   command -v cc >/dev/null || tools_apt_install "a C compiler and linker are needed" gcc libc6-dev
+}
+
+# Reads pages back and draws them; only tests look at what comes of it.
+ensure_poppler() {
+  if ! command -v pdftotext >/dev/null || ! command -v pdftoppm >/dev/null; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+      tools_say "pages are set but not read back or drawn: poppler-utils is not installed here"
+      return 77
+    fi
+    tools_apt_install "pages are read back with poppler" poppler-utils || return 1
+  fi
+  export EGIDE_POPPLER=yes
 }
 
 # Prints the live processes of ours that were started with EGIDE_RUN_ID=$1, one `pid name` a line. Linux only.

@@ -102,3 +102,31 @@ fn each_outside_world_has_one_door() {
         }
     }
 }
+
+/// What sets pages is handed what people told, and runs code of three hundred crates: so it stands apart, and reaches nobody.
+#[test]
+fn the_typesetter_stands_apart_and_reaches_nobody() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (package, uses) in dependencies() {
+        assert!(uses.iter().all(|name| !name.starts_with("typst")), "{package} must not depend on typst");
+        assert_ne!(package, "egide-typeset", "egide-typeset is a workspace of its own");
+    }
+    let folder = root.join("services/typeset");
+    let lock = std::fs::read_to_string(folder.join("Cargo.lock")).unwrap();
+    let names: BTreeSet<&str> =
+        lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
+    assert!(names.contains("typst") && names.contains("egide-typeset"), "the lock file is read");
+    let ours: Vec<_> = names.iter().filter(|name| name.starts_with("egide-") && **name != "egide-typeset").collect();
+    assert!(ours.is_empty(), "egide-typeset must not depend on {ours:?}");
+    for reaching in ["async-nats", "hyper", "reqwest", "ring", "rustls", "native-tls", "socket2", "tokio", "ureq"] {
+        assert!(!names.contains(reaching), "egide-typeset must not depend on {reaching}");
+    }
+    for entry in std::fs::read_dir(folder.join("src")).unwrap() {
+        let path = entry.unwrap().path();
+        let source = std::fs::read_to_string(&path).unwrap();
+        let program = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+        for door in ["std::fs", "std::net", "env::var", "process::Command", "SystemTime", "File::open"] {
+            assert!(!program.contains(door), "{} must not use {door}", path.display());
+        }
+    }
+}

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::acting::Acting;
 use crate::commands::{
     account, approval, authority, callers, case, completions, consent, contact, deidentify, deliver, directory,
-    disclose, emergency, emit, exception, explain, history, hold, keys, log, obligations, package, pki, policy,
+    disclose, emergency, emit, exception, explain, history, hold, keys, log, obligations, package, pdf, pki, policy,
     provision, recall, referrals, replay, reviews, shift, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
@@ -89,6 +89,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Directory(directory::Command),
     Verify(verify_file::Args),
+    Pdf(Box<pdf::Args>),
     Deidentify(deidentify::Args),
     Token(token::Args),
     #[command(subcommand)]

@@ -26,6 +26,7 @@ pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod obligations;
 pub(crate) mod package;
+pub(crate) mod pdf;
 pub(crate) mod pki;
 pub(crate) mod policy;
 pub(crate) mod provision;

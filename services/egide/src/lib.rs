@@ -29,6 +29,7 @@ mod session;
 pub mod text;
 mod times;
 mod trust_file;
+mod typesetter;
 mod up;
 pub mod verify;
 
@@ -75,6 +76,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
     match &command {
         Command::Completions(args) => return commands::completions::run(args, out.lang),
         Command::Verify(args) => return commands::verify_file::run(out, &global, args),
+        Command::Pdf(args) => return commands::pdf::run(out, &global, args).await,
         Command::Deidentify(args) => return commands::deidentify::run(out, args),
         Command::Token(args) => return commands::token::run(out, &global, args),
         Command::Trust(command) => return commands::trust::run(out, &global, command),
@@ -148,6 +150,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Directory(args) => commands::directory::run(&mut session, args).await,
         Command::Completions(_)
         | Command::Verify(_)
+        | Command::Pdf(_)
         | Command::Deidentify(_)
         | Command::Token(_)
         | Command::Trust(_)

@@ -46,6 +46,11 @@ impl<'a> Session<'a> {
         Ok(Self { out, global, endpoints, development, identities: OnceLock::new() })
     }
 
+    /// Options of every command.
+    pub(crate) const fn global(&self) -> &Global {
+        &self.global
+    }
+
     /// A service as seen by a person in `role`, unless `--as` says otherwise.
     fn upstream(&self, service: Service, role: Role) -> Result<Authenticated, Failure> {
         let acting = self.global.acting.clone().or_else(|| Acting::in_role(role));

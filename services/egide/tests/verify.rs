@@ -162,3 +162,48 @@ fn the_program_tells_false_from_unreadable_by_its_exit_code() {
     assert_eq!(torn.status.code(), Some(10));
     assert!(torn.stdout.is_empty());
 }
+
+/// A typesetter that answers with what it was fed, so that this needs no second workspace; `services/typeset` tests the real one.
+#[test]
+fn pages_are_made_of_a_genuine_referral_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let stand_in = directory.path().join("egide-typeset");
+    std::fs::write(&stand_in, "#!/bin/sh\nprintf %%PDF-\nexec /bin/cat\n").unwrap();
+    std::fs::set_permissions(&stand_in, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let egide = |file: &Path, output: &Path, typeset: &Path| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_egide"))
+            .arg("pdf")
+            .arg(file)
+            .arg("--output")
+            .arg(output)
+            .arg("--keys")
+            .arg(fixture("verification-keys.json"))
+            .arg("--root")
+            .arg(fixture("root.pub"))
+            .arg("--typeset")
+            .arg(typeset)
+            .output()
+            .unwrap()
+    };
+    let pages = directory.path().join("pages.pdf");
+    let made = egide(&fixture("referral.json"), &pages, &stand_in);
+    assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
+    let document = std::fs::read_to_string(&pages).unwrap();
+    let digest = sha256(&golden().0.report).to_string();
+    assert!(document.contains(digest.get(..4).unwrap()) && document.contains("\"egide.document/1\""));
+    assert!(document.contains("Tidewrack Motel"), "it is this report");
+    assert_eq!(std::fs::metadata(&pages).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(egide(&fixture("referral.json"), &pages, &stand_in).status.code(), Some(10), "nothing is overwritten");
+
+    let other = directory.path().join("other.pdf");
+    let text = std::fs::read_to_string(fixture("referral.json")).unwrap();
+    let tampered = directory.path().join("tampered.json");
+    let referral_id = &golden().0.referral_id;
+    std::fs::write(&tampered, text.replace(referral_id.as_str(), "6f6c1d3c-9d0c-4f2e-8f6b-0d9a6f2b1c11")).unwrap();
+    assert_eq!(egide(&tampered, &other, &stand_in).status.code(), Some(8));
+    let missing = egide(&fixture("referral.json"), &other, &directory.path().join("nothing"));
+    assert_eq!(missing.status.code(), Some(10));
+    assert!(String::from_utf8(missing.stderr).unwrap().contains("./ops/typeset"));
+    assert!(!other.exists());
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use egide_domain::Categories;
-use egide_report::Report;
+use egide_report::{Layout, Report};
 use egide_wire::proto::egide::disclosure::v1::{
     AcknowledgeRecallRequest, AcknowledgeReferralRequest, FetchReferralRequest, ListReferralsRequest, Referral,
     ReferralSummary, WatchReferralsRequest,
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::append::repeatable;
 use super::disclose::hex;
 use super::package;
+use super::pdf::{PdfPages, With};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, to_json};
@@ -60,6 +61,10 @@ pub(crate) struct Fetch {
     referral: Uuid,
     #[arg(long, short, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     output: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pdf: Option<PathBuf>,
+    #[command(flatten)]
+    with: With,
     #[arg(long, value_name = "ID")]
     command_id: Option<Uuid>,
 }
@@ -120,6 +125,8 @@ fn row(lang: Lang, referral: &ReferralSummary) -> [String; 4] {
 }
 
 async fn fetch(session: &mut Session<'_>, args: &Fetch) -> Result<Exit, Failure> {
+    let ready = |path: &PathBuf| PdfPages::ready(session.global(), &args.with, path);
+    let pages = args.pdf.as_ref().map(ready).transpose()?;
     let request =
         FetchReferralRequest { command_id: id_or_new(args.command_id), referral_id: id_or_new(Some(args.referral)) };
     let client = session.referrals()?;
@@ -135,6 +142,13 @@ async fn fetch(session: &mut Session<'_>, args: &Fetch) -> Result<Exit, Failure>
     };
     if let Some(path) = &args.output {
         save(path, referral)?;
+    }
+    // After the file: should the pages fail, the delivery is not lost.
+    if let (Some(pages), Some(path)) = (&pages, &args.pdf) {
+        pages.make(referral, Layout::Page).await?;
+        session.out.note(session.out.lang.fill("say.pdf", &[("path", &path.display())]))?;
+    }
+    if let Some(path) = &args.output {
         let note = [("path", &path.display() as &dyn std::fmt::Display)];
         session.out.note(session.out.lang.fill("say.saved", &note))?;
         if !session.out.is_json() {
