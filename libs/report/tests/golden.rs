@@ -11,13 +11,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egide_domain::ids::{CaseId, ConsentId, ExceptionId, Position, ReferralId, Revision, SubjectId, UnitId};
+use egide_domain::ids::{CaseId, ConsentId, ExceptionId, Position, ReferralId, ReviewId, Revision, SubjectId, UnitId};
 use egide_domain::vocabulary::{
     ApproachRule, ContactPermission, DataCategory, ExceptionKind, MaskLevel, ObligationKind, Outcome, PersonRole,
     Purpose,
 };
 use egide_domain::{
-    AcknowledgedEvent, Basis, Categories, Decision, Mask, MaskEntry, Obligation, Permit, Roles, Set, Timestamp,
+    AcknowledgedEvent, AttestedNarrative, Basis, Categories, Decision, Mask, MaskEntry, Obligation, Permit, Roles, Set, Timestamp,
 };
 use egide_redaction::{Field, People, Person, Redacted, RedactedCase, SafeContact, redact};
 use egide_report::{Form, Header, Language, RecipientNames, Report};
@@ -30,6 +30,10 @@ const VICTIM: SubjectId = SubjectId([0x11; 16]);
 const SUSPECT: SubjectId = SubjectId([0x22; 16]);
 const CHILD: SubjectId = SubjectId([0x33; 16]);
 const CALLER: SubjectId = SubjectId([0x44; 16]);
+/// What was attested, as every decision here names it.
+const ATTESTED: AttestedNarrative = AttestedNarrative { review_id: ReviewId([0x88; 16]), text_digest: [0x99; 32] };
+/// Byte for byte, whatever stands in it.
+const TEXT: &str = "[Person A, potential victim] said: \"they keep the papers\".\n\nShe sleeps  where she works \u{2014} every night.";
 const DANGER: ExceptionId = ExceptionId([0x77; 16]);
 
 fn recorded(revision: u64, payload: Payload) -> RecordedEvent {
@@ -149,6 +153,16 @@ fn events() -> Vec<RecordedEvent> {
             text: "It was told in confidence.".into(),
             ..case::NarrativeRecorded::default()
         }),
+        Payload::NarrativeAttested(case::NarrativeAttested {
+            review_id: ATTESTED.review_id.to_string(),
+            subject_ids: vec![VICTIM.to_string()],
+            text: TEXT.into(),
+            text_salt: b"a salt that never leaves".to_vec(),
+            text_digest: ATTESTED.text_digest.to_vec(),
+            deidentifier: "never leaves".into(),
+            language: case::Language::French.into(),
+            ..case::NarrativeAttested::default()
+        }),
         Payload::ExceptionAsserted(case::ExceptionAsserted {
             exception_id: DANGER.to_string(),
             kind: case::ExceptionKind::ImminentDanger.into(),
@@ -242,11 +256,11 @@ fn mask(form: Form) -> Vec<MaskEntry> {
     }
 }
 
-fn redacted(form: Form) -> Redacted<RedactedCase> {
+fn redacted(mask: Vec<MaskEntry>, urgent: bool) -> Redacted<RedactedCase> {
     let decision = Decision {
         outcome: Outcome::Permit,
         bases: vec![Basis::Consent(ConsentId([5; 16])), Basis::Exception(DANGER, ExceptionKind::ImminentDanger)],
-        mask: Mask::from(mask(form)),
+        mask: Mask::from(mask),
         reasons: Vec::new(),
         obligations: vec![Obligation { kind: ObligationKind::NoTipOff, subject_id: None, due_at: None }],
         decided_at: Timestamp(Timestamp::from_date("2026-11-22").unwrap().0 + 12_345_678),
@@ -254,8 +268,9 @@ fn redacted(form: Form) -> Redacted<RedactedCase> {
         case_revision: Revision(15),
         directory_revision: Revision(3),
         policy_version: Arc::from("test"),
-        urgent: form != Form::SupportService,
+        urgent,
         recipient_kind: None,
+        narratives: vec![ATTESTED],
     };
     let acknowledged = AcknowledgedEvent { facts_digest: [0; 32], position: Position(99), case_revision: Revision(16) };
     let permit = Permit::from_acknowledgement(decision, [0; 32], acknowledged, || true).expect("a permit");
@@ -275,6 +290,10 @@ fn keyed(context: &str, parts: &[&[u8]]) -> [u8; 32] {
 }
 
 fn report(form: Form, language: Language, unit: UnitId) -> Report {
+    report_of(form, language, unit, mask(form))
+}
+
+fn report_of(form: Form, language: Language, unit: UnitId, mask: Vec<MaskEntry>) -> Report {
     let header = Header {
         referral_id: ReferralId([0xab; 16]),
         case_id: CaseId([0xcd; 16]),
@@ -298,7 +317,7 @@ fn report(form: Form, language: Language, unit: UnitId) -> Report {
         salt: [0x5a; 32],
         key_id: "ed25519:0123456789abcdef",
     };
-    Report::compose(&header, &redacted(form), &keyed).expect("a report")
+    Report::compose(&header, &redacted(mask, form != Form::SupportService), &keyed).expect("a report")
 }
 
 fn check(name: &str, actual: &str) {
@@ -372,6 +391,38 @@ fn channel_language_interpreter_caller_narrative_and_exact_times_never_appear() 
         for word in never {
             assert!(!text.contains(word), "{form:?} {language:?}: {word}");
         }
+    });
+}
+
+#[test]
+fn what_was_attested_is_in_the_report_byte_for_byte_and_only_where_the_mask_lets_narratives_go() {
+    every(|form, language| {
+        let text = |report: &Report| String::from_utf8(report.to_canonical_json().unwrap()).unwrap();
+        assert!(!text(&report(form, language, UNIT)).contains("keep the papers"), "{form:?}");
+        let entry = MaskEntry {
+            subject_id: VICTIM,
+            category: DataCategory::Narrative,
+            level: MaskLevel::Whole,
+            bases: [0].into_iter().collect(),
+            period: None,
+        };
+        let with = report_of(form, language, UNIT, [mask(form), vec![entry]].concat());
+        let json: serde_json::Value = serde_json::from_str(&text(&with)).unwrap();
+        let told = json["together"].as_array().unwrap().iter().find(|it| it["field"] == "narrative_attested.text");
+        let told = told.expect("what was told is in the report");
+        assert_eq!(told["values"], serde_json::json!([{"kind": "text", "text": TEXT}]));
+        let label = match language {
+            Language::English => "What was told, without what tells who somebody is",
+            Language::French => "Ce qui a été raconté, sans ce qui dit qui est qui",
+        };
+        assert!(told["label"].as_str().unwrap().starts_with(label));
+        for never in ["salt", "mZmZ", "8888", "in confidence"] {
+            assert!(!told.to_string().contains(never), "{never}");
+        }
+        assert_eq!(Report::from_canonical_json(text(&with).as_bytes()).unwrap().form(), form.id());
+        assert!(with.script(Categories::EMPTY).unwrap().contains("She sleeps  where she works"));
+        assert!(with.script(Categories::only(DataCategory::Narrative)).unwrap().contains("She sleeps"));
+        assert!(!with.script(Categories::only(DataCategory::Situation)).unwrap().contains("She sleeps"));
     });
 }
 

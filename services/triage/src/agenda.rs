@@ -52,13 +52,14 @@ pub(crate) enum ReviewKind {
     OutsideDisclosure,
     Approval,
     TipClock,
+    Narrative,
 }
 
 /// Something that waits for a review.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Review {
     pub(crate) kind: ReviewKind,
-    /// The tip, exception, disclosure or approval.
+    /// The tip, exception, disclosure, approval or review.
     pub(crate) reference: [u8; 16],
     pub(crate) since: Timestamp,
     /// Absent: at once.
@@ -121,7 +122,11 @@ pub(crate) fn reviews(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec
         let (id, by) = (approval.approval_id.0, approval.by.person.clone());
         review(ReviewKind::Approval, id, approval.at, approval.expires_at, by)
     });
-    tips.chain(clocks).chain(glass).chain(outside).chain(approvals).collect()
+    let narratives = facts.open_reviews().filter(|_| !facts.closed).map(|waiting| {
+        let by = waiting.by.person.clone();
+        review(ReviewKind::Narrative, waiting.review_id.0, waiting.at, None, by)
+    });
+    tips.chain(clocks).chain(glass).chain(outside).chain(approvals).chain(narratives).collect()
 }
 
 /// Whether a tip's 24 hours run: it is not urgent, or nobody has said how urgent it is; it may be reported; and nothing was

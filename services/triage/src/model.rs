@@ -120,6 +120,9 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::ApprovalDecided(_)
         | CaseEvent::ObligationNoted(_)
         | CaseEvent::KeyShredded(_)
+        | CaseEvent::NarrativeReviewRequested(_)
+        | CaseEvent::NarrativeAttested(_)
+        | CaseEvent::NarrativeWithheld(_)
         | CaseEvent::Unreadable => true,
         CaseEvent::CaseOpened(_)
         | CaseEvent::PersonIdentified(_)

@@ -1,5 +1,6 @@
 //! Rules of case events that look at more than one field.
 
+use egide_crypto::digest::Fingerprinter;
 use egide_domain::time::Timestamp;
 use egide_wire::convert::timestamp;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -8,7 +9,7 @@ use egide_wire::proto::egide::case::v1::recipient_scope::Scope;
 use egide_wire::proto::egide::case::v1::{
     AgeAssessed, AgeBand, Answer, ApprovalOutcome, CallerGave, ConsentGiven, ConsentKind, ConsentRefused,
     ContactPermission, ContactRecorded, ExceptionAsserted, ExceptionGround, ExceptionKind, GrantorKind, IdentityProof,
-    Instrument, InstrumentKind, KeyShredded, ObligationNoted, ObligationReason, ObligationState, RecipientScope,
+    Instrument, InstrumentKind, KeyShredded, NarrativeAttested, ObligationNoted, ObligationReason, ObligationState, RecipientScope,
     RejectionReason, ShredGround, ShredScope,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
@@ -16,6 +17,8 @@ use egide_wire::proto::egide::classification::v1::DataCategory;
 use super::disclosure;
 use super::fields::{Checker, MISSING};
 
+/// The salt of an attested text.
+const SALT_BYTES: usize = 32;
 /// Nobody is older than this, in years.
 const AGE_YEARS_MAX: u32 = 120;
 
@@ -36,6 +39,7 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         Payload::ReferralDelivered(event) => disclosure::delivered(event, path, check),
         Payload::DisclosedOutsideSystem(event) => categories(&event.categories, &format!("{path}.categories"), check),
         Payload::KeyShredded(event) => key_shredded(event, path, check),
+        Payload::NarrativeAttested(event) => narrative_attested(event, path, check),
         Payload::CaseOpened(_)
         | Payload::TipReceived(_)
         | Payload::PersonIdentified(_)
@@ -65,7 +69,9 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         | Payload::ContactCleared(_)
         | Payload::ContactMade(_)
         | Payload::OutsideDisclosureReviewed(_)
-        | Payload::RecallAcknowledged(_) => {}
+        | Payload::RecallAcknowledged(_)
+        | Payload::NarrativeReviewRequested(_)
+        | Payload::NarrativeWithheld(_) => {}
         Payload::ApprovalDecided(event) => {
             let rejected = event.outcome() == ApprovalOutcome::Rejected;
             let said = event.reason() != RejectionReason::Unspecified;
@@ -74,6 +80,14 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         }
         Payload::ObligationNoted(event) => obligation_noted(event, path, check),
     }
+}
+
+/// The digest is that of the text under its salt, and the salt is one.
+fn narrative_attested(event: &NarrativeAttested, path: &str, check: &mut Checker) {
+    check.require(event.text_salt.len() == SALT_BYTES, format!("{path}.text_salt"), "has not exactly 32 bytes");
+    let digest = Fingerprinter::new(&event.text_salt).fingerprint(event.text.as_bytes());
+    let agrees = event.text_digest == digest.as_bytes();
+    check.require(agrees, format!("{path}.text_digest"), "is not the digest of `text`");
 }
 
 /// What is deferred or impossible says why, and what is deferred until when.

@@ -66,8 +66,8 @@ pub(crate) fn events(
     for _ in 0..=dice.below(if theme.calm { 4 } else { 6 }) {
         first.extend(an_act(dice, theme));
     }
-    if dice.chance(35) {
-        first.extend(stories::reviewed(dice));
+    if dice.chance(30) {
+        first.extend(stories::let_go(dice, theme));
     }
     if !theme.calm && dice.chance(12) {
         let (one, other) = (dice.below(first.len()), dice.below(first.len()));
@@ -84,6 +84,11 @@ pub(crate) fn events(
             for (role, event) in an_act(dice, theme) {
                 pen.write(dice, role, event);
             }
+        }
+    }
+    if dice.chance(20) {
+        for (role, event) in stories::let_go(dice, theme) {
+            pen.write(dice, role, event);
         }
     }
     for _ in 0..dice.below(7) {

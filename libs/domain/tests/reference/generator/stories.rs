@@ -1,14 +1,15 @@
 //! What was told in words, its reviews, and what makes an attestation void.
 
 use super::dice::{Dice, subject, unit};
+use super::{Theme, acts};
 use super::history::Acts;
-use egide_domain::AttestedNarrative;
+use egide_domain::{AttestedNarrative, Categories};
 use egide_domain::event::{
-    CaseEvent, NarrativeAttested, NarrativeRecorded, NarrativeReviewRequested, NarrativeWithheld, PersonIdentified,
-    SuspectDescribed,
+    CaseEvent, ConsentGiven, NarrativeAttested, NarrativeRecorded, NarrativeReviewRequested, NarrativeWithheld,
+    PersonIdentified, RecipientScope, SuspectDescribed,
 };
 use egide_domain::ids::{NarrativeId, ReviewId, Revision, SubjectId, UnitId};
-use egide_domain::vocabulary::{Answer, Role};
+use egide_domain::vocabulary::{Answer, ConsentKind, GrantorKind, Role};
 
 fn review(number: u8) -> ReviewId {
     ReviewId([number; 16])
@@ -62,6 +63,36 @@ pub(super) fn reviewed(dice: &mut Dice) -> Acts {
         acts.push(changed(dice));
     }
     acts
+}
+
+/// The same, mostly with a consent of everybody it speaks of.
+pub(super) fn let_go(dice: &mut Dice, theme: Theme) -> Acts {
+    let acts = reviewed(dice);
+    let spoken_of: Vec<SubjectId> = acts
+        .iter()
+        .filter_map(|(_, event)| match event {
+            CaseEvent::NarrativeRecorded(told) => Some(told.subject_ids.clone()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let mut consents = Acts::new();
+    for subject_id in spoken_of {
+        let usual = acts::given(dice, theme);
+        let consent = ConsentGiven {
+            subject_id: Some(subject_id),
+            kind: Some(ConsentKind::DataSubject),
+            grantor: Some(GrantorKind::Self_),
+            representative_subject_id: None,
+            recipient: Some(RecipientScope::Unit(unit(1))),
+            permitted: if dice.chance(90) { Categories::all() } else { usual.permitted },
+            denied: if dice.chance(92) { Categories::EMPTY } else { usual.denied },
+            data_period: if dice.chance(85) { None } else { usual.data_period },
+            ..usual
+        };
+        consents.push((Role::Responder, CaseEvent::ConsentGiven(consent)));
+    }
+    if dice.chance(50) { consents.into_iter().chain(acts).collect() } else { acts.into_iter().chain(consents).collect() }
 }
 
 /// Something that may make what was attested void, or replace it.
