@@ -17,9 +17,7 @@ use crate::facts::CaseFacts;
 use crate::ids::{ConsentId, ExceptionId, HoldId, NarrativeId, Revision, SubjectId};
 use crate::policy::Policy;
 use crate::time::Timestamp;
-use crate::vocabulary::{
-    ConsentKind, ExceptionKind, GrantorKind, Outcome, PersonRole, Role, ShredGround, vocabulary,
-};
+use crate::vocabulary::{ConsentKind, ExceptionKind, GrantorKind, Outcome, PersonRole, Role, ShredGround, vocabulary};
 
 vocabulary! {
     /// Why an event is refused. Names are stable: clients act on them.
@@ -255,7 +253,9 @@ impl ViolationReason {
             Self::ReviewUnknown => "this review is not in the case; request it first",
             Self::OtherReview => "the review is of another narrative, unit or people",
             Self::ReviewerRequired => "a reviewer must do this",
-            Self::TellsWhoSaidIt => "only what nobody could trace to who said it is attested; mask more, or withhold it",
+            Self::TellsWhoSaidIt => {
+                "only what nobody could trace to who said it is attested; mask more, or withhold it"
+            }
             Self::NamesChanged => "somebody's name was recorded since this was read; look at it again",
         }
     }

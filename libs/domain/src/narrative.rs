@@ -42,8 +42,7 @@ pub(crate) fn let_through(facts: &CaseFacts, unit_id: UnitId, mask: &Mask) -> Ve
 /// Whether everybody a narrative speaks of lets it go, among them somebody who could name it.
 fn everybody(facts: &CaseFacts, attestation: &Attestation, lets_go: impl Fn(SubjectId) -> bool) -> bool {
     let asked = |subject_id: &SubjectId| facts.person(*subject_id).is_some_and(|person| !person.is_only_suspect());
-    attestation.subject_ids.iter().any(asked)
-        && attestation.subject_ids.iter().all(|subject_id| lets_go(*subject_id))
+    attestation.subject_ids.iter().any(asked) && attestation.subject_ids.iter().all(|subject_id| lets_go(*subject_id))
 }
 
 /// Takes narratives out of what was found for a person of whom none can be let through; whether there was anything.

@@ -17,9 +17,9 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         // How a caller is recognised says nothing about whether anything may leave.
         CaseEvent::NumberAssigned(_) | CaseEvent::PhraseChosen(_) => false,
         // A question is no answer, and a wish weighs where somebody decides about the exception, not here.
-        CaseEvent::ApprovalRequested(_)
-        | CaseEvent::WishesRecorded(_)
-        | CaseEvent::NarrativeReviewRequested(_) => false,
+        CaseEvent::ApprovalRequested(_) | CaseEvent::WishesRecorded(_) | CaseEvent::NarrativeReviewRequested(_) => {
+            false
+        }
         // What became of what was disclosed, and how people were spoken with: nothing in it enters a decision.
         CaseEvent::ObligationNoted(_)
         | CaseEvent::ContactCleared(_)

@@ -2,8 +2,8 @@
 //! these are the values a person told.
 
 use crate::class::Class;
-use egide_domain::{AttestedNarrative, Timestamp};
 use egide_domain::ids::{ExceptionId, Revision, SubjectId};
+use egide_domain::{AttestedNarrative, Timestamp};
 
 /// Whom a field is about.
 #[derive(Clone, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use egide_domain::vocabulary::{
     ApproachRule, ContactPermission, DataCategory, ExceptionKind, MaskLevel, Outcome, PersonRole,
 };
 use egide_domain::{
-    AcknowledgedEvent, AttestedNarrative, Bases, Basis, Categories, Decision, Mask, MaskEntry, Permit, Roles, Set, Timestamp,
+    AcknowledgedEvent, AttestedNarrative, Bases, Basis, Categories, Decision, Mask, MaskEntry, Permit, Roles, Set,
+    Timestamp,
 };
 use egide_redaction::{
     About, Class, Fate, Field, Generalisation, Identifies, Member, People, Person, Redacted, RedactedCase,
@@ -167,11 +168,8 @@ fn what_is_unclassified_match_only_free_text_or_record_keeping_never_leaves() {
 
 /// The text that was attested about these people.
 fn attested(about: &[SubjectId], attested: Option<AttestedNarrative>) -> Field {
-    let class = Class {
-        whose: Whose::Several,
-        generalise: Generalisation::Deidentified,
-        ..class(DataCategory::Narrative)
-    };
+    let class =
+        Class { whose: Whose::Several, generalise: Generalisation::Deidentified, ..class(DataCategory::Narrative) };
     let about = About::Several(about.to_vec());
     Field { about, attested, ..field(VICTIM, "narrative_attested.text", class, text("[Person A] is kept there")) }
 }

@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use Language::{English, French};
 
-const TOLD: &str = "Marie Tremblay said that Boss Kowalchuk keeps the papers. She works at the Blue Lantern every night.";
+const TOLD: &str =
+    "Marie Tremblay said that Boss Kowalchuk keeps the papers. She works at the Blue Lantern every night.";
 
 fn people() -> Vec<KnownPerson> {
     let known = |name: &str, part| KnownPerson { name: name.to_owned(), aliases: Vec::new(), part, kept: true };

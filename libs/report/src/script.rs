@@ -1,7 +1,7 @@
 //! The report as a plain script to be read aloud over the telephone, in its own language.
 
-use crate::labels::{Language, NoLabel};
 use crate::compose::ATTESTED_TEXT;
+use crate::labels::{Language, NoLabel};
 use crate::report::{CategorySection, PersonSection, RecordSection, Report, ReportField, ReportValue};
 use egide_domain::Categories;
 use egide_domain::vocabulary::DataCategory;

@@ -17,7 +17,8 @@ use egide_domain::vocabulary::{
     Purpose,
 };
 use egide_domain::{
-    AcknowledgedEvent, AttestedNarrative, Basis, Categories, Decision, Mask, MaskEntry, Obligation, Permit, Roles, Set, Timestamp,
+    AcknowledgedEvent, AttestedNarrative, Basis, Categories, Decision, Mask, MaskEntry, Obligation, Permit, Roles, Set,
+    Timestamp,
 };
 use egide_redaction::{Field, People, Person, Redacted, RedactedCase, SafeContact, redact};
 use egide_report::{Form, Header, Language, RecipientNames, Report};
@@ -33,7 +34,8 @@ const CALLER: SubjectId = SubjectId([0x44; 16]);
 /// What was attested, as every decision here names it.
 const ATTESTED: AttestedNarrative = AttestedNarrative { review_id: ReviewId([0x88; 16]), text_digest: [0x99; 32] };
 /// Byte for byte, whatever stands in it.
-const TEXT: &str = "[Person A, potential victim] said: \"they keep the papers\".\n\nShe sleeps  where she works \u{2014} every night.";
+const TEXT: &str =
+    "[Person A, potential victim] said: \"they keep the papers\".\n\nShe sleeps  where she works \u{2014} every night.";
 const DANGER: ExceptionId = ExceptionId([0x77; 16]);
 
 fn recorded(revision: u64, payload: Payload) -> RecordedEvent {

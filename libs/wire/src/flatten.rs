@@ -1,15 +1,15 @@
 //! Opened events as flat, classified fields: what redaction works on.
 
-use egide_domain::{AttestedNarrative, Timestamp};
 use egide_domain::ids::{ExceptionId, Revision, SubjectId};
+use egide_domain::{AttestedNarrative, Timestamp};
 use egide_redaction::{About, Class, Field, Generalisation, Identifies, Member, Value, Whose};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value as Reflected};
 
 use crate::classification::{self as wire, SealUnder, event_class, field_class, is_sealed};
 use crate::convert::{Listed as _, Unreadable, timestamp};
 use crate::descriptors::{of, to_dynamic};
-use crate::proto::egide::case::v1::{CaseEvent, NarrativeAttested};
 use crate::proto::egide::case::v1::case_event::Payload as CasePayload;
+use crate::proto::egide::case::v1::{CaseEvent, NarrativeAttested};
 use crate::proto::egide::ledger::v1::RecordedEvent;
 use crate::proto::egide::ledger::v1::recorded_event::Payload;
 use crate::split::join;

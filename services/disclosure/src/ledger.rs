@@ -19,7 +19,8 @@ use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceCl
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{
     Acknowledgement, AppendRequest, NewEvent, OpenForDeliveryRequest, OpenForDeliveryResponse, OpenForPermitRequest,
-    OpenForReplayRequest, OpenForReplayResponse, OpenForReviewRequest, OpenForReviewResponse, RecordedEvent, StreamExpectation,
+    OpenForReplayRequest, OpenForReplayResponse, OpenForReviewRequest, OpenForReviewResponse, RecordedEvent,
+    StreamExpectation,
 };
 use egide_wire::refusal;
 use egide_wire::split::split;

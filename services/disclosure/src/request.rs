@@ -12,7 +12,9 @@ use egide_domain::vocabulary::{Outcome, RecipientKind};
 use egide_domain::{Decision, Permit, Request, decide};
 use egide_report::Form;
 use egide_servicekit::identity::Onward;
-use egide_wire::convert::{Listed as _, decided, decided_from, narratives_from, obligation_from, request_from, timestamp};
+use egide_wire::convert::{
+    Listed as _, decided, decided_from, narratives_from, obligation_from, request_from, timestamp,
+};
 use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::disclosure::v1 as proto;

@@ -18,7 +18,9 @@ use egide_wire::proto::egide::audit::v1::AccessReason;
 use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::disclosure::v1 as proto;
-use egide_wire::proto::egide::ledger::v1::{OpenForReviewRequest, OpenForReviewResponse, RecordedEvent, recorded_event};
+use egide_wire::proto::egide::ledger::v1::{
+    OpenForReviewRequest, OpenForReviewResponse, RecordedEvent, recorded_event,
+};
 use egide_wire::refusal::{Violation, invalid};
 use tonic::Status;
 use zeroize::Zeroizing;
@@ -139,7 +141,9 @@ impl Gate {
             Ok(acknowledged) => acknowledged.proves(&stream_id, proposed.facts_digest).map(|_| ())?,
             Err(NotAppended::Failed(status)) => return Err(status),
             Err(NotAppended::Unfit(Unfit::Used)) => {
-                return Err(Status::already_exists("this command id was used with other content; a new one takes a new id"));
+                return Err(Status::already_exists(
+                    "this command id was used with other content; a new one takes a new id",
+                ));
             }
             Err(NotAppended::Unfit(Unfit::Moved | Unfit::NotAdmitted | Unfit::Expired | Unfit::Erased)) => {
                 return Err(Status::failed_precondition(
@@ -272,16 +276,16 @@ impl Wrong {
             changed.unmask.extend(self.place(&format!("{field}.place"), put_back.place.as_ref()));
             match case::UnmaskReason::try_from(put_back.reason) {
                 Ok(reason) if reason != case::UnmaskReason::Unspecified => unmasked.push(reason),
-                Ok(_) | Err(_) => self.refuse(&format!("{field}.reason"), "must be given: what is put back has a reason"),
+                Ok(_) | Err(_) => {
+                    self.refuse(&format!("{field}.reason"), "must be given: what is put back has a reason")
+                }
             }
         }
         Some(Look { case_id: case_id?, review_id: review_id?, reason: reason?, edits: changed, unmasked })
     }
 
     fn place(&mut self, field: &str, place: Option<&proto::TextPlace>) -> Option<Range<usize>> {
-        let range = place.and_then(|place| {
-            Some(usize::try_from(place.start).ok()?..usize::try_from(place.end).ok()?)
-        });
+        let range = place.and_then(|place| Some(usize::try_from(place.start).ok()?..usize::try_from(place.end).ok()?));
         let range = range.filter(|range| range.start < range.end);
         if range.is_none() {
             self.refuse(field, "must be a place that ends after it begins");

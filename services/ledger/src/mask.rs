@@ -153,7 +153,8 @@ impl Covered<'_> {
         let told = class.category == Some(CATEGORY) && class.whose == Whose::Several && !class.match_only;
         let whole = |subject: &SubjectId| self.opening.lets_go_whole(*subject, CATEGORY);
         // The gate asked whether it holds; on the facts it was decided on it must.
-        let holds = self.opening.facts.attested_for(self.opening.decision.request.unit_id).any(|(it, _)| it == attested);
+        let holds =
+            self.opening.facts.attested_for(self.opening.decision.request.unit_id).any(|(it, _)| it == attested);
         (told && holds && !subjects.is_empty() && subjects.iter().all(whole)).then_some(MaskLevel::Whole)
     }
 

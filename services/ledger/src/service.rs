@@ -9,8 +9,8 @@ use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerService;
 use egide_wire::proto::egide::ledger::v1::{
     AppendRequest, AppendResponse, OpenForDeliveryRequest, OpenForDeliveryResponse, OpenForPermitRequest,
     OpenForPermitResponse, OpenForReplayRequest, OpenForReplayResponse, OpenForReviewRequest, OpenForReviewResponse,
-    ReadCaseRequest, ReadCaseResponse,
-    RecordConsentRequest, RecordConsentResponse, WatchCaseRequest, WatchCaseResponse,
+    ReadCaseRequest, ReadCaseResponse, RecordConsentRequest, RecordConsentResponse, WatchCaseRequest,
+    WatchCaseResponse,
 };
 use egide_wire::refusal::{Violation, invalid};
 use tokio::time::Instant;

@@ -5,7 +5,9 @@
 
 use super::CaseFacts;
 use crate::decision::AttestedNarrative;
-use crate::event::{Actor, NarrativeAttested, NarrativeRecorded, NarrativeReviewRequested, NarrativeWithheld, Recorded};
+use crate::event::{
+    Actor, NarrativeAttested, NarrativeRecorded, NarrativeReviewRequested, NarrativeWithheld, Recorded,
+};
 use crate::ids::{NarrativeId, ReviewId, Revision, SubjectId, UnitId};
 use crate::time::Timestamp;
 use crate::vocabulary::{Answer, Role};

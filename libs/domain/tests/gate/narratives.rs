@@ -149,9 +149,8 @@ fn everybody_a_narrative_speaks_of_must_let_it_go() {
 
 #[test]
 fn a_suspect_is_covered_by_what_lets_everything_told_about_them_go_whole() {
-    let to_police = |number, categories: &[_]| {
-        consent(number, VICTIM, police().scope(), Investigation).permitting(categories)
-    };
+    let to_police =
+        |number, categories: &[_]| consent(number, VICTIM, police().scope(), Investigation).permitting(categories);
     let story = Story::with_people().and(told(&[VICTIM, SUSPECT])).and(requested(REVIEW, &police()));
     let story = story.attests(REVIEW, &police(), &[VICTIM, SUSPECT]);
     let ask = ask(&police(), Investigation, &[Narrative, Suspects]);
@@ -270,7 +269,8 @@ fn what_is_attested_is_what_was_requested_read_and_safe() {
         change(&mut attested);
         let event = CaseEvent::NarrativeAttested(attested);
         let found = why(&story, &reviewer(), &event);
-        let let_through = story.clone().by(&reviewer(), event).consents(to_shelter(1, VICTIM)).when(&asked()).0.narratives;
+        let let_through =
+            story.clone().by(&reviewer(), event).consents(to_shelter(1, VICTIM)).when(&asked()).0.narratives;
         assert_eq!(let_through, [], "what is refused must not count either");
         found
     };

@@ -69,7 +69,8 @@ pub fn review(
         return Err(NotReviewed::Nothing);
     }
     for left in deidentify(&reviewed.deidentified.text, language, &people)?.spans {
-        let put_back = reviewed.put_back.iter().any(|range| range.start < left.range.end && left.range.start < range.end);
+        let put_back =
+            reviewed.put_back.iter().any(|range| range.start < left.range.end && left.range.start < range.end);
         if !put_back || left.kind == Kind::Person || left.person.is_some() {
             return Err(NotReviewed::Left);
         }
@@ -85,12 +86,7 @@ struct Piece {
     shown: Option<String>,
 }
 
-fn pieces(
-    narrative: &str,
-    language: Language,
-    draft: &Deidentified,
-    edits: &Edits,
-) -> Result<Vec<Piece>, NotReviewed> {
+fn pieces(narrative: &str, language: Language, draft: &Deidentified, edits: &Edits) -> Result<Vec<Piece>, NotReviewed> {
     let length = narrative.chars().count();
     if edits.mask.iter().any(|range| range.start >= range.end || range.end > length) {
         return Err(NotReviewed::NoPlace);
@@ -152,7 +148,7 @@ fn write(narrative: &str, pieces: &[Piece]) -> Written {
     };
     let mut written = 0_usize;
     let mut at = 0_usize;
-    let mut stay = |out: &mut Written, range: Range<usize>| {
+    let stay = |out: &mut Written, range: Range<usize>| {
         let letters = letters.get(range).unwrap_or_default();
         out.deidentified.text.extend(letters);
         out.stays = out.stays.saturating_add(letters.iter().filter(|letter| letter.is_alphanumeric()).count());

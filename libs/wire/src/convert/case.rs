@@ -235,9 +235,9 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
             could_tell_who_said_it: list::Answer::read(event.could_tell_who_said_it)?,
             case_revision: egide_domain::ids::Revision(event.case_revision),
         }),
-        Payload::NarrativeWithheld(event) => CaseEvent::NarrativeWithheld(domain::NarrativeWithheld {
-            review_id: id(&event.review_id, "review_id")?,
-        }),
+        Payload::NarrativeWithheld(event) => {
+            CaseEvent::NarrativeWithheld(domain::NarrativeWithheld { review_id: id(&event.review_id, "review_id")? })
+        }
     })
 }
 

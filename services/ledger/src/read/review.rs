@@ -66,9 +66,7 @@ impl Ledger {
     }
 
     async fn narrative(&self, case: &[StoredEvent], narrative_id: NarrativeId) -> Result<NarrativeRecorded, Status> {
-        let is_it = |stored: &&StoredEvent| {
-            matches!(case_event(stored), CaseEvent::NarrativeRecorded(told) if told.narrative_id == narrative_id)
-        };
+        let is_it = |stored: &&StoredEvent| matches!(case_event(stored), CaseEvent::NarrativeRecorded(told) if told.narrative_id == narrative_id);
         let opened = self.opened(case.iter().find(is_it).ok_or_else(not_found)?).await?;
         if opened.open_state() != OpenState::Opened {
             return Err(erased());

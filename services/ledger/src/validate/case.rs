@@ -9,8 +9,8 @@ use egide_wire::proto::egide::case::v1::recipient_scope::Scope;
 use egide_wire::proto::egide::case::v1::{
     AgeAssessed, AgeBand, Answer, ApprovalOutcome, CallerGave, ConsentGiven, ConsentKind, ConsentRefused,
     ContactPermission, ContactRecorded, ExceptionAsserted, ExceptionGround, ExceptionKind, GrantorKind, IdentityProof,
-    Instrument, InstrumentKind, KeyShredded, NarrativeAttested, ObligationNoted, ObligationReason, ObligationState, RecipientScope,
-    RejectionReason, ShredGround, ShredScope,
+    Instrument, InstrumentKind, KeyShredded, NarrativeAttested, ObligationNoted, ObligationReason, ObligationState,
+    RecipientScope, RejectionReason, ShredGround, ShredScope,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 

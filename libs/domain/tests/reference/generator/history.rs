@@ -2,8 +2,8 @@
 
 use super::acts;
 use super::afterwards;
-use super::stories;
 use super::dice::{Dice, approval, decision, delivery, exception, referral, subject, tip, unit, verification};
+use super::stories;
 use super::{BEGIN, ROLES, Theme};
 use crate::evaluator::tables::{DAY, HOUR};
 use crate::question::Rules;
@@ -11,9 +11,8 @@ use egide_domain::directory::DirectoryEvent;
 use egide_domain::event::{
     AgeAssessed, ApprovalDecided, ApprovalRequested, AuthorityRevoked, AuthorityVerified, CaseClosed, CaseEvent,
     CaseOpened, CaseReopened, ContactRecorded, DisclosureDecided, ExceptionConfirmed, ExceptionLifted, HealthRecorded,
-    KeyShredded, LegalHoldPlaced, PersonIdentified, Recorded, ReferralDelivered, ReferralRecalled,
-    ReferralReleased, Shredded, SituationRecorded, SupervisorReviewed, TipReceived, TriageAssessed,
-    WhereaboutsRecorded,
+    KeyShredded, LegalHoldPlaced, PersonIdentified, Recorded, ReferralDelivered, ReferralRecalled, ReferralReleased,
+    Shredded, SituationRecorded, SupervisorReviewed, TipReceived, TriageAssessed, WhereaboutsRecorded,
 };
 use egide_domain::ids::{HoldId, NarrativeId, Position, Revision};
 use egide_domain::vocabulary::{
@@ -178,8 +177,11 @@ fn triaged(dice: &mut Dice) -> CaseEvent {
 fn an_act(dice: &mut Dice, theme: Theme) -> Acts {
     let number = dice.small();
     let who = subject(number);
-    let which =
-        if theme.calm && dice.chance(70) { dice.pick(&[0, 0, 0, 50, 50, 30, 38, 66, 70, 75, 93]) } else { dice.below(100) };
+    let which = if theme.calm && dice.chance(70) {
+        dice.pick(&[0, 0, 0, 50, 50, 30, 38, 66, 70, 75, 93])
+    } else {
+        dice.below(100)
+    };
     let (role, event) = match which {
         0..26 => return a_consent(dice, theme),
         26..28 => (Role::Supervisor, CaseEvent::AuthorityVerified(acts::verified(dice))),

@@ -1,15 +1,15 @@
 //! What was told in words, its reviews, and what makes an attestation void.
 
 use super::dice::{Dice, subject, unit};
-use super::{Theme, acts};
 use super::history::Acts;
-use egide_domain::{AttestedNarrative, Categories};
+use super::{Theme, acts};
 use egide_domain::event::{
     CaseEvent, ConsentGiven, NarrativeAttested, NarrativeRecorded, NarrativeReviewRequested, NarrativeWithheld,
     PersonIdentified, RecipientScope, SuspectDescribed,
 };
 use egide_domain::ids::{NarrativeId, ReviewId, Revision, SubjectId, UnitId};
 use egide_domain::vocabulary::{Answer, ConsentKind, GrantorKind, Role};
+use egide_domain::{AttestedNarrative, Categories};
 
 fn review(number: u8) -> ReviewId {
     ReviewId([number; 16])
@@ -92,7 +92,11 @@ pub(super) fn let_go(dice: &mut Dice, theme: Theme) -> Acts {
         };
         consents.push((Role::Responder, CaseEvent::ConsentGiven(consent)));
     }
-    if dice.chance(50) { consents.into_iter().chain(acts).collect() } else { acts.into_iter().chain(consents).collect() }
+    if dice.chance(50) {
+        consents.into_iter().chain(acts).collect()
+    } else {
+        acts.into_iter().chain(consents).collect()
+    }
 }
 
 /// Something that may make what was attested void, or replace it.
