@@ -145,7 +145,7 @@ pub fn about(payload: &DynamicMessage) -> Result<About, Unreadable> {
 /// # Errors
 /// [`Unreadable`] when it cannot be read which: nothing of it may leave.
 pub fn attested(payload: &DynamicMessage) -> Result<Option<AttestedNarrative>, Unreadable> {
-    if payload.descriptor() != *of::<NarrativeAttested>() {
+    if payload.descriptor() != of::<NarrativeAttested>() {
         return Ok(None);
     }
     let review_id = payload.get_field_by_name("review_id");

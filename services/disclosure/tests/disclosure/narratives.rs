@@ -289,6 +289,35 @@ async fn what_is_withheld_stays_also_after_it_was_attested() {
     assert!(decided(&other.decided().await).narratives.is_empty());
 }
 
+/// The line for an emergency service is sent by whoever writes it: no reviewer reads it.
+#[tokio::test]
+async fn a_line_with_the_name_of_whoever_called_is_refused() {
+    let told = Told::new().await;
+    let line = async |line: &str| {
+        let asserted = ExceptionAsserted {
+            exception_id: fresh_id(),
+            kind: ExceptionKind::ImminentDanger.into(),
+            subject_ids: vec![told.case.victim.clone()],
+            grounds: vec![ExceptionGround::Violence.into()],
+            line_to_send: line.to_owned(),
+            ..ExceptionAsserted::default()
+        };
+        let event = NewEvent {
+            stream_id: told.case.case.clone(),
+            payload: Some(new_event::Payload::CaseEvent(CaseEvent {
+                payload: Some(Payload::ExceptionAsserted(asserted)),
+            })),
+            ..NewEvent::default()
+        };
+        let request = AppendRequest { command_id: fresh_id(), events: vec![event], ..AppendRequest::default() };
+        told.house.supervisor().append(request).await.map(|_| ())
+    };
+    let refused = line("Maya is locked in, ground floor").await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(!refused.message().contains("Maya"));
+    line("Woman locked in, ground floor").await.unwrap();
+}
+
 #[tokio::test]
 async fn a_report_with_what_was_told_is_made_again_the_same() {
     let told = Told::new().await;

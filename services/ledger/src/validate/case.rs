@@ -17,8 +17,6 @@ use egide_wire::proto::egide::classification::v1::DataCategory;
 use super::disclosure;
 use super::fields::{Checker, MISSING};
 
-/// The salt of an attested text.
-const SALT_BYTES: usize = 32;
 /// Nobody is older than this, in years.
 const AGE_YEARS_MAX: u32 = 120;
 
@@ -84,10 +82,14 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
 
 /// The digest is that of the text under its salt, and the salt is one.
 fn narrative_attested(event: &NarrativeAttested, path: &str, check: &mut Checker) {
-    check.require(event.text_salt.len() == SALT_BYTES, format!("{path}.text_salt"), "has not exactly 32 bytes");
-    let digest = Fingerprinter::new(&event.text_salt).fingerprint(event.text.as_bytes());
-    let agrees = event.text_digest == digest.as_bytes();
-    check.require(agrees, format!("{path}.text_digest"), "is not the digest of `text`");
+    match event.text_salt.as_slice().try_into() {
+        Ok(salt) => {
+            let digest = Fingerprinter::new(salt).fingerprint(event.text.as_bytes());
+            let agrees = event.text_digest == digest.as_bytes();
+            check.require(agrees, format!("{path}.text_digest"), "is not the digest of `text`");
+        }
+        Err(_) => check.refuse(format!("{path}.text_salt"), "has not exactly 32 bytes".to_owned()),
+    }
 }
 
 /// What is deferred or impossible says why, and what is deferred until when.
