@@ -35,18 +35,16 @@ use egide_wire::proto::egide::case::v1::{
     AgeAssessed, AgeBand, AgeMethod, Answer as WireAnswer, CaseClosed, CaseClosure, CaseEvent, CaseOpened,
     CaseReopened, Channel, ConsentGiven, DeliveryChannel, DisclosedOutsideSystem, ExceptionAsserted, ExceptionGround,
     ExceptionKind, ExceptionLifted, HoldGround, Instrument, InstrumentKind, Jurisdiction, LegalHoldPlaced, LiftReason,
-    NarrativeRecorded, NarrativeReviewRequested,
-    ObligationNoted, ObligationState, Outcome, PersonRole, Purpose, RecallReason, RecipientKind, ReferralRecalled,
-    ReviewOutcome, TriageLevel, WishesRecorded, YoungWish,
+    NarrativeRecorded, NarrativeReviewRequested, ObligationNoted, ObligationState, Outcome, PersonRole, Purpose,
+    RecallReason, RecipientKind, ReferralRecalled, ReviewOutcome, TriageLevel, WishesRecorded, YoungWish,
 };
 use egide_wire::proto::egide::directory::v1::{DirectoryEvent, GetOrganizationRequest, ListOrganizationsRequest};
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, AttestNarrativeRequest, DeliverReferralRequest, DeliverReferralResponse, ExplainDecisionRequest,
-    FetchReferralRequest, FetchReferralResponse, GetDecisionRequest, ListApprovalsRequest, ListDecisionsRequest,
-    ListReferralsRequest, PreviewDisclosureRequest, Referral, ReplayDecisionRequest, ReplayDecisionResponse,
-    ReplayHistoryRequest, ReplayOutcome, ReportOutcome, RequestDisclosureRequest, RequestDisclosureResponse,
-    ShowNarrativeRequest, ShowNarrativeResponse,
-    WatchReferralsRequest,
+    AcknowledgeReferralRequest, AttestNarrativeRequest, DeliverReferralRequest, DeliverReferralResponse,
+    ExplainDecisionRequest, FetchReferralRequest, FetchReferralResponse, GetDecisionRequest, ListApprovalsRequest,
+    ListDecisionsRequest, ListReferralsRequest, PreviewDisclosureRequest, Referral, ReplayDecisionRequest,
+    ReplayDecisionResponse, ReplayHistoryRequest, ReplayOutcome, ReportOutcome, RequestDisclosureRequest,
+    RequestDisclosureResponse, ShowNarrativeRequest, ShowNarrativeResponse, WatchReferralsRequest,
 };
 use egide_wire::proto::egide::house::v1::HouseEvent;
 use egide_wire::proto::egide::ledger::v1::{ReadCaseRequest, WatchCaseRequest};
@@ -243,7 +241,8 @@ impl Run {
         self.append(&who::responder(), payloads).await;
         let reviewer = who::staff("case-desk", "v.chan", &["reviewer"]);
         let reason = AccessReason::ShiftQueue.into();
-        let look = ShowNarrativeRequest { case_id: self.case.clone(), review_id: review_id.clone(), edits: None, reason };
+        let look =
+            ShowNarrativeRequest { case_id: self.case.clone(), review_id: review_id.clone(), edits: None, reason };
         let headers = self.world.metadata(&reviewer);
         let answer = self.call(DISCLOSURE, "ShowNarrative", &headers, bytes_of(&look), May::Everything).await;
         let shown: ShowNarrativeResponse = read(&answer);

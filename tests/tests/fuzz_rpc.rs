@@ -39,12 +39,14 @@ use egide_wire::proto::egide::directory::v1::{
     ReinstateRecipientRequest,
 };
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeRecallRequest, AcknowledgeReferralRequest, AttestNarrativeRequest, DecideApprovalRequest, DeliverReferralRequest,
-    ExplainDecisionRequest, FetchReferralRequest, GetDecisionRequest, ListApprovalsRequest, ListDecisionsRequest,
-    PreviewDisclosureRequest, ReplayDecisionRequest, ReplayHistoryRequest, ReviewEdits, ShowNarrativeRequest, TextPlace,
+    AcknowledgeRecallRequest, AcknowledgeReferralRequest, AttestNarrativeRequest, DecideApprovalRequest,
+    DeliverReferralRequest, ExplainDecisionRequest, FetchReferralRequest, GetDecisionRequest, ListApprovalsRequest,
+    ListDecisionsRequest, PreviewDisclosureRequest, ReplayDecisionRequest, ReplayHistoryRequest, ReviewEdits,
+    ShowNarrativeRequest, TextPlace,
 };
 use egide_wire::proto::egide::ledger::v1::{
-    OpenForDeliveryRequest, OpenForPermitRequest, OpenForReplayRequest, OpenForReviewRequest, ReadCaseRequest, WatchCaseRequest,
+    OpenForDeliveryRequest, OpenForPermitRequest, OpenForReplayRequest, OpenForReviewRequest, ReadCaseRequest,
+    WatchCaseRequest,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -391,12 +393,8 @@ fn examples<'m>(
     let review_id = fresh_id();
     let review = OpenForReviewRequest { case_id: case_id.clone(), review_id: review_id.clone(), reason };
     let edits = Some(ReviewEdits { mask: vec![TextPlace { start: 0, end: 3 }], put_back: Vec::new() });
-    let show = ShowNarrativeRequest {
-        case_id: case_id.clone(),
-        review_id: review_id.clone(),
-        edits: edits.clone(),
-        reason,
-    };
+    let show =
+        ShowNarrativeRequest { case_id: case_id.clone(), review_id: review_id.clone(), edits: edits.clone(), reason };
     let attest = AttestNarrativeRequest {
         command_id: fresh_id(),
         case_id: case_id.clone(),

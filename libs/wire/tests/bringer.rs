@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egide_domain::ids::{ConsentId, ReviewId, Revision, SubjectId};
 use egide_domain::vocabulary::{DataCategory, MaskLevel, Outcome, PersonRole};
-use egide_domain::{AttestedNarrative, Basis, Bases, Decision, Mask, MaskEntry, Timestamp};
+use egide_domain::{AttestedNarrative, Bases, Basis, Decision, Mask, MaskEntry, Timestamp};
 use egide_redaction::{About, Fate, People, Person, SafeContact, Unopened, fate};
 use egide_wire::descriptors::{of, pool};
 use egide_wire::flatten::class;
@@ -88,7 +88,10 @@ fn how_somebody_reached_us_stands_in_no_report_whatever_the_mask() {
     let fields = fields_of_case_events();
     let found: Vec<_> = fields.iter().filter(|(_, field)| NAMED.contains(&field.name())).collect();
     for name in NAMED {
-        assert!(found.iter().any(|(_, field)| field.name() == name), "`{name}` is nowhere: is it called otherwise now?");
+        assert!(
+            found.iter().any(|(_, field)| field.name() == name),
+            "`{name}` is nowhere: is it called otherwise now?"
+        );
     }
     for (path, field) in found {
         assert!(!leaves(path, field), "{path}");
@@ -105,8 +108,28 @@ fn how_somebody_reached_us_stands_in_no_report_whatever_the_mask() {
 #[test]
 fn the_contract_has_no_field_for_caller_id_network_addresses_or_headers() {
     const NEVER: [&str; 22] = [
-        "caller_id", "callerid", "calling_number", "ani", "clid", "msisdn", "imsi", "imei", "sim", "cell", "ip", "ip_address",
-        "address", "remote_addr", "peer", "network", "user_agent", "header", "headers", "cookie", "fingerprint", "device",
+        "caller_id",
+        "callerid",
+        "calling_number",
+        "ani",
+        "clid",
+        "msisdn",
+        "imsi",
+        "imei",
+        "sim",
+        "cell",
+        "ip",
+        "ip_address",
+        "address",
+        "remote_addr",
+        "peer",
+        "network",
+        "user_agent",
+        "header",
+        "headers",
+        "cookie",
+        "fingerprint",
+        "device",
     ];
     let mut found = Vec::new();
     for message in pool().all_messages().filter(|message| message.package_name().starts_with("egide.")) {
