@@ -366,6 +366,26 @@ fn is_used(facts: &CaseFacts, consent_id: ConsentId, delivering: Option<Referral
     })
 }
 
+/// Whether a consent, by itself and whoever asks, still lets some of these categories go by the referral that rests on it.
+pub(crate) fn still_lets_go(
+    facts: &CaseFacts,
+    consent_id: ConsentId,
+    categories: Categories,
+    referral_id: ReferralId,
+    policy: &Policy,
+    now: Timestamp,
+) -> bool {
+    let takers = Taker::all(facts);
+    facts.consents.iter().any(|record| match &record.act {
+        ConsentAct::Given(given) if given.consent_id == consent_id => {
+            let holds = Holds::of(facts, record, given, &takers, policy, now, Some(referral_id));
+            let left = given.permitted.union(given.about_bringer).difference(holds.taken_back);
+            holds.failures.is_empty() && !left.intersection(categories).is_empty()
+        }
+        ConsentAct::Given(_) | ConsentAct::Refused(_) | ConsentAct::Withdrawn(_) => false,
+    })
+}
+
 /// A record that takes something back of older ones: a withdrawal, or a consent that supersedes.
 struct Taker<'a> {
     revision: Revision,

@@ -32,6 +32,7 @@ pub mod set;
 pub mod statute;
 pub mod supersede;
 pub mod time;
+pub mod unfetched;
 pub mod vocabulary;
 
 pub use admit::{Violation, ViolationReason, admit};
@@ -54,3 +55,4 @@ pub use policy::{Policy, PolicyError};
 pub use set::{Categories, Jurisdictions, Purposes, Reach, Roles, Set};
 pub use supersede::supersedes;
 pub use time::{Millis, Timestamp};
+pub use unfetched::{Unfetched, unfetched};

@@ -1,11 +1,11 @@
 //! What waits in a case, from its facts: what disclosures bind us to, what somebody must look at, and what the clock has to note.
 
-use egide_domain::Policy;
 use egide_domain::facts::{CaseFacts, Tip};
 use egide_domain::ids::{ApprovalId, DecisionId, SubjectId, UnitId};
 use egide_domain::obligations::standing;
 use egide_domain::time::{Millis, Timestamp};
 use egide_domain::vocabulary::{ObligationKind, ObligationState, ReviewOutcome, TriageLevel};
+use egide_domain::{Policy, Unfetched, unfetched};
 
 /// Within which a tip that is not urgent is reported where that fits, from its receipt (hotline policy, row 10).
 const TIP_CLOCK: Millis = Millis::from_hours(24);
@@ -53,13 +53,14 @@ pub(crate) enum ReviewKind {
     Approval,
     TipClock,
     Narrative,
+    ReferralUnfetched,
 }
 
 /// Something that waits for a review.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Review {
     pub(crate) kind: ReviewKind,
-    /// The tip, exception, disclosure, approval or review.
+    /// The tip, exception, disclosure, approval, referral or review.
     pub(crate) reference: [u8; 16],
     pub(crate) since: Timestamp,
     /// Absent: at once.
@@ -126,7 +127,11 @@ pub(crate) fn reviews(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec
         let by = waiting.by.person.clone();
         review(ReviewKind::Narrative, waiting.review_id.0, waiting.at, None, by)
     });
-    tips.chain(clocks).chain(glass).chain(outside).chain(approvals).chain(narratives).collect()
+    let unfetched = unfetched(facts, policy, now).into_iter().map(|one| {
+        let Unfetched { referral_id, since, due_at, .. } = one;
+        review(ReviewKind::ReferralUnfetched, referral_id.0, since, due_at, None)
+    });
+    tips.chain(clocks).chain(glass).chain(outside).chain(approvals).chain(unfetched).chain(narratives).collect()
 }
 
 /// Whether a tip's 24 hours run: it is not urgent, or nobody has said how urgent it is; it may be reported; and nothing was

@@ -59,7 +59,7 @@ impl Waiting {
 
 impl ReadModel for Waiting {
     const NAME: &'static str = ROLE;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         let now = Timestamp(block.recorded_at_ms());
@@ -119,6 +119,12 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::ApprovalRequested(_)
         | CaseEvent::ApprovalDecided(_)
         | CaseEvent::ObligationNoted(_)
+        | CaseEvent::ConsentGiven(_)
+        | CaseEvent::ConsentRefused(_)
+        | CaseEvent::ConsentWithdrawn(_)
+        | CaseEvent::ReferralRecalled(_)
+        | CaseEvent::AuthorityVerified(_)
+        | CaseEvent::AuthorityRevoked(_)
         | CaseEvent::KeyShredded(_)
         | CaseEvent::NarrativeReviewRequested(_)
         | CaseEvent::NarrativeAttested(_)
@@ -134,17 +140,11 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::FinancesRecorded(_)
         | CaseEvent::SuspectDescribed(_)
         | CaseEvent::NarrativeRecorded(_)
-        | CaseEvent::ConsentGiven(_)
-        | CaseEvent::ConsentRefused(_)
-        | CaseEvent::ConsentWithdrawn(_)
         | CaseEvent::ReferralAcknowledged(_)
-        | CaseEvent::ReferralRecalled(_)
         | CaseEvent::LegalHoldPlaced(_)
         | CaseEvent::LegalHoldLifted(_)
         | CaseEvent::NumberAssigned(_)
         | CaseEvent::PhraseChosen(_)
-        | CaseEvent::AuthorityVerified(_)
-        | CaseEvent::AuthorityRevoked(_)
         | CaseEvent::ContactCleared(_)
         | CaseEvent::ContactMade(_)
         | CaseEvent::RecallAcknowledged(_) => false,

@@ -24,6 +24,9 @@ pub struct Periods {
     /// Within which an urgent referral is phoned.
     #[serde(rename = "phone_recipient_hours", deserialize_with = "hours")]
     pub phone_recipient: Millis,
+    /// Within which a referral that is not urgent is fetched; then staff see to it. Policies of before this row do not say it.
+    #[serde(rename = "fetch_referral_hours", deserialize_with = "hours", default = "fetch_referral")]
+    pub fetch_referral: Millis,
     /// Within which a report that the law of the place demands as well is made.
     #[serde(rename = "statutory_report_hours", deserialize_with = "hours")]
     pub statutory_report: Millis,
@@ -57,6 +60,11 @@ impl Periods {
             ObligationKind::AnswerInstrument | ObligationKind::SafeContact => None,
         }
     }
+}
+
+/// A day: what a policy means that does not say within which a referral is fetched.
+const fn fetch_referral() -> Millis {
+    Millis::from_hours(24)
 }
 
 pub(super) fn hours<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Millis, D::Error> {

@@ -140,3 +140,53 @@ fn a_decision_a_delivery_and_more_content_do_not_supersede() {
     let decision = story.when(&asked()).0;
     assert!(!supersedes(&decided(9, &asked(), decision)));
 }
+
+fn waiting(story: &Story) -> Vec<egide_domain::Unfetched> {
+    egide_domain::unfetched(&story.facts, &POLICY, story.now)
+}
+
+#[test]
+fn what_was_released_waits_until_somebody_had_it_or_it_was_recalled() {
+    let story = released();
+    let waits = waiting(&story);
+    assert_eq!(waits.len(), 1);
+    assert_eq!((waits[0].referral_id, waits[0].unit_id), (referral_id(1), shelter().id()));
+    assert!(!waits[0].urgent);
+    assert_eq!(waits[0].due_at, waits[0].since.checked_add(POLICY.periods().fetch_referral));
+    let delivered = story.delivery_of(1, &shelter());
+    assert_eq!(waiting(&released().by(&service(), delivered)), []);
+    assert_eq!(waiting(&released().recalls(1)), []);
+    assert_eq!(waiting(&released().closes()), []);
+}
+
+#[test]
+fn an_urgent_referral_waits_for_a_call_and_a_shorter_time() {
+    let story = Story::with_people().triaged(TriageLevel::Urgent);
+    let story = story.consents(to_shelter(1).permitting(&[Contact, Identity])).releases(1, &asked());
+    let waits = waiting(&story);
+    assert_eq!(waits.len(), 1);
+    assert!(waits[0].urgent);
+    assert_eq!(waits[0].due_at, waits[0].since.checked_add(POLICY.periods().phone_recipient));
+}
+
+#[test]
+fn nobody_is_asked_to_fetch_what_a_fetch_would_refuse() {
+    let for_an_hour = to_shelter(1).permitting(&[Contact, Identity]).until(Expiry::At(after(HOUR)));
+    let ending = Story::with_people().consents(for_an_hour).releases(1, &asked());
+    for (what, story) in [
+        ("withdrawn", released().withdraws(Some(1), Some(VICTIM), &[])),
+        ("all of it withdrawn", released().withdraws(None, None, &[])),
+        ("expired", ending.wait(HOUR)),
+    ] {
+        assert!(story.fetches(1, &shelter()).is_err(), "{what}");
+        assert_eq!(waiting(&story), [], "{what}");
+    }
+    let another = released().withdraws(Some(1), Some(VICTIM), &[Health]);
+    assert!(another.fetches(1, &shelter()).is_ok());
+    assert_eq!(waiting(&another).len(), 1, "what was withdrawn is not in it");
+    let asserted = exception(1, ExceptionKind::Minor, &[VICTIM], ExceptionGround::SuspectedAbuse);
+    let story = Story::with_people().age(VICTIM, AgeBand::Under16).asserts(&responder(), asserted);
+    let story = story.confirms(&supervisor(), 1).releases(1, &ask(&police(), Investigation, &[Identity]));
+    assert_eq!(waiting(&story).len(), 1);
+    assert_eq!(waiting(&story.lifts(1)), []);
+}

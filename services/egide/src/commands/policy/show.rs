@@ -195,6 +195,7 @@ fn periods(out: &mut Output, policy: &Policy) -> Result<(), Failure> {
     for (key, length) in [
         ("policy.consent_default", periods.consent_default),
         ("policy.decision_life", periods.decision_life),
+        ("policy.fetch_referral", periods.fetch_referral),
         ("policy.age_assessment", periods.age_assessment),
     ] {
         table.add_row([lang.text(key).to_owned(), period(lang, length)]);
