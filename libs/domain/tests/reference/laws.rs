@@ -473,8 +473,9 @@ fn p04_relying_on_less_never_adds() {
             let part = ask_engine(&less).decision;
             let adds = !has_periods(asked) && !decision.mask.contains(&part.mask);
             unless(adds, || format!("{basis:?} alone adds"))?;
-            let rests =
-                |entry: &&MaskEntry| entry.bases.iter().any(|index| decision.bases.get(index as usize) == Some(basis));
+            let rests = |entry: &&MaskEntry| {
+                entry.bases.iter().any(|index| decision.bases.get(usize::try_from(index).expect("few")) == Some(basis))
+            };
             let mut resting = decision.mask.entries().iter().filter(rests);
             // What somebody else of the same narrative rests on is missing then.
             let others = resting.all(|entry| entry.category == DataCategory::Narrative);

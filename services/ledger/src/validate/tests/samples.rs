@@ -125,7 +125,7 @@ pub(super) fn attested() -> NarrativeAttested {
     NarrativeAttested {
         review_id: ONE.into(),
         narrative_id: TWO.into(),
-        subject_ids: vec![subject_id()],
+        subject_ids: vec![TWO.into()],
         unit_id: THREE.into(),
         text: text.into(),
         text_salt: salt.to_vec(),
