@@ -42,7 +42,7 @@ pub(crate) struct Request {
     #[arg(value_name = "NARRATIVE")]
     narrative: Uuid,
     #[arg(long, value_name = "UNIT", required = true)]
-    unit: Uuid,
+    to: Uuid,
     #[arg(long, value_name = "REVIEW")]
     review_id: Option<Uuid>,
     #[command(flatten)]
@@ -166,7 +166,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
             let payload = Payload::NarrativeReviewRequested(NarrativeReviewRequested {
                 review_id: review_id.clone(),
                 narrative_id: id_or_new(Some(args.narrative)),
-                unit_id: id_or_new(Some(args.unit)),
+                unit_id: id_or_new(Some(args.to)),
             });
             let record = Some(("head.narrative_review", review_id.as_str()));
             append(session, &args.command, Role::Responder, args.case, payload, record).await
