@@ -126,10 +126,46 @@ pub fn deidentify(text: &str, language: Language, people: &[KnownPerson]) -> Res
     if text.len() > LONGEST {
         return Err(Refusal::TooLong);
     }
-    let names = people::People::new(people, text.len())?;
+    looks(text, language, people, &people::People::new(people, text.len())?)
+}
+
+/// The people of a case whose names are made ready once for all its narratives.
+pub struct Case {
+    people: Vec<KnownPerson>,
+    names: people::People,
+}
+
+impl Case {
+    /// Makes the names ready.
+    ///
+    /// # Errors
+    /// [`Refusal::Names`] if they are too many, or one is too long.
+    pub fn new(people: Vec<KnownPerson>) -> Result<Self, Refusal> {
+        let names = people::People::new(&people, LONGEST)?;
+        Ok(Self { people, names })
+    }
+
+    /// What [`deidentify`] says of a narrative and these people.
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing of the narrative may leave then.
+    pub fn deidentify(&self, text: &str, language: Language) -> Result<Deidentified, Refusal> {
+        if text.len() > LONGEST {
+            return Err(Refusal::TooLong);
+        }
+        looks(text, language, &self.people, &self.names)
+    }
+}
+
+fn looks(
+    text: &str,
+    language: Language,
+    people: &[KnownPerson],
+    names: &people::People,
+) -> Result<Deidentified, Refusal> {
     let mut draft = merge::Draft::new(text);
     for _ in 0..MOST_LOOKS {
-        if !look(&mut draft, &names, language, people)? {
+        if !look(&mut draft, names, language, people)? {
             return Ok(draft.write(language, people).0);
         }
     }
@@ -151,7 +187,7 @@ fn look(
     let folded = Folded::new(&text);
     let words = words::Words::new(&folded);
     let mut hits = Vec::new();
-    let kept = names.find(&folded, &words, &mut hits);
+    let kept = names.find(&folded, &words, &mut hits)?;
     unknown::find(&folded, &words, &kept, &mut hits);
     identifiers::find(&folded, &words, &mut hits);
     draft.mask(&folded, &pieces, names, &words, hits)

@@ -4,7 +4,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use egide_redaction::narrative::{
-    Deidentified, Kind, KnownPerson, LONGEST, Language, Part, Refusal, deidentify, people,
+    Case, Deidentified, Kind, KnownPerson, LONGEST, Language, Part, Refusal, deidentify, people,
 };
 use proptest::prelude::*;
 
@@ -46,6 +46,43 @@ fn all_say(texts: &[&str], language: Language, replacement: &str) {
             assert!(!rest.contains(name), "{text} gives {said}");
         }
     }
+}
+
+#[test]
+fn a_case_made_ready_says_the_same_of_every_narrative() {
+    let ready = Case::new(case()).expect("the names are few");
+    for text in [
+        "Marie-Hélène Tremblay and Mimi met Hope; jluc_99 wrote to Oluwaseun Adeyemy, 514-555-0142.",
+        "hope price, jean luc st onge et MARIE HELENE",
+        "nobody",
+        "",
+    ] {
+        for language in [English, French] {
+            let once = deidentify(text, language, &case()).expect("nothing is refused");
+            let told = ready.deidentify(text, language).expect("nothing is refused");
+            assert!(told.text == once.text && told.spans == once.spans, "{text}");
+        }
+    }
+    assert_eq!(
+        Case::new(vec![known(&"a".repeat(people::LONGEST_NAME + 1), &[], Part::Unsaid)]).err(),
+        Some(Refusal::Names)
+    );
+    assert_eq!(ready.deidentify(&"a".repeat(LONGEST + 1), English).err(), Some(Refusal::TooLong));
+}
+
+#[test]
+fn the_work_is_linear_where_one_number_goes_on_and_on() {
+    // Numbers in words that never end: from each of them the rest could be read again.
+    let time = |size: usize| {
+        let text = "five cinq double-".repeat(size / 17);
+        let started = std::time::Instant::now();
+        let result = deidentify(&text, English, &[]);
+        assert!(result.is_ok());
+        started.elapsed()
+    };
+    let (short, long) = (time(20_000), time(640_000));
+    // Thirty-two times the text: a thousand times the time, were it quadratic.
+    assert!(long < short * 300, "{short:?} and {long:?}");
 }
 
 #[test]

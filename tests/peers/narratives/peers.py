@@ -99,6 +99,8 @@ def rate(work, notes, seconds):
 def run(file, seconds, program, rounds):
     notes = [json.loads(line) for line in open(file, encoding="utf-8")]
     race(file, notes, seconds, program, rounds, "each with the people of its case, whom only Égide is told")
+    ready = "the same, the names of each case made ready beforehand"
+    race(file, notes, seconds, program, rounds, ready, mode="ready")
     # Theirs know nobody of a case, and start anew with each note in no time: so does Égide here.
     nobody = [note | {"known_persons": []} for note in notes]
     race(beside(file, "nobody", nobody), nobody, seconds, program, rounds, "nobody known")
@@ -119,13 +121,13 @@ def beside(file, name, notes):
     return place
 
 
-def race(file, notes, seconds, program, rounds, what):
+def race(file, notes, seconds, program, rounds, what, mode="notes"):
     theirs = {"scrubadub 2.0.1": scrubadub(), "presidio-analyzer 2.2.366, patterns": presidio()}
     for work in theirs.values():
         work(notes[0])
 
     def ours():
-        told = json.loads(subprocess.check_output([program, "notes", file, str(seconds)]))
+        told = json.loads(subprocess.check_output([program, mode, file, str(seconds)]))
         return told["bytes"] / 1e6 / told["seconds"]
 
     rates = {"Égide": []} | {name: [] for name in theirs}

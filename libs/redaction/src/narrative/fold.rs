@@ -8,10 +8,22 @@ use icu_normalizer::DecomposingNormalizerBorrowed;
 pub struct Folded<'a> {
     original: &'a str,
     text: String,
-    /// Of each byte of `text`, where what it comes from begins and ends in the original, in bytes.
-    places: Vec<(u32, u32)>,
+    /// Of `text`, from which byte on it comes from where, in order. Between them nothing is missing: where one ends the next
+    /// begins, in the folded text and in the original.
+    places: Vec<Place>,
     /// Of each byte of `text`, what folding took away.
     marks: Vec<u8>,
+}
+
+/// A stretch of the folded text.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Where it begins in the folded text.
+    folded: u32,
+    /// Where it begins in the original.
+    original: u32,
+    /// Each byte comes from one byte; otherwise all come from one character. What leaves nothing belongs to the last of them.
+    even: bool,
 }
 
 /// Was a capital.
@@ -22,6 +34,8 @@ pub(super) const FOREIGN: u8 = 2;
 pub(super) const LINE: u8 = 4;
 /// A quotation mark that opens.
 pub(super) const OPENS: u8 = 8;
+/// Was no ASCII character.
+pub(super) const BEYOND: u8 = 16;
 
 impl<'a> Folded<'a> {
     /// Folds a text of at most [`super::LONGEST`] bytes.
@@ -30,12 +44,19 @@ impl<'a> Folded<'a> {
         let mut folded = Self {
             original,
             text: String::with_capacity(original.len()),
-            places: Vec::with_capacity(original.len()),
+            places: Vec::new(),
             marks: Vec::with_capacity(original.len()),
         };
         let normalizer = DecomposingNormalizerBorrowed::new_nfkd();
-        for (start, character) in original.char_indices() {
-            folded.push(start, character, &normalizer);
+        let mut at = 0;
+        while let Some(rest) = original.get(at..).filter(|rest| !rest.is_empty()) {
+            let plain = rest.get(..plain_length(rest.as_bytes(), folded.text.ends_with(' '))).unwrap_or_default();
+            folded.write_plain(plain, at);
+            at = at.saturating_add(plain.len());
+            if let Some(character) = rest.get(plain.len()..).and_then(|rest| rest.chars().next()) {
+                folded.push(at, character, &normalizer);
+                at = at.saturating_add(character.len_utf8());
+            }
         }
         folded
     }
@@ -56,10 +77,26 @@ impl<'a> Folded<'a> {
     /// `None` for a range that is empty or beyond the text.
     #[must_use]
     pub fn range(&self, folded: &Range<usize>) -> Option<Range<usize>> {
-        let first = self.places.get(folded.start)?;
-        let last = self.places.get(folded.end.checked_sub(1)?)?;
-        let range = usize::try_from(first.0).ok()?..usize::try_from(last.1).ok()?;
-        (folded.start < folded.end && range.start < range.end).then_some(range)
+        let last = folded.end.checked_sub(1).filter(|last| folded.start <= *last && *last < self.text.len())?;
+        let (start, end) = (self.place(folded.start)?.start, self.place(last)?.end);
+        (start < end).then_some(start..end)
+    }
+
+    /// Where in the original a byte of the folded text comes from.
+    fn place(&self, at: usize) -> Option<Range<usize>> {
+        let wanted = u32::try_from(at).ok()?;
+        let next = self.places.partition_point(|place| place.folded <= wanted);
+        let place = self.places.get(next.checked_sub(1)?)?;
+        let (after, end) = match self.places.get(next) {
+            Some(next) => (usize::try_from(next.folded).ok()?, usize::try_from(next.original).ok()?),
+            None => (self.text.len(), self.original.len()),
+        };
+        let start = usize::try_from(place.original).ok()?;
+        if !place.even {
+            return Some(start..end);
+        }
+        let start = start.checked_add(usize::try_from(wanted.checked_sub(place.folded)?).ok()?)?;
+        Some(start..if at.checked_add(1)? < after { start.checked_add(1)? } else { end })
     }
 
     /// What was written where a range of the folded text comes from.
@@ -73,15 +110,35 @@ impl<'a> Folded<'a> {
         self.marks.get(at).copied().unwrap_or_default()
     }
 
-    fn push(&mut self, start: usize, character: char, normalizer: &DecomposingNormalizerBorrowed<'_>) {
-        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let (start, end) = (place(start), place(start.saturating_add(character.len_utf8())));
-        if character.is_ascii_alphanumeric() {
-            let mark = if character.is_ascii_uppercase() { UPPER } else { 0 };
-            return self.write(character.to_ascii_lowercase(), start, end, mark);
+    /// Writes characters that fold to themselves, or to their small letters.
+    fn write_plain(&mut self, plain: &str, start: usize) {
+        if plain.is_empty() {
+            return;
         }
+        let written = self.text.len();
+        self.begin(start, true);
+        self.text.push_str(plain);
+        if let Some(written) = self.text.get_mut(written..) {
+            written.make_ascii_lowercase();
+        }
+        self.marks.extend(plain.bytes().map(|byte| if byte.is_ascii_uppercase() { UPPER } else { 0 }));
+    }
+
+    /// Begins a stretch where the folded text ends, unless it only goes on.
+    fn begin(&mut self, original: usize, even: bool) {
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let (folded, original) = (place(self.text.len()), place(original));
+        let goes_on = self.places.last().is_some_and(|last| {
+            last.even && even && original.checked_sub(last.original) == folded.checked_sub(last.folded)
+        });
+        if !goes_on {
+            self.places.push(Place { folded, original, even });
+        }
+    }
+
+    fn push(&mut self, start: usize, character: char, normalizer: &DecomposingNormalizerBorrowed<'_>) {
         if is_invisible(character) {
-            return self.extend_last(end);
+            return;
         }
         if character.is_whitespace() || character.is_control() {
             let line = if matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}') {
@@ -93,11 +150,15 @@ impl<'a> Folded<'a> {
                 if let Some(mark) = self.marks.last_mut() {
                     *mark |= line;
                 }
-                return self.extend_last(end);
+                return;
             }
-            return self.write(' ', start, end, line);
+            self.begin(start, false);
+            return self.write(' ', line);
         }
         let mut mark = if character.is_uppercase() { UPPER } else { 0 };
+        if !character.is_ascii() {
+            mark |= BEYOND;
+        }
         if matches!(character, '\u{ab}' | '\u{201c}' | '\u{2039}' | '\u{201e}') {
             mark |= OPENS;
         }
@@ -105,13 +166,16 @@ impl<'a> Folded<'a> {
             mark |= FOREIGN;
         }
         if let Some(plain) = plain_of(character) {
-            return plain.chars().for_each(|plain| self.write(plain, start, end, mark));
+            self.begin(start, false);
+            return plain.chars().for_each(|plain| self.write(plain, mark));
         }
         if character.is_ascii() {
-            return self.write(character, start, end, mark);
+            self.begin(start, false);
+            return self.write(character, mark);
         }
         if let Some(digit) = digit_of(character) {
-            return self.write(digit, start, end, mark);
+            self.begin(start, false);
+            return self.write(digit, mark);
         }
         let mut buffer = [0_u8; 4];
         let mut written = false;
@@ -119,40 +183,38 @@ impl<'a> Folded<'a> {
             if is_mark(part) {
                 continue;
             }
+            if !written {
+                self.begin(start, false);
+            }
             written = true;
             match plain_of(part) {
-                Some(plain) => plain.chars().for_each(|plain| self.write(plain, start, end, mark)),
-                None if part.is_whitespace() => self.write(' ', start, end, mark),
+                Some(plain) => plain.chars().for_each(|plain| self.write(plain, mark)),
+                None if part.is_whitespace() => self.write(' ', mark),
                 None => {
                     let lower = part.to_lowercase().filter(|lower| !is_mark(*lower));
-                    lower.for_each(|lower| self.write(lower, start, end, mark));
+                    lower.for_each(|lower| self.write(lower, mark));
                 }
             }
-        }
-        if !written {
-            self.extend_last(end);
         }
     }
 
     #[inline]
-    fn write(&mut self, character: char, start: u32, end: u32, mark: u8) {
+    fn write(&mut self, character: char, mark: u8) {
         self.text.push(character);
-        if character.is_ascii() {
-            self.places.push((start, end));
-            self.marks.push(mark);
-            return;
-        }
-        self.places.extend(core::iter::repeat_n((start, end), character.len_utf8()));
         self.marks.extend(core::iter::repeat_n(mark, character.len_utf8()));
     }
+}
 
-    /// What leaves nothing in the folded text belongs to the character before it.
-    fn extend_last(&mut self, end: u32) {
-        let Some((start, _)) = self.places.last().copied() else { return };
-        for place in self.places.iter_mut().rev().take_while(|place| place.0 == start) {
-            place.1 = end;
-        }
-    }
+/// How many characters there are before the first that needs a look of its own; `spaced` if a space was written last.
+fn plain_length(bytes: &[u8], spaced: bool) -> usize {
+    let mut before = spaced;
+    let is_plain = |byte: &&u8| {
+        let space = **byte == b' ';
+        let plain = byte.is_ascii_graphic() && **byte != b'`' || (space && !before);
+        before = space;
+        plain
+    };
+    bytes.iter().take_while(is_plain).count()
 }
 
 /// Letters of the Latin script, styled ones included.

@@ -2,7 +2,7 @@
 //! follows; and their senses beside numbers. Read once per process from the lists under `lexicon/` and from the table of the
 //! identifiers; every word is folded. One look-up says everything of a word.
 
-use super::identifiers::lexicon::TABLE;
+use super::identifiers::lexicon::{LOOKED_AT, TABLE};
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -56,23 +56,26 @@ struct Sequence {
 }
 
 /// What all lists together know of a word.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct Entry {
     pub(super) known: Known,
     /// What it is beside numbers: the senses of the identifiers' table.
     pub(super) senses: u64,
+    /// A finder of identifiers looks at it for its letters, whatever it is.
+    pub(super) looked_at: bool,
 }
 
 /// Every list.
 pub(super) struct Lexicon {
-    words: HashMap<Box<[u8]>, Entry, BuildHasherDefault<Quick>>,
-    sequences: HashMap<&'static str, Vec<Sequence>>,
+    words: Table,
+    sequences: HashMap<&'static str, Vec<Sequence>, BuildHasherDefault<Quick>>,
 }
 
 impl Lexicon {
     /// Everything that is known of a folded word; nothing of a word that is in no list.
+    #[inline]
     pub(super) fn entry(&self, word: &[u8]) -> Entry {
-        self.words.get(word).copied().unwrap_or_default()
+        self.words.entry(word)
     }
 
     /// What is known of a folded word.
@@ -99,7 +102,136 @@ impl Lexicon {
         let longest = self.sequences.get(first)?.iter().filter(fits).max_by_key(|sequence| sequence.rest.len())?;
         Some((longest.rest.len(), longest.known))
     }
+}
 
+/// The words of all lists, to be looked up: four to a line of memory, in which most stand whole, so that one line answers.
+struct Table {
+    lines: Vec<Line>,
+    /// How far a hash is shifted to give a line.
+    shift: u32,
+    /// What is after the first eight letters of the longer words.
+    tails: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+/// Words of one hash, the free slots last; when it is full, more may stand in the next.
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))]
+struct Line([Slot; 4]);
+
+/// A word of the table.
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    /// Its first eight letters.
+    head: u64,
+    /// Where the rest of it begins.
+    tail: u32,
+    /// The place of what is known of it.
+    entry: u16,
+    /// How many letters it has: none where the slot is free.
+    length: u8,
+}
+
+impl Table {
+    fn new(words: &HashMap<Box<[u8]>, Entry, BuildHasherDefault<Quick>>) -> Self {
+        // At most two slots in three are taken.
+        let bits = words.len().saturating_mul(3).div_ceil(8).next_power_of_two().trailing_zeros();
+        let lines = vec![Line::default(); 1_usize.wrapping_shl(bits)];
+        // What is known of a word that is in no list stands first.
+        let entries = vec![Entry::default()];
+        let mut table = Self { lines, shift: u64::BITS.saturating_sub(bits), tails: Vec::new(), entries };
+        let mut places: HashMap<Entry, u16> = HashMap::new();
+        for (word, known) in words {
+            let next = u16::try_from(table.entries.len()).unwrap_or_default();
+            let entry = *places.entry(*known).or_insert_with(|| {
+                table.entries.push(*known);
+                next
+            });
+            table.insert(word, entry);
+        }
+        table
+    }
+
+    /// A word that is too long for the table is in no list then: it goes where it might have stayed.
+    fn insert(&mut self, word: &[u8], entry: u16) {
+        let (Ok(length), Ok(tail)) = (u8::try_from(word.len()), u32::try_from(self.tails.len())) else { return };
+        self.tails.extend(word.get(HEAD_LETTERS..).unwrap_or_default());
+        let head = head_of(word);
+        let mut at = self.first(word, head);
+        while let Some(Line(slots)) = self.lines.get_mut(at) {
+            if let Some(free) = slots.iter_mut().find(|slot| slot.length == 0) {
+                *free = Slot { head, tail, entry, length };
+                return;
+            }
+            at = self.after(at);
+        }
+    }
+
+    #[inline]
+    fn entry(&self, word: &[u8]) -> Entry {
+        let head = head_of(word);
+        let length = u8::try_from(word.len()).unwrap_or_default();
+        let mut at = self.first(word, head);
+        while let Some(Line(slots)) = self.lines.get(at) {
+            let is_it = |slot: &Slot| slot.head == head && slot.length == length;
+            let entry = if word.len() > HEAD_LETTERS {
+                slots.iter().find(|slot| is_it(slot) && self.ends(slot, word)).map_or(0, |slot| slot.entry)
+            } else {
+                // Every slot is looked at, whichever it is: that is less work than to guess which.
+                let mask = |slot: &Slot| u16::from((slot.head == head) & (slot.length == length)).wrapping_neg();
+                slots.iter().fold(0, |entry, slot| entry | (slot.entry & mask(slot)))
+            };
+            if entry != 0 || slots.last().is_none_or(|last| last.length == 0) {
+                return self.entries.get(usize::from(entry)).copied().unwrap_or_default();
+            }
+            at = self.after(at);
+        }
+        Entry::default()
+    }
+
+    fn ends(&self, slot: &Slot, word: &[u8]) -> bool {
+        let rest = word.get(HEAD_LETTERS..).unwrap_or_default();
+        usize::try_from(slot.tail).is_ok_and(|tail| self.tails.get(tail..tail.saturating_add(rest.len())) == Some(rest))
+    }
+
+    #[inline]
+    fn first(&self, word: &[u8], head: u64) -> usize {
+        let last = word.last_chunk().map_or(0, |last| u64::from_le_bytes(*last));
+        let length = u64::try_from(word.len()).unwrap_or_default();
+        let mixed = (head ^ last.rotate_left(23) ^ length.rotate_left(59)).wrapping_mul(ODD);
+        usize::try_from(mixed.wrapping_shr(self.shift)).unwrap_or_default()
+    }
+
+    #[inline]
+    const fn after(&self, at: usize) -> usize {
+        let next = at.wrapping_add(1);
+        if next < self.lines.len() { next } else { 0 }
+    }
+}
+
+/// How many letters of a word stand in its slot.
+const HEAD_LETTERS: usize = 8;
+
+/// The first letters of a word as a number.
+#[inline]
+fn head_of(word: &[u8]) -> u64 {
+    if let Some(head) = word.first_chunk() {
+        return u64::from_le_bytes(*head);
+    }
+    if let (Some(first), Some(last)) = (word.first_chunk(), word.last_chunk()) {
+        let apart = u32::try_from(word.len()).unwrap_or_default().wrapping_sub(4).wrapping_mul(8);
+        return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)).wrapping_shl(apart);
+    }
+    word.iter().rev().fold(0, |head, letter| (head << 8) | u64::from(*letter))
+}
+
+/// The lists as they are read.
+struct Lists {
+    words: HashMap<Box<[u8]>, Entry, BuildHasherDefault<Quick>>,
+    sequences: HashMap<&'static str, Vec<Sequence>, BuildHasherDefault<Quick>>,
+}
+
+impl Lists {
     fn add(&mut self, word: &str, known: Known) {
         self.entry_of(word).known |= known;
     }
@@ -272,9 +404,14 @@ pub(super) const LISTS: [&str; 10] = [
 pub(super) const NICKNAMES: &str = include_str!("../../lexicon/nicknames.txt");
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
-    let mut lexicon = Lexicon {
+    let Lists { words, sequences } = read();
+    Lexicon { words: Table::new(&words), sequences }
+});
+
+fn read() -> Lists {
+    let mut lexicon = Lists {
         words: HashMap::with_capacity_and_hasher(1 << 17, BuildHasherDefault::default()),
-        sequences: HashMap::new(),
+        sequences: HashMap::default(),
     };
     let [english, french, extra, function, first, last, places, safe, cues, _] = LISTS;
     lexicon.add_all(english, ORDINARY);
@@ -303,8 +440,9 @@ static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     for (senses, words) in TABLE {
         words.split_whitespace().for_each(|word| lexicon.entry_of(word).senses |= senses);
     }
+    LOOKED_AT.split_whitespace().for_each(|word| lexicon.entry_of(word).looked_at = true);
     lexicon
-});
+}
 
 /// The lists, read when first asked for.
 pub(super) fn lexicon() -> &'static Lexicon {
@@ -351,10 +489,21 @@ mod tests {
 
     #[test]
     fn lists_are_folded() {
-        for word in lexicon().words.keys() {
+        for word in read().words.keys() {
             let folded = word.iter().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit());
             assert!(folded, "{}", String::from_utf8_lossy(word));
         }
+    }
+
+    #[test]
+    fn every_word_is_found_with_all_that_is_known_of_it() {
+        let lists = read();
+        for (word, known) in &lists.words {
+            assert_eq!(lexicon().entry(word), *known, "{}", String::from_utf8_lossy(word));
+            let other = [word, b"zq".as_slice()].concat();
+            assert_eq!(lexicon().entry(&other), lists.words.get(other.as_slice()).copied().unwrap_or_default());
+        }
+        assert_eq!(lexicon().entry(b""), Entry::default());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::{Folded, Hit, Kind, KnownPerson, Refusal};
 use aho_corasick::AhoCorasick;
 use core::ops::Range;
 use names::{Names, Whose};
+use std::sync::OnceLock;
 
 /// The longest name, in bytes.
 pub const LONGEST_NAME: usize = 256;
@@ -35,7 +36,11 @@ pub(super) struct Found<'a> {
 /// The names of a case, made ready once for every look at its narrative.
 pub(super) struct People {
     names: Names,
-    automaton: AhoCorasick,
+    /// The longest text they are searched in, in bytes.
+    length: usize,
+    /// Finds the names in a text that is not short; made when first asked for.
+    automaton: OnceLock<Result<AhoCorasick, Refusal>>,
+    near: Vec<misspelt::Candidate>,
 }
 
 impl People {
@@ -45,21 +50,33 @@ impl People {
     /// [`Refusal::Names`] if there are too many, or one is too long.
     pub(super) fn new(people: &[KnownPerson], length: usize) -> Result<Self, Refusal> {
         let names = Names::new(people)?;
-        let automaton = squeezed::automaton(&names, length)?;
-        Ok(Self { names, automaton })
+        let near = misspelt::candidates(&names);
+        Ok(Self { names, length, automaton: OnceLock::new(), near })
     }
 
     /// Finds the names in a text; where names stand that stay.
-    pub(super) fn find(&self, folded: &Folded<'_>, words: &Words, hits: &mut Vec<Hit>) -> Vec<Range<usize>> {
+    ///
+    /// # Errors
+    /// [`Refusal::Names`] if they do not fit what finds them.
+    pub(super) fn find(
+        &self,
+        folded: &Folded<'_>,
+        words: &Words,
+        hits: &mut Vec<Hit>,
+    ) -> Result<Vec<Range<usize>>, Refusal> {
         let search = Search { folded, words, names: &self.names };
         let mut found = Found { hits, kept: Vec::new() };
         if !self.names.is_empty() {
-            squeezed::find(&search, &self.automaton, &mut found);
-            misspelt::find(&search, &mut found);
+            let automaton = || {
+                let made = self.automaton.get_or_init(|| squeezed::automaton(&self.names, self.length));
+                made.as_ref().map_err(|refusal| *refusal)
+            };
+            squeezed::find(&search, automaton, &mut found)?;
+            misspelt::find(&search, &self.near, &mut found);
             initials::find(&search, &mut found);
             found.kept.sort_by_key(|range| range.start);
         }
-        found.kept
+        Ok(found.kept)
     }
 
     /// Whether pieces of a text together have the first and the last word of a recorded name of several.

@@ -2,6 +2,7 @@
 
 use super::{Kind, Language, Part};
 use core::ops::Range;
+use std::sync::LazyLock;
 
 /// The longest letters of a person that are known again: 26³ people are more than any case has.
 const MOST_LETTERS: usize = 3;
@@ -69,7 +70,7 @@ fn length_of_one(rest: &str) -> Option<usize> {
     const LONGEST: usize = 64;
     let close = rest.bytes().take(LONGEST).position(|byte| byte == b']')?;
     let inner = rest.get(..close)?;
-    let plain = Kind::ALL.iter().any(|kind| LANGUAGES.iter().any(|language| folds_to(kind.word(*language), inner)));
+    let plain = PLAIN.binary_search_by(|word| word.as_str().cmp(inner)).is_ok();
     (plain || is_person(inner)).then_some(close)
 }
 
@@ -83,15 +84,23 @@ fn is_person(inner: &str) -> bool {
         && role_said.is_none_or(known)
 }
 
-/// Whether a word between brackets is `inner` once folded.
-fn folds_to(word: &str, inner: &str) -> bool {
+/// The words between brackets of every kind in both languages, folded, in order.
+static PLAIN: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let every = |language: Language| Kind::ALL.iter().map(move |kind| folded(kind.word(language)));
+    let mut words: Vec<String> = LANGUAGES.into_iter().flat_map(every).collect();
+    words.sort_unstable();
+    words
+});
+
+/// A word between brackets as folding makes it.
+fn folded(word: &str) -> String {
     let plain = |letter: char| match letter {
         'é' | 'è' => 'e',
         'â' => 'a',
         '’' => '\'',
         other => other.to_ascii_lowercase(),
     };
-    word.chars().map(plain).eq(inner.chars())
+    word.chars().map(plain).collect()
 }
 
 #[cfg(test)]

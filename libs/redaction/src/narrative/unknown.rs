@@ -187,7 +187,6 @@ impl<'a> Scan<'a> {
 
     /// What the words before say of whether a name follows: a cue, or a cue and one small word ("nickname is").
     fn cue(&self, place: usize) -> Known {
-        const BETWEEN: [&str; 12] = ["is", "was", "est", "etait", "as", "the", "le", "la", "l", "by", "only", "just"];
         let Some(word) = self.word(place).filter(|word| !word.fresh) else { return 0 };
         let Some(before) = self.before(place).filter(|before| !before.replaced) else { return 0 };
         let cue = place.checked_sub(1).and_then(|before| self.cues.get(before)).copied().unwrap_or_default();
@@ -195,7 +194,11 @@ impl<'a> Scan<'a> {
         if cue != 0 && !slashed && word.gap != Gap::Apostrophe {
             return cue;
         }
-        if before.fresh || !BETWEEN.contains(&self.written(before)) {
+        let small = matches!(
+            self.written(before).as_bytes(),
+            b"is" | b"was" | b"est" | b"etait" | b"as" | b"the" | b"le" | b"la" | b"l" | b"by" | b"only" | b"just"
+        );
+        if before.fresh || !small {
             return 0;
         }
         place.checked_sub(2).and_then(|further| self.cues.get(further)).copied().unwrap_or_default() & (STRONG | NAMING)

@@ -1,8 +1,8 @@
 //! The words of a folded text: where they are, how they were written, what stood before them, and whether a sentence starts
 //! with them.
 
-use super::fold::{FOREIGN, Folded, LINE, OPENS, UPPER};
-use super::lexicon::{Entry, Known, Lexicon, SHORT, lexicon};
+use super::fold::{BEYOND, FOREIGN, Folded, LINE, OPENS, UPPER};
+use super::lexicon::{Known, Lexicon, SHORT, lexicon};
 use super::placeholder;
 use core::ops::Range;
 
@@ -59,6 +59,10 @@ pub(super) struct Word {
     pub(super) foreign: bool,
     /// It has digits.
     pub(super) digits: bool,
+    /// It was written with letters beyond ASCII.
+    pub(super) beyond: bool,
+    /// It is folded to letters of ASCII, or to digits, and to nothing else.
+    pub(super) alike: bool,
     /// It stands in a replacement made before.
     pub(super) replaced: bool,
     /// It stands alone between brackets or quotation marks.
@@ -66,6 +70,8 @@ pub(super) struct Word {
     pub(super) known: Known,
     /// What it is beside numbers, if it is all in Latin letters.
     pub(super) senses: u64,
+    /// A finder of identifiers looks at it for its letters, whatever it is.
+    pub(super) looked_at: bool,
 }
 
 /// A line longer than this that ends in the midst of a sentence was broken to fit, in bytes.
@@ -88,11 +94,16 @@ impl Words {
         while let Some(letter) = letter_at(text, at) {
             if is_word(letter) {
                 at = reader.word(at);
+            } else if letter == ' ' && folded.marks(at) & LINE == 0 {
+                // What most words have between them: nothing else changes.
+                reader.gap = reader.gap.or(Some(Gap::Space));
+                at += 1;
             } else {
                 reader.between(at, letter);
                 at += letter.len_utf8();
             }
         }
+        reader.look_up();
         let mostly_lower = reader.mostly_lower();
         Self { all: reader.words, replaced: reader.replaced, mostly_lower }
     }
@@ -110,7 +121,7 @@ pub(super) fn is_word(letter: char) -> bool {
 /// Whether a word is an ordinary one by an accent which the name lacks that it folds to: "marié" is not Marie.
 pub(super) fn is_accented_word(folded: &Folded<'_>, word: &Word) -> bool {
     const ACCENTED: [&str; 8] = ["marié", "mariés", "aimé", "désiré", "léger", "placé", "remis", "carré"];
-    word.shape == Shape::Lower && word.known != 0 && ACCENTED.contains(&folded.written(&word.range))
+    word.beyond && word.shape == Shape::Lower && word.known != 0 && ACCENTED.contains(&folded.written(&word.range))
 }
 
 /// Whether brackets or quotation marks close at a byte.
@@ -168,21 +179,36 @@ impl<'a> Reader<'a> {
     /// Reads the word that begins at a byte; where it ends.
     fn word(&mut self, begin: usize) -> usize {
         let text = self.folded.text();
-        let (mut end, mut letters, mut uppers, mut first, mut digits, mut foreign) =
-            (begin, 0_usize, 0_usize, false, false, false);
-        while let Some(letter) = letter_at(text, end).filter(|letter| is_word(*letter)) {
+        let (mut end, mut letters, mut uppers, mut first) = (begin, 0_usize, 0_usize, false);
+        let (mut figures, mut others, mut seen) = (0_usize, 0_usize, 0_u8);
+        while let Some(byte) = text.as_bytes().get(end) {
             let marks = self.folded.marks(end);
-            if letter.is_numeric() {
-                digits = true;
-            } else {
-                let upper = marks & UPPER != 0;
-                first |= upper && letters == 0;
-                letters += 1;
-                uppers += usize::from(upper);
-                foreign |= marks & FOREIGN != 0;
+            if byte.is_ascii_digit() {
+                figures += 1;
+                end += 1;
+                continue;
             }
-            end += letter.len_utf8();
+            let mut length = 1;
+            if !byte.is_ascii_alphabetic() {
+                let Some(letter) = letter_at(text, end).filter(|letter| !letter.is_ascii() && is_word(*letter)) else {
+                    break;
+                };
+                others += 1;
+                length = letter.len_utf8();
+                if letter.is_numeric() {
+                    figures += 1;
+                    end += length;
+                    continue;
+                }
+            }
+            let upper = marks & UPPER != 0;
+            first |= upper && letters == 0;
+            letters += 1;
+            uppers += usize::from(upper);
+            seen |= marks;
+            end += length;
         }
+        let (digits, foreign) = (figures > 0, seen & FOREIGN != 0);
         let shape = match (letters, uppers) {
             (0, _) => Shape::Digits,
             (_, 0) => Shape::Lower,
@@ -194,7 +220,6 @@ impl<'a> Reader<'a> {
             self.passed += 1;
         }
         let replaced = self.replaced.get(self.passed).is_some_and(|range| range.start <= begin);
-        let Entry { known, senses } = self.lexicon.entry(text.as_bytes().get(begin..end).unwrap_or_default());
         let word = Word {
             range: begin..end,
             shape,
@@ -204,10 +229,13 @@ impl<'a> Reader<'a> {
             line: self.line,
             foreign,
             digits,
+            beyond: seen & BEYOND != 0,
+            alike: others == 0 && (figures == 0 || letters == 0),
             replaced,
             alone: core::mem::take(&mut self.opened) && closes(text, end),
-            known,
-            senses,
+            known: 0,
+            senses: 0,
+            looked_at: false,
         };
         self.words.push(word);
         // A time, a number of a list: the sentence starts after it.
@@ -216,6 +244,15 @@ impl<'a> Reader<'a> {
         }
         (self.fresh, self.line) = (false, false);
         end
+    }
+
+    /// Looks all words up, when nothing else is to be done: so the memory is asked for several at once.
+    fn look_up(&mut self) {
+        let text = self.folded.text().as_bytes();
+        for word in &mut self.words {
+            let entry = self.lexicon.entry(text.get(word.range.clone()).unwrap_or_default());
+            (word.known, word.senses, word.looked_at) = (entry.known, entry.senses, entry.looked_at);
+        }
     }
 
     /// Reads what stands between words.
@@ -293,7 +330,7 @@ impl<'a> Reader<'a> {
         let touching = self.words.last().filter(|word| word.range.end == at);
         let short = letter == '.'
             && touching.is_some_and(|word| {
-                word.known & SHORT != 0
+                self.lexicon.entry(text.as_bytes().get(word.range.clone()).unwrap_or_default()).known & SHORT != 0
                     || (word.range.len() == 1 && word.shape != Shape::Digits && word.gap != Gap::Apostrophe)
             });
         let inside = letter_at(text, at + 1).is_some_and(is_word);

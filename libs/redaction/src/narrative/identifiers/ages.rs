@@ -2,8 +2,8 @@
 //! lasts (`depuis 5 ans`), bounds that are nobody's (`under 18`) and stages of life (`in her twenties`) stay.
 
 use super::lexicon::{
-    ABOUT, AFTER_AGE, AGED, BIRTH, IS, LASTING, MONEY, MONTH, NUMBER, NUMBER_SIGN, OLD, ORDINAL, ROOM, SHORT_AGE,
-    SOMEBODY, SPAN, STOP, STREET, SUBJECT, UNIT, YEARS, is_ordinary,
+    ABOUT, AFTER_AGE, AGED, BIRTH, DIGITS, IS, LASTING, MONEY, MONTH, NUMBER, NUMBER_SIGN, OLD, ORDINAL, ROOM,
+    SHORT_AGE, SOMEBODY, SPAN, STOP, STREET, SUBJECT, UNIT, YEARS, is_ordinary,
 };
 use super::words::{Finds, Text, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -23,19 +23,20 @@ struct Count {
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
     decades(text, finds);
-    let mut at = 0_usize;
-    while at < text.words.len() {
-        let Some(count) = count_at(text, at) else {
-            at = at.saturating_add(1);
+    let mut next = 0_usize;
+    for at in text.having(NUMBER | DIGITS) {
+        // Within a number that was looked at, none begins.
+        if at < next {
             continue;
-        };
+        }
+        let Some(count) = count_at(text, at) else { continue };
         if let Some((first, last, sure)) = age(text, count) {
             let first = range_start(text, first);
             finds.push(text.span(first, last), Kind::Age, sure);
         } else if let Some((first, last)) = by_sex(text, count) {
             finds.push(text.span(first, last), Kind::Age, Sureness::Likely);
         }
-        at = count.last.saturating_add(1);
+        next = count.last.saturating_add(1);
     }
 }
 
@@ -44,7 +45,7 @@ fn decades(text: &Text<'_>, finds: &mut Finds<'_>) {
     const ENGLISH: &[&[u8]] =
         &[b"teens", b"twenties", b"thirties", b"forties", b"fifties", b"sixties", b"seventies", b"eighties"];
     const FRENCH: &[&[u8]] = &[b"vingtaine", b"trentaine", b"quarantaine", b"cinquantaine", b"soixantaine"];
-    for at in 0..text.words.len() {
+    for at in text.starts.iter().copied() {
         let form = text.form(at);
         let figures = form == b"s"
             && text.before(at).is_digits()

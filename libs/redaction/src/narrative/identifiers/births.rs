@@ -1,7 +1,7 @@
 //! Dates of birth: any date near a word of birth, in every form of both languages; and whole dates of years in which
 //! somebody who is spoken of was rather born than anything told has happened. Other dates are dates of events, and stay.
 
-use super::lexicon::{BIRTH, MONTH, NUMBER, ORDINAL};
+use super::lexicon::{BIRTH, DIGITS, MONTH, NUMBER, ORDINAL};
 use super::runs::is_recent;
 use super::words::{CONTEXT, Finds, Text, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -24,11 +24,11 @@ struct Date {
 }
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
-    let births: Vec<usize> = (0..text.words.len()).filter(|at| is_birth(text, *at)).collect();
+    let births: Vec<usize> = text.starts.iter().copied().filter(|at| is_birth(text, *at)).collect();
     let mut birth = births.iter().copied().peekable();
     let mut last: Option<usize> = None;
     let mut used: Option<(usize, usize)> = None;
-    for at in 0..text.words.len() {
+    for at in text.having(MONTH | DIGITS) {
         let start = text.get(at).start;
         while let Some(next) = birth.next_if(|next| text.get(*next).start < start) {
             last = Some(next);

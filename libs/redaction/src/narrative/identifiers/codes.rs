@@ -4,13 +4,13 @@
 
 use super::checksums::{bc_health, iban, luhn, vehicle};
 use super::lexicon::{
-    CLOCK, MONEY, MONTH, OF_BANK, OF_CARD, OF_DRIVING, OF_HEALTH, OF_IMMIGRATION, OF_PASSPORT, OF_PHONE, OF_PLATE,
-    OF_POLICE, OF_SIN, OF_STATUS, STOP, UNIT, VEHICLE, YEARS, is_ordinary, senses_of,
+    CLOCK, DIGITS, MONEY, MONTH, OF_BANK, OF_CARD, OF_DRIVING, OF_HEALTH, OF_IMMIGRATION, OF_PASSPORT, OF_PHONE,
+    OF_PLATE, OF_POLICE, OF_SIN, OF_STATUS, STOP, UNIT, VEHICLE, YEARS, is_ordinary, senses_of,
 };
 use super::words::{Finds, Text, digits_in, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
 use core::ops::Range;
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexSet};
 use std::sync::LazyLock;
 
 /// What of a match is the identifier; nothing if it is none.
@@ -168,7 +168,16 @@ struct Row {
     check: Option<Check>,
 }
 
-static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+/// All forms, and which of them a piece of text has at all, told in one pass.
+struct Rows {
+    all: Vec<Row>,
+    any: RegexSet,
+}
+
+/// The longest piece in which all forms are looked for at once: in what is longer stands one beside the other.
+const LONGEST_AT_ONCE: usize = 1 << 10;
+
+static ROWS: LazyLock<Rows> = LazyLock::new(|| {
     let forms = FAMILIES.iter().flat_map(|family| family.forms.iter().map(move |form| (family, *form)));
     let rows = forms.map(|(Family { kind, said_by, .. }, (least, form, fits, check))| {
         #[expect(
@@ -178,14 +187,20 @@ static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
         let form = Regex::new(&format!("(?-u){form}")).expect("a constant expression");
         Row { kind: *kind, said_by: *said_by, least, form, fits, check }
     });
-    rows.collect()
+    let all: Vec<Row> = rows.collect();
+    #[expect(clippy::expect_used, reason = "the same expressions: each has compiled")]
+    let any = RegexSet::new(all.iter().map(|row| row.form.as_str())).expect("constant expressions");
+    Rows { all, any }
 });
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
+    let rows = &*ROWS;
     for window in windows(text) {
         let piece = text.bytes(&window);
         let digits = digits_in(piece);
-        for row in ROWS.iter().filter(|row| row.least <= digits) {
+        let any = (piece.len() <= LONGEST_AT_ONCE).then(|| rows.any.matches(piece));
+        let is_there = |place: usize| any.as_ref().is_none_or(|any| any.matched(place));
+        for (_, row) in rows.all.iter().enumerate().filter(|(place, row)| row.least <= digits && is_there(*place)) {
             for found in row.form.find_iter(piece) {
                 let range = window.start.saturating_add(found.start())..window.start.saturating_add(found.end());
                 if let Some(range) = (row.fits)(text, range) {
@@ -213,7 +228,7 @@ fn sureness(text: &Text<'_>, row: &Row, range: &Range<usize>) -> Sureness {
 fn windows(text: &Text<'_>) -> Vec<Range<usize>> {
     let to_space = |byte: &&u8| **byte != b' ';
     let mut windows: Vec<Range<usize>> = Vec::new();
-    for at in (0..text.words.len()).filter(|at| text.get(*at).is_digits()) {
+    for at in text.having(DIGITS) {
         let done = windows.last().map_or(0, |window| window.end);
         let from = if at == 0 { text.get(at).start } else { text.before(at).start };
         let end = text.words.get(at.saturating_add(1)).map_or(text.bytes.len(), |word| word.end).max(done);
@@ -437,8 +452,15 @@ fn iban_from(text: &Text<'_>, range: Range<usize>) -> Option<Range<usize>> {
 
 /// What is made of letters and digits and has many of these is somebody's number, whatever it is.
 fn blobs(text: &Text<'_>, finds: &mut Finds<'_>) {
-    let mut at = 0_usize;
-    while at < text.words.len() {
+    let mut next = 0_usize;
+    for figures in text.having(DIGITS) {
+        if figures < next {
+            continue;
+        }
+        let mut at = figures;
+        while at > next && matches!(text.gap_before(at), b"" | b"-") {
+            at = at.saturating_sub(1);
+        }
         let first = at;
         let (mut digits, mut letters, mut plain) = (0_usize, 0_usize, true);
         loop {
@@ -456,6 +478,7 @@ fn blobs(text: &Text<'_>, finds: &mut Finds<'_>) {
                 break;
             }
         }
+        next = at;
         let range = text.get(first).start..text.before(at).end;
         let many = digits >= 5 || (digits >= 3 && range.len() >= 12 && !text.bytes(&range).contains(&b'-'));
         if letters > 0 && many && (plain || digits >= 7) {

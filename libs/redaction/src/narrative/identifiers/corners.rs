@@ -9,10 +9,8 @@ use crate::narrative::{Kind, merge::Sureness};
 const NAME: usize = 3;
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
-    for at in 0..text.words.len() {
-        if text.is(at, CORNER)
-            && let Some((first, last)) = corner(text, at)
-        {
+    for at in text.having(CORNER) {
+        if let Some((first, last)) = corner(text, at) {
             finds.push(text.span(first, last), Kind::Address, Sureness::Likely);
         }
     }

@@ -14,6 +14,10 @@ const MOST_PIECES: usize = 12;
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
     let mut at = 0_usize;
     while at < text.words.len() {
+        if is_apart(text, at) {
+            at = at.saturating_add(1);
+            continue;
+        }
         if text.is(at, PLATFORM | ACCOUNT_NAME) {
             if let Some(range) = named(text, at) {
                 finds.push(range, Kind::Handle, Sureness::Certain);
@@ -30,6 +34,15 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
         }
         at = next.max(at.saturating_add(1));
     }
+}
+
+/// Whether a word is no platform and stands between spaces, or nearly: so it is no account name by its form.
+fn is_apart(text: &Text<'_>, at: usize) -> bool {
+    let word = text.get(at);
+    let before = word.start.checked_sub(1).and_then(|before| text.bytes.get(before));
+    text.bytes.get(word.end) == Some(&b' ')
+        && !matches!(before, Some(b'_' | b'@' | b'$'))
+        && !word.is(PLATFORM | ACCOUNT_NAME)
 }
 
 /// An account name from a word on, and the place of the word after it.

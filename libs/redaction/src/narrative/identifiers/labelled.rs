@@ -1,7 +1,7 @@
 //! Numbers that a word before them names: badges, files, bookings, codes; plates read out after their word; and the last
 //! digits of longer numbers.
 
-use super::lexicon::{LABEL, LINKING, MONEY, OF_PLATE, POLICE_FILE, UNIT};
+use super::lexicon::{DIGITS, LABEL, LINKING, MONEY, OF_PLATE, POLICE_FILE, UNIT};
 use super::words::{Finds, Text, digits_in, is_year};
 use crate::narrative::{Kind, merge::Sureness};
 use core::ops::Range;
@@ -10,7 +10,7 @@ use core::ops::Range;
 const FILLERS: usize = 3;
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
-    for at in 0..text.words.len() {
+    for at in text.having(POLICE_FILE | LABEL | OF_PLATE | DIGITS) {
         let word = text.get(at);
         if word.is(POLICE_FILE | LABEL)
             && let Some(range) = labelled(text, at)

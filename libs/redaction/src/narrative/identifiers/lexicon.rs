@@ -124,6 +124,31 @@ pub(super) const OF_MAIL: u64 = 1 << 58;
 /// What lasts: `un bail de deux ans`.
 pub(super) const SPAN: u64 = 1 << 59;
 
+/// What any recogniser starts from; words without any of these are looked at from words with one only.
+pub(super) const STARTING: u64 = DIGITS
+    | NUMBER
+    | MONTH
+    | BIRTH
+    | STREET
+    | WEAK_STREET
+    | RUE
+    | WEAK_RUE
+    | RURAL
+    | ROAD
+    | CORNER
+    | ROOM
+    | PLATFORM
+    | ACCOUNT_NAME
+    | POLICE_FILE
+    | LABEL
+    | OF_PLATE
+    | TOP_LEVEL
+    | AT;
+
+/// What a recogniser starts from for its letters, whatever senses it has.
+pub(in crate::narrative) const LOOKED_AT: &str = "d b p r s a commercial route teens twenties thirties forties fifties sixties \
+    seventies eighties vingtaine trentaine quarantaine cinquantaine soixantaine";
+
 /// Of each sense, the words that have it.
 pub(in crate::narrative) const TABLE: &[(u64, &str)] = &[
     (

@@ -1,7 +1,7 @@
 //! Rooms, apartments, units, doors and buzzers: `room 214`, `ch. 12`, `appt 4B`, `#214`, `chambre douze`.
 
 use super::lexicon::{
-    LODGING, MONEY, NUMBER, NUMBER_SIGN, ROOM, RUE, RURAL, STREET, UNIT, WEAK_RUE, WEAK_STREET, YEARS,
+    DIGITS, LODGING, MONEY, NUMBER, NUMBER_SIGN, ROOM, RUE, RURAL, STREET, UNIT, WEAK_RUE, WEAK_STREET, YEARS,
 };
 use super::words::{CONTEXT, Finds, Text};
 use crate::narrative::{Kind, merge::Sureness};
@@ -12,7 +12,7 @@ const LONGEST: usize = 5;
 const MOST_IN_LIST: usize = 12;
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
-    for at in 0..text.words.len() {
+    for at in text.having(ROOM | DIGITS) {
         let word = text.get(at);
         if word.is(ROOM) {
             named(text, at, finds);
@@ -161,10 +161,12 @@ fn bare(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
     let range = word.start..word.end;
     let sign = gap.ends_with(b"#") || gap.ends_with(b"# ");
     let longer = matches!(text.gap(at), b"-" | b"." | b" " | b"/") && text.get(at.saturating_add(1)).is_digits();
-    let placed = text.is_near(&range, LODGING | ROOM)
-        || text.around(&range, 30, 0) & (STREET | RUE | WEAK_RUE | WEAK_STREET) != 0;
+    let placed = || {
+        text.is_near(&range, LODGING | ROOM)
+            || text.around(&range, 30, 0) & (STREET | RUE | WEAK_RUE | WEAK_STREET) != 0
+    };
     let first = text.form(at) == b"1";
-    if sign && !longer && (!first || placed) {
+    if sign && !longer && (!first || placed()) {
         let start = word.start.saturating_sub(if gap.ends_with(b" ") { 2 } else { 1 });
         let end = digits(text, at, true).unwrap_or(word.end);
         finds.push(start..end, Kind::Room, Sureness::Likely);
@@ -181,11 +183,11 @@ fn bare(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) {
         finds.push(word.start..end, Kind::Room, Sureness::Form);
     }
     let inside = matches!(text.form(at.wrapping_sub(1)), b"in" | b"au" | b"to" | b"from" | b"at" | b"la");
-    let placed = text.around(&range, 60, 30) & (LODGING | ROOM) != 0;
+    let placed = || text.around(&range, 60, 30) & (LODGING | ROOM) != 0;
     if word.len() == 3
         && inside
         && gap == b" "
-        && placed
+        && placed()
         && !text.is(at.saturating_add(1), UNIT | MONEY | RURAL)
         && let Some(end) = digits(text, at, false)
     {

@@ -4,8 +4,8 @@
 
 use super::checksums::{bc_health, luhn};
 use super::lexicon::{
-    CLOCK, EXTENSION, MONEY, MONTH, OF_BANK, OF_CARD, OF_DRIVING, OF_HEALTH, OF_IMMIGRATION, OF_PASSPORT, OF_PHONE,
-    OF_PLATE, OF_SIN, OF_STATUS,
+    CLOCK, DIGITS, EXTENSION, MONEY, MONTH, OF_BANK, OF_CARD, OF_DRIVING, OF_HEALTH, OF_IMMIGRATION, OF_PASSPORT,
+    OF_PHONE, OF_PLATE, OF_SIN, OF_STATUS,
 };
 use super::words::{Finds, Text, number};
 use crate::narrative::{Kind, merge::Sureness};
@@ -24,27 +24,34 @@ struct Run {
 }
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
-    let mut at = 0_usize;
-    while at < text.words.len() {
-        if !is_part(text, at) {
-            at = at.saturating_add(1);
-            continue;
-        }
-        let run = run_from(text, at);
-        at = at.saturating_add(1).max(run.words.last().copied().unwrap_or(at).saturating_add(1));
-        if run.digits >= LONG {
-            if !is_dates_or_amounts(text, &run) {
-                let (kind, sure) = label(text, &run);
-                finds.push(whole(text, &run), kind, sure);
+    let mut next = 0_usize;
+    for figures in text.having(DIGITS) {
+        // A letter written for a digit stands beside one.
+        let beside = figures.saturating_sub(1)..=figures.saturating_add(1);
+        for at in beside {
+            if at >= next && at < text.words.len() && is_part(text, at) {
+                next = report(text, at, finds);
             }
-        } else if run.digits >= 4
-            && !is_amount(text, &run)
-            && !is_dates_or_amounts(text, &run)
-            && let Some(kind) = short_label(text, &run)
-        {
-            finds.push(run.range, kind, Sureness::Certain);
         }
     }
+}
+
+/// Reports the run that begins with a word; the place of the word after it.
+fn report(text: &Text<'_>, at: usize, finds: &mut Finds<'_>) -> usize {
+    let run = run_from(text, at);
+    if run.digits >= LONG {
+        if !is_dates_or_amounts(text, &run) {
+            let (kind, sure) = label(text, &run);
+            finds.push(whole(text, &run), kind, sure);
+        }
+    } else if run.digits >= 4
+        && !is_amount(text, &run)
+        && !is_dates_or_amounts(text, &run)
+        && let Some(kind) = short_label(text, &run)
+    {
+        finds.push(run.range.clone(), kind, Sureness::Certain);
+    }
+    run.words.last().copied().unwrap_or(at).saturating_add(1)
 }
 
 /// Digits, or a letter written for one: `O142`.

@@ -1,7 +1,7 @@
 //! Numbers in words, and in words mixed with digits: `five one four, five five five, zero one four two`,
 //! `cinq cent quatorze, 555, zéro-un-quarante-deux`.
 
-use super::lexicon::{BETWEEN_DIGITS, DASH, EXTENSION, NUMBER};
+use super::lexicon::{BETWEEN_DIGITS, DASH, DIGITS, EXTENSION, NUMBER};
 use super::words::{Finds, Text, is_year, number};
 use crate::narrative::{Kind, merge::Sureness};
 
@@ -13,8 +13,11 @@ const DIGITS_TOGETHER: usize = 7;
 const YEAR_WORDS: usize = 7;
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
-    let mut at = 0_usize;
-    while at < text.words.len() {
+    let mut next = 0_usize;
+    for at in text.having(NUMBER | DIGITS) {
+        if at < next {
+            continue;
+        }
         let run = run_from(text, at);
         let in_words = run.words >= WORDS && !(run.figures == 0 && is_year_in_words(text, at, run.words));
         let mixed = run.digits >= DIGITS_TOGETHER && run.figures > 0 && (run.words >= 2 || run.dashes >= 1);
@@ -26,7 +29,7 @@ pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
             let last = if extended { digits } else { run.last };
             finds.push(text.span(at, last), Kind::Phone, Sureness::Likely);
         }
-        at = run.last.max(at).saturating_add(1);
+        next = run.last.saturating_add(1);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::corners;
 use super::lexicon::{
-    DIRECTION, MONTH, NUMBER, ORDINAL, PARTICLE, ROAD, ROOM, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE,
+    DIGITS, DIRECTION, MONTH, NUMBER, ORDINAL, PARTICLE, ROAD, ROOM, RUE, RURAL, SAINT, STOP, STREET, UNIT, WEAK_RUE,
     WEAK_STREET, WHERE,
 };
 use super::words::{Casing, Finds, Text, is_year, number};
@@ -15,7 +15,7 @@ const NAME: usize = 4;
 const CIVIC: usize = 6;
 
 pub(super) fn find(text: &Text<'_>, finds: &mut Finds<'_>) {
-    for at in 0..text.words.len() {
+    for at in text.starts.iter().copied() {
         let word = text.get(at);
         if word.is(STREET | WEAK_STREET) {
             report(text, after_name(text, at), finds);
@@ -57,7 +57,7 @@ fn without_kind(text: &Text<'_>, finds: &mut Finds<'_>) {
         b"kingsgate",
         b"midway",
     ];
-    for civic in 0..text.words.len() {
+    for civic in text.having(DIGITS) {
         let name = civic.saturating_add(1);
         let digits = text.get(civic).is_digits() && (2..=5).contains(&text.get(civic).len()) && text.gap(civic) == b" ";
         if !digits || (text.get(civic).len() == 4 && text.value(civic).is_some_and(is_year)) {
@@ -75,11 +75,8 @@ fn without_kind(text: &Text<'_>, finds: &mut Finds<'_>) {
 
 /// `au 45 de la Montagne`: a civic number before the name alone.
 fn of_a_number(text: &Text<'_>, finds: &mut Finds<'_>) {
-    for at in 0..text.words.len() {
-        if !text.get(at).is_digits()
-            || text.get(at).len() > CIVIC
-            || !matches!(text.form(at.wrapping_sub(1)), b"au" | b"habite" | b"adresse")
-        {
+    for at in text.having(DIGITS) {
+        if text.get(at).len() > CIVIC || !matches!(text.form(at.wrapping_sub(1)), b"au" | b"habite" | b"adresse") {
             continue;
         }
         let mut name = at.saturating_add(1);

@@ -40,7 +40,7 @@ fn behind(text: &Text<'_>, to: usize, done: usize, fits: fn(u8) -> bool) -> usiz
 /// What stands around an at sign: an e-mail address, or an account name.
 fn signs(text: &Text<'_>, finds: &mut Finds<'_>) {
     let mut done = 0_usize;
-    for sign in positions(text.bytes, b'@') {
+    for sign in positions(text, '@') {
         let after = sign.saturating_add(1);
         let start = behind(text, sign, done, is_local);
         let end = ahead(text, after, is_host);
@@ -109,14 +109,14 @@ fn is_where_or_when(text: &Text<'_>, from: usize, to: usize) -> bool {
 }
 
 /// Where a byte stands.
-fn positions(bytes: &[u8], wanted: u8) -> impl Iterator<Item = usize> + '_ {
-    bytes.iter().enumerate().filter(move |(_, byte)| **byte == wanted).map(|(at, _)| at)
+fn positions(text: &Text<'_>, wanted: char) -> impl Iterator<Item = usize> {
+    text.text().match_indices(wanted).map(|(at, _)| at)
 }
 
 /// Words with full stops between them, and schemes.
 fn dotted(text: &Text<'_>, finds: &mut Finds<'_>) {
     let mut done = 0_usize;
-    for dot in positions(text.bytes, b'.') {
+    for dot in positions(text, '.') {
         if dot < done {
             continue;
         }
@@ -135,7 +135,7 @@ fn dotted(text: &Text<'_>, finds: &mut Finds<'_>) {
         }
     }
     let mut done = 0_usize;
-    for sign in positions(text.bytes, b':') {
+    for sign in positions(text, ':') {
         if sign >= done && text.bytes.get(sign..).is_some_and(|rest| rest.starts_with(b"://")) {
             let start = behind(text, sign, sign.saturating_sub(12), |byte| byte.is_ascii_alphanumeric());
             let body = sign.saturating_add(3);
@@ -193,7 +193,7 @@ fn is_site(text: &Text<'_>, range: Range<usize>, path: bool) -> bool {
 fn colons(text: &Text<'_>, finds: &mut Finds<'_>) {
     let is_part = |byte: &&u8| matches!(**byte, b'0'..=b'9' | b'a'..=b'f' | b':' | b'.' | b'-');
     let mut done = 0_usize;
-    for colon in positions(text.bytes, b':') {
+    for colon in positions(text, ':') {
         if colon < done {
             continue;
         }
@@ -218,7 +218,7 @@ fn colons(text: &Text<'_>, finds: &mut Finds<'_>) {
 
 /// `marie dot roy 22 at gmail dot com`, `marie (arobase) exemple (point) ca`, `example point com`.
 fn in_words(text: &Text<'_>, finds: &mut Finds<'_>) {
-    for at in 0..text.words.len() {
+    for at in text.starts.iter().copied() {
         if text.is(at, TOP_LEVEL) {
             site_in_words(text, at, finds);
         } else if is_sign(text, at) || (text.form(at) == b"commercial" && text.form(at.wrapping_sub(1)) == b"a") {

@@ -1,8 +1,8 @@
 //! The folded text as runs of letters and runs of digits, each with what the lexicon knows of it: what every recogniser that
 //! looks at words stands on. They are the narrative's words, already looked up, parted where letters and digits meet.
 
-use super::lexicon::{DIGITS, NUMBER_SIGN, senses_of};
-use crate::narrative::{Folded, Hit, Kind, fold::UPPER, merge::Sureness, words};
+use super::lexicon::{DIGITS, NUMBER_SIGN, STARTING};
+use crate::narrative::{Folded, Hit, Kind, fold::UPPER, lexicon::lexicon, merge::Sureness, words};
 use core::ops::Range;
 
 /// How far a word that says what a number is may stand from it, in bytes of the folded text.
@@ -44,13 +44,21 @@ pub(super) struct Text<'a> {
     folded: &'a Folded<'a>,
     pub(super) bytes: &'a [u8],
     pub(super) words: Vec<Word>,
+    /// The places of the words from which a recogniser may start, in order: every other is looked at from these only.
+    pub(super) starts: Vec<usize>,
     pub(super) casing: Casing,
 }
 
 impl<'a> Text<'a> {
     pub(super) fn new(folded: &'a Folded<'a>, words: &words::Words) -> Self {
         let bytes = folded.text().as_bytes();
-        Self { folded, bytes, words: runs_of(bytes, words), casing: casing_of(folded.original()) }
+        let (words, starts) = runs_of(bytes, words);
+        Self { folded, bytes, words, starts, casing: casing_of(folded.original()) }
+    }
+
+    /// The places of the words of some senses that recognisers start from, in order.
+    pub(super) fn having(&self, senses: u64) -> impl Iterator<Item = usize> {
+        self.starts.iter().copied().filter(move |at| self.is(*at, senses))
     }
 
     /// A word by its place; beyond either end an empty one without senses.
@@ -77,6 +85,11 @@ impl<'a> Text<'a> {
     /// From where one word begins to where another ends.
     pub(super) fn span(&self, first: usize, last: usize) -> Range<usize> {
         self.get(first).start..self.get(last).end
+    }
+
+    /// The folded text.
+    pub(super) fn text(&self) -> &'a str {
+        self.folded.text()
     }
 
     pub(super) fn bytes(&self, range: &Range<usize>) -> &'a [u8] {
@@ -189,9 +202,21 @@ pub(super) const fn is_year(value: u32) -> bool {
     value >= 1900 && value < 2040
 }
 
-fn runs_of(bytes: &[u8], words: &words::Words) -> Vec<Word> {
+fn runs_of(bytes: &[u8], words: &words::Words) -> (Vec<Word>, Vec<usize>) {
     let mut runs = Vec::with_capacity(words.all.len());
+    let mut starts = Vec::with_capacity(words.all.len() / 4);
+    let mut push = |start, end, senses, looked_at| {
+        if looked_at || senses & STARTING != 0 {
+            starts.push(runs.len());
+        }
+        runs.push(Word { start, end, senses });
+    };
     for word in &words.all {
+        if word.alike {
+            let senses = if word.digits { DIGITS } else { word.senses };
+            push(word.range.start, word.range.end, senses, word.looked_at);
+            continue;
+        }
         let mut at = word.range.start;
         let mut rest = bytes.get(word.range.clone()).unwrap_or_default();
         while let Some(first) = rest.first() {
@@ -201,26 +226,19 @@ fn runs_of(bytes: &[u8], words: &words::Words) -> Vec<Word> {
             let (run, more) = rest.split_at_checked(len.max(1)).unwrap_or_default();
             let end = at.saturating_add(run.len());
             if len > 0 {
-                let senses = match (letters, len == word.range.len()) {
-                    (false, _) => DIGITS,
-                    (true, true) => word.senses,
-                    (true, false) => senses_of(run),
-                };
-                runs.push(Word { start: at, end, senses });
+                let entry = lexicon().entry(run);
+                push(at, end, if letters { entry.senses } else { DIGITS }, entry.looked_at);
             }
             (at, rest) = (end, more);
         }
     }
-    runs
+    (runs, starts)
 }
 
 /// Fewer capitals than one letter in a hundred and fifty, or more than three in five, say nothing.
 fn casing_of(original: &str) -> Casing {
-    let (mut capitals, mut letters) = (0_usize, 0_usize);
-    for byte in original.bytes() {
-        letters = letters.saturating_add(usize::from(byte.is_ascii_alphabetic()));
-        capitals = capitals.saturating_add(usize::from(byte.is_ascii_uppercase()));
-    }
+    let capitals = original.bytes().filter(u8::is_ascii_uppercase).count();
+    let letters = original.bytes().filter(u8::is_ascii_alphabetic).count();
     let silent = capitals.saturating_mul(150) < letters || capitals.saturating_mul(5) > letters.saturating_mul(3);
     if silent { Casing::Silent } else { Casing::Telling }
 }

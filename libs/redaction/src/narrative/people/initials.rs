@@ -51,7 +51,8 @@ fn apart(search: &Search<'_>, place: usize, found: &mut Found<'_>) -> usize {
     });
     let run = words.get(..more.count().saturating_add(1)).unwrap_or_default();
     let after = place.saturating_add(run.len());
-    let (Some(first), Some(last)) = (run.first(), run.last()) else { return after };
+    // Initials are two at least.
+    let [first, .., last] = run else { return after };
     let initials: String = run.iter().map(|word| search.written(word)).collect();
     let Some(whose) = search.names.initials.get(&initials) else { return after };
     let dotted = run.iter().skip(1).all(|word| word.gap == Gap::Dot || word.gap == Gap::Hyphen);

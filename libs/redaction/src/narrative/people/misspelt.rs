@@ -3,7 +3,7 @@
 use super::super::lexicon::{FUNCTION, NAME, WORD};
 use super::super::merge::Sureness;
 use super::super::words::{Shape, Word, letter_at};
-use super::names::{Name, Source};
+use super::names::{Name, Names, Source};
 use super::{Found, Search};
 
 /// From so many letters, one error is a typing error.
@@ -18,22 +18,23 @@ const DISGUISED: usize = 4;
 const MOST_PARTS: usize = 6;
 
 /// A name to compare words with.
-struct Candidate<'a> {
-    joined: &'a str,
+pub(super) struct Candidate {
+    /// Which of the joined names.
+    place: usize,
     length: usize,
     letters: u32,
-    name: &'a Name,
 }
 
-pub(super) fn find(search: &Search<'_>, found: &mut Found<'_>) {
-    let candidates: Vec<_> = search
-        .names
-        .joined
-        .iter()
-        .filter(|(joined, name)| name.source == Source::Recorded && joined.len() <= LONGEST)
-        .map(|(joined, name)| Candidate { joined, length: joined.chars().count(), letters: letters_of(joined), name })
+/// The names of a case that words are compared with.
+pub(super) fn candidates(names: &Names) -> Vec<Candidate> {
+    let near = names.joined.iter().enumerate();
+    near.filter(|(_, (joined, name))| name.source == Source::Recorded && joined.len() <= LONGEST)
+        .map(|(place, (joined, _))| Candidate { place, length: joined.chars().count(), letters: letters_of(joined) })
         .filter(|candidate| candidate.length >= ONE)
-        .collect();
+        .collect()
+}
+
+pub(super) fn find(search: &Search<'_>, candidates: &[Candidate], found: &mut Found<'_>) {
     let mut skip = 0;
     for (place, word) in search.words.all.iter().enumerate() {
         if place < skip {
@@ -44,37 +45,34 @@ pub(super) fn find(search: &Search<'_>, found: &mut Found<'_>) {
             skip = end.saturating_add(1);
             undisguise(search, place, end, found);
         }
-        if let Some(candidate) = misspelt(search, word, &candidates) {
-            found.add(word.range.clone(), &candidate.name.whose, Sureness::Form);
+        if let Some(name) = misspelt(search, word, candidates) {
+            found.add(word.range.clone(), &name.whose, Sureness::Form);
         }
     }
 }
 
-fn misspelt<'a>(search: &Search<'_>, word: &Word, candidates: &'a [Candidate<'a>]) -> Option<&'a Candidate<'a>> {
+fn misspelt<'a>(search: &Search<'a>, word: &Word, candidates: &[Candidate]) -> Option<&'a Name> {
     let length = word.range.len();
     if word.shape == Shape::Digits || !(ONE.saturating_sub(1)..=LONGEST).contains(&length) || stays(word) {
         return None;
     }
     let written = search.written(word);
-    if search.names.joined.contains_key(written) {
-        return None;
-    }
     let (count, letters) = (written.chars().count(), letters_of(written));
-    let near = |candidate: &&Candidate<'_>| {
+    let mut best: Option<(usize, &Name)> = None;
+    for candidate in candidates {
         let most = most_errors(candidate.length);
         let changed = u32::try_from(most).unwrap_or_default().saturating_mul(2);
-        count.abs_diff(candidate.length) <= most
-            && (letters ^ candidate.letters).count_ones() <= changed
-            && strsim::osa_distance(written, candidate.joined) <= most
-    };
-    let mut best: Option<(usize, &Candidate<'_>)> = None;
-    for candidate in candidates.iter().filter(near) {
-        let distance = strsim::osa_distance(written, candidate.joined);
-        if best.is_none_or(|(least, _)| distance < least) {
-            best = Some((distance, candidate));
+        if count.abs_diff(candidate.length) > most || (letters ^ candidate.letters).count_ones() > changed {
+            continue;
+        }
+        let Some((joined, name)) = search.names.joined.get(candidate.place) else { continue };
+        let distance = strsim::osa_distance(written, joined);
+        if distance <= most && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, name));
         }
     }
-    best.map(|(_, candidate)| candidate)
+    // What is somebody's name as it is was found before.
+    best.map(|(_, name)| name).filter(|_| search.names.get(written).is_none())
 }
 
 /// How many errors a name of so many letters may have.
@@ -106,6 +104,11 @@ fn letters_of(word: &str) -> u32 {
 
 /// The place of the last word of a run that begins at `place`, between whose words signs stand for letters ("m@rie").
 fn disguised_until(search: &Search<'_>, place: usize) -> usize {
+    // Few words have such a sign behind them.
+    let sign = search.words.all.get(place).and_then(|word| search.text().as_bytes().get(word.range.end));
+    if !matches!(sign, Some(b'@' | b'$' | b'!' | b'|')) {
+        return place;
+    }
     let words = search.words.all.get(place..).unwrap_or_default();
     let signs = words.windows(2).take(MOST_PARTS).take_while(|pair| {
         let [before, after] = pair else { return false };
@@ -133,9 +136,9 @@ fn undisguise(search: &Search<'_>, first: usize, last: usize, found: &mut Found<
             if plain.len() < DISGUISED || plain == written {
                 continue;
             }
-            let name = search.names.joined.get(&plain).or_else(|| {
+            let name = search.names.get(&plain).or_else(|| {
                 let trimmed = plain.trim_end_matches(|letter: char| letter.is_ascii_digit());
-                search.names.joined.get(trimmed)
+                search.names.get(trimmed)
             });
             if let Some(name) = name {
                 found.add(range.clone(), &name.whose, Sureness::Likely);

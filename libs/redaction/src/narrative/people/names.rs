@@ -74,10 +74,9 @@ pub(super) struct Person {
 }
 
 /// Every name of a case.
-#[derive(Default)]
 pub(super) struct Names {
-    /// By the letters and digits of the name, folded and joined.
-    pub(super) joined: BTreeMap<String, Name>,
+    /// The letters and digits of each name, folded and joined, in order.
+    pub(super) joined: Vec<(String, Name)>,
     /// The initials of a person, two to four.
     pub(super) initials: BTreeMap<String, Whose>,
     /// Everybody, in the order of the case.
@@ -86,6 +85,31 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(people: &[KnownPerson]) -> Result<Self, Refusal> {
+        let Gathered { joined, initials, people } = Gathered::new(people)?;
+        Ok(Self { joined: joined.into_iter().collect(), initials, people })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.joined.is_empty()
+    }
+
+    /// The name whose letters and digits these are.
+    pub(super) fn get(&self, joined: &str) -> Option<&Name> {
+        let place = self.joined.binary_search_by(|(one, _)| one.as_str().cmp(joined)).ok()?;
+        self.joined.get(place).map(|(_, name)| name)
+    }
+}
+
+/// Names as they are gathered.
+#[derive(Default)]
+struct Gathered {
+    joined: BTreeMap<String, Name>,
+    initials: BTreeMap<String, Whose>,
+    people: Vec<Person>,
+}
+
+impl Gathered {
+    fn new(people: &[KnownPerson]) -> Result<Self, Refusal> {
         let mut names = Self::default();
         let count: usize = people.iter().map(|person| person.aliases.len().saturating_add(1)).sum();
         if count > MOST_NAMES {
@@ -101,10 +125,6 @@ impl Names {
             }
         }
         Ok(names)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.joined.is_empty()
     }
 
     fn add_name(&mut self, name: &str, person: usize, kept: bool) {

@@ -14,6 +14,14 @@ use core::ops::Range;
 
 /// A text up to this many bytes is searched with what is quick to make, a longer one with what is quick to use.
 const SHORT_TEXT: usize = 1 << 16;
+/// Names of so many letters together are found by what is quickest to use and takes most memory, about 1 MB.
+const FEW_LETTERS: usize = 1 << 13;
+/// In a text of up to so many bytes names are looked for one by one, those that may stand there.
+const SHORT_SQUEEZED: usize = 1 << 11;
+/// The most names that are looked for one by one.
+const MOST_TRIED: usize = 32;
+/// How many pairs of letters are told apart.
+const PAIRS: usize = 1 << 12;
 /// Names of so many letters in two words or more are found within longer words.
 const LONG_FULL: usize = 8;
 /// Names of so many letters in one word are found within words that are no ordinary ones.
@@ -26,23 +34,84 @@ const WIDEST_GAP: usize = 4;
 /// # Errors
 /// [`Refusal::Names`] if they do not fit; bounded names do.
 pub(super) fn automaton(names: &Names, length: usize) -> Result<AhoCorasick, Refusal> {
-    let kind = (length < SHORT_TEXT).then_some(AhoCorasickKind::NoncontiguousNFA);
-    AhoCorasick::builder().kind(kind).build(names.joined.keys()).map_err(|_| Refusal::Names)
+    let joined = || names.joined.iter().map(|(joined, _)| joined);
+    let letters: usize = joined().map(String::len).sum();
+    let mut builder = AhoCorasick::builder();
+    if length < SHORT_TEXT {
+        builder.kind(Some(AhoCorasickKind::NoncontiguousNFA)).prefilter(false).dense_depth(1);
+    } else if letters <= FEW_LETTERS {
+        builder.kind(Some(AhoCorasickKind::DFA));
+    }
+    builder.build(joined()).map_err(|_| Refusal::Names)
 }
 
-pub(super) fn find(search: &Search<'_>, automaton: &AhoCorasick, found: &mut Found<'_>) {
-    let names: Vec<&Name> = search.names.joined.values().collect();
+/// Finds the names; `automaton` makes ready what finds them in a text that is not short.
+///
+/// # Errors
+/// What it says.
+pub(super) fn find<'a>(
+    search: &Search<'_>,
+    automaton: impl FnOnce() -> Result<&'a AhoCorasick, Refusal>,
+    found: &mut Found<'_>,
+) -> Result<(), Refusal> {
     let squeezed = Squeezed::new(search);
-    for at in automaton.find_overlapping_iter(&squeezed.text) {
-        let Some(name) = names.get(at.pattern().as_usize()) else { continue };
-        if let Some(range) = squeezed.place(&(at.start()..at.end()), name) {
+    let mut report = |at: &Range<usize>, place: usize| {
+        let Some((_, name)) = search.names.joined.get(place) else { return };
+        if let Some(range) = squeezed.place(at, name) {
             let sure = match name.source {
                 Source::Recorded => Sureness::Certain,
                 Source::Form => Sureness::Likely,
             };
             found.add(range, &name.whose, sure);
         }
+    };
+    if let Some(all) = few(search.names, squeezed.text.as_bytes()) {
+        all.iter().for_each(|(at, place)| report(at, *place));
+        return Ok(());
     }
+    for at in automaton()?.find_overlapping_iter(&squeezed.text) {
+        report(&(at.start()..at.end()), at.pattern().as_usize());
+    }
+    Ok(())
+}
+
+/// Where the names stand in a short text, in the order of their ends, then of their beginnings; nothing if it is not short, or if
+/// too many may stand there. Most names of a case have two letters side by side that the text has nowhere side by side.
+fn few(names: &Names, text: &[u8]) -> Option<Vec<(Range<usize>, usize)>> {
+    if text.len() > SHORT_SQUEEZED {
+        return None;
+    }
+    let mut pairs = [0_u64; PAIRS / 64];
+    let bit_of = |pair: &[u8]| {
+        let hash = pair.iter().fold(0_usize, |hash, byte| (hash << 5) ^ usize::from(*byte)) % PAIRS;
+        (hash / 64, 1_u64.wrapping_shl(u32::try_from(hash % 64).unwrap_or_default()))
+    };
+    for pair in text.windows(2) {
+        let (place, bit) = bit_of(pair);
+        if let Some(bits) = pairs.get_mut(place) {
+            *bits |= bit;
+        }
+    }
+    let has = |pair: &[u8]| {
+        let (place, bit) = bit_of(pair);
+        pairs.get(place).is_some_and(|bits| bits & bit != 0)
+    };
+    let (mut all, mut tried) = (Vec::new(), 0_usize);
+    for (place, (joined, _)) in names.joined.iter().enumerate() {
+        let name = joined.as_bytes();
+        if name.len() > text.len() || !name.windows(2).all(has) {
+            continue;
+        }
+        tried = tried.saturating_add(1);
+        if tried > MOST_TRIED {
+            return None;
+        }
+        let is_it = |(_, window): &(usize, &[u8])| window.first() == name.first() && *window == name;
+        let found = text.windows(name.len().max(1)).enumerate().filter(is_it);
+        all.extend(found.map(|(start, _)| (start..start.saturating_add(name.len()), place)));
+    }
+    all.sort_by_key(|(at, _)| (at.end, at.start));
+    Some(all)
 }
 
 struct Squeezed<'a> {
