@@ -35,7 +35,7 @@ pub(crate) fn let_through(facts: &CaseFacts, unit_id: UnitId, mask: &Mask) -> Ve
         let entry = person.and_then(|person| mask.entry(subject_id, category_of(person.is_only_suspect())));
         entry.is_some_and(|entry| entry.level == MaskLevel::Whole && entry.period.is_none())
     };
-    let all = facts.attested_for(unit_id).filter(|(_, attestation)| everybody(facts, attestation, &covered));
+    let all = facts.attested_for(unit_id).filter(|(_, attestation)| everybody(facts, attestation, covered));
     all.map(|(narrative, _)| narrative).collect()
 }
 
