@@ -32,7 +32,7 @@ use egide_wire::proto::egide::audit::v1::{
     ListDisclosuresRequest,
 };
 use egide_wire::proto::egide::case::v1::{
-    Answer, ApprovalOutcome, Channel, DeliveryChannel, ExceptionGround, ExceptionKind, Purpose, RecipientKind,
+    Answer as Said, ApprovalOutcome, Channel, DeliveryChannel, ExceptionGround, ExceptionKind, Purpose, RecipientKind,
 };
 use egide_wire::proto::egide::directory::v1::{
     GetOrganizationRequest, OrganizationRegistered, RecipientReinstated, RegisterOrganizationRequest,
@@ -402,7 +402,7 @@ fn examples<'m>(
         edits,
         text_sha256: vec![7; 32],
         case_revision: 1,
-        could_tell_who_said_it: Answer::No.into(),
+        could_tell_who_said_it: Said::No.into(),
         reason,
     };
     BTreeMap::from([

@@ -231,7 +231,7 @@ fn not_reviewed(error: NotReviewed) -> Status {
         NotReviewed::TooMany | NotReviewed::NoPlace | NotReviewed::NoReplacement | NotReviewed::KnownPerson
     );
     if asked {
-        invalid(vec![Violation::new("edits", &error.to_string())])
+        invalid(vec![Violation::new("edits", error.to_string())])
     } else {
         Status::failed_precondition(error.to_string())
     }
