@@ -125,9 +125,10 @@ impl Told {
 }
 
 fn place(piece: &str) -> TextPlace {
-    let at = TOLD.find(piece).unwrap();
-    let start = u32::try_from(TOLD[..at].chars().count()).unwrap();
+    let (before, _) = TOLD.split_once(piece).unwrap();
+    let start = u32::try_from(before.chars().count()).unwrap();
     TextPlace { start, end: start + u32::try_from(piece.chars().count()).unwrap() }
+}
 }
 
 fn told_in(report: &serde_json::Value) -> Option<&serde_json::Value> {
