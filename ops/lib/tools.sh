@@ -4,6 +4,7 @@
 #   ensure_nats_server   exports EGIDE_NATS_SERVER, a nats-server that is recent enough
 #   ensure_buf           exports EGIDE_BUF, the linter of proto/; returns 77 with a line where there is no Node.js
 #   ensure_python_grpc   exports EGIDE_PYTHON, a Python with grpcio, grpcio-tools and protobuf
+#   ensure_rage          exports EGIDE_RAGE, the standard command that opens packages, built by cargo
 #   ensure_rust          checks for cargo and a linker
 #
 # What is fetched is pinned, checked before it is unpacked, and kept in .tools/. Everything is built under another name and
@@ -184,6 +185,30 @@ ensure_buf() {
     tools_settle "$fresh" "$place" || return 1
   fi
   export EGIDE_BUF=$place/node_modules/$package/bin/buf
+}
+
+RAGE_PINNED=0.12.1
+
+# Built as it was published (--locked), without its features for SSH keys, and without optimisation: a minute and a half of one
+# processor. Its checksum stands in the registry's index, which cargo checks.
+ensure_rage() {
+  local place=$TOOLS_DIR/rage-$RAGE_PINNED fresh
+  if [ -z "${EGIDE_RAGE:-}" ]; then
+    if [ ! -x "$place/bin/rage" ]; then
+      fresh=$(tools_fresh) || return 1
+      tools_say "building rage $RAGE_PINNED (opens packages as a recipient does)"
+      if ! CARGO_TARGET_DIR=$fresh/build cargo install --quiet --locked --debug --no-default-features --no-track \
+        --version "=$RAGE_PINNED" --root "$fresh/rage" rage >&2; then
+        rm -rf "$fresh"
+        tools_fail "rage could not be built: check the network, or name a rage beside its rage-keygen in EGIDE_RAGE"
+        return 1
+      fi
+      tools_settle "$fresh/rage" "$place" || return 1
+      rm -rf "$fresh"
+    fi
+    EGIDE_RAGE=$place/bin/rage
+  fi
+  export EGIDE_RAGE
 }
 
 ensure_rust() {

@@ -32,7 +32,8 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 const PURE: [&str; 3] = ["egide-domain", "egide-redaction", "egide-report"];
-const ADAPTERS: [&str; 5] = ["egide-eventlog", "egide-vault", "egide-projection", "egide-servicekit", "egide-testkit"];
+const ADAPTERS: [&str; 6] =
+    ["egide-eventlog", "egide-parcel", "egide-vault", "egide-projection", "egide-servicekit", "egide-testkit"];
 const SERVICES: [&str; 5] = ["egide-ledger", "egide-disclosure", "egide-audit", "egide-directory", "egide-triage"];
 
 #[test]
@@ -84,10 +85,11 @@ fn dependencies_point_from_adapters_to_wire_to_the_core() {
 
 #[test]
 fn each_outside_world_has_one_door() {
-    let doors: [(&str, &[&str]); 4] = [
+    let doors: [(&str, &[&str]); 5] = [
         ("async-nats", &["egide-eventlog"]),
         ("sled", &["egide-projection"]),
         ("ring", &["egide-crypto"]),
+        ("age", &["egide-parcel"]),
         ("prost-build", &[]),
     ];
     let dependencies = dependencies();

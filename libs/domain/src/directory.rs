@@ -22,6 +22,8 @@ pub enum DirectoryEvent {
     RecipientSuspended(RecipientSuspended),
     /// A suspension was ended.
     RecipientReinstated(RecipientReinstated),
+    /// A key that packages to a unit are encrypted to was added or removed. What may leave does not depend on it.
+    EncryptionKeyChanged(EncryptionKeyChanged),
     /// An event that cannot be read: from here on nothing goes to the organisation.
     Unreadable,
 }
@@ -101,6 +103,15 @@ pub struct RecipientReinstated {
     pub unit_id: Option<UnitId>,
 }
 
+/// A key that packages to a unit are encrypted to was added or removed; which, only who encrypts needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncryptionKeyChanged {
+    /// The organisation.
+    pub organization_id: OrganizationId,
+    /// The unit.
+    pub unit_id: UnitId,
+}
+
 /// A unit as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitFacts {
@@ -150,6 +161,7 @@ impl OrganizationFacts {
             DirectoryEvent::AgreementRecorded(record) => self.record_agreement(record, recorded.recorded_at),
             DirectoryEvent::RecipientSuspended(suspension) => self.set_suspended(suspension.unit_id, true),
             DirectoryEvent::RecipientReinstated(end) => self.set_suspended(end.unit_id, false),
+            DirectoryEvent::EncryptionKeyChanged(_) => {}
             DirectoryEvent::Unreadable => self.unreadable = true,
         }
     }
@@ -292,6 +304,7 @@ pub fn admit_directory(
         DirectoryEvent::AgreementRecorded(record) => record.organization_id,
         DirectoryEvent::RecipientSuspended(suspension) => suspension.organization_id,
         DirectoryEvent::RecipientReinstated(end) => end.organization_id,
+        DirectoryEvent::EncryptionKeyChanged(changed) => changed.organization_id,
         DirectoryEvent::Unreadable => {
             refuse("", ViolationReason::Unreadable);
             return Err(violations);
@@ -309,6 +322,7 @@ pub fn admit_directory(
         DirectoryEvent::AgreementRecorded(record) => record.unit_id,
         DirectoryEvent::RecipientSuspended(suspension) => suspension.unit_id,
         DirectoryEvent::RecipientReinstated(end) => end.unit_id,
+        DirectoryEvent::EncryptionKeyChanged(changed) => Some(changed.unit_id),
         DirectoryEvent::OrganizationRegistered(_) | DirectoryEvent::UnitRegistered(_) | DirectoryEvent::Unreadable => {
             None
         }

@@ -214,6 +214,12 @@ impl Report {
         &self.form.id
     }
 
+    /// The day it was issued, as written in it: `2026-11-22`.
+    #[must_use]
+    pub fn issued_on(&self) -> &str {
+        &self.issued_on
+    }
+
     /// The version of its labels.
     #[must_use]
     pub fn labels(&self) -> &str {

@@ -4,6 +4,8 @@ use egide_crypto::digest::Digest;
 use egide_crypto::sign::{KeyId, Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
+use crate::day::Day;
+
 /// The form of the document.
 pub(crate) const VERSION: u32 = 1;
 
@@ -47,6 +49,45 @@ pub struct CertifiedKey {
     /// Last position at which it counts; absent: until further notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_after: Option<u64>,
+    /// Of a key for reports, the first day of reports that it signs: those who check one have no log. Absent: from the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from_day: Option<Day>,
+    /// The last day of reports that it signs; absent: until further notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired_on: Option<Day>,
+    /// The day from which on nothing it ever signed counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_on: Option<Day>,
+    /// Why it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_because: Option<RevocationReason>,
+}
+
+/// Why a key was revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationReason {
+    /// Somebody else has it, or may have it.
+    Compromised,
+    /// It was lost, or its holder is no more.
+    Lost,
+    /// It was certified by mistake.
+    Mistake,
+    /// Nobody said.
+    NotSaid,
+}
+
+impl RevocationReason {
+    /// Its name in the file and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Compromised => "compromised",
+            Self::Lost => "lost",
+            Self::Mistake => "mistake",
+            Self::NotSaid => "not_said",
+        }
+    }
 }
 
 /// What a restore lost, as far as anybody knew.

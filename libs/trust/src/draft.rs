@@ -2,7 +2,8 @@
 
 use egide_crypto::sign::{KeyId, KeyRingError, SigningKey, VerifyingKey};
 
-use crate::document::{CertifiedKey, Document, Restore, Use, VERSION};
+use crate::day::Day;
+use crate::document::{CertifiedKey, Document, Restore, RevocationReason, Use, VERSION};
 use crate::lineage::{Lineage, LineageError};
 use crate::trust::{ParseTrustError, Trust, sign};
 
@@ -25,6 +26,9 @@ pub enum DraftError {
     /// There is no room.
     #[error("a trust file holds at most `{0}` of these")]
     Full(usize),
+    /// A key would end before it begins, or end later than was said before.
+    #[error("key `{0}` would end before it begins, or later than was said before")]
+    Days(KeyId),
     /// A text is empty or too long.
     #[error("`{0}` is empty, or longer than 1024 bytes")]
     Text(&'static str),
@@ -73,8 +77,78 @@ impl Draft {
             return Err(DraftError::Full(KEYS_MAX));
         }
         let instance = instance.to_owned();
-        keys.push(CertifiedKey { key_id, public_key: key, instance, valid_from, revoked_after: None });
+        keys.push(CertifiedKey {
+            key_id,
+            public_key: key,
+            instance,
+            valid_from,
+            revoked_after: None,
+            valid_from_day: None,
+            retired_on: None,
+            revoked_on: None,
+            revoked_because: None,
+        });
         Ok(key_id)
+    }
+
+    /// Says from which day on a key signs reports.
+    ///
+    /// # Errors
+    /// [`DraftError`]: there is no such key for reports, or it would end before.
+    pub fn begin_key(&mut self, key_id: KeyId, day: Day) -> Result<(), DraftError> {
+        let key = self.report_key(key_id)?;
+        if key.retired_on.is_some_and(|last| last < day) {
+            return Err(DraftError::Days(key_id));
+        }
+        key.valid_from_day = Some(day);
+        Ok(())
+    }
+
+    /// Ends a key that another one follows: it signs no report of a later day, and what it signed counts on. The day only moves
+    /// backwards.
+    ///
+    /// # Errors
+    /// [`DraftError`]: there is no such key for reports, it was retired earlier, or it would end before it begins.
+    pub fn retire_key(&mut self, key_id: KeyId, day: Day) -> Result<(), DraftError> {
+        let key = self.report_key(key_id)?;
+        if key.retired_on.is_some_and(|last| last < day) || key.valid_from_day.is_some_and(|first| day < first) {
+            return Err(DraftError::Days(key_id));
+        }
+        key.retired_on = Some(day);
+        Ok(())
+    }
+
+    /// Revokes a key for reports: nothing it ever signed counts any more, whatever day stands in it. Never taken back.
+    ///
+    /// # Errors
+    /// [`DraftError`]: there is no such key for reports, or it was revoked on an earlier day.
+    pub fn revoke_report_key(&mut self, key_id: KeyId, day: Day, reason: RevocationReason) -> Result<(), DraftError> {
+        let key = self.report_key(key_id)?;
+        if key.revoked_on.is_some_and(|earlier| earlier < day) {
+            return Err(DraftError::Days(key_id));
+        }
+        key.revoked_on = Some(day);
+        key.revoked_because = Some(reason);
+        // Whoever looks at places in the log only is told as well.
+        key.revoked_after = Some(key.valid_from.unwrap_or(0));
+        Ok(())
+    }
+
+    /// The keys for reports that still sign.
+    pub fn signing_reports(&self) -> impl Iterator<Item = KeyId> {
+        let signs = |key: &&CertifiedKey| key.retired_on.is_none() && key.revoked_on.is_none();
+        self.0.report.iter().filter(signs).filter(|key| key.revoked_after.is_none()).map(|key| key.key_id)
+    }
+
+    /// What a key is for; `None` of one that is not in the file.
+    #[must_use]
+    pub fn use_of(&self, key_id: KeyId) -> Option<Use> {
+        Use::ALL.into_iter().find(|of| self.0.keys(*of).iter().any(|key| key.key_id == key_id))
+    }
+
+    fn report_key(&mut self, key_id: KeyId) -> Result<&mut CertifiedKey, DraftError> {
+        let key = self.0.report.iter_mut().find(|key| key.key_id == key_id);
+        key.ok_or_else(|| KeyRingError::Unknown(key_id).into())
     }
 
     /// Ends a key: what it signs after `position` does not count. A revocation is never taken back, and only moves

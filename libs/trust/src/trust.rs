@@ -103,6 +103,10 @@ impl Trust {
             instance: String::new(),
             valid_from: entry.valid_from(),
             revoked_after: entry.revoked_after(),
+            valid_from_day: None,
+            retired_on: None,
+            revoked_on: None,
+            revoked_because: None,
         });
         let keys = keys.collect();
         let document = Document {

@@ -133,7 +133,9 @@ fn apply_directory(event: &Event, rows: &mut Rows<'_>) -> Result<(), ModelError>
             DirectoryPayload::OrganizationRegistered(_)
             | DirectoryPayload::AgreementRecorded(_)
             | DirectoryPayload::RecipientSuspended(_)
-            | DirectoryPayload::RecipientReinstated(_),
+            | DirectoryPayload::RecipientReinstated(_)
+            | DirectoryPayload::EncryptionKeyAdded(_)
+            | DirectoryPayload::EncryptionKeyRemoved(_),
         )
         | None => {}
     }

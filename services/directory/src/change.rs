@@ -9,7 +9,8 @@ use std::time::Duration;
 use egide_projection::{ModelError, Projection};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Onward;
-use egide_wire::proto::egide::directory::v1::DirectoryReceipt;
+use egide_wire::proto::egide::directory::v1::directory_event::Payload as Directory;
+use egide_wire::proto::egide::directory::v1::{DirectoryReceipt, EncryptionKey, UnitEntry};
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse, NewEvent, StreamExpectation};
@@ -27,6 +28,9 @@ const ATTEMPTS_MAX: u32 = 16;
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(2);
 /// How long an answer waits until what was written can be read here.
 const READ_BACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// Keys that a unit has at the same time, at most: a desk, another desk, and each of them while it changes over.
+const KEYS_MAX: usize = 8;
 
 /// Writes changes.
 #[derive(Debug, Clone)]
@@ -47,6 +51,7 @@ impl Changes {
                 return Ok(receipt);
             }
             self.check_unit(change)?;
+            self.check_key(change)?;
             let revision = self.revision(change)?;
             let status = match self.append(change, revision, onward).await {
                 Ok(response) => return self.receipt(change, &response).await,
@@ -85,6 +90,61 @@ impl Changes {
         }
         let violation = Violation::new("unit.unit_id", "belongs to another organisation; choose another id");
         Err(precondition(vec![("unit_of_other_organization".to_owned(), violation)]))
+    }
+
+    /// A key belongs to the unit that gave it first, for good: nobody opens what is encrypted to another, and what was taken away
+    /// does not come back. Asked at the revision the change is appended at.
+    fn check_key(&self, change: &Change) -> Result<(), Status> {
+        let view = self.projection.view();
+        let standing = || model::organization(&view, change.organization_id).map_err(|error| unreadable(&error));
+        let refused = |rule: &str, field: &str, text: &str| {
+            let violation = Violation::new(format!("{}.{field}", change.field), text);
+            Err(precondition(vec![(rule.to_owned(), violation)]))
+        };
+        let keys_of = |unit_id: &str| -> Result<Vec<EncryptionKey>, Status> {
+            let units = standing()?.map(|entry| entry.units).unwrap_or_default();
+            let is_it = |unit: &UnitEntry| unit.unit.as_ref().is_some_and(|record| record.unit_id == unit_id);
+            Ok(units.into_iter().find(is_it).map(|unit| unit.encryption_keys).unwrap_or_default())
+        };
+        let counts = |key: &&EncryptionKey| key.removed_at.is_none();
+        match &change.event.payload {
+            Some(Directory::EncryptionKeyAdded(added)) => {
+                let fingerprint = added.recipient.parse::<egide_parcel::EncryptionKey>().map(|key| key.fingerprint());
+                let fingerprint = fingerprint.map_err(|_| Status::internal("a key that was checked is none"))?;
+                let owner = model::unit_of_key(&view, fingerprint).map_err(|error| unreadable(&error))?;
+                let keys = keys_of(&added.unit_id)?;
+                match owner {
+                    Some(owner) if owner.to_string() != added.unit_id => refused(
+                        "key_of_other_unit",
+                        "recipient",
+                        "is or was another unit's; every unit has keys of its own",
+                    ),
+                    Some(_) if keys.iter().filter(counts).any(|key| key.recipient == added.recipient) => {
+                        refused("key_known", "recipient", "is the unit's already")
+                    }
+                    Some(_) => {
+                        refused("key_removed", "recipient", "was removed and does not come back; make a new pair")
+                    }
+                    None if keys.iter().filter(counts).count() >= KEYS_MAX => {
+                        refused("too_many_keys", "recipient", "would be the unit's ninth key; remove one first")
+                    }
+                    None => Ok(()),
+                }
+            }
+            Some(Directory::EncryptionKeyRemoved(removed)) => {
+                let known = keys_of(&removed.unit_id)?;
+                let known = known.iter().filter(counts).any(|key| key.fingerprint == removed.fingerprint);
+                if known { Ok(()) } else { refused("key_unknown", "fingerprint", "is no key that the unit has now") }
+            }
+            Some(
+                Directory::OrganizationRegistered(_)
+                | Directory::UnitRegistered(_)
+                | Directory::AgreementRecorded(_)
+                | Directory::RecipientSuspended(_)
+                | Directory::RecipientReinstated(_),
+            )
+            | None => Ok(()),
+        }
     }
 
     async fn append(&self, change: &Change, revision: u64, onward: &Onward) -> Result<AppendResponse, Status> {

@@ -4,15 +4,20 @@
 //! |---|---|
 //! | `o` organisation | one byte (1: an event could not be read), `OrganizationEntry` |
 //! | `u` unit | the organisation that registered it first |
+//! | `e` fingerprint of an encryption key | the unit that gave it first |
 //! | `c` command | revision, position (64 bits each, big-endian), digest of the event |
 
 use egide_crypto::digest::{Digest, sha256};
 use egide_domain::ids::{CommandId, OrganizationId, UnitId};
+use egide_domain::time::Timestamp;
 use egide_eventlog::VerifiedBlock;
+use egide_parcel::{EncryptionKey, KeyFingerprint};
 use egide_projection::{ModelError, ReadModel, Rows, StoreError, View};
+use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload;
 use egide_wire::proto::egide::directory::v1::{
-    AgreementRecorded, DirectoryEvent, DirectoryReceipt, OrganizationEntry, UnitEntry, UnitRegistered,
+    self as proto, AgreementRecorded, DirectoryEvent, DirectoryReceipt, EncryptionKeyAdded, EncryptionKeyRemoved,
+    OrganizationEntry, UnitEntry, UnitRegistered,
 };
 use egide_wire::proto::egide::ledger::v1::{Area, Commit, Event};
 use prost::Message as _;
@@ -23,6 +28,10 @@ use crate::page::Page;
 const ORGANIZATION: u8 = b'o';
 const UNIT: u8 = b'u';
 const COMMAND: u8 = b'c';
+const KEY: u8 = b'e';
+
+/// Removed keys of a unit that are told, the newest; the log has all of them.
+const REMOVED_TOLD_MAX: usize = 32;
 
 /// Bytes of entries on one page at most, so that a page stays well below the largest message. One entry always fits.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -33,17 +42,23 @@ pub(crate) struct Recipients;
 
 impl ReadModel for Recipients {
     const NAME: &'static str = "directory";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         for (position, commit, event) in block.events().filter(|(_, _, event)| event.area() == Area::Directory) {
-            apply(position, commit, event, rows)?;
+            apply(position, block.recorded_at_ms(), commit, event, rows)?;
         }
         Ok(())
     }
 }
 
-fn apply(position: u64, commit: &Commit, event: &Event, rows: &mut Rows<'_>) -> Result<(), ModelError> {
+fn apply(
+    position: u64,
+    recorded_at_ms: i64,
+    commit: &Commit,
+    event: &Event,
+    rows: &mut Rows<'_>,
+) -> Result<(), ModelError> {
     let id: OrganizationId = event
         .stream_id
         .parse()
@@ -55,10 +70,13 @@ fn apply(position: u64, commit: &Commit, event: &Event, rows: &mut Rows<'_>) -> 
     if let Some(Payload::UnitRegistered(unit)) = &payload {
         claim_unit(unit, id, rows)?;
     }
+    if let Some(Payload::EncryptionKeyAdded(key)) = &payload {
+        claim_key(key, rows)?;
+    }
     if let Some(row) = command_row(position, commit, event, payload.as_ref()) {
         rows.insert(&command_key(row.command), row.write());
     }
-    standing.evolve(payload);
+    standing.evolve(payload, recorded_at_ms);
     rows.insert(&organization_key(id), standing.write());
     Ok(())
 }
@@ -69,6 +87,17 @@ fn claim_unit(unit: &UnitRegistered, organization: OrganizationId, rows: &mut Ro
         && rows.get(&unit_key(id))?.is_none()
     {
         rows.insert(&unit_key(id), organization.as_bytes().as_slice());
+    }
+    Ok(())
+}
+
+/// A key stays that of the unit that gave it first, also after it was removed.
+fn claim_key(added: &EncryptionKeyAdded, rows: &mut Rows<'_>) -> Result<(), StoreError> {
+    if let (Ok(unit), Ok(key)) = (added.unit_id.parse::<UnitId>(), added.recipient.parse::<EncryptionKey>()) {
+        let row = encryption_key_row(key.fingerprint());
+        if rows.get(&row)?.is_none() {
+            rows.insert(&row, unit.as_bytes().as_slice());
+        }
     }
     Ok(())
 }
@@ -95,21 +124,51 @@ impl Standing {
     }
 
     /// The newest record of anything counts whole. What this version cannot read narrows.
-    fn evolve(&mut self, payload: Option<Payload>) {
+    fn evolve(&mut self, payload: Option<Payload>, recorded_at_ms: i64) {
         match payload {
             Some(Payload::OrganizationRegistered(record)) => self.entry.organization = Some(record),
             Some(Payload::UnitRegistered(record)) => self.register_unit(record),
             Some(Payload::AgreementRecorded(record)) => self.record_agreement(record),
             Some(Payload::RecipientSuspended(suspension)) => self.set_suspended(&suspension.unit_id, true),
             Some(Payload::RecipientReinstated(end)) => self.set_suspended(&end.unit_id, false),
+            Some(Payload::EncryptionKeyAdded(added)) => self.add_key(added, recorded_at_ms),
+            Some(Payload::EncryptionKeyRemoved(removed)) => self.remove_key(&removed, recorded_at_ms),
             None => self.unreadable = true,
         }
+    }
+
+    fn add_key(&mut self, added: EncryptionKeyAdded, recorded_at_ms: i64) {
+        let fingerprint = added.recipient.parse::<EncryptionKey>().map(|key| key.fingerprint().to_string());
+        let key = proto::EncryptionKey {
+            fingerprint: fingerprint.unwrap_or_default(),
+            recipient: added.recipient,
+            label: added.label,
+            added_at: Some(to_timestamp(Timestamp(recorded_at_ms))),
+            removed_at: None,
+        };
+        if let Some(unit) = self.unit(&added.unit_id) {
+            unit.encryption_keys.push(key);
+        }
+    }
+
+    fn remove_key(&mut self, removed: &EncryptionKeyRemoved, recorded_at_ms: i64) {
+        let Some(unit) = self.unit(&removed.unit_id) else { return };
+        for key in unit.encryption_keys.iter_mut().filter(|key| key.fingerprint == removed.fingerprint) {
+            key.removed_at.get_or_insert(to_timestamp(Timestamp(recorded_at_ms)));
+        }
+        let gone = unit.encryption_keys.iter().filter(|key| key.removed_at.is_some()).count();
+        let mut too_many = gone.saturating_sub(REMOVED_TOLD_MAX);
+        unit.encryption_keys.retain(|key| {
+            let forgotten = key.removed_at.is_some() && too_many > 0;
+            too_many = too_many.saturating_sub(usize::from(forgotten));
+            !forgotten
+        });
     }
 
     fn register_unit(&mut self, record: UnitRegistered) {
         match self.unit(&record.unit_id) {
             Some(unit) => unit.unit = Some(record),
-            None => self.entry.units.push(UnitEntry { unit: Some(record), suspended: false }),
+            None => self.entry.units.push(UnitEntry { unit: Some(record), ..UnitEntry::default() }),
         }
     }
 
@@ -193,6 +252,12 @@ fn unit_key(id: UnitId) -> Vec<u8> {
     key(UNIT, id.as_bytes())
 }
 
+fn encryption_key_row(fingerprint: KeyFingerprint) -> Vec<u8> {
+    let mut key = vec![KEY];
+    key.extend_from_slice(fingerprint.to_string().as_bytes());
+    key
+}
+
 fn command_key(id: CommandId) -> Vec<u8> {
     key(COMMAND, id.as_bytes())
 }
@@ -219,6 +284,12 @@ pub(crate) fn organization(view: &View<'_>, id: OrganizationId) -> Result<Option
 pub(crate) fn organization_of_unit(view: &View<'_>, id: UnitId) -> Result<Option<OrganizationId>, ModelError> {
     let row = view.get(&unit_key(id))?;
     row.map(|row| row.as_ref().try_into().map(OrganizationId).map_err(|_| ModelError::Row)).transpose()
+}
+
+/// The unit that gave a key first, whether it has it still or not.
+pub(crate) fn unit_of_key(view: &View<'_>, fingerprint: KeyFingerprint) -> Result<Option<UnitId>, ModelError> {
+    let row = view.get(&encryption_key_row(fingerprint))?;
+    row.map(|row| row.as_ref().try_into().map(UnitId).map_err(|_| ModelError::Row)).transpose()
 }
 
 /// What a command of ours became.

@@ -7,10 +7,11 @@ use egide_projection::Projection;
 use egide_servicekit::identity::{Caller, Onward};
 use egide_wire::proto::egide::directory::v1::directory_service_server::DirectoryService;
 use egide_wire::proto::egide::directory::v1::{
-    DirectoryReceipt, GetOrganizationRequest, GetOrganizationResponse, ListOrganizationsRequest,
-    ListOrganizationsResponse, RecordAgreementRequest, RecordAgreementResponse, RegisterOrganizationRequest,
-    RegisterOrganizationResponse, RegisterUnitRequest, RegisterUnitResponse, ReinstateRecipientRequest,
-    ReinstateRecipientResponse, SuspendRecipientRequest, SuspendRecipientResponse,
+    AddEncryptionKeyRequest, AddEncryptionKeyResponse, DirectoryReceipt, GetOrganizationRequest,
+    GetOrganizationResponse, ListOrganizationsRequest, ListOrganizationsResponse, RecordAgreementRequest,
+    RecordAgreementResponse, RegisterOrganizationRequest, RegisterOrganizationResponse, RegisterUnitRequest,
+    RegisterUnitResponse, ReinstateRecipientRequest, ReinstateRecipientResponse, RemoveEncryptionKeyRequest,
+    RemoveEncryptionKeyResponse, SuspendRecipientRequest, SuspendRecipientResponse,
 };
 use egide_wire::refusal::{Violation, invalid};
 use tonic::{Request, Response, Status};
@@ -110,6 +111,26 @@ impl DirectoryService for Directory {
         let ReinstateRecipientRequest { command_id, reinstatement } = request.into_inner();
         let receipt = self.change(&onward, &command_id, reinstatement).await?;
         Ok(Response::new(ReinstateRecipientResponse { receipt }))
+    }
+
+    async fn add_encryption_key(
+        &self,
+        request: Request<AddEncryptionKeyRequest>,
+    ) -> Result<Response<AddEncryptionKeyResponse>, Status> {
+        let onward = onward_of(&request)?;
+        let AddEncryptionKeyRequest { command_id, key } = request.into_inner();
+        let receipt = self.change(&onward, &command_id, key).await?;
+        Ok(Response::new(AddEncryptionKeyResponse { receipt }))
+    }
+
+    async fn remove_encryption_key(
+        &self,
+        request: Request<RemoveEncryptionKeyRequest>,
+    ) -> Result<Response<RemoveEncryptionKeyResponse>, Status> {
+        let onward = onward_of(&request)?;
+        let RemoveEncryptionKeyRequest { command_id, key } = request.into_inner();
+        let receipt = self.change(&onward, &command_id, key).await?;
+        Ok(Response::new(RemoveEncryptionKeyResponse { receipt }))
     }
 
     async fn get_organization(

@@ -5,15 +5,19 @@ use std::collections::BTreeSet;
 use egide_domain::ids::{AgreementId, CommandId, OrganizationId, UnitId};
 use egide_domain::time::Timestamp;
 use egide_domain::vocabulary::{DataCategory, Jurisdiction, Language, Purpose, RecipientKind, SuspensionReason};
+use egide_parcel::{EncryptionKey, KeyFingerprint, ParseEncryptionKeyError};
 use egide_wire::convert::{Listed, timestamp};
 use egide_wire::proto::egide::directory::v1::directory_event::Payload;
 use egide_wire::proto::egide::directory::v1::{
-    AgreementRecorded, DirectoryEvent, OrganizationRegistered, RecipientReinstated, RecipientSuspended, UnitRegistered,
+    AgreementRecorded, DirectoryEvent, EncryptionKeyAdded, EncryptionKeyRemoved, OrganizationRegistered,
+    RecipientReinstated, RecipientSuspended, UnitRegistered,
 };
 use egide_wire::refusal::Violation;
 
 /// Longest name, in bytes.
 const NAME_BYTES_MAX: usize = 256;
+/// Longest label of a key, in bytes.
+const LABEL_BYTES_MAX: usize = 100;
 /// Longest telephone number, in characters, with its spaces and an extension.
 const NUMBER_MAX: usize = 40;
 /// Fewest digits of a number that reaches anybody.
@@ -123,6 +127,24 @@ impl Checker {
             self.require(name.trim() == name, field, "begins or ends with a space");
             self.require(!name.chars().any(char::is_control), field, "holds control characters");
         }
+    }
+
+    /// A public key. What was given is never repeated: it may be a private one, pasted by mistake.
+    fn encryption_key(&mut self, recipient: &str) {
+        if recipient.is_empty() {
+            self.refuse("recipient", MISSING);
+        } else if let Err(error) = recipient.parse::<EncryptionKey>() {
+            self.refuse("recipient", error.to_string());
+        }
+    }
+
+    fn label(&mut self, label: &str) {
+        self.require(!label.is_empty(), "label", MISSING);
+        self.require(label.len() <= LABEL_BYTES_MAX, "label", "is longer than 100 bytes");
+        self.require(label.trim() == label, "label", "begins or ends with a space");
+        self.require(!label.chars().any(char::is_control), "label", "holds control characters");
+        let secret = label.parse::<EncryptionKey>() == Err(ParseEncryptionKeyError::Secret);
+        self.require(!secret, "label", "holds a private key: it was not kept; make a new pair");
     }
 
     fn required_value<T: Listed>(&mut self, field: &str, number: i32) {
@@ -270,6 +292,42 @@ impl Record for RecipientReinstated {
     }
 }
 
+impl Record for EncryptionKeyAdded {
+    const FIELD: &'static str = "key";
+
+    fn check(&self, at: &mut Checker) {
+        at.id::<UnitId>("unit_id", &self.unit_id);
+        at.encryption_key(&self.recipient);
+        at.label(&self.label);
+    }
+
+    fn organization_id(&self) -> &str {
+        &self.organization_id
+    }
+
+    fn into_payload(self) -> Payload {
+        Payload::EncryptionKeyAdded(self)
+    }
+}
+
+impl Record for EncryptionKeyRemoved {
+    const FIELD: &'static str = "key";
+
+    fn check(&self, at: &mut Checker) {
+        at.id::<UnitId>("unit_id", &self.unit_id);
+        let read = self.fingerprint.parse::<KeyFingerprint>();
+        at.require(read.is_ok(), "fingerprint", "is no fingerprint: `age-` and 32 hexadecimal digits");
+    }
+
+    fn organization_id(&self) -> &str {
+        &self.organization_id
+    }
+
+    fn into_payload(self) -> Payload {
+        Payload::EncryptionKeyRemoved(self)
+    }
+}
+
 /// The path of an event's payload in the request to the ledger, as its refusals name it.
 pub(crate) const fn payload_name(payload: &Payload) -> &'static str {
     match payload {
@@ -278,6 +336,8 @@ pub(crate) const fn payload_name(payload: &Payload) -> &'static str {
         Payload::AgreementRecorded(_) => "agreement_recorded",
         Payload::RecipientSuspended(_) => "recipient_suspended",
         Payload::RecipientReinstated(_) => "recipient_reinstated",
+        Payload::EncryptionKeyAdded(_) => "encryption_key_added",
+        Payload::EncryptionKeyRemoved(_) => "encryption_key_removed",
     }
 }
 

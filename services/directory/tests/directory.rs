@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use egide_testkit::{Fault, FaultProxy, PATIENCE, fresh_id, wait_until, within};
 use egide_wire::proto::egide::directory::v1::{
-    AgreementRecorded, ListOrganizationsRequest, RecipientReinstated, RecipientSuspended, RecordAgreementRequest,
-    RegisterOrganizationRequest, RegisterUnitRequest, ReinstateRecipientRequest, SuspendRecipientRequest,
+    AddEncryptionKeyRequest, AgreementRecorded, EncryptionKeyAdded, EncryptionKeyRemoved, ListOrganizationsRequest,
+    RecipientReinstated, RecipientSuspended, RecordAgreementRequest, RegisterOrganizationRequest, RegisterUnitRequest,
+    ReinstateRecipientRequest, RemoveEncryptionKeyRequest, SuspendRecipientRequest,
 };
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
@@ -201,5 +202,67 @@ async fn pages_hold_everything_once_while_the_directory_grows() {
         }
     }
     assert_eq!(listed, expected);
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_unit_has_keys_of_its_own_which_come_and_go_and_never_come_back() {
+    let mut house = House::start().await;
+    let ledger = house.ledger_url.clone();
+    let desk = house.directory("directory", &ledger).await;
+    let (id, one, other) = (registered(&desk).await, fresh_id(), fresh_id());
+    for unit_id in [&one, &other] {
+        let request = RegisterUnitRequest { command_id: fresh_id(), unit: Some(unit(&id, unit_id)) };
+        desk.client().register_unit(request).await.unwrap();
+    }
+    let new_key = || age::x25519::Identity::generate().to_public().to_string();
+    let add = async |unit_id: &str, recipient: &str| {
+        let key = EncryptionKeyAdded {
+            organization_id: id.clone(),
+            unit_id: unit_id.to_owned(),
+            recipient: recipient.to_owned(),
+            label: "duty desk".to_owned(),
+        };
+        desk.client().add_encryption_key(AddEncryptionKeyRequest { command_id: fresh_id(), key: Some(key) }).await
+    };
+    let remove = async |unit_id: &str, fingerprint: &str| {
+        let key = EncryptionKeyRemoved {
+            organization_id: id.clone(),
+            unit_id: unit_id.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+        };
+        desk.client().remove_encryption_key(RemoveEncryptionKeyRequest { command_id: fresh_id(), key: Some(key) }).await
+    };
+    let rule = |status: tonic::Status| {
+        assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+        status.get_details_precondition_failure().unwrap().violations[0].r#type.clone()
+    };
+    let first = new_key();
+    add(&one, &first).await.unwrap();
+    assert_eq!(rule(add(&one, &first).await.unwrap_err()), "key_known");
+    assert_eq!(rule(add(&other, &first).await.unwrap_err()), "key_of_other_unit");
+    for _ in 1..8 {
+        add(&one, &new_key()).await.unwrap();
+    }
+    assert_eq!(rule(add(&one, &new_key()).await.unwrap_err()), "too_many_keys");
+
+    let fingerprint = desk.get(&id).await.unwrap().units[0].encryption_keys[0].fingerprint.clone();
+    assert_eq!(rule(remove(&other, &fingerprint).await.unwrap_err()), "key_unknown");
+    remove(&one, &fingerprint).await.unwrap();
+    assert_eq!(rule(remove(&one, &fingerprint).await.unwrap_err()), "key_unknown");
+    assert_eq!(rule(add(&one, &first).await.unwrap_err()), "key_removed");
+    assert_eq!(rule(add(&other, &first).await.unwrap_err()), "key_of_other_unit");
+    add(&one, &new_key()).await.unwrap();
+    let keys = desk.get(&id).await.unwrap().units[0].encryption_keys.clone();
+    assert_eq!(keys.len(), 9, "those removed are told with when that was");
+    assert!(keys[0].recipient == first && keys[0].removed_at.is_some() && keys[0].added_at.is_some());
+
+    let nowhere = add(&fresh_id(), &new_key()).await.unwrap_err();
+    assert_eq!(nowhere.code(), Code::FailedPrecondition);
+    let secret = "AGE-SECRET-KEY-1QQPQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQP";
+    let refused = add(&one, secret).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(!format!("{refused:?}").contains("1QQPQQQP"));
+    assert_eq!(desk.get(&id).await.unwrap().revision, 13, "nothing of it is kept");
     house.world.stop().await;
 }

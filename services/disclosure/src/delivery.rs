@@ -9,17 +9,19 @@ use egide_crypto::digest::sha256;
 use egide_domain::ids::{DeliveryId, Position, ReferralId, Revision, UnitId};
 use egide_domain::vocabulary::DeliveryChannel;
 use egide_domain::{Categories, DELIVERED_WITHIN, Decision, redecide_for_delivery};
+use egide_parcel::EncryptionKey;
 use egide_servicekit::identity::Onward;
 use egide_wire::convert::{Listed as _, to_timestamp};
 use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
-use egide_wire::proto::egide::disclosure::v1::Referral;
+use egide_wire::proto::egide::disclosure::v1::{Package, Referral};
 use tokio::time::Instant;
 use tonic::Status;
 
 use crate::gate::{Gate, ROUNDS_MAX, expected};
 use crate::ledger::{NotAppended, NotOpened, Proposed, Unfit, command};
 use crate::origin::{Origin, command_of_delivery};
+use crate::package::fingerprints;
 use crate::reader::{Moment, Snapshot, StoredDelivery, StoredReferral, Unreadable};
 
 /// How long after sending the commit the answer may start.
@@ -48,6 +50,8 @@ pub(crate) enum Undelivered {
     Absent,
     /// Today's decision does not contain it.
     Refused,
+    /// It is to go as a package, and the unit has no key to encrypt it to.
+    NoKeys,
     /// The command id was used with other content.
     Used,
     /// It could not be done now.
@@ -71,6 +75,8 @@ pub(crate) struct Delivered {
     pub(crate) referral: Referral,
     pub(crate) unit_id: UnitId,
     pub(crate) snapshot: Snapshot,
+    /// The referral encrypted to the unit, where it goes as a package.
+    pub(crate) package: Option<Package>,
 }
 
 /// A referral that may be delivered at this moment.
@@ -78,6 +84,8 @@ struct Deliverable {
     referral: StoredReferral,
     snapshot: Snapshot,
     decision: Decision,
+    /// For a package, the unit's keys at this moment, at least one.
+    keys: Vec<EncryptionKey>,
 }
 
 impl Gate {
@@ -133,7 +141,12 @@ impl Gate {
             return Err(Undelivered::Absent);
         }
         let (snapshot, decision) = self.today(moment, &referral)?.ok_or(Undelivered::Refused)?;
-        Ok(Deliverable { referral, snapshot, decision })
+        // At the directory's revision that the delivery is committed at: a key that is removed meanwhile makes it decide again.
+        let keys = if delivery.channel == DeliveryChannel::Package { snapshot.encryption_keys() } else { Vec::new() };
+        if delivery.channel == DeliveryChannel::Package && keys.is_empty() {
+            return Err(Undelivered::NoKeys);
+        }
+        Ok(Deliverable { referral, snapshot, decision, keys })
     }
 
     /// Today's decision about a released referral; `None` when it no longer contains it.
@@ -206,14 +219,11 @@ impl Gate {
             Err(NotOpened::Erased) => return Err(Undelivered::Refused),
             Err(NotOpened::Failed(status)) => return Err(status.into()),
         };
-        let Deliverable { referral, snapshot, .. } = deliverable;
+        let Deliverable { referral, snapshot, keys, .. } = deliverable;
         let digest = sha256(&opened.report);
         if digest.as_bytes().as_slice() != referral.row.report_digest || opened.key_id != referral.row.key_id {
             tracing::error!("an opened report is not the one that was released");
             return Err(Status::internal("the stored report is not the one that was released").into());
-        }
-        if sent_at.elapsed() > ANSWER_WITHIN {
-            return Err(Status::unavailable("it took too long; fetch again").into());
         }
         let answer = Referral {
             referral_id: referral.referral_id.to_string(),
@@ -222,7 +232,19 @@ impl Gate {
             key_id: opened.key_id,
             signature: opened.signature,
         };
-        Ok(Delivered { referral: answer, unit_id: referral.unit_id, snapshot })
+        let package = match delivery.channel {
+            DeliveryChannel::Package => Some(self.pack(&answer, referral.unit_id, &keys, None)?),
+            DeliveryChannel::Portal
+            | DeliveryChannel::Grpc
+            | DeliveryChannel::Voice
+            | DeliveryChannel::Fax
+            | DeliveryChannel::Courier
+            | DeliveryChannel::WarmHandOver => None,
+        };
+        if sent_at.elapsed() > ANSWER_WITHIN {
+            return Err(Status::unavailable("it took too long; fetch again").into());
+        }
+        Ok(Delivered { referral: answer, unit_id: referral.unit_id, snapshot, package })
     }
 }
 
@@ -244,6 +266,7 @@ impl Delivery {
             policy_version: decision.policy_version.to_string(),
             commitment: Vec::new(),
             expires_at: decision.expires_at.map(to_timestamp),
+            encrypted_to: fingerprints(&deliverable.keys),
         }
     }
 

@@ -1,12 +1,15 @@
 //! `DisclosureService`: the gate for staff and internal services.
 
+use egide_domain::Categories;
 use egide_domain::ids::{CaseId, DecisionId};
+use egide_domain::vocabulary::DeliveryChannel;
 use egide_report::Report;
 use egide_servicekit::identity::{Caller, Onward};
 use egide_wire::proto::egide::audit::v1::access_event::Payload;
 use egide_wire::proto::egide::audit::v1::{AccessReason, AccessRecorded, AccessScope};
 use egide_wire::proto::egide::disclosure::v1 as proto;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_server::DisclosureService;
+use egide_wire::refusal::{Violation, precondition};
 use prost::Message as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -83,6 +86,26 @@ impl DisclosureService for Disclosures {
             script,
             referral: Some(delivered.referral),
         }))
+    }
+
+    async fn pack_referral(
+        &self,
+        request: Request<proto::PackReferralRequest>,
+    ) -> Result<Response<proto::PackReferralResponse>, Status> {
+        let (command_id, referral_id) = validate::packing(request.get_ref())?;
+        let caller = Caller::of(&request)?;
+        let delivery = Delivery {
+            referral_id,
+            unit_id: None,
+            channel: DeliveryChannel::Package,
+            received_by: request.get_ref().received_by.clone(),
+            spoken: Categories::EMPTY,
+            origin: Origin::new(caller, "PackReferral", command_id, b""),
+            onward: Onward::of(&request),
+        };
+        let delivered = self.0.deliver(&delivery).await.map_err(for_staff)?;
+        let package = delivered.into_package().map_err(for_staff)?;
+        Ok(Response::new(proto::PackReferralResponse { package: Some(package) }))
     }
 
     async fn get_decision(
@@ -258,6 +281,12 @@ fn no_decision() -> Status {
     Status::not_found("there is no such decision")
 }
 
+/// About a unit, never about a referral.
+pub(crate) fn without_keys() -> Status {
+    let rule = "has no key that a package could be encrypted to; have it give one (`egide directory encryption add`)";
+    precondition(vec![("UNIT_WITHOUT_ENCRYPTION_KEY".to_owned(), Violation::new("unit", rule))])
+}
+
 /// Staff are told which it is.
 fn for_staff(undelivered: Undelivered) -> Status {
     match undelivered {
@@ -265,6 +294,7 @@ fn for_staff(undelivered: Undelivered) -> Status {
         Undelivered::Refused => Status::failed_precondition(
             "today's decision no longer covers this referral, or it was recalled; ask for a new disclosure",
         ),
+        Undelivered::NoKeys => without_keys(),
         Undelivered::Used => {
             Status::already_exists("this command id was used with other content; a new delivery takes a new id")
         }

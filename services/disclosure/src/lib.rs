@@ -18,6 +18,7 @@ mod ledger;
 mod model;
 mod origin;
 mod outside;
+mod package;
 mod preview;
 mod reader;
 mod recall;

@@ -315,7 +315,9 @@ impl Place<'_> {
                 DirectoryPayload::OrganizationRegistered(_)
                 | DirectoryPayload::AgreementRecorded(_)
                 | DirectoryPayload::RecipientSuspended(_)
-                | DirectoryPayload::RecipientReinstated(_),
+                | DirectoryPayload::RecipientReinstated(_)
+                | DirectoryPayload::EncryptionKeyAdded(_)
+                | DirectoryPayload::EncryptionKeyRemoved(_),
             )
             | None => {}
         }

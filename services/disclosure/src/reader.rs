@@ -8,6 +8,7 @@ use egide_crypto::digest::Digest;
 use egide_domain::Recipient;
 use egide_domain::ids::{ApprovalId, CaseId, DecisionId, DeliveryId, OrganizationId, ReferralId, Revision, UnitId};
 use egide_eventlog::EventLog;
+use egide_parcel::EncryptionKey;
 use egide_projection::{Progress, Projection, StoreError, View};
 use egide_report::RecipientNames;
 use egide_servicekit::policy::LoadedPolicy;
@@ -60,6 +61,12 @@ impl Snapshot {
     /// The view of the unit that a decision is made on.
     pub(crate) fn recipient(&self) -> Option<Recipient> {
         self.organization.as_ref().and_then(|organization| organization.recipient(self.unit_id))
+    }
+
+    /// The keys that a package to the unit is encrypted to.
+    pub(crate) fn encryption_keys(&self) -> Vec<EncryptionKey> {
+        let organization = self.organization.as_ref();
+        organization.map(|organization| organization.encryption_keys(self.unit_id)).unwrap_or_default()
     }
 
     /// The revision of the organisation's directory stream; 0 when there is none.
@@ -163,6 +170,11 @@ impl Moment<'_> {
     /// What a unit and its organisation are called; `None` when it is not in the directory.
     pub(crate) fn names(&self, unit_id: UnitId) -> Result<Option<RecipientNames>, Unreadable> {
         Ok(self.organization_of(unit_id)?.map(|organization| organization.names(unit_id)))
+    }
+
+    /// Whether a unit has a key that packages are encrypted to.
+    pub(crate) fn has_encryption_key(&self, unit_id: UnitId) -> Result<bool, Unreadable> {
+        Ok(self.organization_of(unit_id)?.is_some_and(|organization| !organization.encryption_keys(unit_id).is_empty()))
     }
 
     /// A case; of one that does not exist, the facts of nothing.

@@ -12,7 +12,8 @@ use egide_wire::proto::egide::disclosure::v1 as proto;
 use egide_wire::proto::egide::disclosure::v1::referral_service_server::ReferralService;
 use tonic::{Request, Response, Status};
 
-use crate::delivery::{Delivery, Undelivered};
+use crate::delivery::{Delivered, Delivery, Undelivered};
+use crate::disclosure_service::without_keys;
 use crate::gate::{Gate, Shared};
 use crate::origin::Origin;
 use crate::outside::Outsider;
@@ -64,8 +65,39 @@ impl ReferralService for Referrals {
         };
         match self.0.deliver(&delivery).await {
             Ok(delivered) => Ok(Response::new(proto::FetchReferralResponse { referral: Some(delivered.referral) })),
-            Err(Undelivered::Absent | Undelivered::Refused | Undelivered::Used) => {
+            Err(Undelivered::Absent | Undelivered::Refused | Undelivered::Used | Undelivered::NoKeys) => {
                 Err(self.0.refuse(&outsider, "FetchReferral").await)
+            }
+            Err(Undelivered::Failed(status)) => Err(status),
+        }
+    }
+
+    async fn fetch_package(
+        &self,
+        request: Request<proto::FetchPackageRequest>,
+    ) -> Result<Response<proto::FetchPackageResponse>, Status> {
+        let (command_id, referral_id) =
+            validate::about_referral(&request.get_ref().command_id, &request.get_ref().referral_id)?;
+        let outsider = Outsider::of(&request)?;
+        self.0.reader.catch_up().await?;
+        // Asked about the caller's own unit before anything is looked up, so that it says nothing about the referral.
+        if !self.0.reader.moment().has_encryption_key(outsider.unit_id)? {
+            return Err(without_keys());
+        }
+        let delivery = Delivery {
+            referral_id,
+            unit_id: Some(outsider.unit_id),
+            channel: DeliveryChannel::Package,
+            received_by: outsider.account.clone(),
+            spoken: Categories::EMPTY,
+            origin: Origin::new(&outsider.caller, "FetchPackage", command_id, referral_id.as_bytes()),
+            onward: outsider.onward.clone(),
+        };
+        match self.0.deliver(&delivery).await.and_then(Delivered::into_package) {
+            Ok(package) => Ok(Response::new(proto::FetchPackageResponse { package: Some(package) })),
+            // Its keys were removed meanwhile: as if it might not have it any more.
+            Err(Undelivered::Absent | Undelivered::Refused | Undelivered::Used | Undelivered::NoKeys) => {
+                Err(self.0.refuse(&outsider, "FetchPackage").await)
             }
             Err(Undelivered::Failed(status)) => Err(status),
         }

@@ -96,6 +96,18 @@ impl Check {
         }
     }
 
+    fn received_by(&mut self, text: &str) {
+        if text.trim().is_empty() {
+            self.refuse::<()>("received_by", "must say who was reached at the recipient");
+        }
+        if text.len() > RECEIVED_BY_BYTES_MAX {
+            self.refuse::<()>("received_by", "must have at most 200 bytes");
+        }
+        if text.chars().any(char::is_control) {
+            self.refuse::<()>("received_by", "must have no control characters");
+        }
+    }
+
     /// The value, if nothing at all is wrong.
     fn finish<T>(self, value: Option<T>) -> Result<T, Status> {
         match value {
@@ -240,15 +252,7 @@ pub(crate) fn telling(request: &proto::DeliverReferralRequest) -> Result<Telling
         DeliveryChannel::Portal | DeliveryChannel::Package | DeliveryChannel::Grpc => check
             .refuse("channel", "must be voice, fax, courier or warm hand-over; the recipient fetches by the others"),
     });
-    if request.received_by.trim().is_empty() {
-        check.refuse::<()>("received_by", "must say who was reached at the recipient");
-    }
-    if request.received_by.len() > RECEIVED_BY_BYTES_MAX {
-        check.refuse::<()>("received_by", "must have at most 200 bytes");
-    }
-    if request.received_by.chars().any(char::is_control) {
-        check.refuse::<()>("received_by", "must have no control characters");
-    }
+    check.received_by(&request.received_by);
     let spoken = check.categories("spoken", &request.spoken);
     if request.spoken.contains(&DataCategory::RecordKeeping.number()) {
         check.refuse::<()>("spoken", "must not name record keeping: nobody is told about the record itself");
@@ -257,6 +261,15 @@ pub(crate) fn telling(request: &proto::DeliverReferralRequest) -> Result<Telling
         check.refuse::<()>("spoken", "belongs to a delivery by voice only");
     }
     let read = (|| Some(Telling { command_id: command_id?, referral_id: referral_id?, channel: channel?, spoken }))();
+    check.finish(read)
+}
+
+/// A package for staff to carry or send.
+pub(crate) fn packing(request: &proto::PackReferralRequest) -> Result<(CommandId, ReferralId), Status> {
+    let mut check = Check::new();
+    let read = (check.id("command_id", &request.command_id), check.id("referral_id", &request.referral_id));
+    check.received_by(&request.received_by);
+    let read = if let (Some(command_id), Some(referral_id)) = read { Some((command_id, referral_id)) } else { None };
     check.finish(read)
 }
 

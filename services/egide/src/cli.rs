@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::acting::Acting;
 use crate::commands::{
     account, approval, authority, callers, case, completions, consent, contact, deidentify, deliver, directory,
-    disclose, emergency, emit, exception, explain, history, hold, keys, log, narrative, obligations, pki, policy,
-    provision, recall, referrals, replay, reviews, shift, token, trust, verify_file,
+    disclose, emergency, emit, exception, explain, history, hold, keys, log, narrative, obligations, package, pki,
+    policy, provision, recall, referrals, replay, reviews, shift, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
@@ -69,6 +69,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Approval(approval::Command),
     Deliver(deliver::Args),
+    Package(package::Args),
     Recall(recall::Args),
     Find(callers::Find),
     Withdraw(callers::Withdraw),

@@ -29,11 +29,13 @@ pub enum Exit {
     Unreadable,
     /// 11: the sample did not come out as expected.
     Differs,
+    /// 12: the key that signed was revoked.
+    Revoked,
 }
 
 impl Exit {
     /// All ways, in the order of their codes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Ok,
         Self::Unexpected,
         Self::Usage,
@@ -46,6 +48,7 @@ impl Exit {
         Self::NotNow,
         Self::Unreadable,
         Self::Differs,
+        Self::Revoked,
     ];
 
     /// The exit code.
@@ -64,6 +67,7 @@ impl Exit {
             Self::NotNow => 9,
             Self::Unreadable => 10,
             Self::Differs => 11,
+            Self::Revoked => 12,
         }
     }
 }

@@ -116,6 +116,11 @@ impl KeyFolder<'_> {
         self.read(LEDGER_FILE, || SigningKey::generate().map(|(_, document)| document))
     }
 
+    /// Where the key that signs reports stands.
+    pub(crate) fn report_file(self) -> std::path::PathBuf {
+        self.folder.join(REPORT_FILE)
+    }
+
     /// The key that signs reports.
     pub(crate) fn report_signing(self) -> Result<SigningKey, Failure> {
         let document = self.read(REPORT_FILE, || SigningKey::generate().map(|(_, document)| document))?;

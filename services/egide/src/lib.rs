@@ -78,6 +78,9 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Deidentify(args) => return commands::deidentify::run(out, args),
         Command::Token(args) => return commands::token::run(out, &global, args),
         Command::Trust(command) => return commands::trust::run(out, &global, command),
+        Command::Keys(commands::keys::Command::Published(args)) => {
+            return commands::published::run(out, &global, args);
+        }
         Command::Log(command) => return commands::log::run(out, &global, command).await,
         Command::Pki(command) => return commands::pki::run(out, &global, command),
         Command::Policy(command) => return commands::policy::run(out, global, command).await,
@@ -101,6 +104,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Decision(_)
         | Command::Approval(_)
         | Command::Deliver(_)
+        | Command::Package(_)
         | Command::Recall(_)
         | Command::Find(_)
         | Command::Withdraw(_)
@@ -132,6 +136,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Decision(args) => commands::explain::run(&mut session, args).await,
         Command::Approval(args) => commands::approval::run(&mut session, args).await,
         Command::Deliver(args) => commands::deliver::run(&mut session, args).await,
+        Command::Package(args) => commands::package::run(&mut session, args).await,
         Command::Recall(args) => commands::recall::run(&mut session, args).await,
         Command::Find(args) => commands::callers::find(&mut session, args).await,
         Command::Withdraw(args) => commands::callers::withdraw(&mut session, args).await,

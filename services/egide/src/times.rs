@@ -1,7 +1,11 @@
 //! Times on the command line and in tables. Tables show UTC.
 
 use egide_servicekit::clock;
+use egide_trust::Day;
 use prost_types::Timestamp;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
 
 const UNITS: [(char, i64); 4] = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
 
@@ -53,6 +57,12 @@ pub(crate) fn second_of(seconds: i64) -> String {
     second(Some(&Timestamp { seconds, nanos: 0 }))
 }
 
+/// The day (UTC) of milliseconds since 1970.
+pub(crate) fn day(milliseconds: i64) -> Result<Day, Failure> {
+    let unknown = || Failure::new(Exit::Unexpected, "fail.day");
+    shown(Some(&Timestamp { seconds: milliseconds.div_euclid(1_000), nanos: 0 }), 10).parse().map_err(|_| unknown())
+}
+
 fn shown(time: Option<&Timestamp>, letters: usize) -> String {
     let Some(time) = time else { return "–".to_owned() };
     let text = time.to_string();
@@ -71,6 +81,13 @@ mod tests {
         for text in ["", "d", "tomorrow", "--3d", "1.5h", "9223372036854775807d", "2026-12-01"] {
             assert!(parse_at(text, 100).is_none() || text == "2026-12-01", "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_is_one_in_utc() {
+        assert_eq!(day(86_400_000 - 1).unwrap().to_string(), "1970-01-01");
+        assert_eq!(day(86_400_000).unwrap().to_string(), "1970-01-02");
+        assert!(day(i64::MAX).is_err());
     }
 
     #[test]

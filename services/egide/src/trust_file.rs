@@ -4,18 +4,26 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use egide_crypto::sign::{KeyRing, SigningKey, VerifyingKey};
+use egide_crypto::sign::{KeyId, KeyRing, SigningKey, VerifyingKey};
 use egide_servicekit::clock;
 use egide_servicekit::key_file;
-use egide_trust::{CurrentTrust, Draft, DraftError, ParseTrustError, ReadError, RootKey, Trust, Use};
+use egide_trust::{
+    CurrentTrust, Day, Draft, DraftError, ParseTrustError, PublishedKeys, ReadError, RootKey, Trust, Use,
+};
 use serde::Deserialize;
 
 use crate::endpoints::{place, verification_keys_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::times;
 
 /// The root's public key, in the data directory.
 const ROOT_FILE: &str = "root.pub";
+/// What is published of the trust file: the keys that sign reports.
+const PUBLISHED_FILE: &str = "published-keys.json";
+/// A decision of before midnight is signed after it, and a service goes on with the old key until it is started again: keys
+/// that follow one another both count for a day.
+const OVERLAP_MS: i64 = 24 * 60 * 60 * 1_000;
 /// The development root's private key, among the other keys.
 const DEVELOPMENT_ROOT: &str = "root.key";
 /// The instances whose keys `egide up` certifies.
@@ -91,13 +99,43 @@ fn refused(path: &Path, error: &ParseTrustError) -> Failure {
     Failure::new(exit, "fail.trust").with("path", path.display()).with("error", error)
 }
 
-/// Signs a draft and puts it in the place of the file before.
+/// Where the published keys stand: beside the trust file they are made from.
+pub(crate) fn published_path(trust_file: &Path) -> PathBuf {
+    trust_file.with_file_name(PUBLISHED_FILE)
+}
+
+/// Reads published keys; their text, too.
+pub(crate) fn read_published(path: &Path, root: Option<&RootKey>) -> Result<(PublishedKeys, String), Failure> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Failure::new(Exit::NotNow, "fail.published_old").with("path", path.display()));
+        }
+        Err(error) => return Err(Failure::file(path, &error)),
+    };
+    let keys = PublishedKeys::verify(text.as_bytes(), root).map_err(|error| refused(path, &error))?;
+    Ok((keys, text))
+}
+
+/// Publishes the keys for reports of a trust file, beside it.
+pub(crate) fn publish_keys(trust_file: &Path, trust: &Trust, root: &SigningKey, day: Day) -> Result<(), Failure> {
+    let path = published_path(trust_file);
+    let keys = PublishedKeys::of_trust(trust, &RootKey::new(root.public_key()), day);
+    let bytes = keys
+        .sign(root)
+        .map_err(|error| Failure::new(Exit::Usage, "fail.trust").with("path", path.display()).with("error", error))?;
+    place(&path, bytes.trim_ascii_end()).map(drop)
+}
+
+/// Signs a draft and puts it in the place of the file before, and the keys that everybody gets beside it.
 pub(crate) fn publish(path: &Path, draft: Draft, root: &SigningKey) -> Result<Trust, Failure> {
     let refused = |error: ParseTrustError| {
         Failure::new(Exit::Usage, "fail.trust").with("path", path.display()).with("error", error)
     };
-    let (trust, bytes) = draft.sign(root, clock::now().0).map_err(refused)?;
+    let now_ms = clock::now().0;
+    let (trust, bytes) = draft.sign(root, now_ms).map_err(refused)?;
     place(path, bytes.trim_ascii_end())?;
+    publish_keys(path, &trust, root, times::day(now_ms)?)?;
     Ok(trust)
 }
 
@@ -141,7 +179,7 @@ pub(crate) fn of_development(data: &Path, ledger: VerifyingKey, report: Verifyin
     for ((of, instance), key) in INSTANCES.into_iter().zip([ledger, report]) {
         changed |= certify(&mut draft, of, key, instance)?;
     }
-    if changed {
+    if changed || !published_path(&path).exists() {
         publish(&path, draft, &private)?;
     }
     Ok(Development { trust: follow(&path, root)?, root_is_here: true, upgraded })
@@ -149,11 +187,24 @@ pub(crate) fn of_development(data: &Path, ledger: VerifyingKey, report: Verifyin
 
 /// Adds a key that may be there already, perhaps with an end that must stay; whether it is new.
 fn certify(draft: &mut Draft, of: Use, key: VerifyingKey, instance: &str) -> Result<bool, Failure> {
+    let signing: Vec<KeyId> = draft.signing_reports().collect();
     match draft.add_key(of, key, instance, None) {
+        Ok(key_id) if of == Use::Report => follow_keys(draft, key_id, &signing).map(|()| true),
         Ok(_) => Ok(true),
         Err(DraftError::Keys(egide_crypto::sign::KeyRingError::Repeated(_))) => Ok(false),
         Err(error) => Err(not_taken(&error)),
     }
+}
+
+/// A key that signs reports follows `before`, which sign none any more.
+pub(crate) fn follow_keys(draft: &mut Draft, key_id: KeyId, before: &[KeyId]) -> Result<(), Failure> {
+    let now_ms = clock::now().0;
+    if !before.is_empty() {
+        let first = times::day(now_ms.saturating_sub(OVERLAP_MS))?;
+        draft.begin_key(key_id, first).map_err(|error| not_taken(&error))?;
+    }
+    let last = times::day(now_ms.saturating_add(OVERLAP_MS))?;
+    before.iter().try_for_each(|before| draft.retire_key(*before, last).map_err(|error| not_taken(&error)))
 }
 
 /// What stood in the place of the trust file.
@@ -222,6 +273,27 @@ mod tests {
         let trust = read(&verification_keys_path(data.path()), &read_root(&root_path(data.path())).unwrap()).unwrap();
         assert!(trust.report().get(old.key_id()).is_some() && trust.report().get(new.key_id()).is_some());
         assert!(trust.ledger().get(ledger.key_id()).is_some());
+    }
+
+    #[test]
+    fn a_key_for_reports_that_another_one_follows_is_retired_and_published_as_such() {
+        let data = tempfile::tempdir().unwrap();
+        let (ledger, old, new) = (key(), key(), key());
+        let path = published_path(&verification_keys_path(data.path()));
+        let published = |report| {
+            let trust = of_development(data.path(), ledger, report).unwrap().trust.get();
+            let (keys, _) = read_published(&path, None).unwrap();
+            assert_eq!(keys.serial(), trust.serial());
+            keys
+        };
+        let today = times::day(clock::now().0).unwrap();
+        assert!(published(old).counts_on(old.key_id(), today).is_ok());
+        let keys = published(new);
+        assert!(keys.counts_on(old.key_id(), today).unwrap().retired_at.is_some_and(|last| last > today));
+        assert!(keys.counts_on(new.key_id(), today).unwrap().valid_from.is_some_and(|first| first < today));
+        // What an earlier version left unpublished is published.
+        fs::remove_file(&path).unwrap();
+        assert_eq!(published(new).keys().len(), 2);
     }
 
     #[test]

@@ -4,21 +4,27 @@
 use std::path::{Path, PathBuf};
 
 use egide::exit::Exit;
+use egide::failure::Failure;
 use egide::verify::{REPORT_CONTEXT, read_keys, read_referral, verify};
 use egide_crypto::digest::sha256;
 use egide_crypto::sign::{KeyRing, SigningKey};
+use egide_trust::PublishedKeys;
 use egide_wire::proto::egide::disclosure::v1::Referral;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-fn golden() -> (Referral, KeyRing) {
+fn golden() -> (Referral, PublishedKeys) {
     let referral = read_referral(&fixture("referral.json")).unwrap();
-    (referral, read_keys(&fixture("verification-keys.json"), &fixture("root.pub")).unwrap())
+    (referral, keys_of(&fixture("verification-keys.json"), &fixture("root.pub")).unwrap())
 }
 
-fn exit_and_cause(referral: &Referral, keys: &KeyRing) -> (Exit, String) {
+fn keys_of(path: &Path, root: &Path) -> Result<PublishedKeys, Failure> {
+    read_keys(path, Some(root), root)
+}
+
+fn exit_and_cause(referral: &Referral, keys: &PublishedKeys) -> (Exit, String) {
     let failure = verify(referral, keys).unwrap_err();
     (failure.exit(), failure.to_string())
 }
@@ -35,7 +41,7 @@ fn changed(referral: &Referral, from: &str, to: &str) -> Referral {
 fn the_golden_referral_is_genuine() {
     let (referral, keys) = golden();
     let verified = verify(&referral, &keys).unwrap();
-    assert_eq!(verified.referral_id, referral.referral_id);
+    assert_eq!(verified.report.referral_id(), referral.referral_id);
     assert_eq!(verified.report.form(), "investigating-agency/1");
 }
 
@@ -88,14 +94,15 @@ fn a_signature_of_somebody_elses_key_is_not_genuine() {
 
 #[test]
 fn a_key_that_is_not_published_or_revoked_proves_nothing() {
-    let (referral, mut keys) = golden();
-    let (exit, told) = exit_and_cause(&referral, &KeyRing::new());
+    let (referral, keys) = golden();
+    let (exit, told) = exit_and_cause(&referral, &PublishedKeys::of_ring(&KeyRing::new()));
     assert_eq!(exit, Exit::NotVerified);
     assert!(told.contains(&referral.key_id), "{told}");
-    keys.revoke_after(referral.key_id.parse().unwrap(), 1).unwrap();
-    let (exit, told) = exit_and_cause(&referral, &keys);
-    assert_eq!(exit, Exit::NotVerified);
-    assert!(told.contains("revoked"), "{told}");
+    let mut ring = KeyRing::new();
+    ring.insert(keys.keys().first().unwrap().public_key, None, Some(1)).unwrap();
+    let (exit, told) = exit_and_cause(&referral, &PublishedKeys::of_ring(&ring));
+    assert_eq!(exit, Exit::Revoked);
+    assert!(told.contains("REVOKED") && told.contains("any day"), "{told}");
 }
 
 #[test]
@@ -103,8 +110,8 @@ fn a_file_that_holds_no_referral_or_no_keys_is_unreadable_rather_than_false() {
     assert_eq!(read_referral(&fixture("verification-keys.json")).unwrap_err().exit(), Exit::Unreadable);
     assert_eq!(read_referral(&fixture("nothing.json")).unwrap_err().exit(), Exit::Unreadable);
     let root = fixture("root.pub");
-    assert_eq!(read_keys(&fixture("referral.json"), &root).unwrap_err().exit(), Exit::Unreadable);
-    assert_eq!(read_keys(&fixture("verification-keys.json"), &fixture("none")).unwrap_err().exit(), Exit::Unreadable);
+    assert_eq!(keys_of(&fixture("referral.json"), &root).unwrap_err().exit(), Exit::Unreadable);
+    assert_eq!(keys_of(&fixture("verification-keys.json"), &fixture("none")).unwrap_err().exit(), Exit::Unreadable);
 }
 
 #[test]
@@ -114,15 +121,15 @@ fn keys_that_the_root_did_not_sign_are_not_used() {
     let text = std::fs::read_to_string(&genuine).unwrap();
     let changed = directory.path().join("changed.json");
     std::fs::write(&changed, text.replace("\"disclosure\"", "\"another\"")).unwrap();
-    assert_eq!(read_keys(&changed, &root).unwrap_err().exit(), Exit::NotVerified);
+    assert_eq!(keys_of(&changed, &root).unwrap_err().exit(), Exit::NotVerified);
     let unsigned = directory.path().join("unsigned.json");
-    std::fs::write(&unsigned, serde_json::to_string(&golden().1).unwrap()).unwrap();
-    let failure = read_keys(&unsigned, &root).unwrap_err();
+    std::fs::write(&unsigned, serde_json::to_string(&KeyRing::new()).unwrap()).unwrap();
+    let failure = keys_of(&unsigned, &root).unwrap_err();
     assert_eq!(failure.exit(), Exit::NotVerified);
     assert!(failure.to_string().contains("signed by no root"), "{failure}");
     let other_root = directory.path().join("root.pub");
     std::fs::write(&other_root, SigningKey::generate().unwrap().0.public_key().to_string()).unwrap();
-    assert_eq!(read_keys(&genuine, &other_root).unwrap_err().exit(), Exit::NotVerified);
+    assert_eq!(keys_of(&genuine, &other_root).unwrap_err().exit(), Exit::NotVerified);
 }
 
 #[test]

@@ -52,5 +52,14 @@ fn read(payload: &Payload) -> Result<DirectoryEvent, Unreadable> {
             organization_id: id(&end.organization_id, "organization_id")?,
             unit_id: optional_id(&end.unit_id, "unit_id")?,
         }),
+        Payload::EncryptionKeyAdded(key) => key_changed(&key.organization_id, &key.unit_id)?,
+        Payload::EncryptionKeyRemoved(key) => key_changed(&key.organization_id, &key.unit_id)?,
     })
+}
+
+fn key_changed(organization_id: &str, unit_id: &str) -> Result<DirectoryEvent, Unreadable> {
+    Ok(DirectoryEvent::EncryptionKeyChanged(domain::EncryptionKeyChanged {
+        organization_id: id(organization_id, "organization_id")?,
+        unit_id: id(unit_id, "unit_id")?,
+    }))
 }

@@ -30,7 +30,7 @@ fn reinstated(unit_id: &str) -> Payload {
 fn after(payloads: impl IntoIterator<Item = Payload>) -> OrganizationEntry {
     let mut standing = Standing::default();
     for payload in payloads {
-        standing.evolve(Some(payload));
+        standing.evolve(Some(payload), 0);
         // Through its row every time, as in the projection.
         standing = Standing::read(&standing.write()).unwrap();
     }
@@ -78,16 +78,16 @@ fn the_suspension_of_an_unknown_unit_suspends_everything() {
 #[test]
 fn what_cannot_be_read_suspends_for_good() {
     let mut standing = Standing::default();
-    standing.evolve(Some(organization("a")));
-    standing.evolve(None);
-    standing.evolve(Some(reinstated("")));
+    standing.evolve(Some(organization("a")), 0);
+    standing.evolve(None, 0);
+    standing.evolve(Some(reinstated("")), 0);
     assert!(Standing::read(&standing.write()).unwrap().told().unwrap().suspended);
 }
 
 #[test]
 fn what_is_not_registered_is_not_told() {
     let mut standing = Standing::default();
-    standing.evolve(Some(suspended("")));
+    standing.evolve(Some(suspended("")), 0);
     assert_eq!(standing.told(), None);
 }
 
@@ -109,4 +109,30 @@ fn a_command_of_another_service_is_none_of_ours() {
     assert!(command_row(1, &commit, &Event::default(), Some(&payload)).is_some());
     commit.emitter = "case-desk".to_owned();
     assert!(command_row(1, &commit, &Event::default(), Some(&payload)).is_none());
+}
+
+#[test]
+fn keys_of_a_unit_have_a_history_and_the_newest_of_those_removed_are_told() {
+    let recipient = || "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa".to_owned();
+    let fingerprint = recipient().parse::<EncryptionKey>().unwrap().fingerprint().to_string();
+    let add = || {
+        let (organization_id, unit_id, label) = (id(1), id(2), "desk".to_owned());
+        Payload::EncryptionKeyAdded(EncryptionKeyAdded { organization_id, unit_id, recipient: recipient(), label })
+    };
+    let remove = || {
+        let (organization_id, unit_id, fingerprint) = (id(1), id(2), fingerprint.clone());
+        Payload::EncryptionKeyRemoved(EncryptionKeyRemoved { organization_id, unit_id, fingerprint })
+    };
+    // A record that is renewed leaves the keys.
+    let entry = after([organization("a"), unit(2, "b"), unit(3, "c"), add(), unit(2, "d")]);
+    let key = &entry.units[0].encryption_keys[0];
+    assert_eq!((key.fingerprint.as_str(), key.label.as_str()), (fingerprint.as_str(), "desk"));
+    assert!(key.added_at.is_some() && key.removed_at.is_none() && entry.units[1].encryption_keys.is_empty());
+    let entry = after([organization("a"), unit(2, "b"), add(), remove(), remove()]);
+    assert!(entry.units[0].encryption_keys[0].removed_at.is_some());
+    let many = std::iter::repeat_with(|| [add(), remove()]).take(REMOVED_TOLD_MAX + 3).flatten();
+    let entry = after([organization("a"), unit(2, "b")].into_iter().chain(many).chain([add()]));
+    let keys = &entry.units[0].encryption_keys;
+    assert_eq!(keys.len(), REMOVED_TOLD_MAX + 1);
+    assert!(keys.last().unwrap().removed_at.is_none(), "those that count are always told");
 }

@@ -151,3 +151,38 @@ fn no_description_repeats_what_was_sent() {
         assert!(!violation.description.contains("marker") && !violation.field.contains("marker"));
     }
 }
+
+#[test]
+fn a_key_is_checked_and_what_was_given_is_never_repeated() {
+    let key = || EncryptionKeyAdded {
+        organization_id: ID.to_owned(),
+        unit_id: ID.to_owned(),
+        recipient: "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa".to_owned(),
+        label: "duty desk".to_owned(),
+    };
+    assert!(Change::read(ID, Some(key())).is_ok());
+    let secret = "AGE-SECRET-KEY-1QQPQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQP";
+    let wrong = [
+        (EncryptionKeyAdded { recipient: secret.to_owned(), ..key() }, "key.recipient"),
+        (EncryptionKeyAdded { recipient: secret.to_lowercase(), ..key() }, "key.recipient"),
+        (EncryptionKeyAdded { recipient: String::new(), ..key() }, "key.recipient"),
+        (EncryptionKeyAdded { recipient: key().recipient.to_uppercase(), ..key() }, "key.recipient"),
+        (EncryptionKeyAdded { recipient: format!("{} ", key().recipient), ..key() }, "key.recipient"),
+        (EncryptionKeyAdded { label: secret.to_owned(), ..key() }, "key.label"),
+        (EncryptionKeyAdded { label: String::new(), ..key() }, "key.label"),
+        (EncryptionKeyAdded { label: "x".repeat(101), ..key() }, "key.label"),
+        (EncryptionKeyAdded { unit_id: String::new(), ..key() }, "key.unit_id"),
+    ];
+    for (key, field) in wrong {
+        let violations = Change::read(ID, Some(key)).unwrap_err();
+        assert_eq!(violations.iter().map(|one| one.field.as_str()).collect::<Vec<_>>(), [field]);
+        assert!(!format!("{violations:?}").to_uppercase().contains("1QQPQQQP"), "{field}");
+    }
+    let removed = EncryptionKeyRemoved {
+        organization_id: ID.to_owned(),
+        unit_id: ID.to_owned(),
+        fingerprint: "age-0".to_owned(),
+    };
+    let violations = Change::read(ID, Some(removed)).unwrap_err();
+    assert_eq!(violations.first().map(|one| one.field.as_str()), Some("key.fingerprint"));
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use egide_domain::ids::UnitId;
 use egide_domain::{DirectoryEvent, OrganizationFacts, Recipient, Recorded};
+use egide_parcel::EncryptionKey;
 use egide_report::{Language, RecipientNames};
 use egide_wire::convert::Listed as _;
 use egide_wire::proto::egide::directory::v1::{self as proto, directory_event::Payload};
@@ -20,6 +21,8 @@ pub(crate) struct OrganizationView {
     name_fr: String,
     language: i32,
     units: BTreeMap<UnitId, UnitNames>,
+    /// Apart from the records, which are renewed whole.
+    keys: BTreeMap<UnitId, Keys>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,9 @@ struct UnitNames {
     language: i32,
     callback_number: String,
 }
+
+/// The keys of a unit, by their fingerprints; one that this version cannot read is `None`.
+type Keys = BTreeMap<String, Option<EncryptionKey>>;
 
 impl Fold for OrganizationView {
     type Event = DirectoryEvent;
@@ -51,6 +57,19 @@ impl Fold for OrganizationView {
                         callback_number: record.callback_number,
                     };
                     self.units.insert(unit_id, names);
+                }
+            }
+            Some(Payload::EncryptionKeyAdded(added)) => {
+                if let Ok(unit_id) = added.unit_id.parse() {
+                    let key: Option<EncryptionKey> = added.recipient.parse().ok();
+                    let name = key.as_ref().map(|key| key.fingerprint().to_string()).unwrap_or_default();
+                    self.keys.entry(unit_id).or_default().insert(name, key);
+                }
+            }
+            Some(Payload::EncryptionKeyRemoved(removed)) => {
+                if let Some(keys) = removed.unit_id.parse().ok().and_then(|unit_id: UnitId| self.keys.get_mut(&unit_id))
+                {
+                    keys.remove(&removed.fingerprint);
                 }
             }
             Some(Payload::AgreementRecorded(_) | Payload::RecipientSuspended(_) | Payload::RecipientReinstated(_))
@@ -81,6 +100,12 @@ impl OrganizationView {
         let said = |number: i32| egide_domain::vocabulary::Language::read(number).ok().flatten();
         let unit = self.units.get(&unit_id).and_then(|unit| said(unit.language));
         Language::of(unit.or_else(|| said(self.language)))
+    }
+
+    /// The keys that packages to the unit are encrypted to: all of them, or none when there is one that cannot be read here.
+    pub(crate) fn encryption_keys(&self, unit_id: UnitId) -> Vec<EncryptionKey> {
+        let all = self.keys.get(&unit_id).map(|keys| keys.values().cloned().collect::<Option<Vec<_>>>());
+        all.flatten().unwrap_or_default()
     }
 
     /// The number to call back; empty when the directory has none.
@@ -146,5 +171,43 @@ mod tests {
         assert_eq!(view.names(UNIT).unit_fr, "Unité");
         assert!(view.recipient(UNIT).is_some());
         assert!(view.recipient(UnitId([9; 16])).is_none());
+    }
+
+    #[test]
+    fn a_unit_has_the_keys_that_were_added_and_not_removed_and_none_when_one_cannot_be_read() {
+        const ONE: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+        let add = |recipient: &str, unit_id: UnitId| {
+            Payload::EncryptionKeyAdded(proto::EncryptionKeyAdded {
+                organization_id: ORGANIZATION.to_string(),
+                unit_id: unit_id.to_string(),
+                recipient: recipient.into(),
+                label: "desk".into(),
+            })
+        };
+        let fingerprint = ONE.parse::<EncryptionKey>().unwrap().fingerprint().to_string();
+        let remove = |unit_id: UnitId| {
+            Payload::EncryptionKeyRemoved(proto::EncryptionKeyRemoved {
+                organization_id: ORGANIZATION.to_string(),
+                unit_id: unit_id.to_string(),
+                fingerprint: fingerprint.clone(),
+            })
+        };
+        let other = UnitId([3; 16]);
+        let mut view = OrganizationView::default();
+        apply(&mut view, organization(Wire::English));
+        apply(&mut view, unit(Wire::English));
+        assert!(view.encryption_keys(UNIT).is_empty());
+        apply(&mut view, add(ONE, UNIT));
+        // A record that is renewed, and another unit's removal, change nothing.
+        apply(&mut view, unit(Wire::French));
+        apply(&mut view, remove(other));
+        assert_eq!(view.encryption_keys(UNIT).len(), 1);
+        assert!(view.encryption_keys(other).is_empty());
+        apply(&mut view, add("age1future", UNIT));
+        assert!(view.encryption_keys(UNIT).is_empty(), "what cannot be read narrows");
+        let mut view = OrganizationView::default();
+        apply(&mut view, add(ONE, UNIT));
+        apply(&mut view, remove(UNIT));
+        assert!(view.encryption_keys(UNIT).is_empty());
     }
 }

@@ -15,7 +15,8 @@ use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as Directory;
 use egide_wire::proto::egide::directory::v1::{
-    AgreementRecorded, DirectoryEvent, OrganizationRegistered, RecipientSuspended, SuspensionReason, UnitRegistered,
+    AgreementRecorded, DirectoryEvent, EncryptionKeyAdded, EncryptionKeyRemoved, OrganizationRegistered,
+    RecipientSuspended, SuspensionReason, UnitRegistered,
 };
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
@@ -239,6 +240,26 @@ impl House {
             reason: SuspensionReason::Misuse.into(),
         };
         self.directory(&recipient.organization, vec![Directory::RecipientSuspended(suspended)]).await;
+    }
+
+    /// The unit gives a key that packages to it are encrypted to; its private part.
+    pub(crate) async fn encryption_key(&self, recipient: &Recipient) -> age::x25519::Identity {
+        let identity = age::x25519::Identity::generate();
+        let added = EncryptionKeyAdded {
+            organization_id: recipient.organization.clone(),
+            unit_id: recipient.unit.clone(),
+            recipient: identity.to_public().to_string(),
+            label: "duty desk".into(),
+        };
+        self.directory(&recipient.organization, vec![Directory::EncryptionKeyAdded(added)]).await;
+        identity
+    }
+
+    /// Nothing is encrypted to a key of the unit any more.
+    pub(crate) async fn remove_encryption_key(&self, recipient: &Recipient, fingerprint: String) {
+        let (organization_id, unit_id) = (recipient.organization.clone(), recipient.unit.clone());
+        let removed = EncryptionKeyRemoved { organization_id, unit_id, fingerprint };
+        self.directory(&recipient.organization, vec![Directory::EncryptionKeyRemoved(removed)]).await;
     }
 
     /// The unit and its organisation are called something else from now on.

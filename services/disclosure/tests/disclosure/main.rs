@@ -6,6 +6,7 @@ mod house;
 mod looking;
 mod narratives;
 mod outsiders;
+mod packages;
 mod policies;
 mod recalls;
 mod referrals;

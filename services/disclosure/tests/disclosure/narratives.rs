@@ -129,7 +129,6 @@ fn place(piece: &str) -> TextPlace {
     let start = u32::try_from(before.chars().count()).unwrap();
     TextPlace { start, end: start + u32::try_from(piece.chars().count()).unwrap() }
 }
-}
 
 fn told_in(report: &serde_json::Value) -> Option<&serde_json::Value> {
     report["together"].as_array()?.iter().find(|field| field["field"] == "narrative_attested.text")

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::append::repeatable;
 use super::consent::numbers;
+use super::encryption;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::{Listed, value_of};
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Agreement(Agreement),
     Suspend(Suspend),
     Reinstate(Reinstate),
+    #[command(subcommand)]
+    Encryption(encryption::Command),
     List(List),
     Show(Show),
 }
@@ -149,6 +152,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
         Command::Agreement(args) => agreement(session, args).await,
         Command::Suspend(args) => suspend(session, args).await,
         Command::Reinstate(args) => reinstate(session, args).await,
+        Command::Encryption(command) => encryption::run(session, command).await,
         Command::List(_) => list(session).await,
         Command::Show(args) => show(session, args.organization).await,
     }
@@ -178,7 +182,7 @@ macro_rules! change {
     }};
 }
 
-fn told<M: Message + Name>(
+pub(super) fn told<M: Message + Name>(
     session: &mut Session<'_>,
     response: &M,
     receipt: Option<&DirectoryReceipt>,

@@ -13,6 +13,7 @@ use egide_wire::proto::egide::ledger::v1::{
 use prost_types::Timestamp;
 use uuid::Uuid;
 
+use super::published;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::value_of;
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Show(Show),
     Rotate(Rotate),
     Retire(Retire),
+    Published(published::Args),
     #[command(subcommand)]
     Shred(shred::Command),
 }
@@ -62,6 +64,8 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
         Command::Show(args) => show(session, args).await,
         Command::Rotate(_) => rotate(session).await,
         Command::Retire(args) => retire(session, args).await,
+        // Needs no service: done before one is looked for.
+        Command::Published(_) => Ok(Exit::Ok),
         Command::Shred(command) => shred::run(session, command).await,
     }
 }

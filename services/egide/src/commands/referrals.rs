@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::append::repeatable;
 use super::disclose::hex;
+use super::package;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, to_json};
@@ -38,6 +39,7 @@ const TIMES: usize = 3;
 pub(crate) enum Command {
     List(List),
     Fetch(Fetch),
+    Package(package::Fetch),
     Ack(Ack),
     AcknowledgeRecall(Ack),
     Watch(Watch),
@@ -75,6 +77,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
     match command {
         Command::List(_) => list(session).await,
         Command::Fetch(args) => fetch(session, args).await,
+        Command::Package(args) => package::fetch(session, args).await,
         Command::Ack(args) => acknowledge(session, args).await,
         Command::AcknowledgeRecall(args) => acknowledge_recall(session, args).await,
         Command::Watch(_) => watch(session).await,

@@ -4,17 +4,21 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use egide_crypto::sign::{KeyId, SigningKey, VerifyingKey};
+use egide_servicekit::clock;
 use egide_servicekit::key_file;
-use egide_trust::{Draft, RootKey, Trust, Use};
+use egide_trust::{Day, Draft, RevocationReason, RootKey, Trust, Use};
 use serde_json::json;
 
 use crate::cli::Global;
 use crate::endpoints::verification_keys_path;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::keys::{KeyFolder, Missing};
 use crate::output::Output;
 use crate::times;
-use crate::trust_file::{not_taken, publish, publish_root, read, read_private, read_root, read_root_key, root_path};
+use crate::trust_file::{
+    follow_keys, not_taken, publish, publish_root, read, read_private, read_root, read_root_key, root_path,
+};
 
 /// `egide trust …`.
 #[derive(Clone, clap::Subcommand)]
@@ -23,6 +27,8 @@ pub(crate) enum Command {
     Init(Init),
     AddKey(AddKey),
     RevokeKey(RevokeKey),
+    RetireKey(RetireKey),
+    RotateReport(RotateReport),
     Show(Where),
     Verify(Where),
 }
@@ -77,9 +83,56 @@ pub(crate) struct RevokeKey {
     #[arg(long, id = "root_key", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     root_key: PathBuf,
     #[arg(long, value_name = "POSITION")]
-    after: u64,
+    after: Option<u64>,
+    #[arg(long, value_enum)]
+    reason: Option<Reason>,
+    #[arg(long, value_name = "DAY")]
+    on: Option<Day>,
     #[arg(value_name = "KEY_ID")]
     key_id: KeyId,
+}
+
+/// `egide trust retire-key`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct RetireKey {
+    #[command(flatten)]
+    at: Where,
+    #[arg(long, id = "root_key", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    root_key: PathBuf,
+    #[arg(long, value_name = "DAY")]
+    on: Option<Day>,
+    #[arg(value_name = "KEY_ID")]
+    key_id: KeyId,
+}
+
+/// `egide trust rotate-report`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct RotateReport {
+    #[command(flatten)]
+    at: Where,
+    #[arg(long, id = "root_key", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    root_key: PathBuf,
+    #[arg(long, id = "key_folder", value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    key_folder: Option<PathBuf>,
+    #[arg(long, value_name = "NAME", default_value = "disclosure")]
+    instance: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Reason {
+    Compromised,
+    Lost,
+    Mistake,
+}
+
+impl Reason {
+    const fn of(self) -> RevocationReason {
+        match self {
+            Self::Compromised => RevocationReason::Compromised,
+            Self::Lost => RevocationReason::Lost,
+            Self::Mistake => RevocationReason::Mistake,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -122,9 +175,12 @@ pub(crate) fn run(out: &mut Output, global: &Global, command: &Command) -> Resul
                 draft.add_key(of, args.key, instance, args.valid_from).map(drop)
             })
         }
-        Command::RevokeKey(args) => {
-            change(out, &data, &args.at, &args.root_key, |draft| draft.revoke_key(args.key_id, args.after))
+        Command::RevokeKey(args) => revoke(out, &data, args),
+        Command::RetireKey(args) => {
+            let day = args.on.map_or_else(|| times::day(clock::now().0), Ok)?;
+            change(out, &data, &args.at, &args.root_key, |draft| draft.retire_key(args.key_id, day))
         }
+        Command::RotateReport(args) => rotate_report(out, &data, args),
         Command::Show(at) => show(out, &at.read(&data)?),
         Command::Verify(at) => {
             let trust = at.read(&data)?;
@@ -181,6 +237,48 @@ fn change(
     let private = read_root_key(root_key, &read_root(&at.root_file(data))?)?;
     let trust = publish(&at.file(data), draft, &private)?;
     show(out, &trust)
+}
+
+/// A key of a ledger is revoked from a place in the log on, a key for reports whole: a report says no place.
+fn revoke(out: &mut Output, data: &Path, args: &RevokeKey) -> Result<Exit, Failure> {
+    let of = args.at.read(data)?.draft().use_of(args.key_id);
+    match (of, args.after, args.reason) {
+        (Some(Use::Report), None, Some(reason)) => {
+            let day = args.on.map_or_else(|| times::day(clock::now().0), Ok)?;
+            change(out, data, &args.at, &args.root_key, |draft| draft.revoke_report_key(args.key_id, day, reason.of()))
+        }
+        (Some(Use::Ledger), Some(after), None) if args.on.is_none() => {
+            change(out, data, &args.at, &args.root_key, |draft| draft.revoke_key(args.key_id, after))
+        }
+        (None, _, _) => {
+            Err(not_taken(&egide_trust::DraftError::Keys(egide_crypto::sign::KeyRingError::Unknown(args.key_id))))
+        }
+        (Some(_), _, _) => Err(Failure::new(Exit::Usage, "fail.revocation")),
+    }
+}
+
+/// A new key signs reports from the next start on; the old one is retired, and its private key is overwritten.
+fn rotate_report(out: &mut Output, data: &Path, args: &RotateReport) -> Result<Exit, Failure> {
+    let unusable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreadable, "fail.key").with("error", error);
+    let folder = args.key_folder.clone().unwrap_or_else(|| data.join("keys"));
+    let keys = KeyFolder { folder: &folder, missing: Missing::Refuse };
+    let (path, current) = (keys.report_file(), keys.report_signing()?.key_id());
+    // Where the last attempt was cut off, its key goes on.
+    let next = path.with_extension("next");
+    let make = || SigningKey::generate().map(|(_, document)| document);
+    let document = key_file::read_or_make(&next, make).map_err(|error| unusable(&error))?;
+    let key = SigningKey::from_pkcs8(&document).map_err(|error| unusable(&error))?.public_key();
+    let private = read_root_key(&args.root_key, &read_root(&args.at.root_file(data))?)?;
+    let mut draft = args.at.read(data)?.draft();
+    if draft.use_of(key.key_id()).is_none() {
+        draft.add_key(Use::Report, key, &args.instance, None).map_err(|error| not_taken(&error))?;
+        follow_keys(&mut draft, key.key_id(), &[current])?;
+        publish(&args.at.file(data), draft, &private)?;
+    }
+    std::fs::rename(&next, &path).map_err(|error| Failure::file(&path, &error))?;
+    let places: [(&str, &dyn std::fmt::Display); 2] = [("key_id", &key.key_id()), ("old", &current)];
+    out.note(out.lang.fill("say.report_key_rotated", &places))?;
+    show(out, &args.at.read(data)?)
 }
 
 fn show(out: &mut Output, trust: &Trust) -> Result<Exit, Failure> {

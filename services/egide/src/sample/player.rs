@@ -9,6 +9,7 @@ use egide_domain::ids::UnitId;
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::clock;
 use egide_servicekit::identity::{AccountName, Person, ServiceName};
+use egide_trust::PublishedKeys;
 use egide_wire::proto::egide::case::v1::{
     Basis, BasisKind, CaseEvent, DeliveryChannel, DisclosedOutsideSystem, DisclosureDecided, ExceptionKind, MaskEntry,
     Purpose, RecallReason, ReferralMode, ReferralRecalled, case_event,
@@ -468,7 +469,7 @@ impl Player {
 
     fn check_report(&self, play: &mut Play, fetch: &Fetch, referral: &Referral) {
         let line = play.line;
-        let told = match verify(referral, &self.report_keys) {
+        let told = match verify(referral, &PublishedKeys::of_ring(&self.report_keys)) {
             Ok(_) => "genuine".to_owned(),
             Err(failure) => failure.to_string(),
         };

@@ -3,10 +3,15 @@
 use egide_wire::convert::timestamp;
 use egide_wire::proto::egide::audit::v1::{AccessRecorded, AccessScope};
 use egide_wire::proto::egide::directory::v1::directory_event::Payload;
-use egide_wire::proto::egide::directory::v1::{AgreementRecorded, OrganizationRegistered, UnitRegistered};
+use egide_wire::proto::egide::directory::v1::{
+    AgreementRecorded, EncryptionKeyAdded, OrganizationRegistered, UnitRegistered,
+};
 
 use super::case::categories;
 use super::fields::{Checker, MISSING};
+
+/// Letters and digits of an X25519 recipient of age, behind `age1`: 32 bytes and a checksum, five bits a letter.
+const RECIPIENT_LETTERS: usize = 58;
 
 pub(super) fn check(payload: &Payload, stream_id: &str, path: &str, check: &mut Checker) {
     let organization_id = match payload {
@@ -24,6 +29,11 @@ pub(super) fn check(payload: &Payload, stream_id: &str, path: &str, check: &mut 
         }
         Payload::RecipientSuspended(event) => &event.organization_id,
         Payload::RecipientReinstated(event) => &event.organization_id,
+        Payload::EncryptionKeyAdded(event) => {
+            encryption_key(event, path, check);
+            &event.organization_id
+        }
+        Payload::EncryptionKeyRemoved(event) => &event.organization_id,
     };
     let other = !organization_id.is_empty() && organization_id != stream_id;
     check.require(!other, format!("{path}.organization_id"), "is not the event's stream");
@@ -37,6 +47,14 @@ fn organization(event: &OrganizationRegistered, path: &str, check: &mut Checker)
 fn unit(event: &UnitRegistered, path: &str, check: &mut Checker) {
     let named = !event.name_en.is_empty() || !event.name_fr.is_empty();
     check.require(named, format!("{path}.name_en"), "is missing, and so is `name_fr`");
+}
+
+/// Whoever checks keys is the directory service; that no private key ever stands in the log is asked twice.
+fn encryption_key(event: &EncryptionKeyAdded, path: &str, check: &mut Checker) {
+    let letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let public =
+        event.recipient.strip_prefix("age1").is_some_and(|rest| rest.len() == RECIPIENT_LETTERS && letters(rest));
+    check.require(public || event.recipient.is_empty(), format!("{path}.recipient"), "is no public key of age");
 }
 
 fn agreement(event: &AgreementRecorded, path: &str, check: &mut Checker) {

@@ -75,6 +75,9 @@ pub(super) fn delivered(event: &ReferralDelivered, path: &str, check: &mut Check
     categories(&event.spoken, &format!("{path}.spoken"), check);
     let spoken = event.spoken.is_empty() || event.channel() == DeliveryChannel::Voice;
     check.require(spoken, format!("{path}.spoken"), "belongs to a delivery by voice only");
+    let packed = event.channel() == DeliveryChannel::Package;
+    let keys = event.encrypted_to.is_empty() != packed;
+    check.require(keys, format!("{path}.encrypted_to"), "is given if and only if the delivery is a package");
     let times = event.decided_at.as_ref().and_then(timestamp).zip(event.expires_at.as_ref().and_then(timestamp));
     let alive = times.is_none_or(|(decided_at, expires_at)| decided_at < expires_at);
     check.require(alive, format!("{path}.expires_at"), "is not after `decided_at`");

@@ -128,6 +128,8 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("directory.agreement_recorded", &["agreement_id", "organization_id", "purposes", "categories"]),
     ("directory.recipient_suspended", &["organization_id", "reason"]),
     ("directory.recipient_reinstated", &["organization_id"]),
+    ("directory.encryption_key_added", &["organization_id", "unit_id", "recipient", "label"]),
+    ("directory.encryption_key_removed", &["organization_id", "unit_id", "fingerprint"]),
     ("policy.adopted", &["version", "digest", "files"]),
     ("staff.shift_started", &["until"]),
     ("staff.shift_ended", &[]),

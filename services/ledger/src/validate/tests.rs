@@ -434,6 +434,28 @@ fn only_a_delivery_by_voice_names_what_was_spoken() {
 }
 
 #[test]
+fn a_package_and_nothing_else_names_the_keys_it_was_encrypted_to() {
+    let encrypted_to = vec!["age-00112233445566778899aabbccddeeff".to_owned()];
+    let expected = ["events[0].case_event.referral_delivered.encrypted_to"];
+    let by_portal = ReferralDelivered { encrypted_to: encrypted_to.clone(), ..delivery() };
+    assert_eq!(refused_of(case(Case::ReferralDelivered(by_portal))), expected);
+    let package = ReferralDelivered { channel: DeliveryChannel::Package.into(), ..delivery() };
+    assert_eq!(refused_of(case(Case::ReferralDelivered(package.clone()))), expected);
+    let package = ReferralDelivered { encrypted_to, ..package };
+    assert_eq!(refused_of(case(Case::ReferralDelivered(package))), Vec::<String>::new());
+}
+
+#[test]
+fn a_private_key_never_stands_in_the_log() {
+    let expected = ["events[0].directory_event.encryption_key_added.recipient"];
+    let secret = "AGE-SECRET-KEY-1QQPQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQPQQQQP";
+    for recipient in [secret.to_owned(), secret.to_lowercase(), "age1short".to_owned(), "ssh-ed25519 AAAA".to_owned()] {
+        let key = directory::EncryptionKeyAdded { recipient, ..encryption_key() };
+        assert_eq!(refused_of(in_directory(Directory::EncryptionKeyAdded(key))), expected);
+    }
+}
+
+#[test]
 fn a_delivery_says_when_what_it_rests_on_ends() {
     let field = "events[0].case_event.referral_delivered.expires_at";
     for expires_at in [None, delivery().decided_at] {

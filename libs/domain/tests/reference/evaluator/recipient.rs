@@ -57,6 +57,7 @@ impl Directory {
                 }
                 None => self.suspended = false,
             },
+            DirectoryEvent::EncryptionKeyChanged(_) => {}
             DirectoryEvent::Unreadable => self.unreadable = true,
         }
     }

@@ -4,7 +4,8 @@ use super::dice::{Dice, agreement, organization, unit};
 use super::{BEGIN, Theme};
 use crate::evaluator::tables::DAY;
 use egide_domain::directory::{
-    AgreementRecorded, DirectoryEvent, OrganizationRegistered, RecipientReinstated, RecipientSuspended, UnitRegistered,
+    AgreementRecorded, DirectoryEvent, EncryptionKeyChanged, OrganizationRegistered, RecipientReinstated,
+    RecipientSuspended, UnitRegistered,
 };
 use egide_domain::event::Recorded;
 use egide_domain::ids::{Position, Revision};
@@ -31,6 +32,10 @@ pub(crate) fn events(dice: &mut Dice, theme: Theme) -> Vec<Recorded<DirectoryEve
             9 | 10 => DirectoryEvent::RecipientReinstated(RecipientReinstated {
                 organization_id: organization(1),
                 unit_id: dice.chance(50).then(|| unit(number)),
+            }),
+            11 if dice.chance(50) => DirectoryEvent::EncryptionKeyChanged(EncryptionKeyChanged {
+                organization_id: organization(1),
+                unit_id: unit(number),
             }),
             _ if dice.chance(30) => DirectoryEvent::Unreadable,
             _ => DirectoryEvent::UnitRegistered(a_unit(dice, theme, number)),

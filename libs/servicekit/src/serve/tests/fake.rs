@@ -7,16 +7,17 @@ use std::task::{Context, Poll};
 
 use egide_wire::proto::egide::directory::v1::directory_service_server::DirectoryService;
 use egide_wire::proto::egide::directory::v1::{
-    GetOrganizationRequest, GetOrganizationResponse, ListOrganizationsRequest, ListOrganizationsResponse,
-    RecordAgreementRequest, RecordAgreementResponse, RegisterOrganizationRequest, RegisterOrganizationResponse,
-    RegisterUnitRequest, RegisterUnitResponse, ReinstateRecipientRequest, ReinstateRecipientResponse,
+    AddEncryptionKeyRequest, AddEncryptionKeyResponse, GetOrganizationRequest, GetOrganizationResponse,
+    ListOrganizationsRequest, ListOrganizationsResponse, RecordAgreementRequest, RecordAgreementResponse,
+    RegisterOrganizationRequest, RegisterOrganizationResponse, RegisterUnitRequest, RegisterUnitResponse,
+    ReinstateRecipientRequest, ReinstateRecipientResponse, RemoveEncryptionKeyRequest, RemoveEncryptionKeyResponse,
     SuspendRecipientRequest, SuspendRecipientResponse,
 };
 use egide_wire::proto::egide::disclosure::v1::referral_service_server::ReferralService;
 use egide_wire::proto::egide::disclosure::v1::{
     AcknowledgeRecallRequest, AcknowledgeRecallResponse, AcknowledgeReferralRequest, AcknowledgeReferralResponse,
-    FetchReferralRequest, FetchReferralResponse, ListReferralsRequest, ListReferralsResponse, WatchReferralsRequest,
-    WatchReferralsResponse,
+    FetchPackageRequest, FetchPackageResponse, FetchReferralRequest, FetchReferralResponse, ListReferralsRequest,
+    ListReferralsResponse, WatchReferralsRequest, WatchReferralsResponse,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
@@ -160,6 +161,20 @@ impl DirectoryService for Fake {
         Ok(Response::new(Default::default()))
     }
 
+    async fn add_encryption_key(
+        &self,
+        _: Request<AddEncryptionKeyRequest>,
+    ) -> Result<Response<AddEncryptionKeyResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn remove_encryption_key(
+        &self,
+        _: Request<RemoveEncryptionKeyRequest>,
+    ) -> Result<Response<RemoveEncryptionKeyResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
     async fn list_organizations(
         &self,
         _: Request<ListOrganizationsRequest>,
@@ -207,6 +222,10 @@ impl ReferralService for Fake {
         &self,
         _: Request<FetchReferralRequest>,
     ) -> Result<Response<FetchReferralResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn fetch_package(&self, _: Request<FetchPackageRequest>) -> Result<Response<FetchPackageResponse>, Status> {
         Ok(Response::new(Default::default()))
     }
 

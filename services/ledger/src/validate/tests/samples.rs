@@ -194,6 +194,15 @@ pub(super) fn delivery() -> ReferralDelivered {
     }
 }
 
+pub(super) fn encryption_key() -> directory::EncryptionKeyAdded {
+    directory::EncryptionKeyAdded {
+        organization_id: ONE.into(),
+        unit_id: TWO.into(),
+        recipient: "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa".into(),
+        label: "duty desk".into(),
+    }
+}
+
 /// One event of every kind, with no more than it needs.
 pub(super) fn one_of_each() -> Vec<NewEvent> {
     let subject_id = || THREE.to_owned();
@@ -381,6 +390,12 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
             Directory::RecipientReinstated(directory::RecipientReinstated {
                 organization_id: ONE.into(),
                 ..directory::RecipientReinstated::default()
+            }),
+            Directory::EncryptionKeyAdded(encryption_key()),
+            Directory::EncryptionKeyRemoved(directory::EncryptionKeyRemoved {
+                organization_id: ONE.into(),
+                unit_id: TWO.into(),
+                fingerprint: "age-00112233445566778899aabbccddeeff".into(),
             }),
         ]
         .map(in_directory),

@@ -1,0 +1,112 @@
+//! The published keys: who signed them, and which of them count for a report of a day.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use egide_crypto::sign::{KeyId, SigningKey};
+use egide_trust::{Day, Draft, KeyRefusal, ParseTrustError, PublishedKeys, RevocationReason, RootKey, Use};
+
+struct Root {
+    private: SigningKey,
+    public: RootKey,
+}
+
+fn root() -> Root {
+    let (private, _) = SigningKey::generate().unwrap();
+    let public = RootKey::new(private.public_key());
+    Root { private, public }
+}
+
+fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+/// Certifies one key for reports, changes it, publishes the keys.
+fn published(root: &Root, change: impl FnOnce(&mut Draft, KeyId)) -> (KeyId, Vec<u8>) {
+    let mut draft = Draft::first();
+    let key_id =
+        draft.add_key(Use::Report, SigningKey::generate().unwrap().0.public_key(), "disclosure", None).unwrap();
+    draft.add_key(Use::Ledger, SigningKey::generate().unwrap().0.public_key(), "ledger", None).unwrap();
+    change(&mut draft, key_id);
+    let (trust, _) = draft.sign(&root.private, 0).unwrap();
+    (key_id, PublishedKeys::of_trust(&trust, &root.public, day("2026-11-22")).sign(&root.private).unwrap())
+}
+
+#[test]
+fn a_key_counts_from_its_first_day_to_its_last_both_included() {
+    let root = root();
+    let (key_id, bytes) = published(&root, |draft, key_id| {
+        draft.begin_key(key_id, day("2026-11-02")).unwrap();
+        draft.retire_key(key_id, day("2026-11-20")).unwrap();
+    });
+    let keys = PublishedKeys::verify(&bytes, None).unwrap();
+    assert_eq!(keys.keys().len(), 1, "keys of ledgers are nobody else's business");
+    for inside in ["2026-11-02", "2026-11-10", "2026-11-20"] {
+        assert_eq!(keys.counts_on(key_id, day(inside)).unwrap().holder, "disclosure");
+    }
+    assert!(matches!(keys.counts_on(key_id, day("2026-11-01")), Err(KeyRefusal::NotYet { .. })));
+    assert!(matches!(keys.counts_on(key_id, day("2026-11-21")), Err(KeyRefusal::Retired { .. })));
+    let stranger = SigningKey::generate().unwrap().0.key_id();
+    assert_eq!(keys.counts_on(stranger, day("2026-11-10")), Err(KeyRefusal::Unknown(stranger)));
+}
+
+#[test]
+fn nothing_that_a_revoked_key_signed_counts_whatever_its_day() {
+    let root = root();
+    let (key_id, bytes) = published(&root, |draft, key_id| {
+        draft.retire_key(key_id, day("2026-11-20")).unwrap();
+        draft.revoke_report_key(key_id, day("2026-11-21"), RevocationReason::Compromised).unwrap();
+        // Not taken back, and not made later.
+        assert!(draft.revoke_report_key(key_id, day("2026-11-22"), RevocationReason::Lost).is_err());
+        assert!(draft.retire_key(key_id, day("2026-11-22")).is_err());
+        assert_eq!(draft.signing_reports().count(), 0);
+    });
+    let keys = PublishedKeys::verify(&bytes, Some(&root.public)).unwrap();
+    for any in ["2020-01-01", "2026-11-21", "2030-01-01"] {
+        let refused = keys.counts_on(key_id, day(any)).unwrap_err();
+        let KeyRefusal::Revoked { revocation, .. } = refused else { unreachable!("{refused}") };
+        assert_eq!((revocation.at, revocation.reason), (Some(day("2026-11-21")), RevocationReason::Compromised));
+    }
+}
+
+#[test]
+fn a_file_that_the_root_did_not_sign_is_not_used() {
+    let root = root();
+    let (_, bytes) = published(&root, |draft, key_id| draft.retire_key(key_id, day("2026-11-20")).unwrap());
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    for (from, to) in
+        [("2026-11-20", "2026-12-20"), ("\"disclosure\"", "\"another\""), ("\"serial\": 1", "\"serial\": 2")]
+    {
+        assert!(text.contains(from), "{from}");
+        let changed = text.replace(from, to);
+        assert_eq!(PublishedKeys::verify(changed.as_bytes(), None), Err(ParseTrustError::BadSignature), "{to}");
+    }
+    // Somebody else's file holds together, and is not that of the root that is expected.
+    let other = self::root();
+    let (_, others) = published(&other, |_, _| {});
+    assert!(PublishedKeys::verify(&others, None).is_ok());
+    assert!(matches!(PublishedKeys::verify(&others, Some(&root.public)), Err(ParseTrustError::OtherRoot { .. })));
+    for none in [&b""[..], b"{}", b"[]", b"null", br#"{"published":{},"root":"ed-","signature":""}"#] {
+        assert_eq!(PublishedKeys::verify(none, None), Err(ParseTrustError::NotATrustFile));
+    }
+    for place in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        *changed.get_mut(place).unwrap() ^= 1;
+        if let Ok(read) = PublishedKeys::verify(&changed, None) {
+            // Spaces between members are nobody's.
+            assert_eq!(read, PublishedKeys::verify(&bytes, None).unwrap(), "byte {place}");
+        }
+    }
+}
+
+#[test]
+fn only_keys_for_reports_have_days() {
+    let mut draft = Draft::first();
+    let ledger = draft.add_key(Use::Ledger, SigningKey::generate().unwrap().0.public_key(), "ledger", None).unwrap();
+    assert!(
+        draft.retire_key(ledger, day("2026-11-20")).is_err() && draft.begin_key(ledger, day("2026-11-20")).is_err()
+    );
+    assert!(draft.revoke_report_key(ledger, day("2026-11-20"), RevocationReason::Lost).is_err());
+    assert_eq!(
+        (draft.use_of(ledger), draft.use_of(SigningKey::generate().unwrap().0.key_id())),
+        (Some(Use::Ledger), None)
+    );
+}
