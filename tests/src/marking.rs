@@ -45,11 +45,14 @@ enum Form {
     Phone,
     Email,
     Country,
+    /// A sentence, of which a reviewer leaves something.
+    Told,
 }
 
 fn form(field: &FieldDescriptor) -> Form {
     match field.full_name() {
         "egide.case.v1.CaseOpened.language_tag" | "egide.case.v1.PersonIdentified.languages" => Form::LanguageTag,
+        "egide.case.v1.NarrativeRecorded.text" => Form::Told,
         "egide.case.v1.ContactRecorded.phones" => Form::Phone,
         "egide.case.v1.ContactRecorded.emails" => Form::Email,
         "egide.case.v1.ImmigrationRecorded.citizenships" => Form::Country,
@@ -174,6 +177,11 @@ impl Markers {
             Form::Phone => {
                 let marker = letters();
                 let text = format!("+1-555-0142 {marker}");
+                (marker, text)
+            }
+            Form::Told => {
+                let marker = letters();
+                let text = format!("She works every night and sleeps in the cellar. They call it {marker} there.");
                 (marker, text)
             }
             Form::Email => {

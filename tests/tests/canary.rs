@@ -35,16 +35,16 @@ use egide_wire::proto::egide::case::v1::{
     AgeAssessed, AgeBand, AgeMethod, Answer as WireAnswer, CaseClosed, CaseClosure, CaseEvent, CaseOpened,
     CaseReopened, Channel, ConsentGiven, DeliveryChannel, DisclosedOutsideSystem, ExceptionAsserted, ExceptionGround,
     ExceptionKind, ExceptionLifted, HoldGround, Instrument, InstrumentKind, Jurisdiction, LegalHoldPlaced, LiftReason,
-    ObligationNoted, ObligationState, Outcome, PersonRole, Purpose, RecallReason, RecipientKind, ReferralRecalled,
-    ReviewOutcome, TriageLevel, WishesRecorded, YoungWish,
+    NarrativeRecorded, NarrativeReviewRequested, ObligationNoted, ObligationState, Outcome, PersonRole, Purpose,
+    RecallReason, RecipientKind, ReferralRecalled, ReviewOutcome, TriageLevel, WishesRecorded, YoungWish,
 };
 use egide_wire::proto::egide::directory::v1::{DirectoryEvent, GetOrganizationRequest, ListOrganizationsRequest};
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeReferralRequest, DeliverReferralRequest, DeliverReferralResponse, ExplainDecisionRequest,
-    FetchReferralRequest, FetchReferralResponse, GetDecisionRequest, ListApprovalsRequest, ListDecisionsRequest,
-    ListReferralsRequest, PreviewDisclosureRequest, Referral, ReplayDecisionRequest, ReplayDecisionResponse,
-    ReplayHistoryRequest, ReplayOutcome, ReportOutcome, RequestDisclosureRequest, RequestDisclosureResponse,
-    WatchReferralsRequest,
+    AcknowledgeReferralRequest, AttestNarrativeRequest, DeliverReferralRequest, DeliverReferralResponse,
+    ExplainDecisionRequest, FetchReferralRequest, FetchReferralResponse, GetDecisionRequest, ListApprovalsRequest,
+    ListDecisionsRequest, ListReferralsRequest, PreviewDisclosureRequest, Referral, ReplayDecisionRequest,
+    ReplayDecisionResponse, ReplayHistoryRequest, ReplayOutcome, ReportOutcome, RequestDisclosureRequest,
+    RequestDisclosureResponse, ShowNarrativeRequest, ShowNarrativeResponse, WatchReferralsRequest,
 };
 use egide_wire::proto::egide::house::v1::HouseEvent;
 use egide_wire::proto::egide::ledger::v1::{ReadCaseRequest, WatchCaseRequest};
@@ -56,7 +56,9 @@ use tonic::metadata::MetadataMap;
 
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 /// Made by the services themselves; no emitter can put a marker there.
-const MADE_BY_SERVICES: [&str; 5] = [
+const MADE_BY_SERVICES: [&str; 7] = [
+    "egide.case.v1.NarrativeAttested.text",
+    "egide.case.v1.NarrativeAttested.text_salt",
     "egide.case.v1.NumberAssigned.number",
     "egide.case.v1.PhraseChosen.stretched",
     "egide.case.v1.ReferralReleased.report",
@@ -78,6 +80,8 @@ enum May {
     Nothing,
     /// Entitled staff opened the case.
     Everything,
+    /// A reviewer is shown what was told, and nothing else of the case.
+    Told,
     /// The entitled recipient, or staff who tell it, got a referral to this unit (its UUID).
     Referral(String),
 }
@@ -223,6 +227,40 @@ impl Run {
         self.append(&who::responder(), told.into()).await;
         let review = events::review(&self.tip, ReviewOutcome::Report);
         self.append(&who::supervisor(), vec![review]).await;
+    }
+
+    /// What was told is reviewed for a unit and attested: what the reviewer sees is the reviewer's alone.
+    async fn review_a_narrative(&self, unit: &Unit<'_>) {
+        let (narrative_id, review_id) = (fresh_id(), fresh_id());
+        let told = NarrativeRecorded {
+            narrative_id: narrative_id.clone(),
+            subject_ids: vec![self.victim.clone()],
+            ..NarrativeRecorded::default()
+        };
+        let requested =
+            NarrativeReviewRequested { review_id: review_id.clone(), narrative_id, unit_id: unit.id.clone() };
+        let payloads = vec![Payload::NarrativeRecorded(told), Payload::NarrativeReviewRequested(requested)];
+        self.append(&who::responder(), payloads).await;
+        let reviewer = who::staff("case-desk", "v.chan", &["reviewer"]);
+        let reason = AccessReason::ShiftQueue.into();
+        let look =
+            ShowNarrativeRequest { case_id: self.case.clone(), review_id: review_id.clone(), edits: None, reason };
+        let headers = self.world.metadata(&reviewer);
+        let answer = self.call(DISCLOSURE, "ShowNarrative", &headers, bytes_of(&look), May::Told).await;
+        let shown: ShowNarrativeResponse = read(&answer);
+        let attest = AttestNarrativeRequest {
+            command_id: fresh_id(),
+            case_id: self.case.clone(),
+            review_id,
+            edits: None,
+            text_sha256: shown.text_sha256,
+            case_revision: shown.case_revision,
+            could_tell_who_said_it: WireAnswer::No.into(),
+            reason,
+        };
+        let attested = self.ask(DISCLOSURE, "AttestNarrative", &reviewer, &attest).await;
+        assert_eq!(attested.code, Code::Ok, "{}", attested.message);
+        assert!(!shown.text.is_empty() && shown.text != shown.narrative, "the marker is a name nobody knows");
     }
 
     async fn consent(&self, unit: &Unit<'_>, permitted: &[DataCategory]) -> (String, Permitted) {
@@ -429,6 +467,11 @@ impl Run {
                         all_markable().into_iter().filter(|field| !shown.contains(field.as_str())).collect();
                     assert!(missing.is_empty(), "entitled staff do not see {missing:?}: were they recorded at all?");
                 }
+                May::Told => {
+                    let field = |name: &String| by_name[name.as_str()].field.as_str();
+                    let fields: BTreeSet<&str> = found.iter().map(field).collect();
+                    assert_eq!(fields, BTreeSet::from(["egide.case.v1.NarrativeRecorded.text"]), "{}", answer.method);
+                }
                 May::Referral(unit) => {
                     let rule = permitted.iter().find(|permitted| permitted.unit == *unit).expect("a rule");
                     let made_here = |name: &&String| name.starts_with("report of");
@@ -506,6 +549,7 @@ async fn no_identifying_text_is_anywhere_but_with_those_entitled_to_it() {
         .register()
         .await;
     run.open_the_case().await;
+    run.review_a_narrative(&police).await;
     let (consent, for_police) = run.consent(&police, &[Situation, Whereabouts, Suspects]).await;
     let (_, for_shelter) = run.consent(&shelter, &[Identity, Contact, Health, Immigration]).await;
     run.assert_exceptions(&police).await;

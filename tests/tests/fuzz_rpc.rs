@@ -32,19 +32,21 @@ use egide_wire::proto::egide::audit::v1::{
     ListDisclosuresRequest,
 };
 use egide_wire::proto::egide::case::v1::{
-    ApprovalOutcome, Channel, DeliveryChannel, ExceptionGround, ExceptionKind, Purpose, RecipientKind,
+    Answer as Said, ApprovalOutcome, Channel, DeliveryChannel, ExceptionGround, ExceptionKind, Purpose, RecipientKind,
 };
 use egide_wire::proto::egide::directory::v1::{
     GetOrganizationRequest, OrganizationRegistered, RecipientReinstated, RegisterOrganizationRequest,
     ReinstateRecipientRequest,
 };
 use egide_wire::proto::egide::disclosure::v1::{
-    AcknowledgeRecallRequest, AcknowledgeReferralRequest, DecideApprovalRequest, DeliverReferralRequest,
-    ExplainDecisionRequest, FetchPackageRequest, FetchReferralRequest, GetDecisionRequest, ListApprovalsRequest,
-    ListDecisionsRequest, PackReferralRequest, PreviewDisclosureRequest, ReplayDecisionRequest, ReplayHistoryRequest,
+    AcknowledgeRecallRequest, AcknowledgeReferralRequest, AttestNarrativeRequest, DecideApprovalRequest,
+    DeliverReferralRequest, ExplainDecisionRequest, FetchPackageRequest, FetchReferralRequest, GetDecisionRequest,
+    ListApprovalsRequest, ListDecisionsRequest, PackReferralRequest, PreviewDisclosureRequest, ReplayDecisionRequest,
+    ReplayHistoryRequest, ReviewEdits, ShowNarrativeRequest, TextPlace,
 };
 use egide_wire::proto::egide::ledger::v1::{
-    OpenForDeliveryRequest, OpenForPermitRequest, OpenForReplayRequest, ReadCaseRequest, WatchCaseRequest,
+    OpenForDeliveryRequest, OpenForPermitRequest, OpenForReplayRequest, OpenForReviewRequest, ReadCaseRequest,
+    WatchCaseRequest,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -394,12 +396,30 @@ fn examples<'m>(
         reason,
         ..AccountForPersonRequest::default()
     };
+    let review_id = fresh_id();
+    let review = OpenForReviewRequest { case_id: case_id.clone(), review_id: review_id.clone(), reason };
+    let edits = Some(ReviewEdits { mask: vec![TextPlace { start: 0, end: 3 }], put_back: Vec::new() });
+    let show =
+        ShowNarrativeRequest { case_id: case_id.clone(), review_id: review_id.clone(), edits: edits.clone(), reason };
+    let attest = AttestNarrativeRequest {
+        command_id: fresh_id(),
+        case_id: case_id.clone(),
+        review_id,
+        edits,
+        text_sha256: vec![7; 32],
+        case_revision: 1,
+        could_tell_who_said_it: Said::No.into(),
+        reason,
+    };
     BTreeMap::from([
         ("Append", appends),
         ("ReadCase", vec![dynamic(&read)]),
         ("WatchCase", vec![dynamic(&WatchCaseRequest { case_id, from_revision: 1 })]),
         ("OpenForPermit", vec![dynamic(&OpenForPermitRequest { position })]),
         ("OpenForReplay", vec![dynamic(&replay)]),
+        ("OpenForReview", vec![dynamic(&review)]),
+        ("ShowNarrative", vec![dynamic(&show)]),
+        ("AttestNarrative", vec![dynamic(&attest)]),
         ("OpenForDelivery", vec![dynamic(&OpenForDeliveryRequest { position: position + 2 })]),
         ("RequestDisclosure", vec![dynamic(&case.asking(police, &WITHOUT_APPROVAL))]),
         ("DeliverReferral", vec![dynamic(&deliver)]),

@@ -1,7 +1,11 @@
 //! What the ledger refuses of a case event because of the case's state: a word about something that is not there, a step
 //! out of order, a role that may not take it. What the bytes alone show to be wrong is refused before, elsewhere.
 
+mod closed;
+mod narratives;
 mod safeguards;
+
+use closed::happens_in_closed_case;
 
 use crate::delivery::DELIVERED_WITHIN;
 use crate::event::{
@@ -13,9 +17,7 @@ use crate::facts::CaseFacts;
 use crate::ids::{ConsentId, ExceptionId, HoldId, NarrativeId, Revision, SubjectId};
 use crate::policy::Policy;
 use crate::time::Timestamp;
-use crate::vocabulary::{
-    ApprovalOutcome, ConsentKind, ExceptionKind, GrantorKind, Outcome, PersonRole, Role, ShredGround, vocabulary,
-};
+use crate::vocabulary::{ConsentKind, ExceptionKind, GrantorKind, Outcome, PersonRole, Role, ShredGround, vocabulary};
 
 vocabulary! {
     /// Why an event is refused. Names are stable: clients act on them.
@@ -160,6 +162,16 @@ vocabulary! {
         SupervisorOnShift = "supervisor_on_shift",
         /// It was decided too long before it is recorded.
         DecidedTooLongAgo = "decided_too_long_ago",
+        /// The review is not known.
+        ReviewUnknown = "review_unknown",
+        /// The review is of another narrative, unit or people.
+        OtherReview = "other_review",
+        /// A reviewer must do this.
+        ReviewerRequired = "reviewer_required",
+        /// Somebody could tell who said this.
+        TellsWhoSaidIt = "tells_who_said_it",
+        /// What it was made from has changed.
+        NamesChanged = "names_changed",
     }
 }
 
@@ -238,6 +250,13 @@ impl ViolationReason {
             Self::ReferralNotRecalled => "the referral was not recalled; there is nothing to confirm",
             Self::SupervisorOnShift => "a supervisor is on shift; have them assert or confirm it",
             Self::DecidedTooLongAgo => "this was decided at another time than it would be recorded; decide again",
+            Self::ReviewUnknown => "this review is not in the case; request it first",
+            Self::OtherReview => "the review is of another narrative, unit or people",
+            Self::ReviewerRequired => "a reviewer must do this",
+            Self::TellsWhoSaidIt => {
+                "only what nobody could trace to who said it is attested; mask more, or withhold it"
+            }
+            Self::NamesChanged => "somebody's name was recorded since this was read; look at it again",
         }
     }
 }
@@ -278,58 +297,6 @@ pub fn admit(
         admission.check(event);
     }
     if admission.violations.is_empty() { Ok(()) } else { Err(admission.violations) }
-}
-
-/// What still happens in a closed case: it is reopened, something is taken back, or something is recorded that happened.
-const fn happens_in_closed_case(event: &CaseEvent) -> bool {
-    match event {
-        CaseEvent::CaseReopened(_)
-        | CaseEvent::ConsentWithdrawn(_)
-        | CaseEvent::ConsentRefused(_)
-        | CaseEvent::ExceptionLifted(_)
-        | CaseEvent::ReferralRecalled(_)
-        | CaseEvent::ReferralAcknowledged(_)
-        | CaseEvent::DisclosedOutsideSystem(_)
-        | CaseEvent::KeyShredded(_)
-        | CaseEvent::LegalHoldPlaced(_)
-        | CaseEvent::LegalHoldLifted(_)
-        | CaseEvent::AuthorityRevoked(_)
-        | CaseEvent::WishesRecorded(_)
-        | CaseEvent::ObligationNoted(_)
-        | CaseEvent::ContactCleared(_)
-        | CaseEvent::ContactMade(_)
-        | CaseEvent::OutsideDisclosureReviewed(_)
-        | CaseEvent::RecallAcknowledged(_) => true,
-        // What cannot be granted any more can still be rejected, or expire.
-        CaseEvent::ApprovalDecided(decided) => !matches!(decided.outcome, ApprovalOutcome::Granted),
-        // Refusals are recorded too, and a request about a closed case is refused.
-        CaseEvent::DisclosureDecided(decided) => matches!(decided.outcome, Outcome::Deny),
-        CaseEvent::CaseOpened(_)
-        | CaseEvent::TipReceived(_)
-        | CaseEvent::PersonIdentified(_)
-        | CaseEvent::AgeAssessed(_)
-        | CaseEvent::ContactRecorded(_)
-        | CaseEvent::WhereaboutsRecorded(_)
-        | CaseEvent::SituationRecorded(_)
-        | CaseEvent::ImmigrationRecorded(_)
-        | CaseEvent::HealthRecorded(_)
-        | CaseEvent::FinancesRecorded(_)
-        | CaseEvent::SuspectDescribed(_)
-        | CaseEvent::NarrativeRecorded(_)
-        | CaseEvent::TriageAssessed(_)
-        | CaseEvent::SupervisorReviewed(_)
-        | CaseEvent::ConsentGiven(_)
-        | CaseEvent::ExceptionAsserted(_)
-        | CaseEvent::ExceptionConfirmed(_)
-        | CaseEvent::ReferralReleased(_)
-        | CaseEvent::ReferralDelivered(_)
-        | CaseEvent::CaseClosed(_)
-        | CaseEvent::NumberAssigned(_)
-        | CaseEvent::PhraseChosen(_)
-        | CaseEvent::AuthorityVerified(_)
-        | CaseEvent::ApprovalRequested(_)
-        | CaseEvent::Unreadable => false,
-    }
 }
 
 impl Admission<'_> {
@@ -449,6 +416,9 @@ impl Admission<'_> {
                     self.refuse_if(!referral.recalled, "referral_id", ViolationReason::ReferralNotRecalled);
                 }
             },
+            CaseEvent::NarrativeReviewRequested(requested) => self.check_review_requested(requested),
+            CaseEvent::NarrativeAttested(attested) => self.check_attested(attested),
+            CaseEvent::NarrativeWithheld(withheld) => self.check_withheld(withheld),
             CaseEvent::Unreadable => self.refuse("", ViolationReason::Unreadable),
             // Taking back needs nothing.
             CaseEvent::ConsentWithdrawn(_)
@@ -632,6 +602,9 @@ impl Admission<'_> {
             Outcome::Deny => decided.mask.is_empty() && decided.bases.is_empty(),
         };
         self.refuse_if(!consistent, "outcome", ViolationReason::DecisionInconsistent);
+        let unit_id = decided.request.unit_id;
+        let hold = crate::narrative::all_hold(self.facts, unit_id, &decided.mask, &decided.narratives);
+        self.refuse_if(!hold, "narratives", ViolationReason::DecisionInconsistent);
         let stranger = decided.mask.entries().iter().any(|entry| self.facts.person(entry.subject_id).is_none());
         self.refuse_if(stranger, "mask", ViolationReason::SubjectUnknown);
     }

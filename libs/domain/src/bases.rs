@@ -7,6 +7,7 @@ use crate::event::DataPeriod;
 use crate::exception;
 use crate::facts::Person;
 use crate::ids::SubjectId;
+use crate::policy::on_own_consent_only;
 use crate::set::{Categories, Reach};
 use crate::vocabulary::{
     ConsentCondition, ConsentKind, DataCategory, Purpose, ReasonCode, RecipientKind, ReviewOutcome,
@@ -155,9 +156,14 @@ impl<'g, 'a> Search<'g, 'a> {
         }
         if permission.given.subject_id == Some(person.subject_id) {
             if permission.bringer_is_minor_alone {
-                self.say(ReasonCode::ConsentMinorAlone, reference);
+                self.say(ReasonCode::ConsentMinorAlone, reference.clone());
             }
-            return Some(Permitted::all(permission.about_bringer));
+            // What was told leaves on a data subject's own consent or not at all.
+            let told = permission.about_bringer.intersection(on_own_consent_only());
+            for category in told.intersection(self.wanted).iter() {
+                self.say_of(ReasonCode::ReportConsentCeiling, category, reference.clone());
+            }
+            return Some(Permitted::all(permission.about_bringer.difference(told)));
         }
         if self.gate.facts.is_bringer(person) || !person.is_potential_victim() {
             return None;
@@ -170,6 +176,7 @@ impl<'g, 'a> Search<'g, 'a> {
         let identity = Reach::whole(Categories::only(DataCategory::Identity));
         let identity = if rule.potential_victim_identity { identity } else { Reach::NOTHING };
         let within = rule.potential_victim.union(identity);
+        let within = within.within(within.categories().difference(on_own_consent_only()));
         let beyond = permission.permitted.intersection(self.wanted).difference(within.categories());
         for category in beyond.iter() {
             self.say_of(ReasonCode::ReportConsentCeiling, category, reference.clone());
@@ -260,7 +267,8 @@ impl<'g, 'a> Search<'g, 'a> {
             match exception::reach_of(standing, self.person, gate.facts, gate.asking, gate.asking.policy) {
                 Err(code) => self.say(code, reference),
                 Ok(reached) => {
-                    let reach = reached.within(self.wanted).within(statutory).intersection(gate.ceiling);
+                    let reached = reached.within(self.wanted.difference(on_own_consent_only()));
+                    let reach = reached.within(statutory).intersection(gate.ceiling);
                     for category in self.wanted.difference(reach.categories()).iter() {
                         self.say_of(ReasonCode::ExceptionCeiling, category, reference.clone());
                     }

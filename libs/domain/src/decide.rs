@@ -7,16 +7,19 @@
 //!    Consent waits for triage and tip review; exceptions do not.
 //! 3. Each basis is cut to the ceiling of purpose and recipient and to the agreement. For an exception the standing
 //!    statutory agreement of the recipient's kind takes the agreement's place; a suspended recipient gets nothing on any basis.
-//! 4. What is left is the mask; what is missing is explained.
+//! 4. A narrative needs more: it was attested for this unit, that holds, and the mask covers everybody it speaks of
+//!    ([`crate::narrative`]). Of whoever no such narrative speaks, none is let through.
+//! 5. What is left is the mask; what is missing is explained.
 
 use crate::approval::{self, OnceApproved, RequiredApproval};
 use crate::bases::{Grant, grants_of};
 use crate::consent::{Asking, Consents, Until};
-use crate::decision::{Bases, Basis, Decision, Mask, Obligation, Reason, Reference, Request};
+use crate::decision::{AttestedNarrative, Bases, Basis, Decision, Mask, Obligation, Reason, Reference, Request};
 use crate::directory::Recipient;
 use crate::exception::{self, Standing};
 use crate::facts::{CaseFacts, Person};
-use crate::ids::{ConsentId, ReferralId, Revision};
+use crate::ids::{ConsentId, ReferralId, Revision, SubjectId};
+use crate::narrative;
 use crate::obligation;
 use crate::policy::{Policy, never_released};
 use crate::set::{Categories, Reach};
@@ -113,6 +116,8 @@ struct Draft {
     urgent: bool,
     /// Consents that go with an approval only.
     on_approval: Vec<ConsentId>,
+    /// The attested narratives that are let through.
+    narratives: Vec<AttestedNarrative>,
 }
 
 impl Draft {
@@ -133,7 +138,9 @@ impl Draft {
             self.mask = Mask::empty();
             self.bases.clear();
             self.obligations.clear();
+            self.narratives.clear();
         }
+        self.narratives.sort_unstable();
         self.reasons.sort_unstable();
         self.reasons.dedup();
         self.obligations.sort_unstable();
@@ -142,6 +149,7 @@ impl Draft {
             outcome: if expires_at.is_some() { Outcome::Permit } else { Outcome::Deny },
             bases: self.bases,
             mask: self.mask,
+            narratives: self.narratives,
             reasons: self.reasons,
             obligations: self.obligations,
             decided_at: now,
@@ -176,6 +184,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) exceptions: Vec<Standing<'a>>,
     /// What is asked for and can be released at all.
     wanted: Categories,
+    /// Of whom an attested narrative speaks that may be let through.
+    spoken_of: Vec<SubjectId>,
     draft: Draft,
 }
 
@@ -195,17 +205,19 @@ impl<'a> Gate<'a> {
         let asking = refuse_recipient(request, recipient, policy, now, delivering, &mut reasons);
         let Some((asking, ceiling)) = asking.filter(|_| reasons.is_empty()) else { return Err(reasons) };
         let anonymity = asking.recipient.is_anonymous_only().then(|| policy.anonymous());
+        let bounded = anonymity.map_or(ceiling, |most| most.intersection(ceiling));
         let mut gate = Self {
             facts,
             request,
             asking,
-            ceiling: anonymity.map_or(ceiling, |most| most.intersection(ceiling)),
+            ceiling: bounded,
             agreed: asking.recipient.agreed(asking.purpose, now),
             statutory: policy.statutory_agreement(asking.kind, asking.purpose),
             consent_open: true,
             consents: Consents::assess(facts, asking),
             exceptions: Vec::new(),
-            wanted: request.categories.difference(never_released()),
+            wanted: releasable(request.categories, bounded),
+            spoken_of: Vec::new(),
             draft: Draft { reasons: Vec::with_capacity(REASONS), ..Draft::default() },
         };
         gate.explain_categories(anonymity);
@@ -229,7 +241,7 @@ impl<'a> Gate<'a> {
             });
         };
         for category in asked.iter() {
-            if category == DataCategory::Narrative {
+            if category == DataCategory::Narrative && self.ceiling.level(category).is_none() {
                 refuse(category, ReasonCode::NarrativeWithheld);
             } else if never_released().contains(category) {
                 refuse(category, ReasonCode::CategoryNotReleasable);
@@ -290,8 +302,14 @@ impl<'a> Gate<'a> {
         if asked.is_empty() && facts.persons.is_empty() {
             self.draft.whole(ReasonCode::SubjectUnknown, Reference::None);
         }
-        for person in facts.persons.iter().filter(|person| asked.is_empty() || asked.contains(&person.subject_id)) {
-            self.go_through(person);
+        self.spoken_of = self.find_narratives();
+        for person in &facts.persons {
+            if self.asks_about(person) {
+                self.go_through(person);
+            }
+        }
+        if self.wanted.contains(DataCategory::Narrative) {
+            self.draft.narratives = narrative::let_through(facts, self.request.unit_id, &self.draft.mask);
         }
         let exceptional = |standing: &Standing<'_>| {
             let urges = standing.exception.asserted.kind != ExceptionKind::LegalRequirement;
@@ -302,6 +320,27 @@ impl<'a> Gate<'a> {
         if self.draft.urgent && !self.draft.mask.is_empty() {
             self.draft.obligations.push(obligation::phone_recipient(self.asking));
         }
+    }
+
+    /// Whether a person is asked about.
+    fn asks_about(&self, person: &Person) -> bool {
+        self.request.subject_ids.is_empty() || self.request.subject_ids.contains(&person.subject_id)
+    }
+
+    /// Of whom a narrative speaks that was attested for this unit and of which everybody it speaks of lets it go. What each of
+    /// them lets go is found before anything is drafted, for a narrative leaves whole or not at all.
+    fn find_narratives(&self) -> Vec<SubjectId> {
+        if !self.wanted.contains(DataCategory::Narrative) {
+            return Vec::new();
+        }
+        let lets_go = |person: &Person| {
+            let wanted = wanted_of(person, self.wanted).intersection(self.ceiling.categories());
+            let asked = self.asks_about(person) && !person.erased && !wanted.is_empty();
+            asked && narrative::is_let_go_by(person, &grants_of(self, person, wanted, &mut Vec::new()))
+        };
+        let lets_go: Vec<SubjectId> =
+            self.facts.persons.iter().filter(|person| lets_go(person)).map(|person| person.subject_id).collect();
+        narrative::spoken_of(self.facts, self.request.unit_id, |subject_id| lets_go.contains(&subject_id))
     }
 
     fn go_through(&mut self, person: &Person) {
@@ -320,7 +359,11 @@ impl<'a> Gate<'a> {
             return;
         }
         let mut reasons = std::mem::take(&mut self.draft.reasons);
-        let found = grants_of(self, person, wanted, &mut reasons);
+        let mut found = grants_of(self, person, wanted, &mut reasons);
+        if !self.spoken_of.contains(&person.subject_id) && narrative::take_out(&mut found) {
+            let code = ReasonCode::NarrativeNotAttested;
+            reasons.push(Reason::of(code, person.subject_id, DataCategory::Narrative, Reference::None));
+        }
         self.draft.reasons = reasons;
         let mut reach = Reach::NOTHING;
         let mut used: Vec<(u32, Grant)> = Vec::with_capacity(found.len());
@@ -441,6 +484,15 @@ fn wanted_of(person: &Person, wanted: Categories) -> Categories {
         wanted
     } else {
         wanted.without(DataCategory::Suspects)
+    }
+}
+
+/// What of the categories asked for can be released at all: a narrative only where the tables say so.
+fn releasable(asked: Categories, ceiling: Reach) -> Categories {
+    let asked = asked.difference(never_released());
+    match ceiling.level(DataCategory::Narrative) {
+        Some(_) => asked,
+        None => asked.without(DataCategory::Narrative),
     }
 }
 

@@ -1,7 +1,9 @@
 //! What is asked of the gate and what it answers.
 
 use crate::event::DataPeriod;
-use crate::ids::{ApprovalId, ConsentId, ExceptionId, OrganizationId, ReferralId, Revision, SubjectId, TipId, UnitId};
+use crate::ids::{
+    ApprovalId, ConsentId, ExceptionId, OrganizationId, ReferralId, ReviewId, Revision, SubjectId, TipId, UnitId,
+};
 use crate::set::{Categories, Reach, bits};
 use crate::time::Timestamp;
 use crate::vocabulary::{
@@ -345,6 +347,15 @@ pub struct Obligation {
     pub due_at: Option<Timestamp>,
 }
 
+/// A narrative that a decision lets through, bound to the very text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AttestedNarrative {
+    /// The review in which it was attested.
+    pub review_id: ReviewId,
+    /// The salted digest of the text.
+    pub text_digest: [u8; 32],
+}
+
 /// The gate's answer, with everything needed to decide it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -354,6 +365,8 @@ pub struct Decision {
     pub bases: Vec<Basis>,
     /// What is let through; empty for a refusal.
     pub mask: Mask,
+    /// The attested narratives that are let through, sorted; empty for a refusal. A mask alone lets none through.
+    pub narratives: Vec<AttestedNarrative>,
     /// Every reason, refusing and permitting, sorted, each once.
     pub reasons: Vec<Reason>,
     /// What it binds us to, sorted, each once; empty for a refusal.

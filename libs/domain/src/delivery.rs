@@ -51,7 +51,8 @@ pub fn redecide_for_delivery(
     request.relies_on.clone_from(&released.bases);
     let delivering = Delivering { referral_id, asked: &released.request };
     let today = decide_for_delivery(facts, &request, recipient, policy, now, delivering);
-    if today.is_permit() && today.mask.contains(&released.mask) {
+    let attested = released.narratives.iter().all(|narrative| today.narratives.contains(narrative));
+    if today.is_permit() && today.mask.contains(&released.mask) && attested {
         Ok(today)
     } else {
         Err(DeliveryRefusal::Narrowed(Box::new(today)))

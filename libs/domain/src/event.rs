@@ -1,14 +1,16 @@
 //! Case events as the gate sees them: facts only, and of each kind only what a decision or an admission rests on.
 //! Names follow the contract (`egide.case.v1`), field by field.
 
+mod narrative;
 mod safeguards;
 
+pub use narrative::{NarrativeAttested, NarrativeRecorded, NarrativeReviewRequested, NarrativeWithheld};
 pub use safeguards::{
     ApprovalDecided, ApprovalRequested, AuthorityRevoked, AuthorityVerified, ContactCleared, ContactMade,
     ObligationNoted, OutsideDisclosureReviewed, RecallAcknowledged, WishesRecorded,
 };
 
-use crate::decision::{Basis, Mask, Obligation, Request};
+use crate::decision::{AttestedNarrative, Basis, Mask, Obligation, Request};
 use crate::ids::{
     ConsentId, DecisionId, DeliveryId, DisclosureId, ExceptionId, HoldId, NarrativeId, OrganizationId, Position,
     ReferralId, Revision, SubjectId, TipId, UnitId,
@@ -157,6 +159,12 @@ pub enum CaseEvent {
     OutsideDisclosureReviewed(OutsideDisclosureReviewed),
     /// A recipient confirmed that it obeys a recall.
     RecallAcknowledged(RecallAcknowledged),
+    /// A review of a narrative was requested.
+    NarrativeReviewRequested(NarrativeReviewRequested),
+    /// A narrative was attested.
+    NarrativeAttested(NarrativeAttested),
+    /// A narrative was withheld.
+    NarrativeWithheld(NarrativeWithheld),
     /// An event that cannot be read: its kind or a value in it is unknown here. It narrows: the case is refused.
     Unreadable,
 }
@@ -243,15 +251,6 @@ about_one_person! {
     FinancesRecorded
     /// A suspect was described; the person was identified before with the role of suspect.
     SuspectDescribed
-}
-
-/// What was told, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NarrativeRecorded {
-    /// The narrative.
-    pub narrative_id: NarrativeId,
-    /// The people it speaks of.
-    pub subject_ids: Vec<SubjectId>,
 }
 
 /// Urgency was assessed.
@@ -490,6 +489,9 @@ pub struct DisclosureDecided {
     pub obligations: Vec<Obligation>,
     /// What the recipient was in the directory then.
     pub recipient_kind: Option<RecipientKind>,
+    /// The attested narratives that are let through.
+    #[serde(default)]
+    pub narratives: Vec<AttestedNarrative>,
 }
 
 /// A referral was made and released to one recipient unit.

@@ -1,16 +1,20 @@
 //! What is known of a case at a revision: the fold of its events, as far as the gate and the ledger's admission need it.
 
 mod fold;
+mod narratives;
+
+pub(crate) use narratives::same_people;
+pub use narratives::{Attestation, NarrativeFacts, ReviewFacts, ReviewState};
 
 use crate::age::Majority;
-use crate::decision::{Basis, Mask, Obligation, Request};
+use crate::decision::{AttestedNarrative, Basis, Mask, Obligation, Request};
 use crate::event::{
     Actor, AuthorityVerified, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn, ExceptionAsserted,
     ObligationNoted, Recorded, ReferralReleased, WishesRecorded,
 };
 use crate::ids::{
-    ApprovalId, ConsentId, ContactId, DecisionId, DeliveryId, DisclosureId, ExceptionId, HoldId, NarrativeId, Position,
-    ReferralId, Revision, SubjectId, TipId, UnitId, VerificationId,
+    ApprovalId, ConsentId, ContactId, DecisionId, DeliveryId, DisclosureId, ExceptionId, HoldId, Position, ReferralId,
+    Revision, SubjectId, TipId, UnitId, VerificationId,
 };
 use crate::policy::Policy;
 use crate::set::{Jurisdictions, Roles, Set};
@@ -203,17 +207,6 @@ pub struct HoldFacts {
     pub lifted: bool,
 }
 
-/// A narrative of a case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NarrativeFacts {
-    /// The narrative.
-    pub narrative_id: NarrativeId,
-    /// The people it speaks of.
-    pub subject_ids: Vec<SubjectId>,
-    /// Whether it was erased, by itself or with one of them.
-    pub erased: bool,
-}
-
 /// A decision as it stands in the case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionFacts {
@@ -237,6 +230,8 @@ pub struct DecisionFacts {
     pub obligations: Vec<Obligation>,
     /// What the recipient was in the directory then.
     pub recipient_kind: Option<RecipientKind>,
+    /// The attested narratives it lets through.
+    pub narratives: Vec<AttestedNarrative>,
 }
 
 /// A delivery of a referral.
@@ -382,6 +377,10 @@ pub struct CaseFacts {
     pub superseding: Revision,
     /// The narratives, in the order of the log.
     pub narratives: Vec<NarrativeFacts>,
+    /// The reviews of narratives, in the order of the log.
+    pub reviews: Vec<ReviewFacts>,
+    /// The revision of the last event that may hold somebody's name; what was attested before it does not hold.
+    pub named: Revision,
     /// Ids that may not be used twice, of kinds the gate needs nothing else of.
     pub deliveries: Vec<DeliveryId>,
     /// What was disclosed outside the system, in the order of the log.
@@ -465,12 +464,6 @@ impl CaseFacts {
     #[must_use]
     pub fn authority(&self, verification_id: VerificationId) -> Option<&AuthorityFacts> {
         self.authorities.iter().find(|known| known.verified.verification_id == verification_id)
-    }
-
-    /// A narrative.
-    #[must_use]
-    pub fn narrative(&self, narrative_id: NarrativeId) -> Option<&NarrativeFacts> {
-        self.narratives.iter().find(|narrative| narrative.narrative_id == narrative_id)
     }
 
     /// A legal hold.

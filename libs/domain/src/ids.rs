@@ -133,6 +133,8 @@ ids! {
     DisclosureId
     /// A narrative.
     NarrativeId
+    /// A review of a narrative.
+    ReviewId
     /// A verification of a representative's authority.
     VerificationId
     /// A request for approval.

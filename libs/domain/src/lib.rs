@@ -23,6 +23,7 @@ pub mod exception;
 pub mod facts;
 pub mod house;
 pub mod ids;
+mod narrative;
 mod obligation;
 pub mod obligations;
 pub mod permit;
@@ -40,7 +41,9 @@ pub use approval::{OnceApproved, RequiredApproval, required_approval};
 pub use consent::{HeldBack, HeldBy, held_back};
 pub use contact::{Instructions, NotSafe, may_contact};
 pub use decide::{decide, once_approved};
-pub use decision::{Bases, Basis, Decision, Mask, MaskEntry, Obligation, Reason, Reference, Request};
+pub use decision::{
+    AttestedNarrative, Bases, Basis, Decision, Mask, MaskEntry, Obligation, Reason, Reference, Request,
+};
 pub use delivery::{DELIVERED_WITHIN, DeliveryRefusal, redecide_for_delivery};
 pub use directory::{DirectoryEvent, OrganizationFacts, Recipient, admit_directory};
 pub use event::{Actor, CaseEvent, Recorded};

@@ -246,5 +246,10 @@ impl Policy {
 
 /// Categories that no mask ever releases.
 pub(crate) fn never_released() -> Categories {
+    Categories::only(DataCategory::RecordKeeping)
+}
+
+/// Categories that leave on somebody's own consent or not at all: no exception reaches them, and nobody's wish about others.
+pub(crate) fn on_own_consent_only() -> Categories {
     Categories::from([DataCategory::Narrative, DataCategory::RecordKeeping])
 }

@@ -13,12 +13,13 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         | CaseEvent::ImmigrationRecorded(_)
         | CaseEvent::HealthRecorded(_)
         | CaseEvent::FinancesRecorded(_)
-        | CaseEvent::SuspectDescribed(_)
         | CaseEvent::NarrativeRecorded(_) => false,
         // How a caller is recognised says nothing about whether anything may leave.
         CaseEvent::NumberAssigned(_) | CaseEvent::PhraseChosen(_) => false,
         // A question is no answer, and a wish weighs where somebody decides about the exception, not here.
-        CaseEvent::ApprovalRequested(_) | CaseEvent::WishesRecorded(_) => false,
+        CaseEvent::ApprovalRequested(_) | CaseEvent::WishesRecorded(_) | CaseEvent::NarrativeReviewRequested(_) => {
+            false
+        }
         // What became of what was disclosed, and how people were spoken with: nothing in it enters a decision.
         CaseEvent::ObligationNoted(_)
         | CaseEvent::ContactCleared(_)
@@ -42,6 +43,10 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         | CaseEvent::TriageAssessed(_) => true,
         // Who somebody is in the case, how old and where: whose category it is, who has jurisdiction, who is a minor.
         CaseEvent::PersonIdentified(_) | CaseEvent::AgeAssessed(_) | CaseEvent::WhereaboutsRecorded(_) => true,
+        // It may hold names: what was attested without them must be looked at again.
+        CaseEvent::SuspectDescribed(_) => true,
+        // Which text may leave.
+        CaseEvent::NarrativeAttested(_) | CaseEvent::NarrativeWithheld(_) => true,
         // A new safe-contact rule must travel with whatever leaves.
         CaseEvent::ContactRecorded(_) => true,
         // A release uses up consents for one disclosure; a recall takes away what a supplementary referral adds to; what

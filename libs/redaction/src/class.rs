@@ -48,7 +48,7 @@ pub enum Generalisation {
     Province,
     /// A number becomes a band: 1, 2 to 4, 5 to 9, 10 or more.
     NumberBand,
-    /// Free text leaves de-identified and attested, or not at all; for now not at all, at no level.
+    /// Free text leaves de-identified and attested, whole, or not at all.
     Deidentified,
 }
 

@@ -2,8 +2,8 @@
 //! these are the values a person told.
 
 use crate::class::Class;
-use egide_domain::Timestamp;
 use egide_domain::ids::{ExceptionId, Revision, SubjectId};
+use egide_domain::{AttestedNarrative, Timestamp};
 
 /// Whom a field is about.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Field {
     pub class: Class,
     /// The exception whose assertion the field stands in, for what may leave under that exception only.
     pub only_under: Option<ExceptionId>,
+    /// The attestation the field stands in, for the text that was attested.
+    pub attested: Option<AttestedNarrative>,
     /// What it says.
     pub value: Value,
 }

@@ -6,7 +6,7 @@
 //! *In scope*: people of the case by their names ([`people`]), numbers and other identifiers (`identifiers`), names nobody
 //! listed (`unknown`), all of them pure, deterministic and in time linear in the text.
 //!
-//! *Out of scope*: who reviews, who attests, and that only attested text leaves.
+//! *Out of scope*: who reviews, who attests, and that only attested text leaves; what a reviewer changes is made here ([`review`]).
 
 mod fold;
 mod identifiers;
@@ -15,6 +15,7 @@ mod lexicon;
 mod merge;
 pub mod people;
 mod placeholder;
+pub mod review;
 mod unknown;
 mod words;
 
@@ -99,6 +100,15 @@ pub enum Refusal {
     /// A known name or an identifier could still be found in the result.
     #[error("something that had to go could still be found in the result: withhold it and report this")]
     Left,
+}
+
+/// The version of the rules: of the same narrative, names and lists, the same version makes the same text.
+pub const VERSION: &str = "egide-deidentify/1";
+
+/// The word lists, for their digest, in a fixed order.
+#[must_use]
+pub const fn word_lists() -> [&'static str; 10] {
+    lexicon::LISTS
 }
 
 /// The longest narrative that is looked at, in bytes.

@@ -11,7 +11,7 @@ use egide_domain::ids::{ExceptionId, SubjectId};
 use egide_domain::set::Roles;
 use egide_domain::time::Timestamp;
 use egide_domain::vocabulary::{DataCategory, MaskLevel};
-use egide_domain::{Basis, Decision, MaskEntry, Permit};
+use egide_domain::{AttestedNarrative, Basis, Decision, MaskEntry, Permit};
 
 /// Told per person, from all the case's records together, so never again as the field of one record: an older record could be
 /// looser than a newer one, and roles could say who called.
@@ -20,10 +20,10 @@ const TOLD_PER_PERSON: [&str; 2] = ["contact_recorded.safe_contact", "person_ide
 /// Cuts an opened case down to what the permit's mask lets through.
 ///
 /// A field leaves only if all of this holds: it is classified; it was not asked merely to find a service; it is data of a
-/// person (or of several together) and not of the bringer, the staff, the case or the record; it is no free text; the mask
+/// person (or of several together) and not of the bringer, the staff, the case or the record; the mask
 /// has an entry for that person, or for each of those several, in the category the field stands under for them; where it
 /// belongs to an exception, those entries rest on that exception; where an entry has a period, the field's record was made
-/// in it. How far it leaves is the entry's level: whole as told;
+/// in it. Of free text only what was attested leaves: the very text that the decision names. How far it leaves is the entry's level: whole as told;
 /// generalised, or left out where its generalisation does not understand it; facts only where it stands in the log as a fact
 /// that is not withheld when generalised.
 #[must_use]
@@ -79,12 +79,14 @@ pub struct Unopened<'a> {
     pub class: &'a Class,
     /// The exception that alone lets it go, where it was written for one.
     pub only_under: Option<ExceptionId>,
+    /// The attestation it stands in, for the text that was attested.
+    pub attested: Option<AttestedNarrative>,
 }
 
 impl<'a> From<&'a Field> for Unopened<'a> {
     fn from(field: &'a Field) -> Self {
-        let Field { about, recorded_at, path, class, only_under, .. } = field;
-        Self { about, recorded_at: *recorded_at, path, class, only_under: *only_under }
+        let Field { about, recorded_at, path, class, only_under, attested, .. } = field;
+        Self { about, recorded_at: *recorded_at, path, class, only_under: *only_under, attested: *attested }
     }
 }
 
@@ -130,6 +132,9 @@ struct Rule<'a> {
 impl Rule<'_> {
     /// Whose a field is, under which category it stands for them, and how far it leaves; `None`: not at all.
     fn place(&self, field: Unopened<'_>) -> Option<(Option<SubjectId>, DataCategory, MaskLevel)> {
+        if field.class.generalise == Generalisation::Deidentified {
+            return self.place_attested(field);
+        }
         let category = releasable(field.class)?;
         if TOLD_PER_PERSON.iter().any(|told| field.path.starts_with(told)) {
             return None;
@@ -148,6 +153,23 @@ impl Rule<'_> {
                 Whose::Subject | Whose::Bringer | Whose::Several | Whose::Case | Whose::Staff | Whose::Record,
             ) => None,
         }
+    }
+
+    /// What was told in words leaves only as the very text that the decision names, whole, and where the mask covers everybody it
+    /// speaks of, whenever it was recorded. What was told itself stands in no attestation.
+    fn place_attested(&self, field: Unopened<'_>) -> Option<(Option<SubjectId>, DataCategory, MaskLevel)> {
+        const CATEGORY: DataCategory = DataCategory::Narrative;
+        let named = field.attested.is_some_and(|attested| self.decision.narratives.contains(&attested));
+        let told = field.class.category == Some(CATEGORY) && field.class.whose == Whose::Several;
+        let About::Several(subjects) = field.about else { return None };
+        let whole = |subject: &SubjectId| {
+            let person = self.people.get(*subject);
+            let entry = person.and_then(|person| self.entry(*subject, person.category_of(CATEGORY)));
+            entry.is_some_and(|entry| entry.level == MaskLevel::Whole && entry.period.is_none())
+        };
+        let covered = !subjects.is_empty() && subjects.iter().all(whole);
+        let leaves = named && told && covered && !field.class.match_only && field.only_under.is_none();
+        leaves.then_some((None, CATEGORY, MaskLevel::Whole))
     }
 
     fn pass(&self, field: Field) -> Option<Passed> {

@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use egide_domain::event::DataPeriod;
-use egide_domain::ids::{ConsentId, ExceptionId, Position, Revision, SubjectId};
+use egide_domain::ids::{ConsentId, ExceptionId, Position, ReviewId, Revision, SubjectId};
 use egide_domain::vocabulary::{
     ApproachRule, ContactPermission, DataCategory, ExceptionKind, MaskLevel, Outcome, PersonRole,
 };
 use egide_domain::{
-    AcknowledgedEvent, Bases, Basis, Categories, Decision, Mask, MaskEntry, Permit, Roles, Set, Timestamp,
+    AcknowledgedEvent, AttestedNarrative, Bases, Basis, Categories, Decision, Mask, MaskEntry, Permit, Roles, Set,
+    Timestamp,
 };
 use egide_redaction::{
     About, Class, Fate, Field, Generalisation, Identifies, Member, People, Person, Redacted, RedactedCase,
@@ -21,6 +22,8 @@ use proptest::prelude::*;
 const VICTIM: SubjectId = SubjectId([1; 16]);
 const SUSPECT: SubjectId = SubjectId([2; 16]);
 const CALLER: SubjectId = SubjectId([3; 16]);
+/// The narrative that every permit here names.
+const ATTESTED: AttestedNarrative = AttestedNarrative { review_id: ReviewId([4; 16]), text_digest: [4; 32] };
 const DANGER: ExceptionId = ExceptionId([7; 16]);
 
 fn permit(entries: Vec<MaskEntry>) -> Permit {
@@ -37,6 +40,7 @@ fn permit(entries: Vec<MaskEntry>) -> Permit {
         policy_version: Arc::from("test"),
         urgent: false,
         recipient_kind: None,
+        narratives: vec![ATTESTED],
     };
     let acknowledged = AcknowledgedEvent { facts_digest: [0; 32], position: Position(9), case_revision: Revision(5) };
     Permit::from_acknowledgement(decision, [0; 32], acknowledged, || true).expect("a permit")
@@ -85,6 +89,7 @@ fn field(subject: SubjectId, path: &str, class: Class, value: Value) -> Field {
         path: path.to_owned(),
         class,
         only_under: None,
+        attested: None,
         value,
     }
 }
@@ -159,6 +164,57 @@ fn what_is_unclassified_match_only_free_text_or_record_keeping_never_leaves() {
         let fields = vec![field(VICTIM, "situation_recorded.status", class, text("x"))];
         assert!(released(&permit(everything.clone()), fields).is_empty(), "{class:?}");
     }
+}
+
+/// The text that was attested about these people.
+fn attested(about: &[SubjectId], attested: Option<AttestedNarrative>) -> Field {
+    let class =
+        Class { whose: Whose::Several, generalise: Generalisation::Deidentified, ..class(DataCategory::Narrative) };
+    let about = About::Several(about.to_vec());
+    Field { about, attested, ..field(VICTIM, "narrative_attested.text", class, text("[Person A] is kept there")) }
+}
+
+#[test]
+fn of_what_was_told_exactly_the_attested_text_leaves_where_the_mask_covers_everybody_it_speaks_of() {
+    let both = || {
+        let victim = entry(VICTIM, DataCategory::Narrative, MaskLevel::Whole);
+        vec![victim, entry(SUSPECT, DataCategory::Suspects, MaskLevel::Whole)]
+    };
+    let out = |entries, field| released(&permit(entries), vec![field]);
+    let told = out(both(), attested(&[VICTIM, SUSPECT], Some(ATTESTED)));
+    let [(None, _, path, RedactedValue::Text(text))] = told.as_slice() else { panic!("the text leaves, once") };
+    assert_eq!((path.as_str(), text.as_str()), ("narrative_attested.text", "[Person A] is kept there"));
+    assert_eq!(out(both(), attested(&[VICTIM], Some(ATTESTED))).len(), 1);
+    // As it was told, or attested otherwise than the decision names it.
+    assert!(out(both(), attested(&[VICTIM], None)).is_empty());
+    let other_text = AttestedNarrative { text_digest: [5; 32], ..ATTESTED };
+    assert!(out(both(), attested(&[VICTIM], Some(other_text))).is_empty());
+    let other_review = AttestedNarrative { review_id: ReviewId([5; 16]), ..ATTESTED };
+    assert!(out(both(), attested(&[VICTIM], Some(other_review))).is_empty());
+    // Of somebody the mask does not cover, of nobody, and of somebody nobody knows.
+    assert!(out(both(), attested(&[VICTIM, CALLER], Some(ATTESTED))).is_empty());
+    assert!(out(both(), attested(&[], Some(ATTESTED))).is_empty());
+    let stranger = SubjectId([9; 16]);
+    let strange = vec![entry(stranger, DataCategory::Narrative, MaskLevel::Whole)];
+    assert!(out(strange, attested(&[stranger], Some(ATTESTED))).is_empty());
+    // Less than whole, or of some time only.
+    for level in [MaskLevel::FactsOnly, MaskLevel::Generalised] {
+        let entries = vec![entry(VICTIM, DataCategory::Narrative, level)];
+        assert!(out(entries, attested(&[VICTIM], Some(ATTESTED))).is_empty());
+    }
+    let period = Some(DataPeriod { from: Some(Timestamp(0)), until: None });
+    let some_time = MaskEntry { period, ..entry(VICTIM, DataCategory::Narrative, MaskLevel::Whole) };
+    assert!(out(vec![some_time], attested(&[VICTIM], Some(ATTESTED))).is_empty());
+    // Another category, another owner, or under an exception.
+    for class in [
+        Class { category: Some(DataCategory::Situation), ..attested(&[VICTIM], None).class },
+        Class { whose: Whose::Case, ..attested(&[VICTIM], None).class },
+        Class { match_only: true, ..attested(&[VICTIM], None).class },
+    ] {
+        assert!(out(both(), Field { class, ..attested(&[VICTIM], Some(ATTESTED)) }).is_empty(), "{class:?}");
+    }
+    let under = Field { only_under: Some(DANGER), ..attested(&[VICTIM], Some(ATTESTED)) };
+    assert!(out(both(), under).is_empty());
 }
 
 #[test]
@@ -453,6 +509,7 @@ impl Sketch {
             path: format!("event.field_{number}"),
             class: self.class,
             only_under: self.only_under.then_some(DANGER),
+            attested: None,
             value: self.value.value(),
         }
     }

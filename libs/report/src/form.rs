@@ -100,6 +100,7 @@ mod tests {
 
     #[test]
     fn a_form_shows_every_category_that_can_leave_exactly_once() {
+        // What was told stands with what is about several people together.
         let never = Categories::from([DataCategory::Narrative, DataCategory::RecordKeeping]);
         for form in Form::ALL {
             let shown: Categories = form.order().into_iter().collect();

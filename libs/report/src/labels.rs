@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-/// The version of the labels, recorded in every report; it changes with any change to them.
+/// The version of the labels, recorded in every report; it changes with any change of what could be written before. A label for what
+/// never left before changes no report.
 pub const LABELS_VERSION: &str = "1";
 
 /// A language a report can be written in.

@@ -1,5 +1,6 @@
 //! The report as a plain script to be read aloud over the telephone, in its own language.
 
+use crate::compose::ATTESTED_TEXT;
 use crate::labels::{Language, NoLabel};
 use crate::report::{CategorySection, PersonSection, RecordSection, Report, ReportField, ReportValue};
 use egide_domain::Categories;
@@ -16,9 +17,11 @@ impl Report {
             Language::from_tag(&self.language).ok_or_else(|| NoLabel { key: format!("language.{}", self.language) })?;
         let mut script = Script { language, spoken, text: String::new() };
         script.heading(self)?;
-        if script.tells(DataCategory::Situation.name()) && !self.together.is_empty() {
+        let told = |field: &&ReportField| script.tells(category_of(field).name());
+        let together: Vec<ReportField> = self.together.iter().filter(told).cloned().collect();
+        if !together.is_empty() {
             script.line("");
-            script.fields(&self.together)?;
+            script.fields(&together)?;
         }
         for person in &self.people {
             script.person(person)?;
@@ -26,6 +29,11 @@ impl Report {
         script.conditions(self)?;
         Ok(script.text)
     }
+}
+
+/// Under which category something is told that is about several people together.
+fn category_of(field: &ReportField) -> DataCategory {
+    if field.field == ATTESTED_TEXT { DataCategory::Narrative } else { DataCategory::Situation }
 }
 
 struct Script {

@@ -13,7 +13,7 @@ mod sample;
 use egide_report::{Document, Form, Language, Layout, Report};
 use serde_json::Value;
 
-use sample::{UNIT, check, every, report};
+use sample::{UNIT, check, every, report, report_with_narrative};
 
 /// Stands for the SHA-256, which this crate cannot make.
 const DIGEST: [u8; 32] = [0x3c; 32];
@@ -85,12 +85,13 @@ fn every_document_is_as_it_was() {
 #[test]
 fn everything_told_in_the_report_stands_in_the_document() {
     every_layout(|form, language, layout| {
-        let report = report(form, language, UNIT);
-        let shown = shown(&json(&report, layout)).join("\n");
-        let told = told(&report);
-        assert!(told.len() > 50, "the walk finds the report");
-        for text in told {
-            assert!(shown.contains(&text), "{form:?} {language:?} {layout:?}: `{text}` is lost");
+        for report in [report(form, language, UNIT), report_with_narrative(form, language, UNIT)] {
+            let shown = shown(&json(&report, layout)).join("\n");
+            let told = told(&report);
+            assert!(told.len() > 50, "the walk finds the report");
+            for text in told {
+                assert!(shown.contains(&text), "{form:?} {language:?} {layout:?}: `{text}` is lost");
+            }
         }
     });
 }

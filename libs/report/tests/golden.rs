@@ -15,7 +15,7 @@ use egide_domain::ids::UnitId;
 use egide_domain::vocabulary::DataCategory;
 use egide_report::{Form, Language, Report};
 
-use sample::{UNIT, check, every, report};
+use sample::{TEXT, UNIT, check, every, report, report_with_narrative};
 
 #[test]
 fn every_form_in_both_languages_is_as_it_was() {
@@ -68,6 +68,31 @@ fn channel_language_interpreter_caller_narrative_and_exact_times_never_appear() 
         for word in never {
             assert!(!text.contains(word), "{form:?} {language:?}: {word}");
         }
+    });
+}
+
+#[test]
+fn what_was_attested_is_in_the_report_byte_for_byte_and_only_where_the_mask_lets_narratives_go() {
+    every(|form, language| {
+        let text = |report: &Report| String::from_utf8(report.to_canonical_json().unwrap()).unwrap();
+        assert!(!text(&report(form, language, UNIT)).contains("keep the papers"), "{form:?}");
+        let with = report_with_narrative(form, language, UNIT);
+        let json: serde_json::Value = serde_json::from_str(&text(&with)).unwrap();
+        let told = json["together"].as_array().unwrap().iter().find(|it| it["field"] == "narrative_attested.text");
+        let told = told.expect("what was told is in the report");
+        assert_eq!(told["values"], serde_json::json!([{"kind": "text", "text": TEXT}]));
+        let label = match language {
+            Language::English => "What was told, without what tells who somebody is",
+            Language::French => "Ce qui a été raconté, sans ce qui dit qui est qui",
+        };
+        assert!(told["label"].as_str().unwrap().starts_with(label));
+        for never in ["salt", "mZmZ", "8888", "in confidence"] {
+            assert!(!told.to_string().contains(never), "{never}");
+        }
+        assert_eq!(Report::from_canonical_json(text(&with).as_bytes()).unwrap().form(), form.id());
+        assert!(with.script(Categories::EMPTY).unwrap().contains("She sleeps  where she works"));
+        assert!(with.script(Categories::only(DataCategory::Narrative)).unwrap().contains("She sleeps"));
+        assert!(!with.script(Categories::only(DataCategory::Situation)).unwrap().contains("She sleeps"));
     });
 }
 

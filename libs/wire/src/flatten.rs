@@ -1,15 +1,15 @@
 //! Opened events as flat, classified fields: what redaction works on.
 
-use egide_domain::Timestamp;
 use egide_domain::ids::{ExceptionId, Revision, SubjectId};
+use egide_domain::{AttestedNarrative, Timestamp};
 use egide_redaction::{About, Class, Field, Generalisation, Identifies, Member, Value, Whose};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value as Reflected};
 
 use crate::classification::{self as wire, SealUnder, event_class, field_class, is_sealed};
 use crate::convert::{Listed as _, Unreadable, timestamp};
-use crate::descriptors::to_dynamic;
-use crate::proto::egide::case::v1::CaseEvent;
+use crate::descriptors::{of, to_dynamic};
 use crate::proto::egide::case::v1::case_event::Payload as CasePayload;
+use crate::proto::egide::case::v1::{CaseEvent, NarrativeAttested};
 use crate::proto::egide::ledger::v1::RecordedEvent;
 use crate::proto::egide::ledger::v1::recorded_event::Payload;
 use crate::split::join;
@@ -30,6 +30,7 @@ pub fn flatten(event: &RecordedEvent) -> Result<Vec<Field>, Unreadable> {
         // RFC 3339 begins with the month.
         month: event.occurred_at.as_ref().map(|at| at.to_string().chars().take(7).collect()),
         only_under: exception_of(case_event.payload.as_ref())?,
+        attested: attested(payload)?,
     };
     let mut fields = Vec::new();
     context.collect(payload, field.name(), &mut fields);
@@ -42,6 +43,8 @@ pub struct Outline {
     pub about: About,
     /// The exception that alone lets it go, where it was written for one.
     pub only_under: Option<ExceptionId>,
+    /// The attestation it is, if it is one.
+    pub attested: Option<AttestedNarrative>,
     /// The facts that carry a value, and whatever would be sealed.
     pub fields: Vec<Outlined>,
 }
@@ -68,7 +71,8 @@ pub fn outline(facts: &[u8]) -> Result<Option<Outline>, Unreadable> {
     let Some(payload) = payload.as_message() else { return Ok(None) };
     let mut fields = Vec::new();
     outline_message(payload, field.name(), &mut fields);
-    Ok(Some(Outline { about: about(payload)?, only_under: exception_of(event.payload.as_ref())?, fields }))
+    let (about, attested) = (about(payload)?, attested(payload)?);
+    Ok(Some(Outline { about, only_under: exception_of(event.payload.as_ref())?, attested, fields }))
 }
 
 fn outline_message(message: &DynamicMessage, path: &str, fields: &mut Vec<Outlined>) {
@@ -93,6 +97,7 @@ struct Context {
     recorded_at: Option<Timestamp>,
     month: Option<String>,
     only_under: Option<ExceptionId>,
+    attested: Option<AttestedNarrative>,
 }
 
 impl Context {
@@ -110,6 +115,7 @@ impl Context {
                     path,
                     class: class(&descriptor),
                     only_under: self.only_under,
+                    attested: self.attested,
                     value,
                 });
             }
@@ -131,6 +137,25 @@ pub fn about(payload: &DynamicMessage) -> Result<About, Unreadable> {
     match one {
         Some(one) if one.as_str() != Some("") => subject(&one, "subject_id").map(About::One),
         Some(_) | None => Ok(About::Nobody),
+    }
+}
+
+/// The attestation that a payload is; `None`: it is none.
+///
+/// # Errors
+/// [`Unreadable`] when it cannot be read which: nothing of it may leave.
+pub fn attested(payload: &DynamicMessage) -> Result<Option<AttestedNarrative>, Unreadable> {
+    if payload.descriptor() != of::<NarrativeAttested>() {
+        return Ok(None);
+    }
+    let review_id = payload.get_field_by_name("review_id");
+    let review_id = review_id.as_ref().and_then(|id| id.as_str()?.parse().ok());
+    let digest = payload.get_field_by_name("text_digest");
+    let digest = digest.as_ref().and_then(|digest| digest.as_bytes()?.as_ref().try_into().ok());
+    match (review_id, digest) {
+        (Some(review_id), Some(text_digest)) => Ok(Some(AttestedNarrative { review_id, text_digest })),
+        (None, _) => Err(Unreadable { field: "review_id" }),
+        (_, None) => Err(Unreadable { field: "text_digest" }),
     }
 }
 

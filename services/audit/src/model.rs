@@ -97,6 +97,9 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
             | Payload::AuthorityVerified(_)
             | Payload::AuthorityRevoked(_)
             | Payload::WishesRecorded(_)
+            | Payload::NarrativeReviewRequested(_)
+            | Payload::NarrativeAttested(_)
+            | Payload::NarrativeWithheld(_)
             | Payload::ContactCleared(_)
             | Payload::ContactMade(_),
         )

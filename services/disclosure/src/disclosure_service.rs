@@ -21,7 +21,7 @@ use crate::gate::Shared;
 use crate::origin::Origin;
 use crate::reader::StoredDecision;
 use crate::request::Asked;
-use crate::{replay, token, validate};
+use crate::{replay, review, token, validate};
 
 /// Most bytes of decisions on one page; a decision has at most 60 KiB, an answer at most 4 MiB.
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -179,6 +179,31 @@ impl DisclosureService for Disclosures {
         // What is opened in its course is opened long after the request's own deadline.
         let look = self.0.look_again(Onward::of(&request).without_deadline(), None, reason).await?;
         Ok(Response::new(ReceiverStream::new(replay::history(&self.0, look))))
+    }
+
+    async fn show_narrative(
+        &self,
+        request: Request<proto::ShowNarrativeRequest>,
+    ) -> Result<Response<proto::ShowNarrativeResponse>, Status> {
+        let look = review::look(request.get_ref())?;
+        // The ledger records the look before it opens anything.
+        Ok(Response::new(self.0.show_narrative(&Onward::of(&request), &look).await?))
+    }
+
+    async fn attest_narrative(
+        &self,
+        request: Request<proto::AttestNarrativeRequest>,
+    ) -> Result<Response<proto::AttestNarrativeResponse>, Status> {
+        let (command_id, look, text_sha256, case_revision) = review::attesting(request.get_ref())?;
+        let caller = Caller::of(&request)?;
+        let attesting = review::Attesting {
+            account: caller.person()?.account().as_str().to_owned(),
+            origin: Origin::new(caller, "AttestNarrative", command_id, look.review_id.as_bytes()),
+            look,
+            text_sha256,
+            case_revision,
+        };
+        Ok(Response::new(self.0.attest_narrative(&Onward::of(&request), &attesting).await?))
     }
 
     async fn list_decisions(

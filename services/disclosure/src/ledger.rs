@@ -19,7 +19,8 @@ use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceCl
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{
     Acknowledgement, AppendRequest, NewEvent, OpenForDeliveryRequest, OpenForDeliveryResponse, OpenForPermitRequest,
-    OpenForReplayRequest, OpenForReplayResponse, RecordedEvent, StreamExpectation,
+    OpenForReplayRequest, OpenForReplayResponse, OpenForReviewRequest, OpenForReviewResponse, RecordedEvent,
+    StreamExpectation,
 };
 use egide_wire::refusal;
 use egide_wire::split::split;
@@ -285,6 +286,29 @@ impl Ledger {
             async move { client.open_for_replay(request).await }
         });
         Ok(opened.await?.into_inner())
+    }
+
+    /// Opens a narrative for the reviewer on whose behalf this is asked.
+    pub(crate) async fn open_for_review(
+        &self,
+        onward: &Onward,
+        request: OpenForReviewRequest,
+    ) -> Result<OpenForReviewResponse, Status> {
+        let answer = self.client(onward).open_for_review(request).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| {
+            let code = status.code();
+            if code == Code::NotFound {
+                Status::not_found("there is no such review")
+            } else if code == Code::PermissionDenied {
+                Status::permission_denied(
+                    "a review is done by a reviewer who did not request it and audits nothing; ask another reviewer",
+                )
+            } else if code == Code::FailedPrecondition {
+                Status::failed_precondition("the review is over, or the narrative was erased; request another review")
+            } else {
+                onward_status(&status)
+            }
+        })
     }
 
     /// The acknowledgement of a command of before, under whatever id it was sent.

@@ -26,6 +26,7 @@ mod referral_service;
 mod release;
 mod replay;
 mod request;
+mod review;
 mod start;
 mod token;
 mod turns;

@@ -99,6 +99,7 @@ fn record(row: &EventRow, looked: Looked<'_>, people: &People) -> Result<Option<
             path: &field.path,
             class: &field.class,
             only_under: outline.only_under,
+            attested: outline.attested,
         };
         fate(decision, people, unopened)
     };

@@ -19,6 +19,7 @@ use crate::ledger::{NotAppended, NotOpened, Proposed, Unfit, command};
 use crate::origin::{command_of_release, referral_of};
 use crate::reader::Snapshot;
 use crate::request::{Asked, Released};
+use crate::review::are_the_attested;
 
 /// Context of a report's signature (`disclosure_service.proto`).
 pub(crate) const REPORT: &str = "egide/report/v1";
@@ -52,6 +53,10 @@ impl Gate {
         decided: &case::DisclosureDecided,
     ) -> Result<Option<Released>, Status> {
         let fields = match self.ledger.open_for_permit(&asked.onward, permit.position()).await {
+            Ok(events) if !are_the_attested(decided, &events) => {
+                tracing::error!("a narrative is not the text that was attested");
+                return Err(Status::internal("a narrative is not the text that was attested; nothing is released"));
+            }
             Ok(events) => fields_of(&events, permit.decision().case_revision)?,
             Err(NotOpened::TooLate) => return Ok(None),
             Err(NotOpened::Erased) => {

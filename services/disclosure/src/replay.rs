@@ -222,6 +222,7 @@ fn first_difference(recorded: &DisclosureDecided, again: &DisclosureDecided) -> 
         urgent,
         commitment,
         recipient_kind,
+        narratives,
     );
     "the encoding"
 }

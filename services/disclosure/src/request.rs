@@ -12,7 +12,9 @@ use egide_domain::vocabulary::{Outcome, RecipientKind};
 use egide_domain::{Decision, Permit, Request, decide};
 use egide_report::Form;
 use egide_servicekit::identity::Onward;
-use egide_wire::convert::{Listed as _, decided, decided_from, obligation_from, request_from, timestamp};
+use egide_wire::convert::{
+    Listed as _, decided, decided_from, narratives_from, obligation_from, request_from, timestamp,
+};
 use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::disclosure::v1 as proto;
@@ -306,6 +308,7 @@ impl StoredDecision {
             policy_version: Arc::from(decided.policy_version.as_str()),
             urgent: decided.urgent,
             recipient_kind: RecipientKind::read(decided.recipient_kind).ok()?,
+            narratives: narratives_from(&decided.narratives).ok()?,
         })
     }
 }

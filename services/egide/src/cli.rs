@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::acting::Acting;
 use crate::commands::{
     account, approval, authority, callers, case, completions, consent, contact, deidentify, deliver, directory,
-    disclose, emergency, emit, exception, explain, history, hold, keys, log, obligations, package, pdf, pki, policy,
-    provision, recall, referrals, replay, reviews, shift, token, trust, verify_file,
+    disclose, emergency, emit, exception, explain, history, hold, keys, log, narrative, obligations, package, pdf, pki,
+    policy, provision, recall, referrals, replay, reviews, shift, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Reviews(reviews::Command),
     #[command(subcommand)]
     Outside(reviews::Outside),
+    #[command(subcommand)]
+    Narrative(narrative::Command),
     Disclose(disclose::Args),
     Preview(explain::Preview),
     #[command(subcommand)]

@@ -100,6 +100,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         | Command::Obligations(_)
         | Command::Reviews(_)
         | Command::Outside(_)
+        | Command::Narrative(_)
         | Command::Disclose(_)
         | Command::Preview(_)
         | Command::Decision(_)
@@ -131,6 +132,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Obligations(args) => commands::obligations::run(&mut session, args).await,
         Command::Reviews(args) => commands::reviews::run(&mut session, args).await,
         Command::Outside(args) => commands::reviews::outside(&mut session, args).await,
+        Command::Narrative(args) => commands::narrative::run(&mut session, args).await,
         Command::Disclose(args) => commands::disclose::run(&mut session, args).await,
         Command::Preview(args) => commands::explain::preview(&mut session, args).await,
         Command::Decision(args) => commands::explain::run(&mut session, args).await,

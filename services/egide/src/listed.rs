@@ -6,6 +6,7 @@ use egide_wire::proto::egide::audit::v1::{AccessReason, AccessScope};
 use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1::SuspensionReason;
+use egide_wire::proto::egide::disclosure::v1::MarkReason;
 use egide_wire::proto::egide::triage::v1::ReviewKind;
 
 /// A generated enumeration.
@@ -51,6 +52,9 @@ listed! {
     case::Answer => "egide.case.v1.Answer",
     case::ApprovalOutcome => "egide.case.v1.ApprovalOutcome",
     case::ApproachRule => "egide.case.v1.ApproachRule",
+    case::NarrativeWithholdReason => "egide.case.v1.NarrativeWithholdReason",
+    case::UnmaskReason => "egide.case.v1.UnmaskReason",
+    MarkReason => "egide.disclosure.v1.MarkReason",
     case::Authority => "egide.case.v1.Authority",
     case::BasisKind => "egide.case.v1.BasisKind",
     case::ConsentCapacity => "egide.case.v1.ConsentCapacity",

@@ -5,6 +5,7 @@ mod callers;
 mod checks;
 mod embedded;
 mod format;
+mod narratives;
 mod player;
 mod read_back;
 mod safeguards;

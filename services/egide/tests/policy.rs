@@ -108,16 +108,16 @@ fn a_policy_is_adopted_listed_and_read_back_and_shifts_begin_and_end() {
         known
     };
     let first = list(1).remove(0);
-    assert_eq!(first.get("version"), Some(&Value::from("2026-11-22")));
-    assert!(done(data, &["policy", "adopt"]).contains("2026-11-22"), "again, which changes nothing");
+    assert_eq!(first.get("version"), Some(&Value::from("2026-11-22.2")));
+    assert!(done(data, &["policy", "adopt"]).contains("2026-11-22.2"), "again, which changes nothing");
     list(1);
-    let next = written("\"version\": \"2026-11-22\"", "\"version\": \"next\"");
+    let next = written("\"version\": \"2026-11-22.2\"", "\"version\": \"next\"");
     let refused = egide(data, &["policy", "adopt", "--policy", text(&next), "--as", "supervisor"]);
     assert_ne!(refused.status.code(), Some(0), "{}", told(&refused));
     done(data, &["policy", "adopt", "--policy", text(&next)]);
     list(2);
     assert!(done(data, &["policy", "show", "--version", "next"]).contains("next"));
-    let found = done(data, &["policy", "diff", "2026-11-22", "next"]);
+    let found = done(data, &["policy", "diff", "2026-11-22.2", "next"]);
     assert!(found.contains("policy.json: version"), "{found}");
     assert_eq!(egide(data, &["policy", "show", "--version", "never"]).status.code(), Some(4));
 

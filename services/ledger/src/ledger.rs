@@ -122,6 +122,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Command, Status> {
         self.refuse_erased(request).await?;
+        self.refuse_caller_in_line(request).await?;
         let command = self.workshop().prepare(request, described, roles, By::caller(caller), fingerprint, now).await;
         let command = command.map_err(|error| refuse::not_ready(&error))?;
         // After sealing, which refuses what is erased, and before the block that makes it true.

@@ -22,6 +22,7 @@ mod keyring;
 mod keys;
 mod ledger;
 mod limit;
+mod line;
 mod mask;
 mod model;
 mod payload;

@@ -7,12 +7,12 @@ use egide_domain::event::DisclosureDecided;
 use egide_domain::facts::CaseFacts;
 use egide_domain::ids::{ExceptionId, SubjectId};
 use egide_domain::vocabulary::{DataCategory, MaskLevel};
-use egide_domain::{Basis, MaskEntry, Timestamp};
+use egide_domain::{AttestedNarrative, Basis, MaskEntry, Timestamp};
 use egide_redaction::{About, Class, Generalisation, Whose};
 use egide_wire::classification::is_sealed;
 use egide_wire::convert::Unreadable;
 use egide_wire::descriptors::of;
-use egide_wire::flatten::{about, class};
+use egide_wire::flatten::{about, attested, class};
 use egide_wire::proto::egide::case::v1::CaseEvent;
 use egide_wire::split::retain;
 use prost::Message as _;
@@ -30,6 +30,8 @@ pub(crate) struct Covered<'a> {
     umbrella: DynamicMessage,
     about: About,
     only_under: Option<ExceptionId>,
+    /// The attestation it is, if it is one.
+    attested: Option<AttestedNarrative>,
     recorded_at: Timestamp,
 }
 
@@ -54,7 +56,8 @@ impl Opening<'_> {
             Some(id) => Some(id.as_str().and_then(|id| id.parse().ok()).ok_or(unreadable)?),
             None => None,
         };
-        Ok(Covered { opening: self, about: about(&payload)?, umbrella, only_under, recorded_at })
+        let (about, attested) = (about(&payload)?, attested(&payload)?);
+        Ok(Covered { opening: self, about, umbrella, only_under, attested, recorded_at })
     }
 
     /// How far the mask lets a category of a person through, of what was recorded then and under this exception where one is
@@ -73,6 +76,14 @@ impl Opening<'_> {
         let entry = entries.find(|entry| entry.subject_id == subject && entry.category == category)?;
         let under = only_under.is_none_or(|exception| self.rests_on(entry, exception));
         (under && entry.reaches(recorded_at)).then_some(entry.level)
+    }
+
+    /// Whether the mask lets a category of a person through whole, whenever it was recorded.
+    fn lets_go_whole(&self, subject: SubjectId, category: DataCategory) -> bool {
+        let Some(person) = self.facts.person(subject) else { return false };
+        let category = if person.is_only_suspect() { DataCategory::Suspects } else { category };
+        let entry = self.decision.mask.entry(subject, category);
+        entry.is_some_and(|entry| entry.level == MaskLevel::Whole && entry.period.is_none())
     }
 
     fn rests_on(&self, entry: &MaskEntry, exception: ExceptionId) -> bool {
@@ -134,7 +145,23 @@ impl Covered<'_> {
             }
     }
 
+    /// What was told in words: the very text that the decision names, where it covers everybody it speaks of, whole.
+    fn level_of_attested(&self, class: &Class) -> Option<MaskLevel> {
+        const CATEGORY: DataCategory = DataCategory::Narrative;
+        let attested = self.attested.filter(|attested| self.opening.decision.narratives.contains(attested))?;
+        let About::Several(subjects) = &self.about else { return None };
+        let told = class.category == Some(CATEGORY) && class.whose == Whose::Several && !class.match_only;
+        let whole = |subject: &SubjectId| self.opening.lets_go_whole(*subject, CATEGORY);
+        // The gate asked whether it holds; on the facts it was decided on it must.
+        let holds =
+            self.opening.facts.attested_for(self.opening.decision.request.unit_id).any(|(it, _)| it == attested);
+        (told && holds && !subjects.is_empty() && subjects.iter().all(whole)).then_some(MaskLevel::Whole)
+    }
+
     fn level(&self, class: &Class) -> Option<MaskLevel> {
+        if class.generalise == Generalisation::Deidentified {
+            return self.level_of_attested(class);
+        }
         let category = releasable(class)?;
         let level = |subject| self.opening.level(subject, category, self.recorded_at, self.only_under);
         match (&self.about, class.whose) {
@@ -153,7 +180,7 @@ impl Covered<'_> {
 
 /// The category of a class that may leave at all.
 fn releasable(class: &Class) -> Option<DataCategory> {
-    if class.match_only || class.generalise == Generalisation::Deidentified {
+    if class.match_only {
         return None;
     }
     class.category.filter(|category| !matches!(category, DataCategory::Narrative | DataCategory::RecordKeeping))

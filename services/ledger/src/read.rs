@@ -1,6 +1,7 @@
 //! Reading: pages of a case, watching one, and opening what staff, a permit, a delivery or a replay is entitled to.
 
 mod replay;
+mod review;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

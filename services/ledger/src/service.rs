@@ -8,8 +8,9 @@ use egide_wire::proto::egide::audit::v1::{AccessReason, AccessRecorded, AccessSc
 use egide_wire::proto::egide::ledger::v1::ledger_service_server::LedgerService;
 use egide_wire::proto::egide::ledger::v1::{
     AppendRequest, AppendResponse, OpenForDeliveryRequest, OpenForDeliveryResponse, OpenForPermitRequest,
-    OpenForPermitResponse, OpenForReplayRequest, OpenForReplayResponse, ReadCaseRequest, ReadCaseResponse,
-    RecordConsentRequest, RecordConsentResponse, WatchCaseRequest, WatchCaseResponse,
+    OpenForPermitResponse, OpenForReplayRequest, OpenForReplayResponse, OpenForReviewRequest, OpenForReviewResponse,
+    ReadCaseRequest, ReadCaseResponse, RecordConsentRequest, RecordConsentResponse, WatchCaseRequest,
+    WatchCaseResponse,
 };
 use egide_wire::refusal::{Violation, invalid};
 use tokio::time::Instant;
@@ -109,6 +110,23 @@ impl LedgerService for Service {
         validate::open_for_replay(request.get_ref()).map_err(invalid)?;
         let _place = self.0.room.for_reading()?;
         Ok(Response::new(self.0.open_for_replay(request.get_ref(), &caller).await?))
+    }
+
+    async fn open_for_review(
+        &self,
+        request: Request<OpenForReviewRequest>,
+    ) -> Result<Response<OpenForReviewResponse>, Status> {
+        let caller = Caller::of(&request)?.clone();
+        disclosure_only(&caller)?;
+        let person = caller.person()?;
+        // Whoever audits disclosures sees facts, whatever else they are.
+        if !person.has(Role::Reviewer) || person.has(Role::Compliance) {
+            return Err(Status::permission_denied("this person may not review narratives"));
+        }
+        let deadline = deadline(&request);
+        validate::open_for_review(request.get_ref()).map_err(invalid)?;
+        let _place = self.0.room.for_reading()?;
+        Ok(Response::new(self.0.open_for_review(request.get_ref(), &caller, deadline).await?))
     }
 }
 

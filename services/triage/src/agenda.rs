@@ -52,6 +52,7 @@ pub(crate) enum ReviewKind {
     OutsideDisclosure,
     Approval,
     TipClock,
+    Narrative,
     ReferralUnfetched,
 }
 
@@ -59,7 +60,7 @@ pub(crate) enum ReviewKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Review {
     pub(crate) kind: ReviewKind,
-    /// The tip, exception, disclosure, approval or referral.
+    /// The tip, exception, disclosure, approval, referral or review.
     pub(crate) reference: [u8; 16],
     pub(crate) since: Timestamp,
     /// Absent: at once.
@@ -122,11 +123,15 @@ pub(crate) fn reviews(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec
         let (id, by) = (approval.approval_id.0, approval.by.person.clone());
         review(ReviewKind::Approval, id, approval.at, approval.expires_at, by)
     });
+    let narratives = facts.open_reviews().filter(|_| !facts.closed).map(|waiting| {
+        let by = waiting.by.person.clone();
+        review(ReviewKind::Narrative, waiting.review_id.0, waiting.at, None, by)
+    });
     let unfetched = unfetched(facts, policy, now).into_iter().map(|one| {
         let Unfetched { referral_id, since, due_at, .. } = one;
         review(ReviewKind::ReferralUnfetched, referral_id.0, since, due_at, None)
     });
-    tips.chain(clocks).chain(glass).chain(outside).chain(approvals).chain(unfetched).collect()
+    tips.chain(clocks).chain(glass).chain(outside).chain(approvals).chain(unfetched).chain(narratives).collect()
 }
 
 /// Whether a tip's 24 hours run: it is not urgent, or nobody has said how urgent it is; it may be reported; and nothing was

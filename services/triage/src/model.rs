@@ -126,6 +126,9 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::AuthorityVerified(_)
         | CaseEvent::AuthorityRevoked(_)
         | CaseEvent::KeyShredded(_)
+        | CaseEvent::NarrativeReviewRequested(_)
+        | CaseEvent::NarrativeAttested(_)
+        | CaseEvent::NarrativeWithheld(_)
         | CaseEvent::Unreadable => true,
         CaseEvent::CaseOpened(_)
         | CaseEvent::PersonIdentified(_)

@@ -124,6 +124,7 @@ fn review(case_id: CaseId, waiting: Review, now: Timestamp) -> (Place, WaitingRe
         agenda::ReviewKind::OutsideDisclosure => ReviewKind::OutsideDisclosure,
         agenda::ReviewKind::Approval => ReviewKind::Approval,
         agenda::ReviewKind::TipClock => ReviewKind::TipClock,
+        agenda::ReviewKind::Narrative => ReviewKind::Narrative,
         agenda::ReviewKind::ReferralUnfetched => ReviewKind::ReferralUnfetched,
     };
     // What has no time of its own was wanted at once.

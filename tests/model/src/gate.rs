@@ -215,6 +215,7 @@ impl Gate {
             directory_revision: decision.directory_revision,
             obligations: decision.obligations.clone(),
             recipient_kind: decision.recipient_kind,
+            narratives: decision.narratives.clone(),
         })
     }
 
@@ -405,6 +406,7 @@ fn as_made(decided: &DisclosureDecided) -> Decision {
         policy_version: Arc::from(""),
         urgent: false,
         recipient_kind: decided.recipient_kind,
+        narratives: decided.narratives.clone(),
     }
 }
 

@@ -22,6 +22,7 @@ impl CaseFacts {
             }
             CaseEvent::TipReceived(tip) => self.apply_tip(tip, recorded.recorded_at),
             CaseEvent::PersonIdentified(identified) => {
+                self.named = recorded.revision;
                 let person = self.person_mut(identified.subject_id);
                 person.roles = person.roles.union(identified.roles);
             }
@@ -45,11 +46,14 @@ impl CaseFacts {
                 let person = self.person_mut(place.subject_id);
                 person.place = place.jurisdiction.or(person.place);
             }
-            CaseEvent::NarrativeRecorded(narrative) => self.narratives.push(NarrativeFacts {
-                narrative_id: narrative.narrative_id,
-                subject_ids: narrative.subject_ids.clone(),
-                erased: self.erased,
-            }),
+            CaseEvent::NarrativeRecorded(narrative) => self.apply_narrative(narrative),
+            CaseEvent::NarrativeReviewRequested(requested) => {
+                self.apply_review(requested, &recorded.actor, recorded.recorded_at);
+            }
+            CaseEvent::NarrativeAttested(attested) => self.apply_attestation(attested, recorded),
+            CaseEvent::NarrativeWithheld(withheld) => self.apply_withheld(withheld),
+            // A suspect's names and nicknames stand in it.
+            CaseEvent::SuspectDescribed(_) => self.named = recorded.revision,
             CaseEvent::TriageAssessed(assessed) => self.assessed = Some(assessed.level),
             CaseEvent::SupervisorReviewed(review) => {
                 if let Some(tip) = self.tips.iter_mut().find(|tip| tip.tip_id == review.tip_id) {
@@ -169,8 +173,7 @@ impl CaseFacts {
             CaseEvent::SituationRecorded(_)
             | CaseEvent::ImmigrationRecorded(_)
             | CaseEvent::HealthRecorded(_)
-            | CaseEvent::FinancesRecorded(_)
-            | CaseEvent::SuspectDescribed(_) => {}
+            | CaseEvent::FinancesRecorded(_) => {}
         }
     }
 
@@ -284,6 +287,7 @@ impl CaseFacts {
             decided_at: decided.decided_at,
             obligations: decided.obligations.clone(),
             recipient_kind: decided.recipient_kind,
+            narratives: decided.narratives.clone(),
         });
     }
 

@@ -3,7 +3,7 @@
 use super::approval::CONSENT_CONDITION;
 use super::error::Fault;
 use super::rows::{CeilingRow, ExceptionRecipient, ExceptionRule, LocalHours, Periods, StatutoryAgreement};
-use super::{Tables, never_released};
+use super::{Tables, never_released, on_own_consent_only};
 use crate::set::{Categories, Purposes, Reach, Set};
 use crate::vocabulary::{
     DataCategory, ExceptionKind, InstrumentKind, Jurisdiction, MaskLevel, Purpose, RecipientKind, Role,
@@ -66,6 +66,10 @@ impl Tables {
         for (place, row) in self.ceilings.iter().enumerate() {
             let path = || format!("ceilings[{place}]");
             releasable(row.ceiling, || format!("{}.ceiling", path()))?;
+            if row.ceiling.level(DataCategory::Narrative).is_some_and(|level| level != MaskLevel::Whole) {
+                let why = "a narrative leaves whole, as it was attested, or not at all";
+                return Err(Fault::new(format!("{}.ceiling", path()), why));
+            }
             let same = |other: &&CeilingRow| other.purpose == row.purpose && other.recipient == row.recipient;
             if self.ceilings.iter().filter(same).count() > 1 {
                 return Err(Fault::new(path(), "purpose and recipient stand in two rows"));
@@ -118,7 +122,7 @@ impl Tables {
             }
             validate_instruments(rule, || path("instruments"))?;
         }
-        releasable(self.statute_recipients.ceiling, || "statute_recipients.ceiling".to_owned())?;
+        on_exception(self.statute_recipients.ceiling, || "statute_recipients.ceiling".to_owned())?;
         without_status_and_money(self.statute_recipients.ceiling, || "statute_recipients.ceiling".to_owned())
     }
 
@@ -128,7 +132,7 @@ impl Tables {
         row: &ExceptionRecipient,
         path: impl Fn() -> String,
     ) -> Result<(), Fault> {
-        releasable(row.ceiling, || format!("{}.ceiling", path()))?;
+        on_exception(row.ceiling, || format!("{}.ceiling", path()))?;
         let same = |other: &&ExceptionRecipient| other.recipient == row.recipient && other.purpose == row.purpose;
         if rule.recipients.iter().filter(same).count() > 1 {
             return Err(Fault::new(path(), "recipient and purpose stand in two rows"));
@@ -152,9 +156,9 @@ impl Tables {
 
     fn validate_agreements(&self) -> Result<(), Fault> {
         for (place, row) in self.statutory_agreements.iter().enumerate() {
-            if row.categories.intersects(never_released()) {
+            if row.categories.intersects(on_own_consent_only()) {
                 let path = format!("statutory_agreements[{place}].categories");
-                return Err(Fault::new(path, "narrative and record keeping are never released"));
+                return Err(Fault::new(path, ON_OWN_CONSENT));
             }
             let overlaps = |other: &&StatutoryAgreement| {
                 other.recipient == row.recipient && other.purposes.intersects(row.purposes)
@@ -237,7 +241,7 @@ impl Tables {
                 return refuse(field, "must not be empty: the row would never apply");
             }
             if row.categories.intersects(never_released()) {
-                return refuse("categories", "narrative and record keeping are never released");
+                return refuse("categories", "record keeping is never released");
             }
             if !roles_fit(row.roles) {
                 return refuse("roles", ROLES);
@@ -274,7 +278,17 @@ fn validate_instruments(rule: &ExceptionRule, path: impl Fn() -> String) -> Resu
 
 fn releasable(ceiling: Reach, path: impl Fn() -> String) -> Result<(), Fault> {
     if ceiling.categories().intersects(never_released()) {
-        return Err(Fault::new(path(), "narrative and record keeping are never released"));
+        return Err(Fault::new(path(), "record keeping is never released"));
+    }
+    Ok(())
+}
+
+/// Why no exception reaches a narrative.
+const ON_OWN_CONSENT: &str = "a narrative leaves on somebody's own consent only, record keeping never";
+
+fn on_exception(ceiling: Reach, path: impl Fn() -> String) -> Result<(), Fault> {
+    if ceiling.categories().intersects(on_own_consent_only()) {
+        return Err(Fault::new(path(), ON_OWN_CONSENT));
     }
     Ok(())
 }

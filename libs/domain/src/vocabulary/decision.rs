@@ -159,6 +159,8 @@ vocabulary! {
         RepresentativeIsSuspect = "representative_is_suspect",
         /// Somebody entitled approved it.
         Approved = "approved",
+        /// Nothing that was told about the person is attested for this unit, or not everybody it speaks of is covered.
+        NarrativeNotAttested = "narrative_not_attested",
     }
 
     /// What a permit binds us to afterwards.

@@ -490,7 +490,7 @@ fn purposes_reach_categories_up_to_a_level() {
     everything.permitted = all;
     let then = given().consents(everything).when(&asked(&[Contact, Finances, Narrative, RecordKeeping]));
     then.permits_up_to(&[(VICTIM, Contact, MaskLevel::Whole), (VICTIM, Finances, MaskLevel::Generalised)]);
-    then.says(ReasonCode::NarrativeWithheld).says(ReasonCode::CategoryNotReleasable);
+    then.says(ReasonCode::NarrativeNotAttested).says(ReasonCode::CategoryNotReleasable);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod exceptions;
 mod house;
 mod masks;
 mod minors;
+mod narratives;
 mod obligations;
 mod peer_failures;
 mod periods;

@@ -555,6 +555,7 @@ pub(crate) fn decided(number: u8, ask: &Ask, decision: Decision) -> CaseEvent {
         directory_revision: decision.directory_revision,
         obligations: decision.obligations,
         recipient_kind: decision.recipient_kind,
+        narratives: decision.narratives,
     })
 }
 

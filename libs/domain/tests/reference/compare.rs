@@ -108,6 +108,7 @@ pub(crate) fn translated(decision: &Decision) -> Answer {
                 _ => None,
             })
             .collect(),
+        narratives: decision.narratives.iter().map(|it| (it.review_id, it.text_digest)).collect(),
         covering: BTreeSet::new(),
     }
 }
@@ -130,6 +131,7 @@ fn differ_in(engine: &Answer, evaluator: &Answer, into: &mut Vec<Difference>) {
     differ("refusals", &engine.refusals, &evaluator.refusals, into);
     differ("outcome", &engine.permit, &evaluator.permit, into);
     differ("mask", &engine.entries, &evaluator.entries, into);
+    differ("narratives", &engine.narratives, &evaluator.narratives, into);
     differ("bases", &engine.bases, &evaluator.bases, into);
     differ("obligations", &engine.obligations, &evaluator.obligations, into);
     differ("expiry", &engine.expires_at, &evaluator.expires_at, into);

@@ -27,7 +27,12 @@ impl Coverage {
         }
         self.decision("", &engine.decision);
         match &engine.delivery {
-            Ok(_) => self.one("delivery", "may"),
+            Ok(decision) => {
+                self.one("delivery", "may");
+                if !decision.narratives.is_empty() {
+                    self.one("delivery", "with a narrative");
+                }
+            }
             Err(DeliveryRefusal::Unknown) => self.one("delivery", "unknown"),
             Err(DeliveryRefusal::Recalled) => self.one("delivery", "recalled"),
             Err(DeliveryRefusal::Narrowed(_)) => self.one("delivery", "narrowed"),
@@ -59,6 +64,9 @@ impl Coverage {
         self.one("outcome", decision.outcome.name());
         if decision.urgent {
             self.one("outcome", "urgent");
+        }
+        if !decision.narratives.is_empty() {
+            self.one("narratives", if decision.narratives.len() > 1 { "several" } else { "one" });
         }
         let codes: std::collections::BTreeSet<ReasonCode> = decision.reasons.iter().map(|it| it.code).collect();
         codes.into_iter().for_each(|code| self.one("reason", code.name()));
@@ -100,7 +108,8 @@ impl Coverage {
         expected.extend(names("met", ObligationKind::ALL.iter().filter(standing).map(|it| it.name()).collect()));
         let contacts = vec!["may", "no instruction", "do not contact", "erased", "means", "hours", "abroad"];
         expected.extend(names("contact", contacts));
-        expected.extend(names("delivery", vec!["may", "unknown", "recalled", "narrowed"]));
+        expected.extend(names("delivery", vec!["may", "unknown", "recalled", "narrowed", "with a narrative"]));
+        expected.push("narratives one".to_owned());
         let least = (cases / 4_000).max(1);
         let missing: Vec<_> =
             expected.iter().filter(|what| self.counts.get(*what).copied().unwrap_or_default() < least).collect();

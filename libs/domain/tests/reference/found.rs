@@ -167,6 +167,7 @@ fn nothing_is_delivered_on_a_refusal() {
         mask: Mask::from(vec![entry]),
         obligations: Vec::new(),
         recipient_kind: Some(RecipientKind::SupportService),
+        narratives: Vec::new(),
         decided_at: Timestamp(BEGIN),
         expires_at: Some(Timestamp(BEGIN + DAY)),
         case_revision: Revision(4),

@@ -94,6 +94,13 @@ fn records_alone(asked: &Asked, basis: Basis) -> Vec<Asked> {
     places.iter().map(only).collect()
 }
 
+/// Whether the person let a narrative go before, whoever else it speaks of: nothing that is no attestation attests.
+fn narrative_could_be_had(asked: &Asked, who: SubjectId) -> bool {
+    let facts = CaseFacts::from_events(&asked.history);
+    let mut attested = facts.attested_for(asked.request.unit_id);
+    attested.any(|(_, attestation)| attestation.subject_ids.contains(&who))
+}
+
 /// Everything that could be relied on in a case.
 fn bases(asked: &Asked) -> BTreeSet<Basis> {
     let named = asked.history.iter().flat_map(|recorded| match &recorded.event {
@@ -119,6 +126,9 @@ fn adds_nothing(asked: &Asked, before: &Decision, after: &Mask) -> bool {
                 alone.request.categories = Categories::only(entry.category);
                 alone.request.subject_ids = vec![entry.subject_id];
                 alone.request.approval_id = None;
+                if entry.category == DataCategory::Narrative {
+                    return narrative_could_be_had(asked, entry.subject_id);
+                }
                 bases(asked).into_iter().any(|basis| {
                     alone.request.relies_on = vec![basis];
                     records_alone(&alone, basis).iter().any(|one| mask(one).contains(&entry_alone))
@@ -194,7 +204,7 @@ fn p04_a_mask_lies_within_request_ceiling_agreement_and_anonymity() {
                 && within(ceiling.get(&category))
                 && signed
                 && (!unit.anonymous_only() || within(tables.anonymous.get(&category)))
-                && !matches!(category, DataCategory::Narrative | DataCategory::RecordKeeping);
+                && category != DataCategory::RecordKeeping;
             unless(!fits, || format!("{entry:?} lies outside"))?;
         }
         Ok(())
@@ -442,7 +452,9 @@ fn p04_asking_for_less_gives_exactly_that_of_the_whole() {
                 && less.request.subject_ids.contains(&entry.subject_id);
             let expected = wanted.then_some(entry.level);
             let found = part.level(entry.subject_id, entry.category);
-            unless(found != expected, || format!("{entry:?}: {found:?} of {expected:?}"))?;
+            // A narrative goes only where everybody it speaks of is asked about.
+            let alone = entry.category == DataCategory::Narrative && found.is_none();
+            unless(found != expected && !alone, || format!("{entry:?}: {found:?} of {expected:?}"))?;
         }
         unless(!decision.mask.contains(&part), || "asking for less gave more".to_owned())
     });
@@ -461,7 +473,13 @@ fn p04_relying_on_less_never_adds() {
             let part = ask_engine(&less).decision;
             let adds = !has_periods(asked) && !decision.mask.contains(&part.mask);
             unless(adds, || format!("{basis:?} alone adds"))?;
-            unless(part.bases != [*basis], || format!("{basis:?} alone gives {:?}", part.bases))?;
+            let rests = |entry: &&MaskEntry| {
+                entry.bases.iter().any(|index| decision.bases.get(usize::try_from(index).expect("few")) == Some(basis))
+            };
+            let mut resting = decision.mask.entries().iter().filter(rests);
+            // What somebody else of the same narrative rests on is missing then.
+            let others = resting.all(|entry| entry.category == DataCategory::Narrative);
+            unless(part.bases != [*basis] && !others, || format!("{basis:?} alone gives {:?}", part.bases))?;
         }
         Ok(())
     });

@@ -273,6 +273,7 @@ fn asked_for(told: Tale) -> Tale {
         mask: Mask::empty(),
         obligations: Vec::new(),
         recipient_kind: Some(RecipientKind::ForeignHotline),
+        narratives: Vec::new(),
         decided_at: Timestamp(BEGIN),
         expires_at: None,
         case_revision: Revision(4),

@@ -80,4 +80,6 @@ kinds! {
     Number = "number", "number", "numéro";
     /// A name nobody listed.
     Name = "name", "name", "nom";
+    /// What a reviewer masked.
+    Removed = "removed", "removed", "retiré";
 }

@@ -385,6 +385,24 @@ const NAMELIES: &str = "aida amber bob carol derrick eddy gabby harry heather ho
     mason matt mike nia nick pat patty peter phoenix ray robin rosemary ruby sally tanner valentine victor viola wade warren kitty laurel wright \
     parsons morales newton fisher hicks watts peters turner cooper";
 
+/// Every list of `lexicon/`: English, French, more words, words so common, first names, family names, places, what may stay, what a
+/// name follows, nicknames.
+pub(super) const LISTS: [&str; 10] = [
+    include_str!("../../lexicon/english.txt"),
+    include_str!("../../lexicon/french.txt"),
+    include_str!("../../lexicon/extra.txt"),
+    include_str!("../../lexicon/function.txt"),
+    include_str!("../../lexicon/first_names.txt"),
+    include_str!("../../lexicon/last_names.txt"),
+    include_str!("../../lexicon/places.txt"),
+    include_str!("../../lexicon/safe.txt"),
+    include_str!("../../lexicon/cues.txt"),
+    NICKNAMES,
+];
+
+/// What people called so are called for short.
+pub(super) const NICKNAMES: &str = include_str!("../../lexicon/nicknames.txt");
+
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     let Lists { words, sequences } = read();
     Lexicon { words: Table::new(&words), sequences }
@@ -395,15 +413,16 @@ fn read() -> Lists {
         words: HashMap::with_capacity_and_hasher(1 << 17, BuildHasherDefault::default()),
         sequences: HashMap::default(),
     };
-    lexicon.add_all(include_str!("../../lexicon/english.txt"), ORDINARY);
-    lexicon.add_french(include_str!("../../lexicon/french.txt"));
-    lexicon.add_all(include_str!("../../lexicon/extra.txt"), ORDINARY);
-    lexicon.add_all(include_str!("../../lexicon/function.txt"), FUNCTION | ORDINARY);
-    lexicon.add_all(include_str!("../../lexicon/first_names.txt"), FIRST);
-    lexicon.add_all(include_str!("../../lexicon/last_names.txt"), LAST);
-    lexicon.add_entries(include_str!("../../lexicon/places.txt"), |_| PLACE);
-    lexicon.add_entries(include_str!("../../lexicon/safe.txt"), |_| SAFE);
-    lexicon.add_entries(include_str!("../../lexicon/cues.txt"), |section| match section {
+    let [english, french, extra, function, first, last, places, safe, cues, _] = LISTS;
+    lexicon.add_all(english, ORDINARY);
+    lexicon.add_french(french);
+    lexicon.add_all(extra, ORDINARY);
+    lexicon.add_all(function, FUNCTION | ORDINARY);
+    lexicon.add_all(first, FIRST);
+    lexicon.add_all(last, LAST);
+    lexicon.add_entries(places, |_| PLACE);
+    lexicon.add_entries(safe, |_| SAFE);
+    lexicon.add_entries(cues, |section| match section {
         "strong" => STRONG,
         "naming" => STRONG | NAMING,
         _ => WEAK,

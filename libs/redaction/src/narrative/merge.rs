@@ -336,6 +336,7 @@ fn are_one(original: &str, one: &Hit, next: &Hit) -> bool {
         | Kind::PostalCode
         | Kind::Room
         | Kind::Age
+        | Kind::Removed
         | Kind::Number => between.is_empty() || between == "-",
     }
 }

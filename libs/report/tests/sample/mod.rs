@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egide_domain::ids::{CaseId, ConsentId, ExceptionId, Position, ReferralId, Revision, SubjectId, UnitId};
+use egide_domain::ids::{CaseId, ConsentId, ExceptionId, Position, ReferralId, ReviewId, Revision, SubjectId, UnitId};
 use egide_domain::vocabulary::{
     ApproachRule, ContactPermission, DataCategory, ExceptionKind, MaskLevel, ObligationKind, Outcome, PersonRole,
     Purpose,
 };
-use egide_domain::{AcknowledgedEvent, Basis, Decision, Mask, MaskEntry, Obligation, Permit, Roles, Set, Timestamp};
+use egide_domain::{
+    AcknowledgedEvent, AttestedNarrative, Basis, Decision, Mask, MaskEntry, Obligation, Permit, Roles, Set, Timestamp,
+};
 use egide_redaction::{Field, People, Person, Redacted, RedactedCase, SafeContact, redact};
 use egide_report::{Form, Header, Language, RecipientNames, Report};
 use egide_wire::flatten::flatten;
@@ -20,6 +22,11 @@ const VICTIM: SubjectId = SubjectId([0x11; 16]);
 const SUSPECT: SubjectId = SubjectId([0x22; 16]);
 const CHILD: SubjectId = SubjectId([0x33; 16]);
 const CALLER: SubjectId = SubjectId([0x44; 16]);
+/// What was attested, as every decision here names it.
+const ATTESTED: AttestedNarrative = AttestedNarrative { review_id: ReviewId([0x88; 16]), text_digest: [0x99; 32] };
+/// Byte for byte, whatever stands in it.
+pub(crate) const TEXT: &str =
+    "[Person A, potential victim] said: \"they keep the papers\".\n\nShe sleeps  where she works \u{2014} every night.";
 const DANGER: ExceptionId = ExceptionId([0x77; 16]);
 
 fn recorded(revision: u64, payload: Payload) -> RecordedEvent {
@@ -139,6 +146,16 @@ fn events() -> Vec<RecordedEvent> {
             text: "It was told in confidence.".into(),
             ..case::NarrativeRecorded::default()
         }),
+        Payload::NarrativeAttested(case::NarrativeAttested {
+            review_id: ATTESTED.review_id.to_string(),
+            subject_ids: vec![VICTIM.to_string()],
+            text: TEXT.into(),
+            text_salt: b"a salt that never leaves".to_vec(),
+            text_digest: ATTESTED.text_digest.to_vec(),
+            deidentifier: "never leaves".into(),
+            language: case::Language::French.into(),
+            ..case::NarrativeAttested::default()
+        }),
         Payload::ExceptionAsserted(case::ExceptionAsserted {
             exception_id: DANGER.to_string(),
             kind: case::ExceptionKind::ImminentDanger.into(),
@@ -232,11 +249,11 @@ fn mask(form: Form) -> Vec<MaskEntry> {
     }
 }
 
-fn redacted(form: Form) -> Redacted<RedactedCase> {
+fn redacted(mask: Vec<MaskEntry>, urgent: bool) -> Redacted<RedactedCase> {
     let decision = Decision {
         outcome: Outcome::Permit,
         bases: vec![Basis::Consent(ConsentId([5; 16])), Basis::Exception(DANGER, ExceptionKind::ImminentDanger)],
-        mask: Mask::from(mask(form)),
+        mask: Mask::from(mask),
         reasons: Vec::new(),
         obligations: vec![Obligation { kind: ObligationKind::NoTipOff, subject_id: None, due_at: None }],
         decided_at: Timestamp(Timestamp::from_date("2026-11-22").unwrap().0 + 12_345_678),
@@ -244,8 +261,9 @@ fn redacted(form: Form) -> Redacted<RedactedCase> {
         case_revision: Revision(15),
         directory_revision: Revision(3),
         policy_version: Arc::from("test"),
-        urgent: form != Form::SupportService,
+        urgent,
         recipient_kind: None,
+        narratives: vec![ATTESTED],
     };
     let acknowledged = AcknowledgedEvent { facts_digest: [0; 32], position: Position(99), case_revision: Revision(16) };
     let permit = Permit::from_acknowledgement(decision, [0; 32], acknowledged, || true).expect("a permit");
@@ -265,6 +283,22 @@ fn keyed(context: &str, parts: &[&[u8]]) -> [u8; 32] {
 }
 
 pub(crate) fn report(form: Form, language: Language, unit: UnitId) -> Report {
+    report_of(form, language, unit, mask(form))
+}
+
+/// The same, with what was told and attested.
+pub(crate) fn report_with_narrative(form: Form, language: Language, unit: UnitId) -> Report {
+    let entry = MaskEntry {
+        subject_id: VICTIM,
+        category: DataCategory::Narrative,
+        level: MaskLevel::Whole,
+        bases: [0].into_iter().collect(),
+        period: None,
+    };
+    report_of(form, language, unit, [mask(form), vec![entry]].concat())
+}
+
+fn report_of(form: Form, language: Language, unit: UnitId, mask: Vec<MaskEntry>) -> Report {
     let header = Header {
         referral_id: ReferralId([0xab; 16]),
         case_id: CaseId([0xcd; 16]),
@@ -288,7 +322,7 @@ pub(crate) fn report(form: Form, language: Language, unit: UnitId) -> Report {
         salt: [0x5a; 32],
         key_id: "ed25519:0123456789abcdef",
     };
-    Report::compose(&header, &redacted(form), &keyed).expect("a report")
+    Report::compose(&header, &redacted(mask, form != Form::SupportService), &keyed).expect("a report")
 }
 
 pub(crate) fn check(name: &str, actual: &str) {

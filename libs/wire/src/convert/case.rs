@@ -5,7 +5,7 @@ use egide_domain::event as domain;
 use egide_domain::event::{Expiry, RecipientScope, Shredded};
 use egide_domain::vocabulary as list;
 
-use super::decision::{bases, data_period, mask, obligation_from, request_from};
+use super::decision::{bases, data_period, mask, narratives_from, obligation_from, request_from};
 use super::{
     Listed as _, Unreadable, digest, id, ids, optional_digest, optional_id, optional_timestamp, read_all, required,
 };
@@ -219,6 +219,25 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
             referral_id: id(&event.referral_id, "referral_id")?,
             unit_id: id(&event.unit_id, "unit_id")?,
         }),
+        Payload::NarrativeReviewRequested(event) => {
+            CaseEvent::NarrativeReviewRequested(domain::NarrativeReviewRequested {
+                review_id: id(&event.review_id, "review_id")?,
+                narrative_id: id(&event.narrative_id, "narrative_id")?,
+                unit_id: id(&event.unit_id, "unit_id")?,
+            })
+        }
+        Payload::NarrativeAttested(event) => CaseEvent::NarrativeAttested(domain::NarrativeAttested {
+            review_id: id(&event.review_id, "review_id")?,
+            narrative_id: id(&event.narrative_id, "narrative_id")?,
+            subject_ids: ids(&event.subject_ids, "subject_ids")?,
+            unit_id: id(&event.unit_id, "unit_id")?,
+            text_digest: digest(&event.text_digest, "text_digest")?,
+            could_tell_who_said_it: list::Answer::read(event.could_tell_who_said_it)?,
+            case_revision: egide_domain::ids::Revision(event.case_revision),
+        }),
+        Payload::NarrativeWithheld(event) => {
+            CaseEvent::NarrativeWithheld(domain::NarrativeWithheld { review_id: id(&event.review_id, "review_id")? })
+        }
     })
 }
 
@@ -310,5 +329,6 @@ fn disclosure_decided(event: &proto::DisclosureDecided) -> Result<domain::Disclo
         directory_revision: egide_domain::ids::Revision(event.directory_revision),
         obligations: event.obligations.iter().map(obligation_from).collect::<Result<_, _>>()?,
         recipient_kind: list::RecipientKind::read(event.recipient_kind)?,
+        narratives: narratives_from(&event.narratives)?,
     })
 }

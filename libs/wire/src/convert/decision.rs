@@ -1,12 +1,12 @@
 //! Requests and decisions.
 
-use egide_domain::decision::{Bases, Basis, Decision, Mask, MaskEntry, Obligation, Reason, Request};
+use egide_domain::decision::{AttestedNarrative, Bases, Basis, Decision, Mask, MaskEntry, Obligation, Reason, Request};
 use egide_domain::event::DataPeriod;
 use egide_domain::ids::DecisionId;
 use egide_domain::vocabulary as list;
 
 use super::{
-    Listed as _, Unreadable, id, ids, number, optional_id, optional_timestamp, read_all, required, to_timestamp,
+    Listed as _, Unreadable, digest, id, ids, number, optional_id, optional_timestamp, read_all, required, to_timestamp,
 };
 use crate::proto::egide::case::v1 as proto;
 
@@ -159,8 +159,30 @@ pub fn decided(decision_id: DecisionId, asked: &Request, decision: &Decision) ->
         policy_version: decision.policy_version.to_string(),
         urgent: decision.urgent,
         recipient_kind: number(decision.recipient_kind),
+        narratives: decision
+            .narratives
+            .iter()
+            .map(|narrative| proto::AttestedNarrative {
+                review_id: narrative.review_id.to_string(),
+                text_digest: narrative.text_digest.to_vec(),
+            })
+            .collect(),
         ..proto::DisclosureDecided::default()
     }
+}
+
+/// Reads the attested narratives of a decision.
+///
+/// # Errors
+/// [`Unreadable`] with the field.
+pub fn narratives_from(narratives: &[proto::AttestedNarrative]) -> Result<Vec<AttestedNarrative>, Unreadable> {
+    let one = |narrative: &proto::AttestedNarrative| {
+        Ok(AttestedNarrative {
+            review_id: id(&narrative.review_id, "review_id")?,
+            text_digest: digest(&narrative.text_digest, "text_digest")?,
+        })
+    };
+    narratives.iter().map(one).collect()
 }
 
 /// Reads what a recorded decision lets through and rests on.

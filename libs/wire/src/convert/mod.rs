@@ -14,7 +14,9 @@ use egide_domain::vocabulary::Role;
 use egide_domain::{CaseEvent, DirectoryEvent, HouseEvent, Recorded};
 
 pub use case::case_event;
-pub use decision::{bases, decided, decided_from, obligation, obligation_from, reason, request, request_from};
+pub use decision::{
+    bases, decided, decided_from, narratives_from, obligation, obligation_from, reason, request, request_from,
+};
 pub use directory::directory_event;
 pub use house::{adopted_files, files_of, house_event, policy_adopted};
 pub use values::{Listed, Unreadable, number, read_all};

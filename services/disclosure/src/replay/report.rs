@@ -22,6 +22,7 @@ use crate::gate::Gate;
 use crate::ledger::{NotOpened, facts_of};
 use crate::reader::{StoredDecision, StoredReferral, Unreadable};
 use crate::release::{Draft, fields_of};
+use crate::review::are_the_attested;
 
 /// What came of it, with the first difference or what keeps it from being made.
 pub(super) type Compared = (ReportOutcome, &'static str);
@@ -110,6 +111,9 @@ impl Gate {
         (salt, key_id): (&[u8; 32], &str),
     ) -> Result<ReferralReleased, &'static str> {
         let Premises { decision_id, request, case, organization } = premises;
+        if !are_the_attested(&stored.decided, events) {
+            return Err("a narrative is not the text that was attested");
+        }
         let fields = fields_of(events, Revision(stored.decided.case_revision))
             .map_err(|_| "what it was made of cannot be read by this version")?;
         let draft = Draft {

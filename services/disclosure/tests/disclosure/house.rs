@@ -112,7 +112,7 @@ impl House {
         self.world.keep(running)
     }
 
-    fn ledger(&self, service: &str, account: &str, role: &str) -> Ledger {
+    pub(crate) fn ledger(&self, service: &str, account: &str, role: &str) -> Ledger {
         let credentials = self.world.identity().person(service, account, &[role], None);
         LedgerServiceClient::new(self.world.upstream(&self.ledger_url, credentials).as_service())
     }
@@ -225,7 +225,7 @@ impl House {
                 agreement_id: fresh_id(),
                 organization_id: recipient.organization.clone(),
                 purposes,
-                categories: (1..=9).collect(),
+                categories: (1..=10).collect(),
                 ..AgreementRecorded::default()
             }),
         ];

@@ -4,6 +4,7 @@
 mod approvals;
 mod house;
 mod looking;
+mod narratives;
 mod outsiders;
 mod packages;
 mod policies;

@@ -23,7 +23,7 @@ const AUDIT: i32 = AccessReason::Audit as i32;
 /// A policy under which permits live for two days instead of three.
 fn shorter() -> LoadedPolicy {
     let change = |file: PolicyFile| {
-        let text = file.text.replace("\"2026-11-22\"", "\"2026-11-23\"");
+        let text = file.text.replace("\"2026-11-22.2\"", "\"2026-11-23\"");
         let text = text.replace("\"decision_life_hours\": 72,", "\"decision_life_hours\": 48,");
         let text = if *file.name == *PolicyFiles::POLICY { text.into() } else { file.text };
         PolicyFile { name: file.name, text }

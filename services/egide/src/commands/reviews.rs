@@ -43,6 +43,13 @@ pub(crate) struct List {
     all: bool,
 }
 
+impl Command {
+    /// The first page of everything of one kind.
+    pub(crate) fn of(kind: ReviewKind, reason: AccessReason) -> Self {
+        Self::List(List { kind: vec![kind], case: None, reason, page_size: 50, page_token: String::new(), all: true })
+    }
+}
+
 /// `egide outside …`.
 #[derive(Clone, Subcommand)]
 pub(crate) enum Outside {

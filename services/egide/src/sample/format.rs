@@ -12,6 +12,7 @@ use prost_reflect::{DeserializeOptions, DynamicMessage};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::narratives::Attest;
 use super::shifts::Shift;
 use super::symbols::Symbols;
 use super::waiting::{Consent, Obligations, Reviews};
@@ -156,6 +157,7 @@ fn check_step(value: &Value, symbols: &mut Symbols) -> Result<(), String> {
             }
         }
         Step::Recall(Recall { speaker, .. })
+        | Step::Attest(Attest { speaker, .. })
         | Step::Replay(ReplayAgain { speaker, .. })
         | Step::History(History { speaker, .. })
         | Step::Find(Find { speaker, .. })
@@ -214,6 +216,7 @@ pub(crate) enum Step {
     Disclose(Box<Disclose>),
     Preview(Box<Preview>),
     Approve(Box<Approve>),
+    Attest(Attest),
     Replay(ReplayAgain),
     Fetch(Fetch),
     Ack(Ack),

@@ -199,6 +199,7 @@ impl Player {
             Step::Disclose(disclose) => self.disclose(play, &disclose).await,
             Step::Preview(preview) => self.preview(play, &preview).await,
             Step::Approve(approve) => self.approve(play, &approve).await,
+            Step::Attest(attest) => self.attest(play, &attest).await,
             Step::Replay(replay) => self.replay(play, &replay).await,
             Step::Fetch(fetch) => self.fetch(play, &fetch).await,
             Step::Ack(ack) => self.acknowledge(play, &ack).await,

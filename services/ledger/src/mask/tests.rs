@@ -60,6 +60,7 @@ fn decision(mask: &[(SubjectId, DataCategory, MaskLevel)]) -> DisclosureDecided 
         directory_revision: Revision(1),
         obligations: Vec::new(),
         recipient_kind: None,
+        narratives: Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rules of case events that look at more than one field.
 
+use egide_crypto::digest::Fingerprinter;
 use egide_domain::time::Timestamp;
 use egide_wire::convert::timestamp;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -8,8 +9,8 @@ use egide_wire::proto::egide::case::v1::recipient_scope::Scope;
 use egide_wire::proto::egide::case::v1::{
     AgeAssessed, AgeBand, Answer, ApprovalOutcome, CallerGave, ConsentGiven, ConsentKind, ConsentRefused,
     ContactPermission, ContactRecorded, ExceptionAsserted, ExceptionGround, ExceptionKind, GrantorKind, IdentityProof,
-    Instrument, InstrumentKind, KeyShredded, ObligationNoted, ObligationReason, ObligationState, RecipientScope,
-    RejectionReason, ShredGround, ShredScope,
+    Instrument, InstrumentKind, KeyShredded, NarrativeAttested, ObligationNoted, ObligationReason, ObligationState,
+    RecipientScope, RejectionReason, ShredGround, ShredScope,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 
@@ -36,6 +37,7 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         Payload::ReferralDelivered(event) => disclosure::delivered(event, path, check),
         Payload::DisclosedOutsideSystem(event) => categories(&event.categories, &format!("{path}.categories"), check),
         Payload::KeyShredded(event) => key_shredded(event, path, check),
+        Payload::NarrativeAttested(event) => narrative_attested(event, path, check),
         Payload::CaseOpened(_)
         | Payload::TipReceived(_)
         | Payload::PersonIdentified(_)
@@ -65,7 +67,9 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         | Payload::ContactCleared(_)
         | Payload::ContactMade(_)
         | Payload::OutsideDisclosureReviewed(_)
-        | Payload::RecallAcknowledged(_) => {}
+        | Payload::RecallAcknowledged(_)
+        | Payload::NarrativeReviewRequested(_)
+        | Payload::NarrativeWithheld(_) => {}
         Payload::ApprovalDecided(event) => {
             let rejected = event.outcome() == ApprovalOutcome::Rejected;
             let said = event.reason() != RejectionReason::Unspecified;
@@ -73,6 +77,18 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
             check.require(rejected == said, format!("{path}.reason"), reason);
         }
         Payload::ObligationNoted(event) => obligation_noted(event, path, check),
+    }
+}
+
+/// The digest is that of the text under its salt, and the salt is one.
+fn narrative_attested(event: &NarrativeAttested, path: &str, check: &mut Checker) {
+    match event.text_salt.as_slice().try_into() {
+        Ok(salt) => {
+            let digest = Fingerprinter::new(salt).fingerprint(event.text.as_bytes());
+            let agrees = event.text_digest == digest.as_bytes();
+            check.require(agrees, format!("{path}.text_digest"), "is not the digest of `text`");
+        }
+        Err(_) => check.refuse(format!("{path}.text_salt"), "has not exactly 32 bytes".to_owned()),
     }
 }
 

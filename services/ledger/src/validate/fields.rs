@@ -216,7 +216,9 @@ impl Checker {
 
 fn form(field: &FieldDescriptor) -> Form {
     match field.full_name() {
-        "egide.case.v1.NarrativeRecorded.text" => return Form::Lines(NARRATIVE_BYTES_MAX),
+        "egide.case.v1.NarrativeRecorded.text" | "egide.case.v1.NarrativeAttested.text" => {
+            return Form::Lines(NARRATIVE_BYTES_MAX);
+        }
         "egide.case.v1.ExceptionAsserted.evidence" | "egide.case.v1.DisclosedOutsideSystem.account" => {
             return Form::Lines(ACCOUNT_BYTES_MAX);
         }

@@ -19,7 +19,7 @@ use egide_wire::proto::egide::audit::v1::access_event::Payload as AccessPayload;
 use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{
-    AppendRequest, Area, NewEvent, OpenForReplayRequest, ReadCaseRequest, WatchCaseRequest,
+    AppendRequest, Area, NewEvent, OpenForReplayRequest, OpenForReviewRequest, ReadCaseRequest, WatchCaseRequest,
 };
 use egide_wire::refusal::Violation;
 use prost::Message as _;
@@ -135,6 +135,18 @@ pub(crate) fn open_for_replay(request: &OpenForReplayRequest) -> Result<(), Vec<
         Some(0) => check.refuse("look.reason", fields::MISSING),
         Some(reason) if AccessReason::try_from(reason).is_err() => check.refuse("look.reason", fields::UNKNOWN_VALUE),
         Some(_) => {}
+    }
+    check.finish()
+}
+
+pub(crate) fn open_for_review(request: &OpenForReviewRequest) -> Result<(), Vec<Violation>> {
+    let mut check = Checker::new(VIOLATIONS_MAX);
+    check.required_id("case_id", &request.case_id);
+    check.required_id("review_id", &request.review_id);
+    match AccessReason::try_from(request.reason) {
+        Ok(AccessReason::Unspecified) => check.refuse("reason", fields::MISSING),
+        Ok(_) => {}
+        Err(_) => check.refuse("reason", fields::UNKNOWN_VALUE),
     }
     check.finish()
 }

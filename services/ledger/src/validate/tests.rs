@@ -3,7 +3,7 @@ mod samples;
 use super::*;
 use crate::payload::describe;
 use audit::{AccessRecorded, AccessScope};
-use egide_crypto::digest::sha256;
+use egide_crypto::digest::{Fingerprinter, sha256};
 use egide_wire::classification::events as kinds;
 use egide_wire::convert::policy_adopted;
 use egide_wire::proto::egide::audit::v1 as audit;
@@ -172,6 +172,21 @@ fn commands_are_bounded_in_events_streams_and_bytes() {
     assert_eq!(refused_of(long(48 * 1024 + 1)), ["events[0].case_event.narrative_recorded.text"]);
     assert_eq!(refused_of(long(EVENT_BYTES_MAX)), ["events[0].case_event.narrative_recorded"]);
     assert_eq!(refused(&request((0..12).map(|_| long(47 * 1024)).collect())), ["events"]);
+}
+
+#[test]
+fn an_attested_text_comes_with_its_own_digest_and_salt() {
+    let refused_with = |change: fn(&mut NarrativeAttested)| {
+        let mut event = attested();
+        change(&mut event);
+        refused_of(case(Case::NarrativeAttested(event)))
+    };
+    let path = |field: &str| vec![format!("events[0].case_event.narrative_attested.{field}")];
+    assert!(refused_with(|_| {}).is_empty());
+    assert_eq!(refused_with(|event| event.text.push('.')), path("text_digest"));
+    assert_eq!(refused_with(|event| event.text_digest = vec![0; 32]), path("text_digest"));
+    assert_eq!(refused_with(|event| event.text_salt = vec![5; 31]), path("text_salt"));
+    assert_eq!(refused_with(|event| event.text_salt = vec![6; 32]), path("text_digest"));
 }
 
 #[test]

@@ -254,6 +254,7 @@ impl Log {
             directory_revision: Revision(3),
             obligations: Vec::new(),
             recipient_kind: Some(RecipientKind::SupportService),
+            narratives: Vec::new(),
         }));
         self.push(CaseEvent::ReferralReleased(ReferralReleased {
             referral_id,

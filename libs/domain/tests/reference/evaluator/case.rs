@@ -1,5 +1,6 @@
 //! What the events of a case say, in the order of the log.
 
+use super::stories::Stories;
 use super::tables::{HOUR, Tables};
 use egide_domain::event::{
     Actor, ApprovalRequested, AuthorityVerified, CaseEvent, ConsentGiven, ConsentRefused, ConsentWithdrawn,
@@ -103,6 +104,7 @@ pub(crate) struct Case {
     pub(crate) referrals: Vec<Referral>,
     pub(crate) authorities: Vec<Authorised>,
     pub(crate) approvals: BTreeMap<ApprovalId, Approval>,
+    pub(crate) stories: Stories,
 }
 
 impl Person {
@@ -168,7 +170,15 @@ impl Case {
             CaseEvent::CaseClosed(_) => self.closed = true,
             CaseEvent::CaseReopened(_) => self.closed = false,
             CaseEvent::Unreadable => self.unreadable = true,
-            CaseEvent::PersonIdentified(said) => self.person(said.subject_id).roles.extend(said.roles.iter()),
+            CaseEvent::PersonIdentified(said) => {
+                self.stories.named(order);
+                self.person(said.subject_id).roles.extend(said.roles.iter());
+            }
+            CaseEvent::SuspectDescribed(_) => self.stories.named(order),
+            CaseEvent::NarrativeRecorded(said) => self.stories.told(said),
+            CaseEvent::NarrativeReviewRequested(said) => self.stories.requested(said, actor),
+            CaseEvent::NarrativeAttested(said) => self.stories.attested(said, actor, order),
+            CaseEvent::NarrativeWithheld(said) => self.stories.withheld(said),
             CaseEvent::AgeAssessed(said) => {
                 let person = self.person(said.subject_id);
                 person.age = said.band.map(|band| (band, at));
@@ -268,7 +278,7 @@ impl Case {
             }
             CaseEvent::KeyShredded(said) => match said.whose {
                 Shredded::Person(subject_id) => self.person(subject_id).erased = true,
-                Shredded::Narrative(_) => {}
+                Shredded::Narrative(narrative_id) => self.stories.shredded(narrative_id),
                 Shredded::Case => {
                     self.erased = true;
                     self.people.values_mut().for_each(|person| person.erased = true);
@@ -279,8 +289,6 @@ impl Case {
             | CaseEvent::ImmigrationRecorded(_)
             | CaseEvent::HealthRecorded(_)
             | CaseEvent::FinancesRecorded(_)
-            | CaseEvent::SuspectDescribed(_)
-            | CaseEvent::NarrativeRecorded(_)
             | CaseEvent::ReferralDelivered(_)
             | CaseEvent::ReferralAcknowledged(_)
             | CaseEvent::DisclosedOutsideSystem(_)

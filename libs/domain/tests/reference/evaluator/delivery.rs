@@ -49,7 +49,8 @@ pub(crate) fn deliver(
         let today = answer.entries.get(&(entry.subject_id, entry.category));
         today.is_some_and(|(level, _, period)| entry.level <= *level && reaches(*period, entry.period))
     });
-    if answer.permit && contained { Delivery::May(Box::new(answer)) } else { Delivery::Narrowed }
+    let same_texts = decision.narratives.iter().all(|it| answer.narratives.contains(&(it.review_id, it.text_digest)));
+    if answer.permit && contained && same_texts { Delivery::May(Box::new(answer)) } else { Delivery::Narrowed }
 }
 
 /// Whether data of every time that was let through is let through today.

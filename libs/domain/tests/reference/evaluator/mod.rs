@@ -7,5 +7,6 @@ pub(crate) mod delivery;
 pub(crate) mod exception;
 pub(crate) mod owed;
 pub(crate) mod recipient;
+pub(crate) mod stories;
 pub(crate) mod tables;
 pub(crate) mod verdict;

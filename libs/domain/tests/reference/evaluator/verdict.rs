@@ -4,11 +4,12 @@ use super::case::{Case, Exception, Person, Referral, Said};
 use super::consent::Asked;
 use super::exception;
 use super::recipient::Unit;
+use super::stories;
 use super::tables::Tables;
 use egide_domain::Timestamp;
 use egide_domain::decision::{Basis, Request};
 use egide_domain::event::ConsentGiven;
-use egide_domain::ids::{ReferralId, SubjectId};
+use egide_domain::ids::{ReferralId, ReviewId, SubjectId};
 use egide_domain::vocabulary::{
     Channel, ConsentCondition, DataCategory, ExceptionKind, GrantorKind, MaskLevel, ObligationKind, PersonRole,
     Purpose, ReasonCode, RecipientKind, ReviewOutcome, Role, TriageLevel,
@@ -47,6 +48,8 @@ pub(crate) struct Answer {
     pub(crate) urgent: bool,
     /// The rules under which somebody must approve.
     pub(crate) approval_rules: BTreeSet<String>,
+    /// The attested texts that leave.
+    pub(crate) narratives: BTreeSet<(ReviewId, [u8; 32])>,
     /// Which basis covers something of whom, if only nobody had to approve it.
     pub(crate) covering: BTreeSet<(SubjectId, Basis)>,
 }
@@ -264,12 +267,14 @@ fn find<'a>(question: &Question<'_>, asked: &'a Asked<'_>, kind: RecipientKind) 
             // Everything about somebody who is only a suspect stands under suspects.
             let elsewhere = person.only_suspect() && category != DataCategory::Suspects;
             let no_suspect = category == DataCategory::Suspects && !person.is(PersonRole::Suspect);
-            let never = matches!(category, DataCategory::Narrative | DataCategory::RecordKeeping);
+            let never = category == DataCategory::RecordKeeping;
             let Some(bound) = bound.get(&category).copied() else { continue };
             if never || elsewhere || no_suspect {
                 continue;
             }
             let mut all = grants(asked, kind, who, person, category);
+            // What was told leaves on the word of whom it speaks of, and on nobody else's.
+            all.retain(|grant| category != DataCategory::Narrative || matches!(grant.basis, Basis::Consent(_)));
             all.retain(|grant| request.relies_on.is_empty() || request.relies_on.contains(&grant.basis));
             all.iter_mut().for_each(|grant| grant.level = grant.level.min(bound));
             let all = of_one_time(all);
@@ -316,7 +321,13 @@ pub(crate) fn evaluate(question: &Question<'_>) -> Answer {
         now: question.now,
         delivering: question.delivering,
     };
-    let found = find(question, &asked, kind);
+    let mut found = find(question, &asked, kind);
+    let entries = found.iter().map(|(place, grants)| (*place, entry(grants))).collect();
+    let told = stories::told_of(question.case, question.request.unit_id, &entries);
+    let told = if question.request.categories.contains(DataCategory::Narrative) { told } else { Vec::new() };
+    found.retain(|(who, category), _| {
+        *category != DataCategory::Narrative || told.iter().any(|(_, _, of)| of.contains(who))
+    });
     if found.is_empty() {
         return denied;
     }
@@ -352,6 +363,7 @@ pub(crate) fn evaluate(question: &Question<'_>) -> Answer {
         bases: all().map(|grant| grant.basis).collect(),
         urgent,
         approval_rules: BTreeSet::new(),
+        narratives: told.into_iter().map(|(review_id, digest, _)| (review_id, digest)).collect(),
         covering,
     }
 }

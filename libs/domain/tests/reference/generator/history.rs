@@ -3,6 +3,7 @@
 use super::acts;
 use super::afterwards;
 use super::dice::{Dice, approval, decision, delivery, exception, referral, subject, tip, unit, verification};
+use super::stories;
 use super::{BEGIN, ROLES, Theme};
 use crate::evaluator::tables::{DAY, HOUR};
 use crate::question::Rules;
@@ -10,9 +11,8 @@ use egide_domain::directory::DirectoryEvent;
 use egide_domain::event::{
     AgeAssessed, ApprovalDecided, ApprovalRequested, AuthorityRevoked, AuthorityVerified, CaseClosed, CaseEvent,
     CaseOpened, CaseReopened, ContactRecorded, DisclosureDecided, ExceptionConfirmed, ExceptionLifted, HealthRecorded,
-    KeyShredded, LegalHoldPlaced, NarrativeRecorded, PersonIdentified, Recorded, ReferralDelivered, ReferralRecalled,
-    ReferralReleased, Shredded, SituationRecorded, SupervisorReviewed, TipReceived, TriageAssessed,
-    WhereaboutsRecorded,
+    KeyShredded, LegalHoldPlaced, PersonIdentified, Recorded, ReferralDelivered, ReferralRecalled, ReferralReleased,
+    Shredded, SituationRecorded, SupervisorReviewed, TipReceived, TriageAssessed, WhereaboutsRecorded,
 };
 use egide_domain::ids::{HoldId, NarrativeId, Position, Revision};
 use egide_domain::vocabulary::{
@@ -65,6 +65,9 @@ pub(crate) fn events(
     for _ in 0..=dice.below(if theme.calm { 4 } else { 6 }) {
         first.extend(an_act(dice, theme));
     }
+    if dice.chance(30) {
+        first.extend(stories::let_go(dice, theme));
+    }
     if !theme.calm && dice.chance(12) {
         let (one, other) = (dice.below(first.len()), dice.below(first.len()));
         first.swap(one, other);
@@ -82,13 +85,18 @@ pub(crate) fn events(
             }
         }
     }
+    if dice.chance(20) {
+        for (role, event) in stories::let_go(dice, theme) {
+            pen.write(dice, role, event);
+        }
+    }
     for _ in 0..dice.below(7) {
         afterwards::something(dice, &mut pen);
     }
     pen.events
 }
 
-type Acts = Vec<(Role, CaseEvent)>;
+pub(super) type Acts = Vec<(Role, CaseEvent)>;
 
 fn skeleton(dice: &mut Dice, theme: Theme) -> Acts {
     let mut acts = Acts::new();
@@ -169,8 +177,11 @@ fn triaged(dice: &mut Dice) -> CaseEvent {
 fn an_act(dice: &mut Dice, theme: Theme) -> Acts {
     let number = dice.small();
     let who = subject(number);
-    let which =
-        if theme.calm && dice.chance(70) { dice.pick(&[0, 0, 0, 50, 50, 30, 38, 66, 70, 75]) } else { dice.below(100) };
+    let which = if theme.calm && dice.chance(70) {
+        dice.pick(&[0, 0, 0, 50, 50, 30, 38, 66, 70, 75, 93])
+    } else {
+        dice.below(100)
+    };
     let (role, event) = match which {
         0..26 => return a_consent(dice, theme),
         26..28 => (Role::Supervisor, CaseEvent::AuthorityVerified(acts::verified(dice))),
@@ -209,6 +220,8 @@ fn an_act(dice: &mut Dice, theme: Theme) -> Acts {
         84..88 => (Role::Supervisor, reviewed(dice)),
         88..91 => (Role::Supervisor, triaged(dice)),
         91 | 92 => (Role::Supervisor, shredded(dice, number)),
+        93 => return stories::reviewed(dice),
+        94 => return vec![stories::changed(dice)],
         _ => return rarely(dice, number),
     };
     vec![(role, event)]
@@ -261,10 +274,7 @@ fn rarely(dice: &mut Dice, number: u8) -> Acts {
         3 if dice.chance(40) => (Role::Responder, CaseEvent::Unreadable),
         4 => (Role::Responder, CaseEvent::HealthRecorded(HealthRecorded { subject_id: who })),
         5 => (Role::Responder, CaseEvent::SituationRecorded(SituationRecorded { subject_id: who })),
-        6 => {
-            let narrative_id = NarrativeId([number; 16]);
-            (Role::Responder, CaseEvent::NarrativeRecorded(NarrativeRecorded { narrative_id, subject_ids: vec![who] }))
-        }
+        6 => (Role::Responder, stories::told(dice, number)),
         7 => (
             Role::Supervisor,
             CaseEvent::LegalHoldPlaced(LegalHoldPlaced { hold_id: HoldId([number; 16]), ground: None }),
@@ -315,6 +325,7 @@ fn disclose(dice: &mut Dice, theme: Theme, pen: &mut Pen, directory: &[Recorded<
         mask,
         obligations: decided.obligations.into_iter().chain(afterwards::more_owed(dice, pen.at)).collect(),
         recipient_kind: decided.recipient_kind,
+        narratives: if made_up { stories::made_up(dice) } else { decided.narratives },
         decided_at: decided.decided_at,
         expires_at: decided.expires_at,
         case_revision: decided.case_revision,

@@ -6,6 +6,7 @@ pub(crate) mod dice;
 pub(crate) mod directory;
 pub(crate) mod history;
 pub(crate) mod rules;
+pub(crate) mod stories;
 pub(crate) mod times;
 
 use crate::question::{Asked, Rules};

@@ -313,7 +313,7 @@ impl Forms {
 }
 
 static FORMS: LazyLock<Forms> = LazyLock::new(|| {
-    let list = include_str!("../../../lexicon/nicknames.txt");
+    let list = super::super::lexicon::NICKNAMES;
     let mut forms = Forms { lines: Vec::new(), of: HashMap::new() };
     for line in list.lines().filter(|line| !line.starts_with('#')) {
         let names: Vec<&'static str> = line.split_whitespace().collect();

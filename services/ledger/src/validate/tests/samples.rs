@@ -120,6 +120,24 @@ pub(super) fn production_order() -> ExceptionAsserted {
     }
 }
 
+pub(super) fn attested() -> NarrativeAttested {
+    let (text, salt) = ("[Personne A] travaille la nuit.", [5; 32]);
+    NarrativeAttested {
+        review_id: ONE.into(),
+        narrative_id: TWO.into(),
+        subject_ids: vec![TWO.into()],
+        unit_id: THREE.into(),
+        text: text.into(),
+        text_salt: salt.to_vec(),
+        text_digest: Fingerprinter::new(&salt).fingerprint(text.as_bytes()).as_bytes().to_vec(),
+        deidentifier: "egide-deidentify/1".into(),
+        lexicon_digest: vec![6; 32],
+        could_tell_who_said_it: Answer::No.into(),
+        case_revision: 4,
+        ..NarrativeAttested::default()
+    }
+}
+
 pub(super) fn permit() -> DisclosureDecided {
     DisclosureDecided {
         decision_id: TWO.into(),
@@ -249,6 +267,16 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
             narrative_id: TWO.into(),
             text: "une ligne\net une autre".into(),
             ..NarrativeRecorded::default()
+        }),
+        Case::NarrativeReviewRequested(NarrativeReviewRequested {
+            review_id: ONE.into(),
+            narrative_id: TWO.into(),
+            unit_id: THREE.into(),
+        }),
+        Case::NarrativeAttested(attested()),
+        Case::NarrativeWithheld(NarrativeWithheld {
+            review_id: ONE.into(),
+            reason: NarrativeWithholdReason::TellsWhoSaidIt.into(),
         }),
         Case::TriageAssessed(TriageAssessed { level: TriageLevel::Urgent.into() }),
         Case::SupervisorReviewed(SupervisorReviewed { tip_id: TWO.into(), outcome: ReviewOutcome::Report.into() }),
