@@ -53,9 +53,9 @@ fn people() -> People {
 fn walk(message: &MessageDescriptor, path: &str, fields: &mut Vec<(String, FieldDescriptor)>) {
     for field in message.fields() {
         let path = format!("{path}.{}", field.name());
-        match field.kind() {
-            Kind::Message(inner) if inner.package_name().starts_with("egide.") => walk(&inner, &path, fields),
-            _ => fields.push((path, field)),
+        match field.kind().as_message().filter(|inner| inner.package_name().starts_with("egide.")) {
+            Some(inner) => walk(inner, &path, fields),
+            None => fields.push((path, field)),
         }
     }
 }
