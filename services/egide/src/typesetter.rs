@@ -119,6 +119,9 @@ mod tests {
 
     use super::*;
 
+    /// A file cannot be run while a process that another test just started still has it open to write: one at a time.
+    static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
     /// A program that stands in the place of the other.
     fn program(directory: &Path, script: &str) -> Typesetter {
         let path = directory.join(PROGRAM);
@@ -129,6 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_fed_and_its_answer_taken_without_an_environment() {
+        let _alone = ONE_AT_A_TIME.lock().await;
         let directory = tempfile::tempdir().unwrap();
         let echo = program(directory.path(), "printf '%%PDF-'; /bin/cat; printf \"$HOME|$(pwd)\"");
         let pdf = echo.pdf(b"told").await.unwrap();
@@ -137,6 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_is_no_pdf_or_comes_with_a_refusal_is_none() {
+        let _alone = ONE_AT_A_TIME.lock().await;
         let directory = tempfile::tempdir().unwrap();
         for (script, why) in [
             ("echo hello", "something else than a pdf"),
@@ -152,6 +157,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_does_not_end_is_ended() {
+        let _alone = ONE_AT_A_TIME.lock().await;
         let directory = tempfile::tempdir().unwrap();
         let failure = program(directory.path(), "exec /bin/sleep 600").pdf(b"told").await.unwrap_err();
         assert!(failure.to_string().contains("not done within 30 s"), "{failure}");
