@@ -184,8 +184,6 @@ pub(crate) struct Gate<'a> {
     pub(crate) exceptions: Vec<Standing<'a>>,
     /// What is asked for and can be released at all.
     wanted: Categories,
-    /// Of whom an attested narrative speaks that may be let through.
-    spoken_of: Vec<SubjectId>,
     draft: Draft,
 }
 
@@ -217,7 +215,6 @@ impl<'a> Gate<'a> {
             consents: Consents::assess(facts, asking),
             exceptions: Vec::new(),
             wanted: releasable(request.categories, bounded),
-            spoken_of: Vec::new(),
             draft: Draft { reasons: Vec::with_capacity(REASONS), ..Draft::default() },
         };
         gate.explain_categories(anonymity);
@@ -302,11 +299,11 @@ impl<'a> Gate<'a> {
         if asked.is_empty() && facts.persons.is_empty() {
             self.draft.whole(ReasonCode::SubjectUnknown, Reference::None);
         }
-        self.spoken_of = self.find_narratives();
-        for person in &facts.persons {
-            if self.asks_about(person) {
-                self.go_through(person);
-            }
+        let found: Vec<_> = facts.persons.iter().filter_map(|person| Some((person, self.find(person)?))).collect();
+        // What everybody lets go is found before anything is drafted, for a narrative leaves whole or not at all.
+        let spoken_of = self.spoken_of(&found);
+        for (person, grants) in found {
+            self.go_through(person, grants, &spoken_of);
         }
         if self.wanted.contains(DataCategory::Narrative) {
             self.draft.narratives = narrative::let_through(facts, self.request.unit_id, &self.draft.mask);
@@ -327,26 +324,25 @@ impl<'a> Gate<'a> {
         self.request.subject_ids.is_empty() || self.request.subject_ids.contains(&person.subject_id)
     }
 
-    /// Of whom a narrative speaks that was attested for this unit and of which everybody it speaks of lets it go. What each of
-    /// them lets go is found before anything is drafted, for a narrative leaves whole or not at all.
-    fn find_narratives(&self) -> Vec<SubjectId> {
+    /// Of whom a narrative speaks that was attested for this unit and of which everybody it speaks of lets it go.
+    fn spoken_of(&self, found: &[(&Person, Vec<Grant>)]) -> Vec<SubjectId> {
         if !self.wanted.contains(DataCategory::Narrative) {
             return Vec::new();
         }
-        let lets_go = |person: &Person| {
-            let wanted = wanted_of(person, self.wanted).intersection(self.ceiling.categories());
-            let asked = self.asks_about(person) && !person.erased && !wanted.is_empty();
-            asked && narrative::is_let_go_by(person, &grants_of(self, person, wanted, &mut Vec::new()))
-        };
-        let lets_go: Vec<SubjectId> =
-            self.facts.persons.iter().filter(|person| lets_go(person)).map(|person| person.subject_id).collect();
-        narrative::spoken_of(self.facts, self.request.unit_id, |subject_id| lets_go.contains(&subject_id))
+        narrative::spoken_of(self.facts, self.request.unit_id, |subject_id| {
+            let of = found.iter().find(|(person, _)| person.subject_id == subject_id);
+            of.is_some_and(|(person, grants)| narrative::is_let_go_by(person, grants))
+        })
     }
 
-    fn go_through(&mut self, person: &Person) {
+    /// What lets something of a person go; `None` where nothing can, or nobody asked.
+    fn find(&mut self, person: &Person) -> Option<Vec<Grant>> {
+        if !self.asks_about(person) {
+            return None;
+        }
         if person.erased {
             self.draft.reasons.push(Reason::person(ReasonCode::DataErased, person.subject_id, Reference::None));
-            return;
+            return None;
         }
         let possible = wanted_of(person, self.wanted);
         if possible.is_empty() {
@@ -356,15 +352,20 @@ impl<'a> Gate<'a> {
         }
         let wanted = possible.intersection(self.ceiling.categories());
         if wanted.is_empty() {
-            return;
+            return None;
         }
         let mut reasons = std::mem::take(&mut self.draft.reasons);
-        let mut found = grants_of(self, person, wanted, &mut reasons);
-        if !self.spoken_of.contains(&person.subject_id) && narrative::take_out(&mut found) {
-            let code = ReasonCode::NarrativeNotAttested;
-            reasons.push(Reason::of(code, person.subject_id, DataCategory::Narrative, Reference::None));
-        }
+        let found = grants_of(self, person, wanted, &mut reasons);
         self.draft.reasons = reasons;
+        Some(found)
+    }
+
+    fn go_through(&mut self, person: &Person, mut found: Vec<Grant>, spoken_of: &[SubjectId]) {
+        if !spoken_of.contains(&person.subject_id) && narrative::take_out(&mut found) {
+            let code = ReasonCode::NarrativeNotAttested;
+            let reason = Reason::of(code, person.subject_id, DataCategory::Narrative, Reference::None);
+            self.draft.reasons.push(reason);
+        }
         let mut reach = Reach::NOTHING;
         let mut used: Vec<(u32, Grant)> = Vec::with_capacity(found.len());
         for grant in found {

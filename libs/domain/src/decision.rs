@@ -167,6 +167,13 @@ impl Mask {
         self.entries.get(place)
     }
 
+    /// Whether it lets a category of a person through whole, whenever it was recorded.
+    #[must_use]
+    pub fn lets_go_whole(&self, subject_id: SubjectId, category: DataCategory) -> bool {
+        let entry = self.entry(subject_id, category);
+        entry.is_some_and(|entry| entry.level == MaskLevel::Whole && entry.period.is_none())
+    }
+
     /// Whether everything the other lets through, this one lets through at least as far. Bases do not matter.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {

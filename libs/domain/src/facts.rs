@@ -21,9 +21,9 @@ use crate::set::{Jurisdictions, Roles, Set};
 use crate::supersede::supersedes;
 use crate::time::Timestamp;
 use crate::vocabulary::{
-    AgeBand, ApproachRule, ApprovalOutcome, Channel, ContactPermission, DeliveryChannel, HoldGround, Jurisdiction,
-    LiftReason, Outcome, OutsideReviewOutcome, PersonRole, RecallReason, RecipientKind, ReviewOutcome, Role,
-    TriageLevel,
+    AgeBand, ApproachRule, ApprovalOutcome, Channel, ContactPermission, DataCategory, DeliveryChannel, HoldGround,
+    Jurisdiction, LiftReason, Outcome, OutsideReviewOutcome, PersonRole, RecallReason, RecipientKind, ReviewOutcome,
+    Role, TriageLevel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,12 +65,19 @@ impl Person {
         }
     }
 
-    /// Whether everything about the person counts as [`crate::vocabulary::DataCategory::Suspects`]: a suspect who is
+    /// Whether everything about the person counts as [`DataCategory::Suspects`]: a suspect who is
     /// not also potential victim, child or caller. Someone both suspect and potential victim is treated as victim.
     #[must_use]
     pub fn is_only_suspect(&self) -> bool {
         let treated_otherwise = Roles::from([PersonRole::PotentialVictim, PersonRole::Child, PersonRole::Caller]);
         self.roles.contains(PersonRole::Suspect) && !self.roles.intersects(treated_otherwise)
+    }
+
+    /// Under which category something of this person stands: everything about somebody who is only a suspect stands under
+    /// suspects, whatever it says.
+    #[must_use]
+    pub fn category_of(&self, category: DataCategory) -> DataCategory {
+        if self.is_only_suspect() { DataCategory::Suspects } else { category }
     }
 
     /// Whether nothing is known of the person but that their data was erased: nobody of the case ever had this id.

@@ -11,14 +11,9 @@ use crate::facts::{Attestation, CaseFacts, Person};
 use crate::ids::{SubjectId, UnitId};
 use crate::vocabulary::{DataCategory, MaskLevel};
 
-/// Under which category what a narrative says of a person stands.
-const fn category_of(only_suspect: bool) -> DataCategory {
-    if only_suspect { DataCategory::Suspects } else { DataCategory::Narrative }
-}
-
 /// Whether what was found for a person lets narratives go that speak of them.
 pub(crate) fn is_let_go_by(person: &Person, grants: &[Grant]) -> bool {
-    let category = category_of(person.is_only_suspect());
+    let category = person.category_of(DataCategory::Narrative);
     grants.iter().any(|grant| grant.reach.level(category) == Some(MaskLevel::Whole) && grant.period.is_none())
 }
 
@@ -32,8 +27,7 @@ pub(crate) fn spoken_of(facts: &CaseFacts, unit_id: UnitId, lets_go: impl Fn(Sub
 pub(crate) fn let_through(facts: &CaseFacts, unit_id: UnitId, mask: &Mask) -> Vec<AttestedNarrative> {
     let covered = |subject_id: SubjectId| {
         let person = facts.person(subject_id);
-        let entry = person.and_then(|person| mask.entry(subject_id, category_of(person.is_only_suspect())));
-        entry.is_some_and(|entry| entry.level == MaskLevel::Whole && entry.period.is_none())
+        person.is_some_and(|person| mask.lets_go_whole(subject_id, person.category_of(DataCategory::Narrative)))
     };
     let all = facts.attested_for(unit_id).filter(|(_, attestation)| everybody(facts, attestation, covered));
     all.map(|(narrative, _)| narrative).collect()

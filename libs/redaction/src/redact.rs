@@ -164,8 +164,7 @@ impl Rule<'_> {
         let About::Several(subjects) = field.about else { return None };
         let whole = |subject: &SubjectId| {
             let person = self.people.get(*subject);
-            let entry = person.and_then(|person| self.entry(*subject, person.category_of(CATEGORY)));
-            entry.is_some_and(|entry| entry.level == MaskLevel::Whole && entry.period.is_none())
+            person.is_some_and(|person| self.decision.mask.lets_go_whole(*subject, person.category_of(CATEGORY)))
         };
         let covered = !subjects.is_empty() && subjects.iter().all(whole);
         let leaves = named && told && covered && !field.class.match_only && field.only_under.is_none();

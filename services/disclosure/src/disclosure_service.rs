@@ -21,7 +21,7 @@ use crate::gate::Shared;
 use crate::origin::Origin;
 use crate::reader::StoredDecision;
 use crate::request::Asked;
-use crate::{replay, review, token, validate};
+use crate::{replay, token, validate};
 
 /// Most bytes of decisions on one page; a decision has at most 60 KiB, an answer at most 4 MiB.
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -185,7 +185,7 @@ impl DisclosureService for Disclosures {
         &self,
         request: Request<proto::ShowNarrativeRequest>,
     ) -> Result<Response<proto::ShowNarrativeResponse>, Status> {
-        let look = review::look(request.get_ref())?;
+        let look = validate::look(request.get_ref())?;
         // The ledger records the look before it opens anything.
         Ok(Response::new(self.0.show_narrative(&Onward::of(&request), &look).await?))
     }
@@ -194,15 +194,7 @@ impl DisclosureService for Disclosures {
         &self,
         request: Request<proto::AttestNarrativeRequest>,
     ) -> Result<Response<proto::AttestNarrativeResponse>, Status> {
-        let (command_id, look, text_sha256, case_revision) = review::attesting(request.get_ref())?;
-        let caller = Caller::of(&request)?;
-        let attesting = review::Attesting {
-            account: caller.person()?.account().as_str().to_owned(),
-            origin: Origin::new(caller, "AttestNarrative", command_id, look.review_id.as_bytes()),
-            look,
-            text_sha256,
-            case_revision,
-        };
+        let attesting = validate::attesting(request.get_ref(), Caller::of(&request)?)?;
         Ok(Response::new(self.0.attest_narrative(&Onward::of(&request), &attesting).await?))
     }
 

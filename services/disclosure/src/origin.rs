@@ -78,7 +78,7 @@ pub(crate) fn command_of_delivery(delivery_id: DeliveryId) -> CommandId {
 }
 
 /// A UUID of version 8 (RFC 9562, 5.8): the first bytes of a digest.
-fn uuid_of(digest: Digest) -> [u8; 16] {
+pub(crate) fn uuid_of(digest: Digest) -> [u8; 16] {
     let mut bytes = [0; 16];
     for (byte, source) in bytes.iter_mut().zip(digest.as_bytes()) {
         *byte = *source;

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use egide_crypto::digest::{Digest, Fingerprinter, sha256, sha256_parts};
 use egide_domain::facts::{CaseFacts, ReviewState};
-use egide_domain::ids::{CaseId, CommandId, ReviewId, SubjectId};
+use egide_domain::ids::{CaseId, ReviewId, SubjectId};
 use egide_domain::vocabulary::{Answer, PersonRole};
 use egide_redaction::narrative::review::{Edits, MarkKind, NotReviewed, marks, review};
 use egide_redaction::narrative::{self, Deidentified, Kind, KnownPerson, Language, Part};
@@ -19,26 +19,27 @@ use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::disclosure::v1 as proto;
 use egide_wire::proto::egide::ledger::v1::{
-    OpenForReviewRequest, OpenForReviewResponse, RecordedEvent, recorded_event,
+    AppendRequest, OpenForReviewRequest, OpenForReviewResponse, RecordedEvent, recorded_event,
 };
 use egide_wire::refusal::{Violation, invalid};
 use tonic::Status;
-use zeroize::Zeroizing;
 
 use crate::gate::Gate;
 use crate::ledger::{NotAppended, Proposed, Unfit, command};
-use crate::origin::Origin;
+use crate::origin::{Origin, uuid_of};
+use crate::reader::Unreadable;
 
 const TEXT_SALT: &str = "egide/disclosure/attested-text-salt/v1";
 const LEXICON: &str = "egide/lexicon/v1";
+const CONTENT: &str = "egide/disclosure/attestation-content/v1";
 
 /// A look at a narrative, by its request's bytes alone.
 pub(crate) struct Look {
     pub(crate) case_id: CaseId,
     pub(crate) review_id: ReviewId,
     pub(crate) reason: AccessReason,
-    edits: Edits,
-    unmasked: Vec<case::UnmaskReason>,
+    pub(crate) edits: Edits,
+    pub(crate) unmasked: Vec<case::UnmaskReason>,
 }
 
 /// An attestation that is asked for.
@@ -48,6 +49,8 @@ pub(crate) struct Attesting {
     pub(crate) origin: Origin,
     pub(crate) text_sha256: Digest,
     pub(crate) case_revision: u64,
+    /// All that is said of it but the command's id.
+    pub(crate) content: Vec<u8>,
 }
 
 /// What was opened, and the text made of it.
@@ -136,7 +139,10 @@ impl Gate {
         let proposed = Proposed::new(Payload::NarrativeAttested(attested))?;
         let stream_id = look.case_id.to_string();
         let command_id = attesting.origin.command("attestation");
-        let request = command(command_id, stream_id.clone(), proposed.event, None, Vec::new());
+        let request = AppendRequest {
+            correlation_id: self.content_id(attesting),
+            ..command(command_id, stream_id.clone(), proposed.event, None, Vec::new())
+        };
         match self.ledger.append(onward, request).await {
             Ok(acknowledged) => acknowledged.proves(&stream_id, proposed.facts_digest).map(|_| ())?,
             Err(NotAppended::Failed(status)) => return Err(status),
@@ -154,14 +160,30 @@ impl Gate {
         Ok(proto::AttestNarrativeResponse { text_digest: text_digest.as_bytes().to_vec() })
     }
 
-    /// What this very person attested in this review before: whoever repeats a call goes on where it stopped.
+    /// What this very person attested in this review before: whoever repeats a call goes on where it stopped. Whoever says something
+    /// else must not take the first text for theirs.
     async fn attested_before(&self, attesting: &Attesting) -> Result<Option<Vec<u8>>, Status> {
         self.reader.catch_up().await?;
-        let case = self.reader.moment().case(attesting.look.case_id)?;
+        let moment = self.reader.moment();
+        let case = moment.case(attesting.look.case_id)?;
         let Some(review) = case.facts.review(attesting.look.review_id) else { return Ok(None) };
         let ReviewState::Attested(attestation) = &review.state else { return Ok(None) };
-        let theirs = attestation.by.person.as_deref() == Some(attesting.account.as_str());
-        Ok(theirs.then(|| attestation.text_digest.to_vec()))
+        if attestation.by.person.as_deref() != Some(attesting.account.as_str()) {
+            return Ok(None);
+        }
+        let event = moment.event(attesting.look.case_id, attestation.at.0)?.event.ok_or(Unreadable::Row)?;
+        if event.correlation_id != self.content_id(attesting) {
+            return Err(Status::already_exists(
+                "another text was attested in this review; withhold it, or request another review",
+            ));
+        }
+        Ok(Some(attestation.text_digest.to_vec()))
+    }
+
+    /// An id that says the same content again, and nothing of it.
+    fn content_id(&self, attesting: &Attesting) -> String {
+        let content = self.secret.fingerprint_parts(CONTENT, &[&attesting.content]);
+        uuid::Uuid::from_bytes(uuid_of(content)).to_string()
     }
 
     async fn reviewed(&self, onward: &Onward, look: &Look) -> Result<Reviewed, Status> {
@@ -171,7 +193,6 @@ impl Gate {
             reason: look.reason.into(),
         };
         let opened = self.ledger.open_for_review(onward, request).await?;
-        let told = Zeroizing::new(opened.text.clone());
         self.reader.catch_up().await?;
         let people = known(&opened, &self.reader.moment().case(look.case_id)?.facts);
         let language = match case::Language::try_from(opened.language) {
@@ -180,7 +201,7 @@ impl Gate {
                 Language::English
             }
         };
-        let made = review(&told, language, &people, &look.edits).map_err(not_reviewed)?;
+        let made = review(&opened.text, language, &people, &look.edits).map_err(not_reviewed)?;
         Ok(Reviewed { opened, made })
     }
 }
@@ -235,102 +256,4 @@ fn not_reviewed(error: NotReviewed) -> Status {
     } else {
         Status::failed_precondition(error.to_string())
     }
-}
-
-/// What is wrong with a request, as far as its own bytes tell.
-#[derive(Default)]
-struct Wrong(Vec<Violation>);
-
-impl Wrong {
-    fn id<T: std::str::FromStr>(&mut self, field: &str, text: &str) -> Option<T> {
-        let id = text.parse().ok();
-        if id.is_none() {
-            self.0.push(Violation::new(field, "must be a hyphenated uuid"));
-        }
-        id
-    }
-
-    fn refuse(&mut self, field: &str, why: &str) {
-        self.0.push(Violation::new(field, why));
-    }
-
-    fn look(
-        &mut self,
-        case_id: &str,
-        review_id: &str,
-        edits: Option<&proto::ReviewEdits>,
-        reason: i32,
-    ) -> Option<Look> {
-        let (case_id, review_id) = (self.id("case_id", case_id), self.id("review_id", review_id));
-        let reason = AccessReason::try_from(reason).ok().filter(|reason| *reason != AccessReason::Unspecified);
-        if reason.is_none() {
-            self.refuse("reason", "must be given: every look has a reason");
-        }
-        let mut unmasked = Vec::new();
-        let mut changed = Edits::default();
-        let edits = edits.cloned().unwrap_or_default();
-        for (index, place) in edits.mask.iter().enumerate() {
-            changed.mask.extend(self.place(&format!("edits.mask[{index}]"), Some(place)));
-        }
-        for (index, put_back) in edits.put_back.iter().enumerate() {
-            let field = format!("edits.put_back[{index}]");
-            changed.unmask.extend(self.place(&format!("{field}.place"), put_back.place.as_ref()));
-            match case::UnmaskReason::try_from(put_back.reason) {
-                Ok(reason) if reason != case::UnmaskReason::Unspecified => unmasked.push(reason),
-                Ok(_) | Err(_) => {
-                    self.refuse(&format!("{field}.reason"), "must be given: what is put back has a reason")
-                }
-            }
-        }
-        Some(Look { case_id: case_id?, review_id: review_id?, reason: reason?, edits: changed, unmasked })
-    }
-
-    fn place(&mut self, field: &str, place: Option<&proto::TextPlace>) -> Option<Range<usize>> {
-        let range = place.and_then(|place| Some(usize::try_from(place.start).ok()?..usize::try_from(place.end).ok()?));
-        let range = range.filter(|range| range.start < range.end);
-        if range.is_none() {
-            self.refuse(field, "must be a place that ends after it begins");
-        }
-        range
-    }
-
-    fn finish<T>(self, value: Option<T>) -> Result<T, Status> {
-        match value {
-            Some(value) if self.0.is_empty() => Ok(value),
-            Some(_) | None => Err(invalid(self.0)),
-        }
-    }
-}
-
-/// A look, checked.
-pub(crate) fn look(request: &proto::ShowNarrativeRequest) -> Result<Look, Status> {
-    let mut wrong = Wrong::default();
-    let look = wrong.look(&request.case_id, &request.review_id, request.edits.as_ref(), request.reason);
-    wrong.finish(look)
-}
-
-/// An attestation, checked: the command, the look, the text's digest and the revision that was shown.
-pub(crate) fn attesting(request: &proto::AttestNarrativeRequest) -> Result<(CommandId, Look, Digest, u64), Status> {
-    let mut wrong = Wrong::default();
-    let command_id: Option<CommandId> = wrong.id("command_id", &request.command_id);
-    let look = wrong.look(&request.case_id, &request.review_id, request.edits.as_ref(), request.reason);
-    let digest = Digest::try_from(request.text_sha256.as_slice()).ok();
-    if digest.is_none() {
-        wrong.refuse("text_sha256", "must be the 32 bytes that were shown");
-    }
-    if request.case_revision == 0 {
-        wrong.refuse("case_revision", "must be the revision that was shown");
-    }
-    let told = Answer::read(request.could_tell_who_said_it).ok().flatten();
-    if told.is_none() {
-        wrong.refuse("could_tell_who_said_it", "must be answered");
-    }
-    let all = command_id.zip(look).zip(digest).map(|((command_id, look), digest)| (command_id, look, digest));
-    let (command_id, look, digest) = wrong.finish(all)?;
-    if told != Some(Answer::No) {
-        return Err(Status::failed_precondition(
-            "only what nobody could trace to who said it is attested; mask more, or withhold it",
-        ));
-    }
-    Ok((command_id, look, digest, request.case_revision))
 }

@@ -1,17 +1,27 @@
 //! What is wrong with a request, as far as its own bytes tell: nothing is looked up. Every violation is reported, with the
 //! path of its field; no text repeats what was given.
 
+use std::ops::Range;
+
+use egide_crypto::digest::Digest;
 use egide_domain::decision::Basis;
 use egide_domain::ids::{ApprovalId, CaseId, CommandId, DecisionId, ReferralId, SubjectId, UnitId};
 use egide_domain::vocabulary::{
-    ApprovalOutcome, DataCategory, DeliveryChannel, Purpose, ReferralMode, RejectionReason,
+    Answer, ApprovalOutcome, DataCategory, DeliveryChannel, Purpose, ReferralMode, RejectionReason,
 };
 use egide_domain::{Categories, Request};
+use egide_redaction::narrative::review::Edits;
+use egide_servicekit::identity::Caller;
 use egide_wire::convert::{Listed, bases};
 use egide_wire::proto::egide::audit::v1::AccessReason;
+use egide_wire::proto::egide::case::v1::UnmaskReason;
 use egide_wire::proto::egide::disclosure::v1 as proto;
 use egide_wire::refusal::{Violation, invalid};
+use prost::Message as _;
 use tonic::Status;
+
+use crate::origin::Origin;
+use crate::review::{Attesting, Look};
 
 /// Most entries on a page.
 const PAGE_MAX: u32 = 200;
@@ -106,6 +116,39 @@ impl Check {
         if text.chars().any(char::is_control) {
             self.refuse::<()>("received_by", "must have no control characters");
         }
+    }
+
+    fn look(
+        &mut self,
+        case_id: &str,
+        review_id: &str,
+        edits: Option<&proto::ReviewEdits>,
+        reason: i32,
+    ) -> Option<Look> {
+        let (case_id, review_id) = (self.id("case_id", case_id), self.id("review_id", review_id));
+        let reason = self.reason(reason);
+        let (mut changed, mut unmasked) = (Edits::default(), Vec::new());
+        let edits = edits.cloned().unwrap_or_default();
+        for (index, place) in edits.mask.iter().enumerate() {
+            changed.mask.extend(self.place(&format!("edits.mask[{index}]"), Some(place)));
+        }
+        for (index, put_back) in edits.put_back.iter().enumerate() {
+            let field = format!("edits.put_back[{index}]");
+            changed.unmask.extend(self.place(&format!("{field}.place"), put_back.place.as_ref()));
+            match UnmaskReason::try_from(put_back.reason) {
+                Ok(reason) if reason != UnmaskReason::Unspecified => unmasked.push(reason),
+                Ok(_) | Err(_) => {
+                    self.refuse::<()>(&format!("{field}.reason"), "must be given: what is put back has a reason");
+                }
+            }
+        }
+        Some(Look { case_id: case_id?, review_id: review_id?, reason, edits: changed, unmasked })
+    }
+
+    fn place(&mut self, field: &str, place: Option<&proto::TextPlace>) -> Option<Range<usize>> {
+        let range = place.and_then(|place| Some(usize::try_from(place.start).ok()?..usize::try_from(place.end).ok()?));
+        let range = range.filter(|range| range.start < range.end);
+        range.or_else(|| self.refuse(field, "must be a place that ends after it begins"))
     }
 
     /// The value, if nothing at all is wrong.
@@ -271,6 +314,42 @@ pub(crate) fn packing(request: &proto::PackReferralRequest) -> Result<(CommandId
     check.received_by(&request.received_by);
     let read = if let (Some(command_id), Some(referral_id)) = read { Some((command_id, referral_id)) } else { None };
     check.finish(read)
+}
+
+/// A look at a narrative.
+pub(crate) fn look(request: &proto::ShowNarrativeRequest) -> Result<Look, Status> {
+    let mut check = Check::new();
+    let read = check.look(&request.case_id, &request.review_id, request.edits.as_ref(), request.reason);
+    check.finish(read)
+}
+
+/// An attestation, by whoever calls.
+pub(crate) fn attesting(request: &proto::AttestNarrativeRequest, caller: &Caller) -> Result<Attesting, Status> {
+    let mut check = Check::new();
+    let command_id = check.id("command_id", &request.command_id);
+    let look = check.look(&request.case_id, &request.review_id, request.edits.as_ref(), request.reason);
+    let text_sha256 = Digest::try_from(request.text_sha256.as_slice()).ok();
+    let text_sha256 = text_sha256.or_else(|| check.refuse("text_sha256", "must be the 32 bytes that were shown"));
+    if request.case_revision == 0 {
+        check.refuse::<()>("case_revision", "must be the revision that was shown");
+    }
+    let could_tell: Option<Answer> = check.required("could_tell_who_said_it", request.could_tell_who_said_it);
+    let read = command_id.zip(look).zip(text_sha256);
+    let ((command_id, look), text_sha256) = check.finish(read)?;
+    if could_tell != Some(Answer::No) {
+        return Err(Status::failed_precondition(
+            "only what nobody could trace to who said it is attested; mask more, or withhold it",
+        ));
+    }
+    let content = proto::AttestNarrativeRequest { command_id: String::new(), ..request.clone() };
+    Ok(Attesting {
+        account: caller.person()?.account().as_str().to_owned(),
+        origin: Origin::new(caller, "AttestNarrative", command_id, look.review_id.as_bytes()),
+        look,
+        text_sha256,
+        case_revision: request.case_revision,
+        content: content.encode_to_vec(),
+    })
 }
 
 /// A command about one referral.

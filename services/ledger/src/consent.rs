@@ -8,7 +8,7 @@ use egide_domain::time::Timestamp;
 use egide_domain::vocabulary::DataCategory;
 use egide_domain::{HeldBy, Policy, held_back};
 use egide_servicekit::identity::Caller;
-use egide_wire::convert::{Listed as _, recorded_case_event, timestamp};
+use egide_wire::convert::{Listed as _, timestamp};
 use egide_wire::proto::egide::case::v1::case_event::Payload as CasePayload;
 use egide_wire::proto::egide::case::v1::{CaseEvent, ConsentGiven};
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
@@ -21,7 +21,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::ledger::Ledger;
-use crate::model::StreamId;
+use crate::model::{StreamId, facts_of};
 use crate::read::not_found;
 
 /// How the ledger's refusals name the consent and its event.
@@ -62,10 +62,8 @@ impl Ledger {
         let consent_id: ConsentId = consent.consent_id.parse().map_err(|_| unknown())?;
         let revision = acknowledgement.events.first().map(|event| event.revision).ok_or_else(unknown)?;
         let at = acknowledgement.recorded_at.as_ref().and_then(timestamp).ok_or_else(unknown)?;
-        let mut facts = CaseFacts::default();
-        for stored in self.events_in(stream)?.iter().take_while(|stored| stored.event.revision <= revision) {
-            facts.apply(&recorded_case_event(&stored.event, stored.position, stored.recorded_at));
-        }
+        let events = self.events_in(stream)?;
+        let facts = facts_of(events.iter().take_while(|stored| stored.event.revision <= revision));
         Ok(told(&facts, consent_id, self.policy.policy(), at))
     }
 }

@@ -4,20 +4,18 @@
 //! Their records are opened inside the ledger for this and go nowhere: what comes of it is yes or no. What cannot be opened because
 //! it was erased is no longer known to anybody.
 
-use egide_domain::facts::CaseFacts;
 use egide_domain::ids::SubjectId;
 use egide_redaction::narrative::{Kind, KnownPerson, Language, Part, deidentify};
-use egide_wire::convert::recorded_case_event;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, new_event, recorded_event};
 use egide_wire::refusal::{Violation, precondition};
 use tonic::Status;
 
 use crate::ledger::Ledger;
-use crate::model::StreamId;
+use crate::model::{StreamId, facts_of};
 
-/// Fewer digits than this are in many lines.
-const PHONE_DIGITS_MIN: usize = 7;
+/// So many digits of a number are looked for, the last ones: it is written without its area code, too. Fewer are in many lines.
+const PHONE_DIGITS: usize = 7;
 
 /// What is known of whoever called.
 #[derive(Default)]
@@ -48,11 +46,10 @@ impl Ledger {
     }
 
     async fn callers(&self, stream: StreamId, request: &AppendRequest, stream_id: &str) -> Result<Callers, Status> {
+        // Another ledger may have heard a moment ago who called.
+        self.newest().await?;
         let stored = self.events_in(stream)?;
-        let mut facts = CaseFacts::default();
-        for stored in &stored {
-            facts.apply(&recorded_case_event(&stored.event, stored.position, stored.recorded_at));
-        }
+        let facts = facts_of(&stored);
         // What comes with the same command counts, too: somebody said to call, by whatever is said of them there.
         let with_it: Vec<&Payload> = request
             .events
@@ -116,9 +113,8 @@ impl Callers {
     fn are_in(&self, line: &str) -> bool {
         let all = digits(line);
         let phone = |phone: &String| {
-            let from = phone.len().saturating_sub(10);
-            let own = phone.get(from..).unwrap_or(phone);
-            own.len() >= PHONE_DIGITS_MIN && all.contains(own)
+            let from = phone.len().checked_sub(PHONE_DIGITS);
+            from.and_then(|from| phone.get(from..)).is_some_and(|own| all.contains(own))
         };
         let small = line.to_lowercase();
         let email = |email: &String| !email.is_empty() && small.contains(email.as_str());
@@ -158,6 +154,7 @@ mod tests {
             "Maya locked in room 4",
             "ask for testcase at the back door",
             "call (613) 555 0142 first",
+            "her number is 555-0142",
             "write to MAYA@quill.example",
             "Mimi says he is armed",
         ] {

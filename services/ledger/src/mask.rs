@@ -69,21 +69,16 @@ impl Opening<'_> {
         recorded_at: Timestamp,
         only_under: Option<ExceptionId>,
     ) -> Option<MaskLevel> {
-        let person = self.facts.person(subject)?;
-        // Everything about somebody who is only a suspect stands under suspects, whatever it says.
-        let category = if person.is_only_suspect() { DataCategory::Suspects } else { category };
-        let mut entries = self.decision.mask.entries().iter();
-        let entry = entries.find(|entry| entry.subject_id == subject && entry.category == category)?;
+        let category = self.facts.person(subject)?.category_of(category);
+        let entry = self.decision.mask.entry(subject, category)?;
         let under = only_under.is_none_or(|exception| self.rests_on(entry, exception));
         (under && entry.reaches(recorded_at)).then_some(entry.level)
     }
 
     /// Whether the mask lets a category of a person through whole, whenever it was recorded.
     fn lets_go_whole(&self, subject: SubjectId, category: DataCategory) -> bool {
-        let Some(person) = self.facts.person(subject) else { return false };
-        let category = if person.is_only_suspect() { DataCategory::Suspects } else { category };
-        let entry = self.decision.mask.entry(subject, category);
-        entry.is_some_and(|entry| entry.level == MaskLevel::Whole && entry.period.is_none())
+        let person = self.facts.person(subject);
+        person.is_some_and(|person| self.decision.mask.lets_go_whole(subject, person.category_of(category)))
     }
 
     fn rests_on(&self, entry: &MaskEntry, exception: ExceptionId) -> bool {

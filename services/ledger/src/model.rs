@@ -15,10 +15,12 @@
 //! Streams and commands are the 16 bytes of their UUIDs; numbers are 64 bits, big-endian, so that keys are in their order.
 
 use egide_crypto::digest::Digest;
+use egide_domain::facts::CaseFacts;
 use egide_domain::ids::{CaseId, CommandId, OrganizationId};
 use egide_domain::time::Timestamp;
 use egide_eventlog::VerifiedBlock;
 use egide_projection::{ModelError, ReadModel, Rows, View};
+use egide_wire::convert::recorded_case_event;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as AccessPayload;
 use egide_wire::proto::egide::audit::v1::{AccessEvent, SearchTerm};
 use egide_wire::proto::egide::ledger::v1::{AppendedEvent, Area, Commit, Event, StreamExtent};
@@ -287,6 +289,13 @@ pub(crate) struct StoredEvent {
     pub(crate) recorded_at: Timestamp,
     pub(crate) command_id: String,
     pub(crate) emitter: String,
+}
+
+/// The facts of a case, from its events in order.
+pub(crate) fn facts_of<'e>(events: impl IntoIterator<Item = &'e StoredEvent>) -> CaseFacts {
+    events.into_iter().fold(CaseFacts::default(), |facts, stored| {
+        facts.evolve(&recorded_case_event(&stored.event, stored.position, stored.recorded_at))
+    })
 }
 
 /// How far a stream reaches; `None` when there is none.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use egide_crypto::digest::sha256;
 use egide_domain::event::DisclosureDecided;
-use egide_domain::facts::CaseFacts;
 use egide_domain::ids::ReferralId;
 use egide_domain::vocabulary::Outcome;
 use egide_domain::{CaseEvent, DELIVERED_WITHIN, supersedes};
@@ -153,9 +152,7 @@ impl Ledger {
     ) -> Result<Vec<RecordedEvent>, Status> {
         let decided_on: Vec<_> =
             case.iter().filter(|stored| stored.event.revision <= decision.case_revision.0).collect();
-        let facts = decided_on.iter().fold(CaseFacts::default(), |facts, stored| {
-            facts.evolve(&recorded_case_event(&stored.event, stored.position, stored.recorded_at))
-        });
+        let facts = model::facts_of(decided_on.iter().copied());
         let opening = Opening { decision, facts: &facts };
         let mut events = Vec::new();
         let mut bytes = 0_usize;

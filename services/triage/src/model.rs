@@ -119,8 +119,6 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::ApprovalRequested(_)
         | CaseEvent::ApprovalDecided(_)
         | CaseEvent::ObligationNoted(_)
-        | CaseEvent::ConsentGiven(_)
-        | CaseEvent::ConsentRefused(_)
         | CaseEvent::ConsentWithdrawn(_)
         | CaseEvent::ReferralRecalled(_)
         | CaseEvent::AuthorityVerified(_)
@@ -130,6 +128,8 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::NarrativeAttested(_)
         | CaseEvent::NarrativeWithheld(_)
         | CaseEvent::Unreadable => true,
+        // What supersedes an older consent takes it back; a new permission lets nothing go that was released before.
+        CaseEvent::ConsentGiven(given) => !given.supersedes.is_empty(),
         CaseEvent::CaseOpened(_)
         | CaseEvent::PersonIdentified(_)
         | CaseEvent::ContactRecorded(_)
@@ -140,6 +140,7 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::FinancesRecorded(_)
         | CaseEvent::SuspectDescribed(_)
         | CaseEvent::NarrativeRecorded(_)
+        | CaseEvent::ConsentRefused(_)
         | CaseEvent::ReferralAcknowledged(_)
         | CaseEvent::LegalHoldPlaced(_)
         | CaseEvent::LegalHoldLifted(_)

@@ -35,6 +35,8 @@ pub struct Attestation {
     pub made_on: Revision,
     /// Who attested it.
     pub by: Actor,
+    /// Where that stands in the case.
+    pub at: Revision,
 }
 
 /// How a review stands.
@@ -156,6 +158,7 @@ impl CaseFacts {
                 // Nobody reads what stands behind their own word.
                 made_on: attested.case_revision.min(recorded.revision),
                 by: actor.clone(),
+                at: recorded.revision,
             });
         }
     }

@@ -69,8 +69,8 @@ pub fn review(
         return Err(NotReviewed::Nothing);
     }
     for left in deidentify(&reviewed.deidentified.text, language, &people)?.spans {
-        let put_back =
-            reviewed.put_back.iter().any(|range| range.start < left.range.end && left.range.start < range.end);
+        let within = |range: &Range<usize>| range.start <= left.range.start && left.range.end <= range.end;
+        let put_back = reviewed.put_back.iter().any(within);
         if !put_back || left.kind == Kind::Person || left.person.is_some() {
             return Err(NotReviewed::Left);
         }

@@ -261,6 +261,26 @@ async fn what_is_attested_is_the_text_that_was_shown_and_safe() {
     assert_eq!(told.house.count("case.narrative_attested").await, 0);
 }
 
+/// Whoever masks more after all must not hear that this is attested while the first text stands.
+#[tokio::test]
+async fn an_attestation_that_is_repeated_with_another_text_is_refused() {
+    let told = Told::new().await;
+    let shown = told.shown(ReviewEdits::default()).await;
+    let first = told.attestation(&shown, ReviewEdits::default());
+    let digest = told.reviewer().attest_narrative(first.clone()).await.unwrap().into_inner().text_digest;
+    let edits = ReviewEdits { mask: vec![place("the door is locked at night")], put_back: Vec::new() };
+    let masked = AttestNarrativeRequest { edits: Some(edits), ..first.clone() };
+    let other_text = AttestNarrativeRequest { text_sha256: vec![7; 32], ..first.clone() };
+    let other_command = AttestNarrativeRequest { command_id: fresh_id(), ..masked.clone() };
+    for other in [masked, other_text, other_command] {
+        let status = told.reviewer().attest_narrative(other).await.unwrap_err();
+        assert_eq!(status.code(), Code::AlreadyExists);
+    }
+    let again = told.reviewer().attest_narrative(first).await.unwrap().into_inner();
+    assert_eq!(again.text_digest, digest);
+    assert_eq!(told.house.count("case.narrative_attested").await, 1);
+}
+
 #[tokio::test]
 async fn a_change_after_the_release_stops_the_fetch_and_the_next_decision() {
     let told = Told::new().await;

@@ -10,7 +10,7 @@ use egide_domain::vocabulary::PersonRole;
 use egide_eventlog::BucketError;
 use egide_servicekit::identity::Caller;
 use egide_vault::KeyName;
-use egide_wire::convert::{self, recorded_case_event, to_timestamp};
+use egide_wire::convert::{self, to_timestamp};
 use egide_wire::proto::egide::audit::v1::{AccessReason, AccessRecorded, AccessScope, SearchTerm};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{CaseEvent, NumberAssigned, PhraseChosen};
@@ -27,7 +27,7 @@ use super::phrase::Phrase;
 use crate::command::OwnCommand;
 use crate::envelope;
 use crate::ledger::Ledger;
-use crate::model::{StoredEvent, StreamId};
+use crate::model::{StoredEvent, StreamId, facts_of};
 use crate::refuse;
 
 /// Candidates of one answer at most.
@@ -333,12 +333,9 @@ pub(crate) fn out_of_reach(error: &BucketError) -> Status {
 }
 
 fn found(case: CaseId, subject: Option<SubjectId>, events: &[StoredEvent]) -> Option<Found> {
-    let facts = events.iter().fold(CaseFacts::default(), |facts, stored| {
-        facts.evolve(&recorded_case_event(&stored.event, stored.position, stored.recorded_at))
-    });
     let opened = events.first()?;
     let opened_month = to_timestamp(opened.recorded_at).to_string().get(..7).unwrap_or_default().to_owned();
-    Some(Found { case, subject, facts: Arc::new(facts), opened_month })
+    Some(Found { case, subject, facts: Arc::new(facts_of(events)), opened_month })
 }
 
 /// Somebody who is only a suspect is nobody's caller.

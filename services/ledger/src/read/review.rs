@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 
 use egide_domain::CaseEvent;
-use egide_domain::facts::{CaseFacts, ReviewState};
+use egide_domain::facts::ReviewState;
 use egide_domain::ids::{NarrativeId, SubjectId};
 use egide_servicekit::identity::Caller;
-use egide_wire::convert::recorded_case_event;
 use egide_wire::proto::egide::audit::v1::{AccessRecorded, AccessScope};
 use egide_wire::proto::egide::case::v1::NarrativeRecorded;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -20,7 +19,7 @@ use tonic::Status;
 
 use super::{case_event, halted_at_event, not_found};
 use crate::ledger::Ledger;
-use crate::model::{StoredEvent, StreamId};
+use crate::model::{StoredEvent, StreamId, facts_of};
 
 impl Ledger {
     /// See the module.
@@ -39,9 +38,7 @@ impl Ledger {
         self.record_access(access, caller, deadline).await?;
         self.newest().await?;
         let case = self.events_in(StreamId::parse(&request.case_id).ok_or_else(not_found)?)?;
-        let facts = case.iter().fold(CaseFacts::default(), |facts, stored| {
-            facts.evolve(&recorded_case_event(&stored.event, stored.position, stored.recorded_at))
-        });
+        let facts = facts_of(&case);
         let review_id = request.review_id.parse().map_err(|_| not_found())?;
         let review = facts.review(review_id).ok_or_else(not_found)?;
         let account = caller.person()?.account().as_str();

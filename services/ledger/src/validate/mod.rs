@@ -130,11 +130,9 @@ pub(crate) fn watch_case(request: &WatchCaseRequest) -> Result<(), Vec<Violation
 pub(crate) fn open_for_replay(request: &OpenForReplayRequest) -> Result<(), Vec<Violation>> {
     let mut check = Checker::new(VIOLATIONS_MAX);
     check.required_id("look_command_id", &request.look_command_id);
-    match request.look.as_ref().map(|look| look.reason) {
+    match &request.look {
         None => check.refuse("look", fields::MISSING),
-        Some(0) => check.refuse("look.reason", fields::MISSING),
-        Some(reason) if AccessReason::try_from(reason).is_err() => check.refuse("look.reason", fields::UNKNOWN_VALUE),
-        Some(_) => {}
+        Some(look) => reason("look.reason", look.reason, &mut check),
     }
     check.finish()
 }
@@ -143,12 +141,17 @@ pub(crate) fn open_for_review(request: &OpenForReviewRequest) -> Result<(), Vec<
     let mut check = Checker::new(VIOLATIONS_MAX);
     check.required_id("case_id", &request.case_id);
     check.required_id("review_id", &request.review_id);
-    match AccessReason::try_from(request.reason) {
-        Ok(AccessReason::Unspecified) => check.refuse("reason", fields::MISSING),
-        Ok(_) => {}
-        Err(_) => check.refuse("reason", fields::UNKNOWN_VALUE),
-    }
+    reason("reason", request.reason, &mut check);
     check.finish()
+}
+
+/// A look has a reason.
+fn reason(field: &str, reason: i32, check: &mut Checker) {
+    match AccessReason::try_from(reason) {
+        Ok(AccessReason::Unspecified) => check.refuse(field, fields::MISSING),
+        Ok(_) => {}
+        Err(_) => check.refuse(field, fields::UNKNOWN_VALUE),
+    }
 }
 
 fn expectations(request: &AppendRequest, check: &mut Checker) {
