@@ -66,8 +66,6 @@ pub struct CheckedPackage {
     pub report: CheckedReport,
     /// Its manifest.
     pub manifest: Manifest,
-    /// SHA-256 of the report for people, where there is one.
-    pub pdf: Option<Digest>,
 }
 
 /// Checks a report: the one canonical spelling, the key it names, that key on the day it was issued, the signature.
@@ -118,8 +116,7 @@ pub fn check_package(package: &Package, keys: &PublishedKeys) -> Result<CheckedP
     if manifest.referral_id != report.report.referral_id() || manifest.issued_on != report.issued_on {
         return Err(Refused::OtherReport);
     }
-    let pdf = package.part(Part::Pdf).map(sha256);
-    Ok(CheckedPackage { report, manifest, pdf })
+    Ok(CheckedPackage { report, manifest })
 }
 
 fn checked_manifest(package: &Package, keys: &PublishedKeys) -> Result<Manifest, Refused> {

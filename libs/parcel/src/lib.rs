@@ -23,7 +23,7 @@ mod signature;
 pub use archive::{ArchiveError, Part};
 pub use check::{CheckedPackage, CheckedReport, Refused, check_package, check_report};
 pub use key::{EncryptionKey, KeyFingerprint, ParseEncryptionKeyError, ParseKeyFingerprintError};
-pub use manifest::{MANIFEST_CONTEXT, Manifest, PACKAGE_SCHEMA};
+pub use manifest::{MANIFEST_CONTEXT, Manifest, PACKAGE_SCHEMA, fingerprints};
 pub use package::{Contents, NotPacked, Package, PartsError};
 pub use seal::{NotSealed, seal};
 pub use signature::{DetachedSignature, ParseSignatureFileError, REPORT_CONTEXT, SIGNATURE_SCHEMA};

@@ -68,8 +68,9 @@ impl Manifest {
     }
 }
 
-/// Fingerprints in their order, so that the order of the directory tells nothing.
-pub(crate) fn fingerprints(keys: &[EncryptionKey]) -> Vec<String> {
+/// The names of keys in their order, so that the order of the directory tells nothing: as a manifest lists them.
+#[must_use]
+pub fn fingerprints(keys: &[EncryptionKey]) -> Vec<String> {
     let mut names: Vec<String> = keys.iter().map(|key| key.fingerprint().to_string()).collect();
     names.sort_unstable();
     names

@@ -18,7 +18,7 @@ pub enum NotSealed {
     Failed,
 }
 
-/// What a tenth more than the archive leaves room for: the header has 100 to 200 bytes a key, the body 16 for every 64 KiB.
+/// Bytes beyond those of the archive: the header has 100 to 200 a key, the body 16 for every 64 KiB.
 const HEADER_ROOM: usize = 8 * 1_024;
 
 /// Encrypts an archive to every one of `keys`, which are those of one unit: never call it with those of two.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use egide_projection::{ModelError, Projection};
+use egide_projection::{ModelError, Projection, View};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Onward;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as Directory;
@@ -50,9 +50,7 @@ impl Changes {
             if let Some(receipt) = self.done_before(change)? {
                 return Ok(receipt);
             }
-            self.check_unit(change)?;
-            self.check_key(change)?;
-            let revision = self.revision(change)?;
+            let revision = self.fits_at(change)?;
             let status = match self.append(change, revision, onward).await {
                 Ok(response) => return self.receipt(change, &response).await,
                 Err(status) => status,
@@ -81,10 +79,19 @@ impl Changes {
         model::revision(&self.projection.view(), change.organization_id).map_err(|error| unreadable(&error))
     }
 
+    /// The revision at which the change fits the organisation's record. All of it is asked of one view: whatever is recorded after
+    /// that moves the revision, and the append is refused.
+    fn fits_at(&self, change: &Change) -> Result<u64, Status> {
+        let view = self.projection.view();
+        Self::check_unit(&view, change)?;
+        Self::check_key(&view, change)?;
+        model::revision(&view, change.organization_id).map_err(|error| unreadable(&error))
+    }
+
     /// A unit belongs to whoever registered it first: decisions find a recipient by its unit alone.
-    fn check_unit(&self, change: &Change) -> Result<(), Status> {
+    fn check_unit(view: &View<'_>, change: &Change) -> Result<(), Status> {
         let Some(unit) = change.registers_unit else { return Ok(()) };
-        let owner = model::organization_of_unit(&self.projection.view(), unit).map_err(|error| unreadable(&error))?;
+        let owner = model::organization_of_unit(view, unit).map_err(|error| unreadable(&error))?;
         if owner.is_none_or(|owner| owner == change.organization_id) {
             return Ok(());
         }
@@ -93,10 +100,9 @@ impl Changes {
     }
 
     /// A key belongs to the unit that gave it first, for good: nobody opens what is encrypted to another, and what was taken away
-    /// does not come back. Asked at the revision the change is appended at.
-    fn check_key(&self, change: &Change) -> Result<(), Status> {
-        let view = self.projection.view();
-        let standing = || model::organization(&view, change.organization_id).map_err(|error| unreadable(&error));
+    /// does not come back.
+    fn check_key(view: &View<'_>, change: &Change) -> Result<(), Status> {
+        let standing = || model::organization(view, change.organization_id).map_err(|error| unreadable(&error));
         let refused = |rule: &str, field: &str, text: &str| {
             let violation = Violation::new(format!("{}.{field}", change.field), text);
             Err(precondition(vec![(rule.to_owned(), violation)]))
@@ -111,7 +117,7 @@ impl Changes {
             Some(Directory::EncryptionKeyAdded(added)) => {
                 let fingerprint = added.recipient.parse::<egide_parcel::EncryptionKey>().map(|key| key.fingerprint());
                 let fingerprint = fingerprint.map_err(|_| Status::internal("a key that was checked is none"))?;
-                let owner = model::unit_of_key(&view, fingerprint).map_err(|error| unreadable(&error))?;
+                let owner = model::unit_of_key(view, fingerprint).map_err(|error| unreadable(&error))?;
                 let keys = keys_of(&added.unit_id)?;
                 match owner {
                     Some(owner) if owner.to_string() != added.unit_id => refused(

@@ -266,3 +266,32 @@ async fn a_unit_has_keys_of_its_own_which_come_and_go_and_never_come_back() {
     assert_eq!(desk.get(&id).await.unwrap().revision, 13, "nothing of it is kept");
     house.world.stop().await;
 }
+
+#[tokio::test]
+async fn keys_that_are_given_at_once_are_as_many_as_a_unit_may_have() {
+    let mut house = House::start().await;
+    let ledger = house.ledger_url.clone();
+    let desk = house.directory("directory", &ledger).await;
+    let (id, unit_id) = (registered(&desk).await, fresh_id());
+    let request = RegisterUnitRequest { command_id: fresh_id(), unit: Some(unit(&id, &unit_id)) };
+    desk.client().register_unit(request).await.unwrap();
+    let mut given = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let key = EncryptionKeyAdded {
+            organization_id: id.clone(),
+            unit_id: unit_id.clone(),
+            recipient: age::x25519::Identity::generate().to_public().to_string(),
+            label: "duty desk".to_owned(),
+        };
+        let request = AddEncryptionKeyRequest { command_id: fresh_id(), key: Some(key) };
+        let mut client = desk.client();
+        given.spawn(async move { client.add_encryption_key(request).await.map(drop) });
+    }
+    let answers = given.join_all().await;
+    for refused in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        assert!(matches!(refused.code(), Code::FailedPrecondition | Code::Aborted), "{refused:?}");
+    }
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 8);
+    assert_eq!(desk.get(&id).await.unwrap().units[0].encryption_keys.len(), 8);
+    house.world.stop().await;
+}

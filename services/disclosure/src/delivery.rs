@@ -9,7 +9,7 @@ use egide_crypto::digest::sha256;
 use egide_domain::ids::{DeliveryId, Position, ReferralId, Revision, UnitId};
 use egide_domain::vocabulary::DeliveryChannel;
 use egide_domain::{Categories, DELIVERED_WITHIN, Decision, redecide_for_delivery};
-use egide_parcel::EncryptionKey;
+use egide_parcel::{EncryptionKey, fingerprints};
 use egide_servicekit::identity::Onward;
 use egide_wire::convert::{Listed as _, to_timestamp};
 use egide_wire::proto::egide::case::v1 as case;
@@ -21,7 +21,6 @@ use tonic::Status;
 use crate::gate::{Gate, ROUNDS_MAX, expected};
 use crate::ledger::{NotAppended, NotOpened, Proposed, Unfit, command};
 use crate::origin::{Origin, command_of_delivery};
-use crate::package::fingerprints;
 use crate::reader::{Moment, Snapshot, StoredDelivery, StoredReferral, Unreadable};
 
 /// How long after sending the commit the answer may start.
@@ -233,7 +232,7 @@ impl Gate {
             signature: opened.signature,
         };
         let package = match delivery.channel {
-            DeliveryChannel::Package => Some(self.pack(&answer, referral.unit_id, &keys, None)?),
+            DeliveryChannel::Package => Some(self.pack(&answer, referral.unit_id, &keys)?),
             DeliveryChannel::Portal
             | DeliveryChannel::Grpc
             | DeliveryChannel::Voice

@@ -2,7 +2,7 @@
 
 use egide_crypto::sign::{KeyId, Signature};
 use egide_domain::ids::UnitId;
-use egide_parcel::{Contents, EncryptionKey, NotPacked, Package};
+use egide_parcel::{Contents, EncryptionKey, NotPacked, Package, fingerprints};
 use egide_redaction::generalise::Day;
 use egide_report::Report;
 use egide_wire::proto::egide::disclosure::v1 as proto;
@@ -13,13 +13,12 @@ use crate::gate::Gate;
 
 impl Gate {
     /// The package of a referral that was opened for a committed delivery, encrypted to the keys that the delivery names: those of
-    /// its unit, never of another. `pdf` is the report for people, made of the same bytes.
+    /// its unit, never of another.
     pub(crate) fn pack(
         &self,
         referral: &proto::Referral,
         unit_id: UnitId,
         keys: &[EncryptionKey],
-        pdf: Option<&[u8]>,
     ) -> Result<proto::Package, Status> {
         let broken = |what: &str| {
             tracing::error!(what, "a released referral cannot be packed");
@@ -35,7 +34,8 @@ impl Gate {
             report: &referral.report,
             report_key,
             report_signature,
-            pdf,
+            // Pages are made by those who read them.
+            pdf: None,
         };
         let content = Package::sealed(&contents, &self.report_key, keys).map_err(|error: NotPacked| {
             tracing::error!(%error, "a package cannot be made");
@@ -44,13 +44,6 @@ impl Gate {
         let (referral_id, unit_id) = (referral.referral_id.clone(), unit_id.to_string());
         Ok(proto::Package { referral_id, unit_id, content, encrypted_to: fingerprints(keys) })
     }
-}
-
-/// The names of keys, in their order.
-pub(crate) fn fingerprints(keys: &[EncryptionKey]) -> Vec<String> {
-    let mut names: Vec<String> = keys.iter().map(|key| key.fingerprint().to_string()).collect();
-    names.sort_unstable();
-    names
 }
 
 impl Delivered {

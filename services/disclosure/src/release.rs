@@ -5,6 +5,7 @@ use egide_crypto::random::random_bytes;
 use egide_domain::Permit;
 use egide_domain::ids::{CaseId, DecisionId, ReferralId, Revision, SubjectId, UnitId};
 use egide_domain::vocabulary::Purpose;
+use egide_parcel::REPORT_CONTEXT;
 use egide_redaction::{Field, Redacted, RedactedCase, redact};
 use egide_report::{Form, Header, Language, Report};
 use egide_wire::flatten::flatten;
@@ -20,9 +21,6 @@ use crate::origin::{command_of_release, referral_of};
 use crate::reader::Snapshot;
 use crate::request::{Asked, Released};
 use crate::review::are_the_attested;
-
-/// Context of a report's signature (`disclosure_service.proto`).
-pub(crate) const REPORT: &str = "egide/report/v1";
 
 /// What a referral is made of, besides what its permit opened.
 #[derive(Clone, Copy)]
@@ -89,7 +87,7 @@ impl Gate {
             key_id: &self.report_key.key_id().to_string(),
         };
         let mut released = self.draft(&draft, permit, fields)?;
-        released.signature = self.report_key.sign(REPORT, &released.report).as_bytes().to_vec();
+        released.signature = self.report_key.sign(REPORT_CONTEXT, &released.report).as_bytes().to_vec();
         let report_digest = sha256(&released.report);
         let proposed = Proposed::new(Payload::ReferralReleased(released))?;
         let stream_id = asked.disclosure.case_id.to_string();

@@ -47,7 +47,8 @@ pub(crate) struct KeyFolder<'a> {
     pub(crate) missing: Missing,
 }
 
-fn unusable(error: impl std::fmt::Display) -> Failure {
+/// A key that cannot be used.
+pub(crate) fn unusable(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Unreadable, "fail.key").with("error", error)
 }
 

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::endpoints::{place, verification_keys_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::keys::unusable;
 use crate::times;
 
 /// The root's public key, in the data directory.
@@ -50,10 +51,15 @@ pub(crate) fn read_root(path: &Path) -> Result<RootKey, Failure> {
 
 /// Reads a private key that the operator brought.
 pub(crate) fn read_private(path: &Path) -> Result<SigningKey, Failure> {
-    let unusable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreadable, "fail.key").with("error", error);
     let missing = || Failure::new(Exit::Unreadable, "fail.key_missing").with("path", path.display());
-    let document = key_file::read(path).map_err(|error| unusable(&error))?.ok_or_else(missing)?;
-    SigningKey::from_pkcs8(&document).map_err(|error| unusable(&error))
+    let document = key_file::read(path).map_err(unusable)?.ok_or_else(missing)?;
+    SigningKey::from_pkcs8(&document).map_err(unusable)
+}
+
+/// The private key in a file; a new one, where there is none.
+pub(crate) fn read_or_make_private(path: &Path) -> Result<SigningKey, Failure> {
+    let make = || SigningKey::generate().map(|(_, document)| document);
+    SigningKey::from_pkcs8(&key_file::read_or_make(path, make).map_err(unusable)?).map_err(unusable)
 }
 
 /// Reads the private key of `root`, and of no other.
@@ -69,7 +75,12 @@ pub(crate) fn read_root_key(path: &Path, root: &RootKey) -> Result<SigningKey, F
 /// Reads a trust file once.
 pub(crate) fn read(path: &Path, root: &RootKey) -> Result<Trust, Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::file(path, &error))?;
-    Trust::verify(&bytes, root).map_err(|error| refused(path, &error))
+    trust_of(path, &bytes, root)
+}
+
+/// The trust that a file held.
+pub(crate) fn trust_of(path: &Path, bytes: &[u8], root: &RootKey) -> Result<Trust, Failure> {
+    Trust::verify(bytes, root).map_err(|error| refused(path, &error))
 }
 
 /// Reads a trust file, and again whenever it changes.
@@ -104,17 +115,21 @@ pub(crate) fn published_path(trust_file: &Path) -> PathBuf {
     trust_file.with_file_name(PUBLISHED_FILE)
 }
 
-/// Reads published keys; their text, too.
-pub(crate) fn read_published(path: &Path, root: Option<&RootKey>) -> Result<(PublishedKeys, String), Failure> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+/// Reads the keys that were published; their bytes, too.
+pub(crate) fn read_published(path: &Path, root: &RootKey) -> Result<(PublishedKeys, Vec<u8>), Failure> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(Failure::new(Exit::NotNow, "fail.published_old").with("path", path.display()));
         }
         Err(error) => return Err(Failure::file(path, &error)),
     };
-    let keys = PublishedKeys::verify(text.as_bytes(), root).map_err(|error| refused(path, &error))?;
-    Ok((keys, text))
+    published_of(path, &bytes, Some(root)).map(|keys| (keys, bytes))
+}
+
+/// The published keys that a file held; where `root` is given, of that root.
+pub(crate) fn published_of(path: &Path, bytes: &[u8], root: Option<&RootKey>) -> Result<PublishedKeys, Failure> {
+    PublishedKeys::verify(bytes, root).map_err(|error| refused(path, &error))
 }
 
 /// Publishes the keys for reports of a trust file, beside it.
@@ -167,10 +182,7 @@ pub(crate) fn of_development(data: &Path, ledger: VerifyingKey, report: Verifyin
         let trust = follow(&path, read_root(&root_path)?)?;
         return Ok(Development { trust, root_is_here: false, upgraded: false });
     }
-    let unusable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreadable, "fail.key").with("error", error);
-    let make = || SigningKey::generate().map(|(_, document)| document);
-    let document = key_file::read_or_make(&private, make).map_err(|error| unusable(&error))?;
-    let private = SigningKey::from_pkcs8(&document).map_err(|error| unusable(&error))?;
+    let private = read_or_make_private(&private)?;
     let root = RootKey::new(private.public_key());
     publish_root(&root_path, &root)?;
     let before = Before::read(&path, &root)?;
@@ -204,7 +216,11 @@ pub(crate) fn follow_keys(draft: &mut Draft, key_id: KeyId, before: &[KeyId]) ->
         draft.begin_key(key_id, first).map_err(|error| not_taken(&error))?;
     }
     let last = times::day(now_ms.saturating_add(OVERLAP_MS))?;
-    before.iter().try_for_each(|before| draft.retire_key(*before, last).map_err(|error| not_taken(&error)))
+    before.iter().try_for_each(|before| match draft.retire_key(*before, last) {
+        // Its end was said before, and comes sooner.
+        Err(DraftError::Days(_)) => Ok(()),
+        retired => retired.map_err(|error| not_taken(&error)),
+    })
 }
 
 /// What stood in the place of the trust file.
@@ -282,7 +298,7 @@ mod tests {
         let path = published_path(&verification_keys_path(data.path()));
         let published = |report| {
             let trust = of_development(data.path(), ledger, report).unwrap().trust.get();
-            let (keys, _) = read_published(&path, None).unwrap();
+            let (keys, _) = read_published(&path, &read_root(&root_path(data.path())).unwrap()).unwrap();
             assert_eq!(keys.serial(), trust.serial());
             keys
         };
@@ -294,6 +310,21 @@ mod tests {
         // What an earlier version left unpublished is published.
         fs::remove_file(&path).unwrap();
         assert_eq!(published(new).keys().len(), 2);
+    }
+
+    #[test]
+    fn a_key_that_was_retired_already_is_followed_and_ends_when_it_was_said_to() {
+        let (old, new) = (key(), key());
+        let mut draft = Draft::first();
+        draft.add_key(Use::Report, old, "disclosure", None).unwrap();
+        let today = times::day(clock::now().0).unwrap();
+        draft.retire_key(old.key_id(), today).unwrap();
+        draft.add_key(Use::Report, new, "disclosure", None).unwrap();
+        follow_keys(&mut draft, new.key_id(), &[old.key_id()]).unwrap();
+        let (root, _) = SigningKey::generate().unwrap();
+        let (trust, _) = draft.sign(&root, 0).unwrap();
+        let ends: Vec<_> = trust.keys(Use::Report).iter().map(|key| key.retired_on).collect();
+        assert_eq!(ends, [Some(today), None]);
     }
 
     #[test]

@@ -38,10 +38,10 @@ pub fn read_keys(path: &Path, root: Option<&Path>, beside: &Path) -> Result<Publ
     let bytes = fs::read(path).map_err(|error| Failure::file(path, &error))?;
     if PublishedKeys::is_one(&bytes) {
         let root = root.map(trust_file::read_root).transpose()?;
-        return trust_file::read_published(path, root.as_ref()).map(|(keys, _)| keys);
+        return trust_file::published_of(path, &bytes, root.as_ref());
     }
     let root = trust_file::read_root(root.unwrap_or(beside))?;
-    let trust = trust_file::read(path, &root)?;
+    let trust = trust_file::trust_of(path, &bytes, &root)?;
     let signed_on = crate::times::day(trust.issued_at_ms())?;
     Ok(PublishedKeys::of_trust(&trust, &root, signed_on))
 }

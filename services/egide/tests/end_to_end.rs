@@ -2,60 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_egide");
-const STARTED_WITHIN: Duration = Duration::from_secs(120);
-
-fn egide(data: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(BINARY);
-    command.arg("--data").arg(data).args(arguments).env("LC_ALL", "en_CA.UTF-8").stdin(Stdio::null());
-    command.output().expect("the binary runs")
-}
-
-fn out(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn told(output: &Output) -> String {
-    format!("exit {:?}\n{}\n{}", output.status.code(), out(output), String::from_utf8_lossy(&output.stderr))
-}
-
-/// `egide up` in a process of its own; ended in order when dropped.
-struct Up(Child);
-
-impl Up {
-    fn start(data: &Path) -> Self {
-        Self::start_with(data, &[])
-    }
-
-    fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(BINARY);
-        command.envs(variables.iter().copied());
-        command.arg("--data").arg(data).arg("up").stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
-        let mut up = Self(command.spawn().expect("the binary runs"));
-        let begun = Instant::now();
-        // The directory answers last: once it does, everything is there.
-        while egide(data, &["directory", "list"]).status.code() != Some(0) {
-            assert!(begun.elapsed() < STARTED_WITHIN, "`egide up` does not come up");
-            assert!(up.0.try_wait().unwrap().is_none(), "`egide up` ended");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        up
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        let pid = self.0.id().to_string();
-        drop(Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status());
-        drop(self.0.wait());
-    }
-}
+mod up;
+use up::{Up, consent, disclose, egide, open_case, out, told};
 
 #[test]
 fn the_sample_goes_as_expected_twice_on_the_same_data_and_leaves_nothing_running() {
@@ -79,11 +31,7 @@ fn every_job_has_a_command_that_works() {
     let (case, person) = ("018f3a5e-0000-7000-8000-000000000001", "018f3a5e-0000-7000-8000-000000000002");
     let (organization, unit) = ("018f3a5e-0000-7000-8000-000000000003", "018f3a5e-0000-7000-8000-000000000004");
     let up = Up::start(data.path());
-    let done = |arguments: &[&str]| {
-        let output = egide(data.path(), arguments);
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", told(&output));
-        out(&output)
-    };
+    let done = |arguments: &[&str]| up::done(data.path(), arguments);
 
     let organization_arguments = [
         "directory",
@@ -130,44 +78,16 @@ fn every_job_has_a_command_that_works() {
     ];
     done(&agreement);
 
-    let opening = format!(
-        r#"{{"command_id":"018f3a5e-0000-7000-8000-000000000005","events":[{{"stream_id":"{case}","case_event":{{"case_opened":{{"channel":"CHANNEL_PHONE","language":"LANGUAGE_FRENCH","jurisdiction":"JURISDICTION_BC"}}}}}},{{"stream_id":"{case}","case_event":{{"person_identified":{{"subject_id":"{person}","roles":["PERSON_ROLE_POTENTIAL_VICTIM","PERSON_ROLE_CALLER"],"family_name":"Quillfeather"}}}}}},{{"stream_id":"{case}","case_event":{{"situation_recorded":{{"subject_id":"{person}","exploitation":["TYPE_OF_EXPLOITATION_SERVITUDE"]}}}}}},{{"stream_id":"{case}","case_event":{{"triage_assessed":{{"level":"TRIAGE_LEVEL_NOT_URGENT"}}}}}}]}}"#
-    );
-    let file = data.path().join("case.jsonl");
-    std::fs::write(&file, opening).unwrap();
-    done(&["--as", "responder:amelie.roy", "emit", file.to_str().unwrap()]);
-
+    open_case(data.path(), case, person);
     let asked = ["disclose", case, "--to", unit, "--purpose", "investigation", "--category", "situation"];
     let refused = egide(data.path(), &asked);
     assert_eq!(refused.status.code(), Some(3), "a refusal has an exit code of its own: {}", told(&refused));
     assert!(out(&refused).contains("No consent covers it"), "{}", told(&refused));
 
-    let consent = [
-        "consent",
-        "give",
-        case,
-        person,
-        "--to",
-        &format!("unit:{unit}"),
-        "--purpose",
-        "investigation",
-        "--permit",
-        "situation",
-        "--standing",
-        "--speaking-freely",
-        "yes",
-        "--understood",
-        "yes",
-        "--language",
-        "english",
-        "--wording",
-        "spoken-en/3",
-        "--json",
-    ];
-    let consent = done(&consent);
+    let consent = consent(data.path(), case, person, unit);
     assert!(consent.contains("signature"), "the ledger's acknowledgement: {consent}");
 
-    let permitted: Value = serde_json::from_str(&done(&[&asked[..], &["--json"]].concat())).unwrap();
+    let permitted = disclose(data.path(), case, unit);
     let referral = permitted.pointer("/decision/referralId").and_then(Value::as_str).expect("a referral").to_owned();
     let listed = done(&["referrals", "list", "--unit", unit]);
     assert!(listed.contains(&referral), "{listed}");
@@ -219,11 +139,7 @@ fn keys_are_held_shredded_and_rotated_by_commands() {
     let (case, person) = ("018f3a5e-0000-7000-8000-000000000001", "018f3a5e-0000-7000-8000-000000000002");
     let hold = "018f3a5e-0000-7000-8000-000000000003";
     let up = Up::start(data.path());
-    let done = |arguments: &[&str]| {
-        let output = egide(data.path(), arguments);
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", told(&output));
-        out(&output)
-    };
+    let done = |arguments: &[&str]| up::done(data.path(), arguments);
     let refused = |arguments: &[&str], exit: i32| {
         let output = egide(data.path(), arguments);
         assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {}", told(&output));

@@ -7,16 +7,16 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
 use egide::exit::Exit;
 use egide::verify::{Found, read, read_keys, verify_package};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_egide");
-const STARTED_WITHIN: Duration = Duration::from_secs(180);
+mod up;
+use up::{Up, consent, disclose, egide, open_case, told};
+
 const RAGE: &str = "rage-0.12.1";
 
 const CASE: &str = "018f3a5e-0000-7000-8000-000000000001";
@@ -44,95 +44,24 @@ fn run(program: &Path, arguments: &[&str]) -> Output {
     command.args(arguments).env("LC_ALL", "en_CA.UTF-8").stdin(Stdio::null()).output().expect("it runs")
 }
 
-fn told(output: &Output) -> String {
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    format!("exit {:?}\n{out}\n{err}", output.status.code())
+fn register_units(data: &Path) {
+    let done = |arguments: &[&str]| up::done(data, arguments);
+    let named = ["--name-en", "Coast City Police", "--name-fr", "Police de Coast City", "--jurisdiction", "bc"];
+    let kind = ["--kind", "investigating-agency"];
+    done(&[&["directory", "organization", ORGANIZATION, "--verified"], &named[..], &kind].concat());
+    let purpose = ["--purpose", "investigation"];
+    for unit in [UNIT, OTHER_UNIT] {
+        done(&[&["directory", "unit", ORGANIZATION, unit], &named[..], &kind, &purpose].concat());
+    }
+    done(&[&["directory", "agreement", ORGANIZATION, "--category", "situation"], &purpose[..]].concat());
 }
 
-/// A data directory with an `egide up`, ended in order when dropped.
-struct Up<'a> {
-    data: &'a Path,
-    process: Child,
-}
-
-impl<'a> Up<'a> {
-    fn start(data: &'a Path) -> Self {
-        let mut command = Command::new(BINARY);
-        command.arg("--data").arg(data).arg("up").stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
-        let mut up = Self { data, process: command.spawn().expect("the binary runs") };
-        let begun = Instant::now();
-        while up.egide(&["directory", "list"]).status.code() != Some(0) {
-            assert!(begun.elapsed() < STARTED_WITHIN, "`egide up` does not come up");
-            assert!(up.process.try_wait().unwrap().is_none(), "`egide up` ended");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        up
-    }
-
-    fn egide(&self, arguments: &[&str]) -> Output {
-        run(Path::new(BINARY), &[&["--data", self.data.to_str().unwrap()], arguments].concat())
-    }
-
-    fn done(&self, arguments: &[&str]) -> String {
-        let output = self.egide(arguments);
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", told(&output));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn register_units(&self) {
-        let named = ["--name-en", "Coast City Police", "--name-fr", "Police de Coast City", "--jurisdiction", "bc"];
-        let kind = ["--kind", "investigating-agency"];
-        self.done(&[&["directory", "organization", ORGANIZATION, "--verified"], &named[..], &kind].concat());
-        let purpose = ["--purpose", "investigation"];
-        for unit in [UNIT, OTHER_UNIT] {
-            self.done(&[&["directory", "unit", ORGANIZATION, unit], &named[..], &kind, &purpose].concat());
-        }
-        self.done(&[&["directory", "agreement", ORGANIZATION, "--category", "situation"], &purpose[..]].concat());
-    }
-
-    /// A case that may be told to the unit; the referral.
-    fn release(&self) -> String {
-        let opening = format!(
-            r#"{{"command_id":"018f3a5e-0000-7000-8000-000000000005","events":[{{"stream_id":"{CASE}","case_event":{{"case_opened":{{"channel":"CHANNEL_PHONE","language":"LANGUAGE_FRENCH","jurisdiction":"JURISDICTION_BC"}}}}}},{{"stream_id":"{CASE}","case_event":{{"person_identified":{{"subject_id":"{PERSON}","roles":["PERSON_ROLE_POTENTIAL_VICTIM","PERSON_ROLE_CALLER"],"family_name":"Quillfeather"}}}}}},{{"stream_id":"{CASE}","case_event":{{"situation_recorded":{{"subject_id":"{PERSON}","exploitation":["TYPE_OF_EXPLOITATION_SERVITUDE"]}}}}}},{{"stream_id":"{CASE}","case_event":{{"triage_assessed":{{"level":"TRIAGE_LEVEL_NOT_URGENT"}}}}}}]}}"#
-        );
-        let file = self.data.join("case.jsonl");
-        std::fs::write(&file, opening).unwrap();
-        self.done(&["--as", "responder:amelie.roy", "emit", file.to_str().unwrap()]);
-        let scope = format!("unit:{UNIT}");
-        let consent = [
-            "consent",
-            "give",
-            CASE,
-            PERSON,
-            "--to",
-            &scope,
-            "--purpose",
-            "investigation",
-            "--permit",
-            "situation",
-            "--standing",
-            "--speaking-freely",
-            "yes",
-            "--understood",
-            "yes",
-            "--language",
-            "english",
-            "--wording",
-            "spoken-en/3",
-        ];
-        self.done(&consent);
-        let asked = ["disclose", CASE, "--to", UNIT, "--purpose", "investigation", "--category", "situation", "--json"];
-        let permitted: Value = serde_json::from_str(&self.done(&asked)).unwrap();
-        permitted.pointer("/decision/referralId").and_then(Value::as_str).expect("a referral").to_owned()
-    }
-}
-
-impl Drop for Up<'_> {
-    fn drop(&mut self) {
-        let pid = self.process.id().to_string();
-        drop(Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status());
-        drop(self.process.wait());
-    }
+/// A case that may be told to the unit; the referral.
+fn release(data: &Path) -> String {
+    open_case(data, CASE, PERSON);
+    consent(data, CASE, PERSON, UNIT);
+    let permitted = disclose(data, CASE, UNIT);
+    permitted.pointer("/decision/referralId").and_then(Value::as_str).expect("a referral").to_owned()
 }
 
 /// A pair of keys in a file, as a unit makes one; its public key.
@@ -152,8 +81,8 @@ fn opens(package: &Path, key: &Path, into: &Path) -> bool {
 /// `egide verify` far from any installation: the two files, and nothing else.
 fn verify(elsewhere: &Path, file: &Path, keys: &Path, lang: &str) -> (Option<i32>, String) {
     let data = elsewhere.join("none");
-    let arguments = ["--data", data.to_str().unwrap(), "--lang", lang, "verify", file.to_str().unwrap()];
-    let output = run(Path::new(BINARY), &[&arguments[..], &["--keys", keys.to_str().unwrap()]].concat());
+    let arguments = ["--lang", lang, "verify", file.to_str().unwrap(), "--keys", keys.to_str().unwrap()];
+    let output = egide(&data, &arguments);
     assert!(!data.exists());
     (output.status.code(), told(&output))
 }
@@ -164,25 +93,26 @@ fn a_package_opens_with_rage_verifies_offline_and_no_byte_of_it_can_be_another()
     let at = |name: &str| away.path().join(name);
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let (ours, theirs) = (pair(&at("key.txt")), pair(&at("other.txt")));
+    let done = |arguments: &[&str]| up::done(data.path(), arguments);
     let up = Up::start(data.path());
-    up.register_units();
+    register_units(data.path());
     let add = ["directory", "encryption", "add", ORGANIZATION];
     // The whole file of a pair, private key and all, given by mistake.
     let pasted = format!("@{}", text(&at("key.txt")));
-    let refused = up.egide(&[&add[..], &[UNIT, &pasted, "--label", "desk"]].concat());
+    let refused = egide(data.path(), &[&add[..], &[UNIT, &pasted, "--label", "desk"]].concat());
     assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
     assert!(told(&refused).contains("PRIVATE") && !told(&refused).contains("SECRET-KEY"), "{}", told(&refused));
-    up.done(&[&add[..], &[UNIT, &ours, "--label", "duty desk"]].concat());
-    up.done(&[&add[..], &[OTHER_UNIT, &theirs, "--label", "other desk"]].concat());
-    assert!(up.done(&["directory", "encryption", "list", ORGANIZATION]).contains("duty desk"));
+    done(&[&add[..], &[UNIT, &ours, "--label", "duty desk"]].concat());
+    done(&[&add[..], &[OTHER_UNIT, &theirs, "--label", "other desk"]].concat());
+    assert!(done(&["directory", "encryption", "list", ORGANIZATION]).contains("duty desk"));
 
-    let referral = up.release();
+    let referral = release(data.path());
     let package = at("referral.age");
-    up.done(&["package", &referral, "--out", &text(&package), "--received-by", "courier 7"]);
-    let again = up.egide(&["package", &referral, "--out", &text(&package), "--received-by", "courier 7"]);
+    done(&["package", &referral, "--out", &text(&package), "--received-by", "courier 7"]);
+    let again = egide(data.path(), &["package", &referral, "--out", &text(&package), "--received-by", "courier 7"]);
     assert_eq!(again.status.code(), Some(6), "no delivery for a file that is there: {}", told(&again));
-    up.done(&["referrals", "package", &referral, "--unit", UNIT, "--out", &text(&at("fetched.age"))]);
-    up.done(&["keys", "published", "--out", &text(&at("keys.json"))]);
+    done(&["referrals", "package", &referral, "--unit", UNIT, "--out", &text(&at("fetched.age"))]);
+    done(&["keys", "published", "--out", &text(&at("keys.json"))]);
     drop(up);
 
     let (archive, folder, keys) = (at("package.tar"), at("package"), at("keys.json"));
@@ -213,26 +143,22 @@ fn a_package_opens_with_rage_verifies_offline_and_no_byte_of_it_can_be_another()
     std::fs::remove_file(folder.join("more.txt")).unwrap();
 
     // The key is followed by another one: what it signed counts on. Then it turns out that somebody has it.
-    let egide = |arguments: &[&str]| {
-        let output = run(Path::new(BINARY), &[&["--data", data.path().to_str().unwrap()], arguments].concat());
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", told(&output));
-    };
     let root_key = text(&data.path().join("keys/root.key"));
     let signed: Value = serde_json::from_slice(&std::fs::read(folder.join("referral.json.sig")).unwrap()).unwrap();
     let key_id = signed.pointer("/key_id").and_then(Value::as_str).unwrap();
-    egide(&["trust", "rotate-report", "--root-key", &root_key]);
-    egide(&["keys", "published", "--out", &text(&at("rotated.json"))]);
+    done(&["trust", "rotate-report", "--root-key", &root_key]);
+    done(&["keys", "published", "--out", &text(&at("rotated.json"))]);
     let (exit, rotated) = verify(away.path(), &folder, &at("rotated.json"), "en");
     assert_eq!(exit, Some(0), "{rotated}");
-    egide(&["trust", "revoke-key", key_id, "--reason", "compromised", "--root-key", &root_key]);
-    egide(&["keys", "published", "--out", &text(&at("revoked.json"))]);
+    done(&["trust", "revoke-key", key_id, "--reason", "compromised", "--root-key", &root_key]);
+    done(&["keys", "published", "--out", &text(&at("revoked.json"))]);
     let (exit, revoked) = verify(away.path(), &archive, &at("revoked.json"), "en");
     assert_eq!(exit, Some(12), "{revoked}");
     assert!(revoked.contains("KEY REVOKED") && revoked.contains("any day"), "{revoked}");
 
     // The disclosure service goes on with the new key.
     let up = Up::start(data.path());
-    up.done(&["referrals", "package", &referral, "--unit", UNIT, "--out", &text(&at("newer.age"))]);
+    done(&["referrals", "package", &referral, "--unit", UNIT, "--out", &text(&at("newer.age"))]);
     drop(up);
     assert!(opens(&at("newer.age"), &at("key.txt"), &at("newer.tar")));
     let found = read(&at("newer.tar")).unwrap();

@@ -13,7 +13,6 @@ use prost::{Message, Name};
 use prost_types::Timestamp;
 use uuid::Uuid;
 
-use super::append::repeatable;
 use super::consent::numbers;
 use super::encryption;
 use crate::exit::Exit;
@@ -177,10 +176,12 @@ macro_rules! change {
             async move { client.$method(request).await }
         };
         let changed = $session.until_known(call).await;
-        let response = repeatable($session, &request.command_id, changed)?;
-        told($session, &response, response.receipt.as_ref(), $record)
+        let response = $crate::commands::append::repeatable($session, &request.command_id, changed)?;
+        $crate::commands::directory::told($session, &response, response.receipt.as_ref(), $record)
     }};
 }
+
+pub(super) use change;
 
 pub(super) fn told<M: Message + Name>(
     session: &mut Session<'_>,

@@ -9,8 +9,7 @@ use egide_wire::proto::egide::directory::v1::{
 };
 use uuid::Uuid;
 
-use super::append::repeatable;
-use super::directory::told;
+use super::directory::change;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -93,15 +92,7 @@ async fn add(session: &mut Session<'_>, args: &Add) -> Result<Exit, Failure> {
         label: args.label.clone(),
     };
     let request = AddEncryptionKeyRequest { command_id: id_or_new(args.command_id), key: Some(added) };
-    let client = session.directory()?;
-    let call = || {
-        let mut client = client.clone();
-        let request = request.clone();
-        async move { client.add_encryption_key(request).await }
-    };
-    let changed = session.until_known(call).await;
-    let response = repeatable(session, &request.command_id, changed)?;
-    told(session, &response, response.receipt.as_ref(), ("head.key", &fingerprint))
+    change!(session, add_encryption_key, request, ("head.key", &fingerprint))
 }
 
 async fn remove(session: &mut Session<'_>, args: &Remove) -> Result<Exit, Failure> {
@@ -116,15 +107,7 @@ async fn remove(session: &mut Session<'_>, args: &Remove) -> Result<Exit, Failur
         fingerprint: fingerprint.clone(),
     };
     let request = RemoveEncryptionKeyRequest { command_id: id_or_new(args.command_id), key: Some(removed) };
-    let client = session.directory()?;
-    let call = || {
-        let mut client = client.clone();
-        let request = request.clone();
-        async move { client.remove_encryption_key(request).await }
-    };
-    let changed = session.until_known(call).await;
-    let response = repeatable(session, &request.command_id, changed)?;
-    told(session, &response, response.receipt.as_ref(), ("head.key", &fingerprint))
+    change!(session, remove_encryption_key, request, ("head.key", &fingerprint))
 }
 
 async fn list(session: &mut Session<'_>, args: &List) -> Result<Exit, Failure> {

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::times;
-use crate::trust_file::{publish_keys, published_path, read_published, read_root, read_root_key};
+use crate::trust_file::{publish_keys, published_path, read, read_published, read_root, read_root_key};
 
 /// `egide keys published`.
 #[derive(Clone, clap::Args)]
@@ -28,17 +28,17 @@ pub(crate) struct Args {
 pub(crate) fn run(out: &mut Output, global: &Global, args: &Args) -> Result<Exit, Failure> {
     let data = global.data();
     let (path, root) = (args.at.file(&data), read_root(&args.at.root_file(&data))?);
-    let trust = args.at.read(&data)?;
+    let trust = read(&path, &root)?;
     if let Some(root_key) = &args.root_key {
         publish_keys(&path, &trust, &read_root_key(root_key, &root)?, times::day(clock::now().0)?)?;
     }
     let published = published_path(&path);
-    let (keys, text) = read_published(&published, Some(&root))?;
+    let (keys, bytes) = read_published(&published, &root)?;
     if keys.serial() != trust.serial() {
         return Err(Failure::new(Exit::NotNow, "fail.published_old").with("path", published.display()));
     }
     if let Some(file) = &args.out {
-        place(file, text.trim_end().as_bytes())?;
+        place(file, bytes.trim_ascii_end())?;
         out.note(out.lang.fill("say.published", &[("path", &file.display())]))?;
     }
     if out.is_json() {

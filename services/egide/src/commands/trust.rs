@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use egide_crypto::sign::{KeyId, SigningKey, VerifyingKey};
+use egide_crypto::sign::{KeyId, VerifyingKey};
 use egide_servicekit::clock;
-use egide_servicekit::key_file;
 use egide_trust::{Day, Draft, RevocationReason, RootKey, Trust, Use};
 use serde_json::json;
 
@@ -17,7 +16,8 @@ use crate::keys::{KeyFolder, Missing};
 use crate::output::Output;
 use crate::times;
 use crate::trust_file::{
-    follow_keys, not_taken, publish, publish_root, read, read_private, read_root, read_root_key, root_path,
+    follow_keys, not_taken, publish, publish_root, read, read_or_make_private, read_private, read_root, read_root_key,
+    root_path,
 };
 
 /// `egide trust …`.
@@ -198,10 +198,7 @@ fn make_key(out: &mut Output, path: &Path) -> Result<Exit, Failure> {
     if path.exists() {
         return Err(Failure::new(Exit::Conflict, "fail.exists").with("path", path.display()));
     }
-    let unusable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreadable, "fail.key").with("error", error);
-    let make = || SigningKey::generate().map(|(_, document)| document);
-    let document = key_file::read_or_make(path, make).map_err(|error| unusable(&error))?;
-    let key = SigningKey::from_pkcs8(&document).map_err(|error| unusable(&error))?;
+    let key = read_or_make_private(path)?;
     if out.is_json() {
         out.json(&json!({ "key_id": key.key_id(), "public_key": key.public_key() }))?;
     } else {
@@ -259,15 +256,12 @@ fn revoke(out: &mut Output, data: &Path, args: &RevokeKey) -> Result<Exit, Failu
 
 /// A new key signs reports from the next start on; the old one is retired, and its private key is overwritten.
 fn rotate_report(out: &mut Output, data: &Path, args: &RotateReport) -> Result<Exit, Failure> {
-    let unusable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreadable, "fail.key").with("error", error);
     let folder = args.key_folder.clone().unwrap_or_else(|| data.join("keys"));
     let keys = KeyFolder { folder: &folder, missing: Missing::Refuse };
     let (path, current) = (keys.report_file(), keys.report_signing()?.key_id());
     // Where the last attempt was cut off, its key goes on.
     let next = path.with_extension("next");
-    let make = || SigningKey::generate().map(|(_, document)| document);
-    let document = key_file::read_or_make(&next, make).map_err(|error| unusable(&error))?;
-    let key = SigningKey::from_pkcs8(&document).map_err(|error| unusable(&error))?.public_key();
+    let key = read_or_make_private(&next)?.public_key();
     let private = read_root_key(&args.root_key, &read_root(&args.at.root_file(data))?)?;
     let mut draft = args.at.read(data)?.draft();
     if draft.use_of(key.key_id()).is_none() {
