@@ -51,7 +51,10 @@ fn all_say(texts: &[&str], language: Language, replacement: &str) {
 #[test]
 fn a_case_made_ready_says_the_same_of_every_narrative() {
     let ready = Case::new(case()).expect("the names are few");
+    // In a longer text names are looked for otherwise, and by a case in another way than once.
+    let longer = "Marie-Hélène Tremblay and Mimi met Hope; jluc_99 wrote to M a r i e. ".repeat(60);
     for text in [
+        longer.as_str(),
         "Marie-Hélène Tremblay and Mimi met Hope; jluc_99 wrote to Oluwaseun Adeyemy, 514-555-0142.",
         "hope price, jean luc st onge et MARIE HELENE",
         "nobody",
@@ -204,7 +207,6 @@ fn an_unknown_name_beside_a_known_one_is_not_the_known_person() {
         "L. Tremblay",
         "LUCILLE TREMBLAY",
         "Lucille-Tremblay",
-        "Lucille-Marie Tremblay",
         "Lucille-Marie Tremblay",
         "Ève Gagnon",
         "Ana Gagnon",

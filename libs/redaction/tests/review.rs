@@ -106,6 +106,16 @@ fn what_is_left_is_looked_at_again_as_if_it_were_new() {
     assert!(!text.contains("Tremblay"), "{text}");
 }
 
+/// Among so many small letters capitals tell nothing, and the draft has no reason to mask a plate; what is left has one.
+#[test]
+fn what_masking_uncovers_is_refused() {
+    let filler = "she slept and she cooked and she wept ".repeat(20);
+    let told = format!("There is {filler}and 123 RED on it.");
+    assert!(deidentify(&told, English, &people()).unwrap().spans.is_empty());
+    let reviewed = review(&told, English, &people(), &masking(&[place(&told, &filler)]));
+    assert_eq!(reviewed.err(), Some(NotReviewed::Left));
+}
+
 #[test]
 fn of_nothing_but_replacements_nothing_is_told() {
     let all = 0..TOLD.chars().count();

@@ -19,7 +19,7 @@ use egide_redaction::{
 };
 
 /// Where the line written to be sent to an emergency service stands in the contract.
-const LINE_TO_SEND: &str = "exception_asserted.line_to_send";
+pub(crate) const LINE_TO_SEND: &str = "exception_asserted.line_to_send";
 
 /// Where the attested text of a narrative stands in the contract.
 pub(crate) const ATTESTED_TEXT: &str = "narrative_attested.text";

@@ -17,6 +17,7 @@ pub mod help;
 mod keys;
 pub mod listed;
 mod nats;
+mod new_file;
 mod output;
 mod paged;
 mod policy;

@@ -194,7 +194,7 @@ fn pages_are_made_of_a_genuine_referral_alone() {
     assert!(document.contains(digest.get(..4).unwrap()) && document.contains("\"egide.document/1\""));
     assert!(document.contains("Tidewrack Motel"), "it is this report");
     assert_eq!(std::fs::metadata(&pages).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(egide(&fixture("referral.json"), &pages, &stand_in).status.code(), Some(10), "nothing is overwritten");
+    assert_eq!(egide(&fixture("referral.json"), &pages, &stand_in).status.code(), Some(6), "nothing is overwritten");
 
     let other = directory.path().join("other.pdf");
     let text = std::fs::read_to_string(fixture("referral.json")).unwrap();

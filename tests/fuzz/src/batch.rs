@@ -3,13 +3,15 @@
 
 use serde_json::Value;
 
-/// Checks one line, with what answers it.
+use super::{language_of, line};
+
+/// Checks one line.
 ///
 /// # Panics
 /// If anything does not hold.
-pub(crate) fn check<I, R: core::fmt::Debug>(line: &[u8], answer: impl Fn(&[u8]) -> Result<String, (Option<I>, R)>) {
-    let answered = match answer(line) {
-        Ok(answered) => answered,
+pub(crate) fn check(input: &[u8]) {
+    let answered = match line::answer(input, language_of) {
+        Ok(answered) => serde_json::to_string(&answered).expect("an answer is JSON"),
         Err((_, reason)) => {
             // The reason is a name, never a piece of the line.
             assert!(format!("{reason:?}").bytes().all(|byte| byte.is_ascii_alphabetic()));
@@ -20,7 +22,9 @@ pub(crate) fn check<I, R: core::fmt::Debug>(line: &[u8], answer: impl Fn(&[u8]) 
     let told: Value = serde_json::from_str(&answered).expect("an answer is JSON");
     assert!(told["deidentified_text"].is_string());
     // A field that is passed over may hold what a value cannot.
-    let Ok(asked) = serde_json::from_slice::<Value>(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)) else { return };
+    let Ok(asked) = serde_json::from_slice::<Value>(input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input)) else {
+        return;
+    };
     assert_eq!(told["id"], asked["id"], "an answer has the id of its line");
     let length = asked["text"].as_str().expect("a text was asked").chars().count() as u64;
     let people = asked["known_persons"].as_array().expect("a list was asked").len() as u64;

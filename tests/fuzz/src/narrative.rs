@@ -88,7 +88,7 @@ fn known_words(language: Language, people: &[KnownPerson]) -> Vec<String> {
     all.sort();
     all.dedup();
     // With an accent these are ordinary words of their own.
-    let accented = ["marie", "maries", "aime", "desire", "leger", "place", "remis", "carre"];
+    let accented = ["marie", "maries", "aime", "desire", "leger", "place", "carre"];
     all.retain(|word| word.chars().count() >= SHORTEST_WORD && !accented.contains(&word.as_str()));
     all.retain(|word| {
         let sentence = format!("They saw {word} there. It was cold. We went home.");

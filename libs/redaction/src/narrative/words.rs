@@ -120,7 +120,7 @@ pub(super) fn is_word(letter: char) -> bool {
 
 /// Whether a word is an ordinary one by an accent which the name lacks that it folds to: "marié" is not Marie.
 pub(super) fn is_accented_word(folded: &Folded<'_>, word: &Word) -> bool {
-    const ACCENTED: [&str; 8] = ["marié", "mariés", "aimé", "désiré", "léger", "placé", "remis", "carré"];
+    const ACCENTED: [&str; 7] = ["marié", "mariés", "aimé", "désiré", "léger", "placé", "carré"];
     word.beyond && word.shape == Shape::Lower && word.known != 0 && ACCENTED.contains(&folded.written(&word.range))
 }
 

@@ -31,7 +31,7 @@ impl Words {
 
     /// A fixed text of documents.
     pub(super) fn fixed(self, key: &str) -> Result<String, NoLabel> {
-        let text = table(self.language).get(key).copied();
+        let text = table(self.language).get(key);
         text.map(|text| self.label(text)).ok_or_else(|| NoLabel { key: format!("document.{key}") })
     }
 
@@ -73,18 +73,15 @@ impl Words {
 }
 
 /// A table that does not parse is empty: then every text is missing and nothing is written. A test parses it.
-fn table(language: Language) -> &'static BTreeMap<&'static str, &'static str> {
-    static ENGLISH: OnceLock<BTreeMap<&'static str, &'static str>> = OnceLock::new();
-    static FRENCH: OnceLock<BTreeMap<&'static str, &'static str>> = OnceLock::new();
+fn table(language: Language) -> &'static BTreeMap<String, String> {
+    static ENGLISH: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    static FRENCH: OnceLock<BTreeMap<String, String>> = OnceLock::new();
     let (cell, json) = match language {
         Language::English => (&ENGLISH, include_str!("../../labels/document.en.json")),
         Language::French => (&FRENCH, include_str!("../../labels/document.fr.json")),
     };
-    // Some texts hold a line break, which cannot be borrowed as it stands in the file: they live as long as the program.
-    cell.get_or_init(|| {
-        let owned: BTreeMap<String, String> = serde_json::from_str(json).unwrap_or_default();
-        owned.into_iter().map(|(key, text)| (&*key.leak(), &*text.leak())).collect()
-    })
+    // Owned: some texts hold a line break, which cannot be borrowed as it stands in the file.
+    cell.get_or_init(|| serde_json::from_str(json).unwrap_or_default())
 }
 
 #[cfg(test)]

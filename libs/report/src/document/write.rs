@@ -3,11 +3,9 @@
 use super::glance::Glance;
 use super::words::Words;
 use super::{Block, Fact};
+use crate::compose::LINE_TO_SEND;
 use crate::labels::NoLabel;
 use crate::report::{CategorySection, Coded, PersonSection, RecordSection, Report, ReportField, ReportValue};
-
-/// What an officer reads first in an emergency: shown with what is asked, before anything else.
-const LINE_TO_SEND: &str = "exception_asserted.line_to_send";
 
 pub(super) struct Writer<'a> {
     pub(super) words: Words,
@@ -57,6 +55,7 @@ impl Writer<'_> {
         self.conditions()
     }
 
+    /// What an officer reads first in an emergency: shown with what is asked, before anything else.
     fn line_to_send(&mut self) -> Result<(), NoLabel> {
         let lines = self.report.together.iter().filter(|field| field.field == LINE_TO_SEND);
         let rows: Vec<Fact> = lines.map(|field| self.row(field)).collect::<Result<_, _>>()?;

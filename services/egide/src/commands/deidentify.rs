@@ -134,6 +134,10 @@ fn language_of(code: &str) -> Option<Language> {
 }
 
 #[cfg(test)]
+#[path = "../../../../tests/fuzz/src/batch.rs"]
+mod batch;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -158,6 +162,17 @@ mod tests {
             lines.push((whole, bytes.len()));
         }
         assert_eq!(lines, [(false, long - 10), (true, 3), (true, 1), (true, 2)]);
+    }
+
+    #[test]
+    fn whatever_the_fuzzer_came_upon_is_answered_or_refused() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/batch_line");
+        let mut count = 0;
+        for input in std::fs::read_dir(corpus).unwrap() {
+            batch::check(&std::fs::read(input.unwrap().path()).unwrap());
+            count += 1;
+        }
+        assert!(count >= 20, "{count} lines");
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! `egide package`, `egide referrals package`: a referral as a file that its unit alone opens.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use egide_servicekit::identity::Role;
@@ -12,6 +10,7 @@ use uuid::Uuid;
 use super::append::repeatable;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::new_file::{free, write};
 use crate::session::{Session, id_or_new, words_given};
 
 /// `egide package REFERRAL`.
@@ -71,20 +70,9 @@ pub(crate) async fn fetch(session: &mut Session<'_>, args: &Fetch) -> Result<Exi
     saved(session, response.package, &args.out)
 }
 
-/// A delivery is recorded for good, so whether there is room for its file is asked first.
-fn free(path: &Path) -> Result<(), Failure> {
-    let taken = || Failure::new(Exit::Conflict, "fail.exists").with("path", path.display());
-    if path.exists() { Err(taken()) } else { Ok(()) }
-}
-
 fn saved(session: &mut Session<'_>, package: Option<Package>, path: &Path) -> Result<Exit, Failure> {
     let package = package.ok_or_else(|| Failure::new(Exit::Unexpected, "fail.contract"))?;
-    let write = || {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(&package.content)?;
-        file.sync_all()
-    };
-    write().map_err(|error| Failure::file(path, &error))?;
+    write(path, &package.content)?;
     if session.out.is_json() {
         session.out.json(&json!({
             "referral_id": package.referral_id,

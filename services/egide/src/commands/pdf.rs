@@ -1,7 +1,5 @@
 //! `egide pdf FILE`, and the pages of `egide referrals fetch --pdf`: made here, of a report whose digest and signature held.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use egide_parcel::CheckedReport;
@@ -14,6 +12,7 @@ use crate::cli::Global;
 use crate::endpoints::verification_keys_path;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::new_file::{free, write};
 use crate::output::Output;
 use crate::trust_file::root_path;
 use crate::typesetter::Typesetter;
@@ -72,9 +71,7 @@ impl PdfPages {
     pub(crate) fn ready(global: &Global, with: &With, output: &Path) -> Result<Self, Failure> {
         let keys = with.keys.clone().unwrap_or_else(|| verification_keys_path(&global.data()));
         let typesetter = Typesetter::find(with.typeset.as_deref())?;
-        if output.exists() {
-            return Err(Failure::file(output, &std::io::ErrorKind::AlreadyExists.into()));
-        }
+        free(output)?;
         let keys = read_keys(&keys, with.root.as_deref(), &root_path(&global.data()))?;
         Ok(Self { keys, typesetter, output: output.to_path_buf() })
     }
@@ -89,12 +86,7 @@ impl PdfPages {
         let document = Document::of(&verified.report, verified.digest.as_bytes(), layout).map_err(|_| unreadable())?;
         let document = document.to_json().map_err(|_| unreadable())?;
         let pdf = self.typesetter.pdf(&document).await?;
-        let write = || {
-            let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.output)?;
-            file.write_all(&pdf)?;
-            file.sync_all()
-        };
-        write().map_err(|error| Failure::file(&self.output, &error))?;
+        write(&self.output, &pdf)?;
         Ok(verified)
     }
 }

@@ -1,8 +1,6 @@
 //! `egide referrals`: what a liaison sees.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use egide_domain::Categories;
@@ -23,6 +21,7 @@ use super::package;
 use super::pdf::{PdfPages, With};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::new_file::{free, write};
 use crate::output::{Output, to_json};
 use crate::paged::Pages;
 use crate::session::{Session, id_or_new};
@@ -125,6 +124,9 @@ fn row(lang: Lang, referral: &ReferralSummary) -> [String; 4] {
 }
 
 async fn fetch(session: &mut Session<'_>, args: &Fetch) -> Result<Exit, Failure> {
+    if let Some(path) = &args.output {
+        free(path)?;
+    }
     let ready = |path: &PathBuf| PdfPages::ready(session.global(), &args.with, path);
     let pages = args.pdf.as_ref().map(ready).transpose()?;
     let request =
@@ -140,44 +142,36 @@ async fn fetch(session: &mut Session<'_>, args: &Fetch) -> Result<Exit, Failure>
     let Some(referral) = &response.referral else {
         return Err(Failure::new(Exit::Unexpected, "fail.contract"));
     };
-    if let Some(path) = &args.output {
-        save(path, referral)?;
-    }
-    // After the file: should the pages fail, the delivery is not lost.
+    show_fetched(session, args, referral)?;
+    // Last: should the pages fail, what was delivered is not lost.
     if let (Some(pages), Some(path)) = (&pages, &args.pdf) {
         pages.make(referral, Layout::Page).await?;
         session.out.note(session.out.lang.fill("say.pdf", &[("path", &path.display())]))?;
     }
+    Ok(Exit::Ok)
+}
+
+fn show_fetched(session: &mut Session<'_>, args: &Fetch, referral: &Referral) -> Result<(), Failure> {
     if let Some(path) = &args.output {
+        // The file that `egide verify` reads.
+        let text = serde_json::to_string_pretty(&to_json(referral)?).map_err(std::io::Error::from)?;
+        write(path, format!("{text}\n").as_bytes())?;
         let note = [("path", &path.display() as &dyn std::fmt::Display)];
         session.out.note(session.out.lang.fill("say.saved", &note))?;
         if !session.out.is_json() {
             session.out.field("head.referral", &referral.referral_id)?;
             session.out.field("head.digest", hex(&referral.report_digest))?;
         }
-        return Ok(Exit::Ok);
+        return Ok(());
     }
     if session.out.is_json() {
-        session.out.message(referral)?;
-        return Ok(Exit::Ok);
+        return session.out.message(referral);
     }
     session.out.field("head.referral", &referral.referral_id)?;
     session.out.field("head.digest", hex(&referral.report_digest))?;
     session.out.field("head.signed_by", &referral.key_id)?;
     session.out.line("")?;
-    show_report(session, &referral.report)?;
-    Ok(Exit::Ok)
-}
-
-/// The file that `egide verify` reads; it is about a person, so nobody else may read it.
-fn save(path: &Path, referral: &Referral) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(&to_json(referral)?).map_err(std::io::Error::from)?;
-    let write = || {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        writeln!(file, "{text}")?;
-        file.sync_all()
-    };
-    write().map_err(|error| Failure::file(path, &error))
+    show_report(session, &referral.report)
 }
 
 /// The report in words, in the recipient's language.

@@ -56,8 +56,9 @@ impl<'a> Text<'a> {
         Self { folded, bytes, words, starts, casing: casing_of(folded.original()) }
     }
 
-    /// The places of the words of some senses that recognisers start from, in order.
+    /// The places of the words of some senses that recognisers start from ([`STARTING`]), in order.
     pub(super) fn having(&self, senses: u64) -> impl Iterator<Item = usize> {
+        debug_assert!(senses & !STARTING == 0, "words of such a sense alone are not among the starts");
         self.starts.iter().copied().filter(move |at| self.is(*at, senses))
     }
 

@@ -120,10 +120,6 @@ fn part(role: &str) -> Part {
 }
 
 #[cfg(test)]
-#[path = "../../../../../tests/fuzz/src/batch.rs"]
-mod batch;
-
-#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -136,24 +132,5 @@ mod tests {
         for role in ["caller", "other", "PERSON_ROLE_THIRD_PARTY", "driver", ""] {
             assert_eq!(part(role), Part::Unsaid, "{role}");
         }
-    }
-
-    #[test]
-    fn whatever_the_fuzzer_came_upon_is_answered_or_refused() {
-        let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/batch_line");
-        let language_of = |code: &str| match code {
-            "en" => Some(Language::English),
-            "fr" => Some(Language::French),
-            _ => None,
-        };
-        let answer = |line: &[u8]| {
-            answer(line, language_of).map(|answered| serde_json::to_string(&answered).expect("an answer is JSON"))
-        };
-        let mut count = 0;
-        for input in std::fs::read_dir(corpus).unwrap() {
-            batch::check(&std::fs::read(input.unwrap().path()).unwrap(), answer);
-            count += 1;
-        }
-        assert!(count >= 20, "{count} lines");
     }
 }
