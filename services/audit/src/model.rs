@@ -135,7 +135,11 @@ fn apply_directory(event: &Event, rows: &mut Rows<'_>) -> Result<(), ModelError>
             | DirectoryPayload::RecipientSuspended(_)
             | DirectoryPayload::RecipientReinstated(_)
             | DirectoryPayload::EncryptionKeyAdded(_)
-            | DirectoryPayload::EncryptionKeyRemoved(_),
+            | DirectoryPayload::EncryptionKeyRemoved(_)
+            | DirectoryPayload::LiaisonInvited(_)
+            | DirectoryPayload::LiaisonPasskeyAdded(_)
+            | DirectoryPayload::LiaisonSignedIn(_)
+            | DirectoryPayload::LiaisonRevoked(_),
         )
         | None => {}
     }

@@ -4,6 +4,8 @@
 //! A retry of the caller's need not find the stream where the first attempt found it, and to the ledger that makes it
 //! another command under the same id. So what a command of ours became is looked up first, by its id.
 
+mod liaison;
+
 use std::time::Duration;
 
 use egide_projection::{ModelError, Projection, View};
@@ -85,6 +87,7 @@ impl Changes {
         let view = self.projection.view();
         Self::check_unit(&view, change)?;
         Self::check_key(&view, change)?;
+        liaison::check(&view, change)?;
         model::revision(&view, change.organization_id).map_err(|error| unreadable(&error))
     }
 
@@ -147,7 +150,11 @@ impl Changes {
                 | Directory::UnitRegistered(_)
                 | Directory::AgreementRecorded(_)
                 | Directory::RecipientSuspended(_)
-                | Directory::RecipientReinstated(_),
+                | Directory::RecipientReinstated(_)
+                | Directory::LiaisonInvited(_)
+                | Directory::LiaisonPasskeyAdded(_)
+                | Directory::LiaisonSignedIn(_)
+                | Directory::LiaisonRevoked(_),
             )
             | None => Ok(()),
         }

@@ -317,7 +317,11 @@ impl Place<'_> {
                 | DirectoryPayload::RecipientSuspended(_)
                 | DirectoryPayload::RecipientReinstated(_)
                 | DirectoryPayload::EncryptionKeyAdded(_)
-                | DirectoryPayload::EncryptionKeyRemoved(_),
+                | DirectoryPayload::EncryptionKeyRemoved(_)
+                | DirectoryPayload::LiaisonInvited(_)
+                | DirectoryPayload::LiaisonPasskeyAdded(_)
+                | DirectoryPayload::LiaisonSignedIn(_)
+                | DirectoryPayload::LiaisonRevoked(_),
             )
             | None => {}
         }

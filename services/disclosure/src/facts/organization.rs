@@ -72,7 +72,15 @@ impl Fold for OrganizationView {
                     keys.remove(&removed.fingerprint);
                 }
             }
-            Some(Payload::AgreementRecorded(_) | Payload::RecipientSuspended(_) | Payload::RecipientReinstated(_))
+            Some(
+                Payload::AgreementRecorded(_)
+                | Payload::RecipientSuspended(_)
+                | Payload::RecipientReinstated(_)
+                | Payload::LiaisonInvited(_)
+                | Payload::LiaisonPasskeyAdded(_)
+                | Payload::LiaisonSignedIn(_)
+                | Payload::LiaisonRevoked(_),
+            )
             | None => {}
         }
     }

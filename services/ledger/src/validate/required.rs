@@ -130,6 +130,16 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("directory.recipient_reinstated", &["organization_id"]),
     ("directory.encryption_key_added", &["organization_id", "unit_id", "recipient", "label"]),
     ("directory.encryption_key_removed", &["organization_id", "unit_id", "fingerprint"]),
+    (
+        "directory.liaison_invited",
+        &["organization_id", "unit_id", "liaison_id", "account", "code_digest", "code_expires_at", "account_expires_at"],
+    ),
+    (
+        "directory.liaison_passkey_added",
+        &["organization_id", "unit_id", "liaison_id", "code_digest", "credential_id", "public_key", "state"],
+    ),
+    ("directory.liaison_signed_in", &["organization_id", "unit_id", "liaison_id", "credential_id", "state"]),
+    ("directory.liaison_revoked", &["organization_id", "unit_id", "liaison_id", "reason"]),
     ("policy.adopted", &["version", "digest", "files"]),
     ("staff.shift_started", &["until"]),
     ("staff.shift_ended", &[]),

@@ -57,7 +57,7 @@ impl Directory {
                 }
                 None => self.suspended = false,
             },
-            DirectoryEvent::EncryptionKeyChanged(_) => {}
+            DirectoryEvent::EncryptionKeyChanged(_) | DirectoryEvent::LiaisonChanged(_) => {}
             DirectoryEvent::Unreadable => self.unreadable = true,
         }
     }
