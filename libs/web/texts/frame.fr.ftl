@@ -1,7 +1,7 @@
 frame-skip = Aller au contenu
 frame-language = English
 frame-language-label = Read this page in English
-frame-signed-in = Connecté : { $account }
+frame-signed-in = Connecté : { $account }
 frame-sign-out = Se déconnecter
 frame-menu = Menu principal
 error-home = Aller à la page d’accueil

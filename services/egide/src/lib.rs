@@ -21,6 +21,7 @@ mod new_file;
 mod output;
 mod paged;
 mod policy;
+mod portal;
 mod proofs;
 mod retry;
 mod roles;

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::acting::{Identities, Issuer};
 use crate::cli::Global;
-use crate::commands::provision::seeds_of;
+use crate::commands::provision::{liaison_keys_path, seeds_of};
 use crate::endpoints::{Endpoints, Service, verification_keys_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -26,6 +26,7 @@ use crate::keys::{KeyFolder, Missing};
 use crate::nats::{self, TlsArgs};
 use crate::output::Output;
 use crate::policy::PolicyArgs;
+use crate::portal::{self, PortalArgs};
 use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::trust_file::{self, read_root, root_path};
@@ -44,8 +45,8 @@ const DEVELOPMENT_ISSUER: &str = "keys/issuer.key";
 pub(crate) struct Args {
     #[arg(value_name = "ROLE", required = true, value_enum)]
     role: Vec<Role>,
-    #[arg(long, value_name = "URL", env = "EGIDE_NATS", required = true)]
-    nats: String,
+    #[arg(long, value_name = "URL", env = "EGIDE_NATS")]
+    nats: Option<String>,
     #[arg(long, value_name = "DIR", env = "EGIDE_NATS_SEEDS", value_hint = clap::ValueHint::DirPath)]
     nats_seeds: Option<PathBuf>,
     #[command(flatten)]
@@ -77,6 +78,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "EGIDE_PEOPLE", value_hint = clap::ValueHint::FilePath)]
     people: Option<PathBuf>,
     #[command(flatten)]
+    portal: PortalArgs,
+    #[arg(long, value_name = "FILE", env = "EGIDE_LIAISON_KEYS", value_hint = clap::ValueHint::FilePath)]
+    liaison_keys: Option<PathBuf>,
+    #[command(flatten)]
     policy: PolicyArgs,
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024 * 1024)]
     log_max_bytes: u64,
@@ -94,16 +99,19 @@ enum Role {
     Disclosure,
     Audit,
     Triage,
+    Portal,
 }
 
 impl Role {
-    const fn service(self) -> Service {
+    /// `None` for the portal, which no service calls.
+    const fn service(self) -> Option<Service> {
         match self {
-            Self::Ledger => Service::Ledger,
-            Self::Directory => Service::Directory,
-            Self::Disclosure => Service::Disclosure,
-            Self::Audit => Service::Audit,
-            Self::Triage => Service::Triage,
+            Self::Ledger => Some(Service::Ledger),
+            Self::Directory => Some(Service::Directory),
+            Self::Disclosure => Some(Service::Disclosure),
+            Self::Audit => Some(Service::Audit),
+            Self::Triage => Some(Service::Triage),
+            Self::Portal => None,
         }
     }
 
@@ -115,6 +123,7 @@ impl Role {
             Self::Audit => 4612,
             Self::Directory => 4613,
             Self::Triage => 4614,
+            Self::Portal => portal::PORT,
         }
     }
 }
@@ -175,6 +184,9 @@ async fn start(
     args: &Args,
     people_shutdown: shutdown::Shutdown,
 ) -> Result<(), Failure> {
+    if args.role.contains(&Role::Portal) {
+        return start_portal(roles, global, args).await;
+    }
     let policy = args.policy.load()?;
     let data = global.data();
     if args.nats_tls.insecure_nats {
@@ -186,6 +198,7 @@ async fn start(
     let proofs = Arc::new(Proofs::find(&global.tls, &data)?);
     let identities = identities(args, global, Arc::clone(&proofs))?;
     let identities = with_people(args, identities, people_shutdown).await?;
+    let identities = with_liaisons(args, &data, identities)?;
     let published = args.verification_keys.clone().unwrap_or_else(|| verification_keys_path(&data));
     let root = read_root(&args.root.clone().unwrap_or_else(|| root_path(&data)))?;
     let folder = args.keys.clone().unwrap_or_else(|| data.join("keys"));
@@ -199,6 +212,7 @@ async fn start(
         keys: KeyFolder { folder: &folder, missing: Missing::Refuse },
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
         identities: &identities,
+        portal_origin: args.portal.portal_origin.clone(),
         policy,
     };
     let mut wanted = args.role.clone();
@@ -207,17 +221,48 @@ async fn start(
     for role in wanted {
         let given = args.listen.iter().find(|listen| listen.role == role).map(|listen| listen.address);
         let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, role.default_port())));
-        roles.start(role.service(), listen, &ground).await?;
+        if let Some(service) = role.service() {
+            roles.start(service, listen, &ground).await?;
+        }
     }
     Ok(())
+}
+
+/// The portal, in a process of its own: whoever breaks into it finds no key and no log.
+async fn start_portal(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Failure> {
+    if args.role.iter().any(|role| *role != Role::Portal) {
+        return Err(Failure::new(Exit::Usage, "fail.portal_alone"));
+    }
+    let given = args.listen.iter().find(|listen| listen.role == Role::Portal).map(|listen| listen.address);
+    let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, Role::Portal.default_port())));
+    let proofs = Arc::new(Proofs::find(&global.tls, &global.data())?);
+    let key = global.data().join(DEVELOPMENT_ISSUER);
+    // The development issuer, where there is one, proves the service where certificates do not.
+    let identities = match global.tls.insecure() && key.exists() {
+        true => Identities::of_development(&global.data(), proofs)?,
+        false => Identities::of_environment(None, proofs),
+    };
+    roles.start_portal(portal::Place::of(&args.portal, listen).await?, &identities)
+}
+
+/// Takes the directory's word about liaisons: its public keys stand in a file that `egide provision liaisons` writes.
+fn with_liaisons(args: &Args, data: &Path, identities: Identities) -> Result<Identities, Failure> {
+    let usual = liaison_keys_path(data);
+    let path = match &args.liaison_keys {
+        Some(path) => path,
+        None if usual.exists() => &usual,
+        None => return Ok(identities),
+    };
+    identities.with_liaisons(&keys_in(path)?)
 }
 
 /// How NATS knows us: each role by its own seed, or all by the user that is named.
 fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, Failure> {
     let certificates = args.nats_tls.certificates(|| Ok(proofs))?;
+    let url = args.nats.clone().ok_or_else(|| Failure::new(Exit::Usage, "fail.nats_missing"))?;
     let Some(user) = &args.nats_user else {
         let folder = args.nats_seeds.clone().unwrap_or_else(|| seeds_of(data));
-        return Ok(nats::Access::Seeds { url: args.nats.clone(), folder, certificates });
+        return Ok(nats::Access::Seeds { url, folder, certificates });
     };
     let password = match &args.nats_password_file {
         Some(path) => {
@@ -228,7 +273,7 @@ fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, F
     };
     let config = ConnectionConfig {
         inbox_prefix: args.nats_inbox.clone(),
-        ..ConnectionConfig::new(&args.nats).with_user(user, password)
+        ..ConnectionConfig::new(&url).with_user(user, password)
     };
     Ok(nats::Access::User(nats::secured(config, certificates.of(NATS_USERS_SERVICE)?)))
 }
@@ -267,10 +312,14 @@ async fn with_people(args: &Args, identities: Identities, shutdown: shutdown::Sh
 
 /// An issuer whose tokens count here.
 fn issuer(name: &str, path: &Path) -> Result<Issuer, Failure> {
+    Ok(Issuer { name: name.to_owned(), keys: keys_in(path)? })
+}
+
+/// Public keys by their ids.
+fn keys_in(path: &Path) -> Result<BTreeMap<String, VerifyingKey>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-    let keys: BTreeMap<String, VerifyingKey> = serde_json::from_str(&text)
-        .map_err(|_| Failure::new(Exit::Unreadable, "fail.no_key_file").with("path", path.display()))?;
-    Ok(Issuer { name: name.to_owned(), keys })
+    serde_json::from_str(&text)
+        .map_err(|_| Failure::new(Exit::Unreadable, "fail.no_key_file").with("path", path.display()))
 }
 
 async fn show_metrics(args: &Args, shutdown: shutdown::Shutdown) -> Result<Option<SocketAddr>, Failure> {
@@ -283,13 +332,14 @@ async fn show_metrics(args: &Args, shutdown: shutdown::Shutdown) -> Result<Optio
 /// Only what runs here.
 fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr>) -> Result<(), Failure> {
     let here =
-        |role: Role| roles.endpoints().of(role.service()).filter(|_| args.role.contains(&role)).map(str::to_owned);
+        |role: Role| role.service().and_then(|service| roles.endpoints().of(service)).filter(|_| args.role.contains(&role)).map(str::to_owned);
     let endpoints = Endpoints {
         ledger: here(Role::Ledger),
         disclosure: here(Role::Disclosure),
         audit: here(Role::Audit),
         directory: here(Role::Directory),
         triage: here(Role::Triage),
+        portal: roles.endpoints().portal.clone(),
         metrics: metrics.map(|address| format!("http://{address}/metrics")),
         nats: None,
     };
@@ -301,6 +351,7 @@ fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr
             out.line(format!("{:<11} {url}", service.name()))?;
         }
     }
+    endpoints.portal.iter().try_for_each(|url| out.line(format!("{:<11} {url}", "portal")))?;
     endpoints.metrics.iter().try_for_each(|url| out.line(format!("{:<11} {url}", "metrics")))
 }
 

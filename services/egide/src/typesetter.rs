@@ -21,7 +21,7 @@ const PDF_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const SAID_BYTES_MAX: u64 = 512;
 
 /// A program that is there.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Typesetter {
     program: PathBuf,
 }

@@ -92,7 +92,6 @@ keys-title = Encryption keys of { $unit }
 keys-intro = Packages are encrypted to these keys. Whoever has one of the private keys can read them; nobody else can, not even us.
 keys-none = Your unit has no key yet. Without one there are no packages.
 keys-fingerprint = Fingerprint
-keys-label = Name
 keys-added = Added
 keys-remove = Remove this key
 keys-removed-title = Removed keys
