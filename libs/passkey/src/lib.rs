@@ -118,7 +118,8 @@ impl Site {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
         let named = !name.is_empty() && name.bytes().all(plain) && name.bytes().any(|byte| byte.is_ascii_lowercase());
         let usual = if scheme == "https" { "443" } else { "80" };
-        let port_fits = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|read| read.to_string() == port && port != usual));
+        let port_fits =
+            port.is_none_or(|port| port.parse::<u16>().is_ok_and(|read| read.to_string() == port && port != usual));
         if !(secure && named && port_fits) || AsciiDomain::try_from(name.to_owned()).is_err() {
             return Err(BadOrigin);
         }
@@ -203,12 +204,7 @@ impl Site {
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn finish_sign_in(
-        &self,
-        under_way: SigningIn,
-        answer: &Assertion,
-        kept: &Passkey,
-    ) -> Result<Passkey, Refused> {
+    pub fn finish_sign_in(&self, under_way: SigningIn, answer: &Assertion, kept: &Passkey) -> Result<Passkey, Refused> {
         let id = CredentialId::decode(kept.id.as_slice()).map_err(|_| Refused::Kept)?;
         let key = StaticState::<KeptKey>::decode(kept.key.as_slice()).map_err(|_| Refused::Kept)?;
         let state = DynamicState::decode(kept.state).map_err(|_| Refused::Kept)?;

@@ -116,9 +116,18 @@ fn a_site_has_a_name_and_an_origin_in_one_spelling() {
         assert_eq!(Site::new(good).unwrap().origin(), good);
     }
     for bad in [
-        "", "portal.example", "http://portal.example", "https://Portal.example", "https://portal.example/",
-        "https://portal.example:443", "https://portal.example:08443", "https://192.0.2.1", "https://", "ftp://localhost",
-        "https://portal.example:0x1", "https://a:b@portal.example",
+        "",
+        "portal.example",
+        "http://portal.example",
+        "https://Portal.example",
+        "https://portal.example/",
+        "https://portal.example:443",
+        "https://portal.example:08443",
+        "https://192.0.2.1",
+        "https://",
+        "ftp://localhost",
+        "https://portal.example:0x1",
+        "https://a:b@portal.example",
     ] {
         assert!(Site::new(bad).is_err(), "{bad}");
     }

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use egide_domain::ids::UnitId;
 use egide_crypto::sign::SigningKey;
+use egide_domain::ids::UnitId;
 use egide_servicekit::identity::{Credentials, DevIssuer, LiaisonIssuer, Person, Role, ServiceName, Verifier};
 use egide_servicekit::key_file;
 use egide_servicekit::people::{People, PeopleFile};

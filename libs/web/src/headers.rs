@@ -55,6 +55,8 @@ mod tests {
         }
         assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
         assert_eq!(response.headers()[STRICT_TRANSPORT_SECURITY], TRANSPORT);
-        assert!(!CONTENT_POLICY.contains("unsafe") && !CONTENT_POLICY.contains('*') && !CONTENT_POLICY.contains("http"));
+        assert!(
+            !CONTENT_POLICY.contains("unsafe") && !CONTENT_POLICY.contains('*') && !CONTENT_POLICY.contains("http")
+        );
     }
 }

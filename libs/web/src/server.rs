@@ -104,12 +104,14 @@ impl TlsFiles {
     /// [`TlsError`].
     pub fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
         let bad = |path: &PathBuf, reason: String| TlsError::File { path: path.clone(), reason };
-        let chain: Result<Vec<_>, _> =
-            CertificateDer::pem_file_iter(&self.certificate).map_err(|error| bad(&self.certificate, error.to_string()))?.collect();
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&self.certificate)
+            .map_err(|error| bad(&self.certificate, error.to_string()))?
+            .collect();
         let chain = chain.map_err(|error| bad(&self.certificate, error.to_string()))?;
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| bad(&self.key, error.to_string()))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13])?;
+        let config =
+            rustls::ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13])?;
         let mut config = config.with_no_client_auth().with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
@@ -125,9 +127,7 @@ pub async fn body(request: Request<Body>) -> Result<(http::request::Parts, Bytes
     let read = timeout(BODY, Limited::new(body, FORM_BYTES_MAX).collect()).await;
     match read {
         Ok(Ok(whole)) => Ok((parts, whole.to_bytes())),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(plain(StatusCode::PAYLOAD_TOO_LARGE, "too large\n"))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(plain(StatusCode::PAYLOAD_TOO_LARGE, "too large\n")),
         Ok(Err(_)) => Err(plain(StatusCode::BAD_REQUEST, "the request broke off\n")),
         Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "too slow\n")),
     }

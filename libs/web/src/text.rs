@@ -78,8 +78,7 @@ fn bundle(lang: Lang, files: &[&str]) -> Result<FluentBundle<FluentResource>, Ba
     // The marks would stand in titles and attributes, and nothing here is written from right to left.
     bundle.set_use_isolating(false);
     for file in files {
-        let resource =
-            FluentResource::try_new((*file).to_owned()).map_err(|(_, errors)| bad(format!("{errors:?}")))?;
+        let resource = FluentResource::try_new((*file).to_owned()).map_err(|(_, errors)| bad(format!("{errors:?}")))?;
         bundle.add_resource(resource).map_err(|errors| bad(format!("{errors:?}")))?;
     }
     Ok(bundle)
@@ -169,7 +168,9 @@ mod tests {
 
     #[test]
     fn the_first_language_that_is_ours_counts() {
-        for (header, lang) in [("fr-CA,en;q=0.8", Lang::Fr), ("de, FR", Lang::Fr), ("en", Lang::En), ("", Lang::En), ("é", Lang::En)] {
+        for (header, lang) in
+            [("fr-CA,en;q=0.8", Lang::Fr), ("de, FR", Lang::Fr), ("en", Lang::En), ("", Lang::En), ("é", Lang::En)]
+        {
             assert_eq!(Lang::accepted(header), lang, "{header}");
         }
     }

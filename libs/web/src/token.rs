@@ -41,7 +41,8 @@ impl Secret {
     /// Reads one from the cookie of this name; none when there are two of that name.
     #[must_use]
     pub fn in_cookie(headers: &HeaderMap, name: &str) -> Option<Self> {
-        let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(';'));
+        let pairs =
+            headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(';'));
         let mut found = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(known, _)| *known == name);
         let (_, text) = found.next()?;
         if found.next().is_some() {
@@ -54,7 +55,8 @@ impl Secret {
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<HeaderValue> {
         let mut value =
-            HeaderValue::try_from(format!("{name}={}; Path=/; Secure; HttpOnly; SameSite=Strict", self.to_text())).ok()?;
+            HeaderValue::try_from(format!("{name}={}; Path=/; Secure; HttpOnly; SameSite=Strict", self.to_text()))
+                .ok()?;
         value.set_sensitive(true);
         Some(value)
     }

@@ -136,7 +136,11 @@ impl Liaisons {
         let change = Change::read(&Uuid::new_v4().to_string(), Some(record)).map_err(|_| not_found())?;
         match self.directory.commit(&change, &Onward::default()).await {
             Ok(_) => Ok(()),
-            Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument) => Err(not_found()),
+            Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument) => {
+                // Inside, the reason is told; it names rules and fields and nobody.
+                tracing::warn!(code = ?status.code(), reason = status.message(), "what a liaison's account did does not fit");
+                Err(not_found())
+            }
             Err(status) => Err(status),
         }
     }
@@ -256,7 +260,10 @@ impl LiaisonService for Liaisons {
         let FinishRegistrationRequest { ceremony, answer } = request.into_inner();
         let taken = desk.registering.take(&ceremony, clock::now_s()).ok_or_else(not_found)?;
         let (under_way, invitation) = taken;
-        let passkey = desk.sign_in.site.finish_registration(under_way, &answer).map_err(|_| not_found())?;
+        let passkey = desk.sign_in.site.finish_registration(under_way, &answer).map_err(|refused| {
+            tracing::warn!(%refused, "a passkey was not registered");
+            not_found()
+        })?;
         let liaison: Uuid = invitation.liaison_id.parse().map_err(|_| not_found())?;
         self.record(LiaisonPasskeyAdded {
             organization_id: invitation.organization_id,
@@ -274,10 +281,7 @@ impl LiaisonService for Liaisons {
         Ok(Response::new(FinishRegistrationResponse { passkeys }))
     }
 
-    async fn begin_sign_in(
-        &self,
-        _: Request<BeginSignInRequest>,
-    ) -> Result<Response<BeginSignInResponse>, Status> {
+    async fn begin_sign_in(&self, _: Request<BeginSignInRequest>) -> Result<Response<BeginSignInResponse>, Status> {
         let desk = self.desk()?;
         let (under_way, asked) = desk.sign_in.site.begin_sign_in().map_err(|_| not_found())?;
         let ceremony = desk.signing_in.keep(under_way, clock::now_s()).map_err(out_of_randomness)?.to_vec();
@@ -302,7 +306,10 @@ impl LiaisonService for Liaisons {
             return Err(not_found());
         }
         let invitation = self.account_of(holder, now_s)?;
-        let proved = desk.sign_in.site.finish_sign_in(under_way, &answer, &kept(&known)).map_err(|_| not_found())?;
+        let proved = desk.sign_in.site.finish_sign_in(under_way, &answer, &kept(&known)).map_err(|refused| {
+            tracing::warn!(%refused, "somebody was not signed in");
+            not_found()
+        })?;
         self.record(LiaisonSignedIn {
             organization_id: invitation.organization_id.clone(),
             unit_id: invitation.unit_id.clone(),
@@ -324,8 +331,7 @@ impl LiaisonService for Liaisons {
     ) -> Result<Response<RenewSessionResponse>, Status> {
         let desk = self.desk()?;
         let now_s = clock::now_s();
-        let secret: [u8; SECRET_BYTES] =
-            request.get_ref().session.as_slice().try_into().map_err(|_| not_found())?;
+        let secret: [u8; SECRET_BYTES] = request.get_ref().session.as_slice().try_into().map_err(|_| not_found())?;
         let session = desk.sessions.get(&secret, now_s).ok_or_else(not_found)?;
         let known = liaisons::passkey(&self.directory.view(), &session.credential_id);
         known.map_err(|error| read_failed(&error))?.ok_or_else(not_found)?;

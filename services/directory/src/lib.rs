@@ -27,9 +27,9 @@ use egide_wire::proto::egide::directory::v1::directory_service_server::Directory
 use egide_wire::proto::egide::directory::v1::liaison_service_server::LiaisonServiceServer;
 
 use crate::change::Changes;
-use crate::model::Recipients;
-pub use crate::liaison::SignIn;
 use crate::liaison::Liaisons;
+pub use crate::liaison::SignIn;
+use crate::model::Recipients;
 use crate::service::Directory;
 
 /// The role's name.

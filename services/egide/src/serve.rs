@@ -331,8 +331,12 @@ async fn show_metrics(args: &Args, shutdown: shutdown::Shutdown) -> Result<Optio
 
 /// Only what runs here.
 fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr>) -> Result<(), Failure> {
-    let here =
-        |role: Role| role.service().and_then(|service| roles.endpoints().of(service)).filter(|_| args.role.contains(&role)).map(str::to_owned);
+    let here = |role: Role| {
+        role.service()
+            .and_then(|service| roles.endpoints().of(service))
+            .filter(|_| args.role.contains(&role))
+            .map(str::to_owned)
+    };
     let endpoints = Endpoints {
         ledger: here(Role::Ledger),
         disclosure: here(Role::Disclosure),

@@ -119,12 +119,7 @@ fn wrong(recipient: &str, label: &str) -> Option<&'static str> {
 }
 
 /// What came of a change.
-async fn outcome(
-    site: &Site,
-    asked: &Asked,
-    liaison: &Liaison,
-    changed: Result<&'static str, Status>,
-) -> Response {
+async fn outcome(site: &Site, asked: &Asked, liaison: &Liaison, changed: Result<&'static str, Status>) -> Response {
     match changed {
         Ok(done) => see(&format!("/{}/keys?done={done}", asked.lang.code())),
         Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument) => {

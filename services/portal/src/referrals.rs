@@ -79,7 +79,9 @@ impl Row {
 
     const fn status(summary: &ReferralSummary, is_superseded: bool) -> Tag {
         match summary {
-            ReferralSummary { recall_acknowledged_at: Some(_), .. } => Tag { key: "status-recall-confirmed", class: "" },
+            ReferralSummary { recall_acknowledged_at: Some(_), .. } => {
+                Tag { key: "status-recall-confirmed", class: "" }
+            }
             ReferralSummary { recalled_at: Some(_), .. } => Tag { key: "status-recalled", class: " warn" },
             _ if is_superseded => Tag { key: "status-superseded", class: "" },
             ReferralSummary { acknowledged_at: Some(_), .. } => Tag { key: "status-acknowledged", class: " good" },
@@ -181,7 +183,11 @@ pub(crate) async fn list(site: &Site, asked: &Asked, liaison: &Liaison) -> Respo
     let unit = unit_name(t, unit.unit.as_ref());
     let content = ListPage { t, unit: &unit, rows, more }.render().unwrap_or_default();
     let title = t.s("menu-referrals");
-    site.page(asked.lang, Some(liaison), &Page { status: StatusCode::OK, title, content, path: "/referrals", has_script: false })
+    site.page(
+        asked.lang,
+        Some(liaison),
+        &Page { status: StatusCode::OK, title, content, path: "/referrals", has_script: false },
+    )
 }
 
 /// An id in the one spelling that is looked up.
@@ -215,7 +221,11 @@ pub(crate) async fn show(site: &Site, asked: &Asked, liaison: &Liaison, id: &str
     };
     let content = content.render().unwrap_or_default();
     let path = format!("/referrals/{id}");
-    site.page(asked.lang, Some(liaison), &Page { status: StatusCode::OK, title, content, path: &path, has_script: false })
+    site.page(
+        asked.lang,
+        Some(liaison),
+        &Page { status: StatusCode::OK, title, content, path: &path, has_script: false },
+    )
 }
 
 /// Opens, downloads or acknowledges one. The form names the command, so that sending it twice is doing it once.

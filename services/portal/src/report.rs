@@ -84,11 +84,18 @@ mod tests {
                 Block::Pages {} | Block::PageBreak {} => vec![],
             };
             for text in texts {
-                let escaped = text.replace('&', "&#38;").replace('<', "&#60;").replace('>', "&#62;").replace('"', "&#34;").replace('\'', "&#39;");
+                let escaped = text
+                    .replace('&', "&#38;")
+                    .replace('<', "&#60;")
+                    .replace('>', "&#62;")
+                    .replace('"', "&#34;")
+                    .replace('\'', "&#39;");
                 assert!(page.contains(&escaped), "{text}");
             }
         }
-        let hostile = Block::Facts { rows: vec![Fact { label: "<b>".to_owned(), values: vec!["<script>alert(1)</script>".to_owned()] }] };
+        let hostile = Block::Facts {
+            rows: vec![Fact { label: "<b>".to_owned(), values: vec!["<script>alert(1)</script>".to_owned()] }],
+        };
         let page = BlockPage { block: &hostile }.render().unwrap();
         assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
     }

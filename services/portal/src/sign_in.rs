@@ -188,7 +188,8 @@ fn ask_for_code(site: &Site, asked: &Asked, wrong: bool, missing: bool) -> Respo
 
 /// A code as it is digested: capitals, digits; nothing else counts.
 fn plain_code(typed: &str) -> Option<String> {
-    let code: String = typed.chars().filter(char::is_ascii_alphanumeric).map(|sign| sign.to_ascii_uppercase()).collect();
+    let code: String =
+        typed.chars().filter(char::is_ascii_alphanumeric).map(|sign| sign.to_ascii_uppercase()).collect();
     (code.len() == CODE_LETTERS).then_some(code)
 }
 

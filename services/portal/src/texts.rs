@@ -44,7 +44,9 @@ fn every_text_is_there_in_both_languages_and_every_one_is_said() {
     let missing: Vec<&String> = found
         .iter()
         .filter(|part| part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
-        .filter(|part| families.contains(&first(part)) && !all.contains(part.as_str()) && !others.contains(&part.as_str()))
+        .filter(|part| {
+            families.contains(&first(part)) && !all.contains(part.as_str()) && !others.contains(&part.as_str())
+        })
         .collect();
     assert!(missing.is_empty(), "no text for {missing:?}");
 }

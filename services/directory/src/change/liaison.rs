@@ -31,7 +31,12 @@ pub(super) fn check(view: &View<'_>, change: &Change) -> Result<(), Status> {
                 None => None,
             };
             if owner != Some(change.organization_id) {
-                return Err(refused(change, "unit_unknown", "unit_id", "is no unit of the organisation; register it first"));
+                return Err(refused(
+                    change,
+                    "unit_unknown",
+                    "unit_id",
+                    "is no unit of the organisation; register it first",
+                ));
             }
             let holder = liaisons::holder_of_name(view, &invited.account).map_err(|error| unreadable(&error))?;
             if holder.is_some_and(|holder| holder.to_string() != invited.liaison_id) {

@@ -129,9 +129,7 @@ fn read_kept(row: &[u8]) -> Result<KeptPasskey, ModelError> {
 }
 
 fn entry_among(rows: &Rows<'_>, id: Uuid) -> Result<Option<LiaisonEntry>, ModelError> {
-    rows.get(&liaison_key(id))?
-        .map(|row| LiaisonEntry::decode(row.as_slice()).map_err(|_| ModelError::Row))
-        .transpose()
+    rows.get(&liaison_key(id))?.map(|row| LiaisonEntry::decode(row.as_slice()).map_err(|_| ModelError::Row)).transpose()
 }
 
 fn row_key(table: u8, name: &[u8]) -> Vec<u8> {

@@ -34,14 +34,8 @@ pub(super) fn check(payload: &Payload, stream_id: &str, path: &str, check: &mut 
             &event.organization_id
         }
         Payload::EncryptionKeyRemoved(event) => &event.organization_id,
-        Payload::LiaisonInvited(event) => {
-            digest(&event.code_digest, path, check);
-            &event.organization_id
-        }
-        Payload::LiaisonPasskeyAdded(event) => {
-            digest(&event.code_digest, path, check);
-            &event.organization_id
-        }
+        Payload::LiaisonInvited(event) => &event.organization_id,
+        Payload::LiaisonPasskeyAdded(event) => &event.organization_id,
         Payload::LiaisonSignedIn(event) => &event.organization_id,
         Payload::LiaisonRevoked(event) => &event.organization_id,
     };
@@ -65,12 +59,6 @@ fn encryption_key(event: &EncryptionKeyAdded, path: &str, check: &mut Checker) {
     let public =
         event.recipient.strip_prefix("age1").is_some_and(|rest| rest.len() == RECIPIENT_LETTERS && letters(rest));
     check.require(public || event.recipient.is_empty(), format!("{path}.recipient"), "is no public key of age");
-}
-
-/// A code itself never stands in the log.
-fn digest(code_digest: &[u8], path: &str, check: &mut Checker) {
-    let fits = code_digest.is_empty() || code_digest.len() == 32;
-    check.require(fits, format!("{path}.code_digest"), "is no SHA-256");
 }
 
 fn agreement(event: &AgreementRecorded, path: &str, check: &mut Checker) {

@@ -132,7 +132,15 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("directory.encryption_key_removed", &["organization_id", "unit_id", "fingerprint"]),
     (
         "directory.liaison_invited",
-        &["organization_id", "unit_id", "liaison_id", "account", "code_digest", "code_expires_at", "account_expires_at"],
+        &[
+            "organization_id",
+            "unit_id",
+            "liaison_id",
+            "account",
+            "code_digest",
+            "code_expires_at",
+            "account_expires_at",
+        ],
     ),
     (
         "directory.liaison_passkey_added",
