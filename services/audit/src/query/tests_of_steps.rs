@@ -166,7 +166,7 @@ fn what_fits_no_disclosure_is_shown_all_the_same() {
         noted(8, ObligationKind::InformPerson, ObligationState::Overdue),
         Payload::OutsideDisclosureReviewed(OutsideDisclosureReviewed { disclosure_id, outcome }),
         recall_receipt(9),
-        expiry(9),
+        expiry(7),
     ] {
         let at = story.happens(1, payload);
         let newest = history::list(&story.history.view(), &Filter::default(), None, 1).unwrap().disclosures;
