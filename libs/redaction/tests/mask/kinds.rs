@@ -35,6 +35,7 @@ fn told() -> Vec<Field> {
             coarse(situation, Generalisation::NumberBand),
             Value::Number(7),
         ),
+        code("situation_recorded.industry", situation, "FORCED_LABOUR_INDUSTRY_AGRICULTURE"),
         text("immigration_recorded.valid_until", coarse(immigration, Generalisation::Year), "2027-08-31"),
     ]
 }
@@ -95,9 +96,10 @@ fn a_support_service_is_told_what_it_needs_and_a_line_abroad_the_year_alone_of_a
 }
 
 #[test]
-fn a_line_for_anonymous_tips_and_a_partner_are_told_nothing_that_places_or_dates_somebody() {
+fn a_line_for_anonymous_tips_is_told_nothing_that_places_dates_or_counts_anybody() {
     let told = told_to(Purpose::Investigation, RecipientKind::AnonymousTipLine);
-    assert!(told.is_empty(), "facts that stay as they are, of which this case has none in that category");
+    let paths: Vec<&str> = told.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["situation_recorded.industry"]);
 }
 
 #[test]
@@ -118,5 +120,5 @@ fn what_is_generalised_keeps_the_month_the_age_group_the_province_and_a_band() {
     lacks(&told, &[&named[..], &["whereabouts_recorded.room", "whereabouts_recorded.place_name"]].concat());
     let facts = at_levels(every.map(|category| (category, MaskLevel::FactsOnly)).to_vec());
     let paths: Vec<&str> = facts.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(paths, ["age_assessed.band", "whereabouts_recorded.jurisdiction"]);
+    assert_eq!(paths, ["age_assessed.band", "whereabouts_recorded.jurisdiction", "situation_recorded.industry"]);
 }
