@@ -34,7 +34,7 @@ pub struct History;
 
 impl ReadModel for History {
     const NAME: &'static str = "audit";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         for (position, _, event) in block.events() {
@@ -62,6 +62,7 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         Some(Payload::ReferralAcknowledged(acknowledged)) => scribe.step(&Step::acknowledged(&acknowledged)),
         Some(Payload::ReferralRecalled(recalled)) => scribe.step(&Step::recalled(&recalled)),
         Some(Payload::RecallAcknowledged(acknowledged)) => scribe.step(&Step::recall_acknowledged(&acknowledged)),
+        Some(Payload::ReferralExpired(expired)) => scribe.step(&Step::expired(&expired)),
         Some(Payload::DisclosedOutsideSystem(outside)) => scribe.outside(outside),
         Some(Payload::OutsideDisclosureReviewed(review)) => scribe.outside_reviewed(&review),
         Some(Payload::ApprovalRequested(requested)) => scribe.approval_requested(requested),

@@ -1,13 +1,13 @@
 //! The portal of liaisons as a role: a process of its own, which knows no key, no log and no policy.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
-use egide_portal::{Config, Typeset};
+use egide_portal::Config;
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::ServiceName;
 use egide_servicekit::shutdown::Shutdown;
+use egide_servicekit::typesetter::Typesetter;
 use egide_web::server::{TlsFiles, bind};
 use tokio::net::TcpListener;
 
@@ -15,7 +15,7 @@ use crate::acting::Identities;
 use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::typesetter::Typesetter;
+use crate::typesetter::find_if_there;
 
 /// Where it listens unless told otherwise.
 pub(crate) const PORT: u16 = 4620;
@@ -29,22 +29,12 @@ pub(crate) struct PortalArgs {
     portal_certificate: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "portal_certificate", value_hint = clap::ValueHint::FilePath)]
     portal_key: Option<PathBuf>,
-    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
-    portal_typeset: Option<PathBuf>,
 }
 
 impl PortalArgs {
     fn tls(&self) -> Option<TlsFiles> {
         let (certificate, key) = self.portal_certificate.clone().zip(self.portal_key.clone())?;
         Some(TlsFiles { certificate, key })
-    }
-
-    /// The program that sets pages: the one named must be there; the one beside this program may be missing.
-    fn typesetter(&self) -> Result<Option<Typesetter>, Failure> {
-        match &self.portal_typeset {
-            Some(named) => Typesetter::find(Some(named)).map(Some),
-            None => Ok(Typesetter::find(None).ok()),
-        }
     }
 }
 
@@ -58,31 +48,16 @@ pub(crate) struct Place {
 
 impl Place {
     /// As the command line says.
-    pub(crate) async fn of(args: &PortalArgs, listen: SocketAddr) -> Result<Self, Failure> {
+    pub(crate) async fn of(args: &PortalArgs, typeset: Option<&Path>, listen: SocketAddr) -> Result<Self, Failure> {
         let (listener, address) = bind(listen).await.map_err(refused)?;
         let here = || format!("http://localhost:{}", address.port());
         let origin = args.portal_origin.clone().unwrap_or_else(here);
-        Ok(Self { listener, origin, tls: args.tls(), typesetter: args.typesetter()? })
+        Ok(Self { listener, origin, tls: args.tls(), typesetter: find_if_there(typeset)? })
     }
 }
 
 pub(crate) fn refused(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Usage, "fail.config").with("error", error)
-}
-
-/// Sets pages with the program apart.
-fn typeset(typesetter: Typesetter) -> Typeset {
-    let typesetter = Arc::new(typesetter);
-    Arc::new(move |document| {
-        let typesetter = Arc::clone(&typesetter);
-        Box::pin(async move {
-            let set = typesetter.pdf(&document).await;
-            if let Err(failure) = &set {
-                tracing::warn!(error = %failure, "a referral could not be set as pages");
-            }
-            set.ok()
-        })
-    })
 }
 
 fn upstream(
@@ -117,7 +92,7 @@ pub(crate) fn start(
         directory: upstream(Service::Directory, endpoints, identities, &own)?,
         disclosure: upstream(Service::Disclosure, endpoints, identities, &own)?,
         credentials: identities.credentials(&own, None)?,
-        typeset: place.typesetter.map(typeset),
+        typeset: place.typesetter,
     };
     Ok((origin, egide_portal::start(config, shutdown).map_err(refused)?))
 }

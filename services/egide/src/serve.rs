@@ -77,6 +77,8 @@ pub(crate) struct Args {
     issuer_keys: Option<PathBuf>,
     #[arg(long, value_name = "FILE", env = "EGIDE_PEOPLE", value_hint = clap::ValueHint::FilePath)]
     people: Option<PathBuf>,
+    #[arg(long, value_name = "PATH", env = "EGIDE_TYPESET", value_hint = clap::ValueHint::FilePath)]
+    typeset: Option<PathBuf>,
     #[command(flatten)]
     portal: PortalArgs,
     #[arg(long, value_name = "FILE", env = "EGIDE_LIAISON_KEYS", value_hint = clap::ValueHint::FilePath)]
@@ -214,6 +216,7 @@ async fn start(
         identities: &identities,
         portal_origin: args.portal.portal_origin.clone(),
         policy,
+        typeset: args.typeset.clone(),
     };
     let mut wanted = args.role.clone();
     wanted.sort();
@@ -242,7 +245,7 @@ async fn start_portal(roles: &mut Roles, global: &Global, args: &Args) -> Result
         true => Identities::of_development(&global.data(), proofs)?,
         false => Identities::of_environment(None, proofs),
     };
-    roles.start_portal(portal::Place::of(&args.portal, listen).await?, &identities)
+    roles.start_portal(portal::Place::of(&args.portal, args.typeset.as_deref(), listen).await?, &identities)
 }
 
 /// Takes the directory's word about liaisons: its public keys stand in a file that `egide provision liaisons` writes.

@@ -60,6 +60,8 @@ pub(crate) struct Args {
     listen: IpAddr,
     #[arg(long, value_name = "PATH", env = "EGIDE_NATS_SERVER", value_hint = clap::ValueHint::FilePath)]
     nats_server: Option<PathBuf>,
+    #[arg(long, value_name = "PATH", env = "EGIDE_TYPESET", value_hint = clap::ValueHint::FilePath)]
+    typeset: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -182,7 +184,7 @@ impl Everything {
         let nats_url = access.url().to_owned();
         // On this machine alone: without a certificate browsers take no other site for a safe one.
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let portal = portal::Place::of(&PortalArgs::default(), loopback).await?;
+        let portal = portal::Place::of(&PortalArgs::default(), args.typeset.as_deref(), loopback).await?;
         // A log that was there once and is gone is a loss, and never made anew in silence.
         let log = LogConfig { create: !installation.has_log(), max_bytes: LOG_BYTES_MAX, replicas: 1 };
         provision(&access.administrator()?, &log).await?;
@@ -199,6 +201,7 @@ impl Everything {
             identities: &identities,
             portal_origin: Some(portal.origin.clone()),
             policy,
+            typeset: args.typeset.clone(),
         };
         let listen = SocketAddr::new(args.listen, 0);
         let mut roles = Roles::new(Endpoints::default());

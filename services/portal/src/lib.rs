@@ -17,13 +17,13 @@ mod site;
 mod texts;
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use egide_crypto::random::RandomUnavailable;
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Credentials;
 use egide_servicekit::shutdown::Shutdown;
+use egide_servicekit::typesetter::Typesetter;
 use egide_web::server::{TlsError, TlsFiles, serve};
 use egide_web::text::BadTexts;
 use tokio::net::TcpListener;
@@ -32,9 +32,6 @@ use crate::site::Site;
 
 /// The role's name.
 pub const ROLE: &str = "portal";
-
-/// Makes a PDF of a document of `egide-report`; none where it fails.
-pub type Typeset = Arc<dyn Fn(Vec<u8>) -> Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send>> + Send + Sync>;
 
 /// What the portal needs.
 pub struct Config {
@@ -51,7 +48,7 @@ pub struct Config {
     /// Who this process is; the person is put in for every call.
     pub credentials: Credentials,
     /// Sets pages, where there is something that does.
-    pub typeset: Option<Typeset>,
+    pub typeset: Option<Typesetter>,
 }
 
 /// The portal could not be started.

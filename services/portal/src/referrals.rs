@@ -1,5 +1,7 @@
 //! The unit's referrals: which there are, one of them, and what is done with it.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::body::Body;
 use axum::response::Response;
@@ -21,6 +23,8 @@ use crate::site::{Liaison, Page, Site};
 
 /// Referrals asked for at a time, and how many times: so many are shown.
 const PAGE: u32 = 200;
+/// From having a referral to having it as pages.
+const PAGES_WITHIN: Duration = Duration::from_secs(30);
 const PAGES_MAX: usize = 5;
 
 struct Tag {
@@ -301,14 +305,18 @@ async fn pdf(
     referral_id: String,
     command_id: String,
 ) -> Result<Response, Status> {
-    let Some(typeset) = site.typeset.clone() else {
+    let Some(typesetter) = &site.typeset else {
         return Ok(site.problem(asked.lang, Some(liaison), Problem::NotFound));
     };
     let name = format!("referral-{referral_id}.pdf");
     let referral = fetch(site, liaison, referral_id, command_id).await?;
     let unset = || Status::internal("a document was not set");
     let document = report::document(&referral.report).ok_or_else(unset)?;
-    Ok(file("application/pdf", &name, typeset(document).await.ok_or_else(unset)?))
+    let pages = typesetter.pdf(&document, PAGES_WITHIN).await.map_err(|error| {
+        tracing::warn!(kind = error.kind(), "a referral was not set as pages");
+        unset()
+    })?;
+    Ok(file("application/pdf", &name, pages))
 }
 
 async fn package(site: &Site, liaison: &Liaison, referral_id: String, command_id: String) -> Result<Response, Status> {

@@ -7,6 +7,7 @@ use axum::response::Response;
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::clock;
 use egide_servicekit::identity::{Credentials, PersonToken};
+use egide_servicekit::typesetter::Typesetter;
 use egide_web::asset::Asset;
 use egide_web::limit::Limit;
 use egide_web::session::Sessions;
@@ -22,7 +23,7 @@ use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralS
 use http::StatusCode;
 use tonic::{Code, Status};
 
-use crate::{Error, Typeset};
+use crate::Error;
 
 const ENGLISH: &str = include_str!("../texts/portal.en.ftl");
 const FRENCH: &str = include_str!("../texts/portal.fr.ftl");
@@ -92,7 +93,7 @@ pub(crate) struct Site {
     directory: Upstream,
     disclosure: Upstream,
     credentials: Credentials,
-    pub(crate) typeset: Option<Typeset>,
+    pub(crate) typeset: Option<Typesetter>,
     texts: Texts,
     pub(crate) assets: Vec<Asset>,
     style: String,
@@ -120,7 +121,7 @@ impl Site {
         directory: Upstream,
         disclosure: Upstream,
         credentials: Credentials,
-        typeset: Option<Typeset>,
+        typeset: Option<Typesetter>,
     ) -> Result<Self, Error> {
         let (style, script) = (Asset::style(), Asset::new("passkey.js", "text/javascript; charset=utf-8", SCRIPT));
         Ok(Self {
