@@ -10,7 +10,7 @@
 use webauthn_rp::bin::{Decode as _, Encode as _};
 use webauthn_rp::request::auth::AuthenticationVerificationOptions;
 use webauthn_rp::request::register::{
-    CoseAlgorithmIdentifier, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle,
+    CoseAlgorithmIdentifier, CredProtect, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle,
 };
 use webauthn_rp::request::{AsciiDomain, PublicKeyCredentialDescriptor, RpId};
 use webauthn_rp::response::register::{CompressedPubKey, DynamicState, StaticState};
@@ -161,6 +161,8 @@ impl Site {
         // Two are enough, and RSA is not taken: what is not offered is not verified either.
         options.pub_key_cred_params =
             options.pub_key_cred_params.remove(CoseAlgorithmIdentifier::Rs256).remove(CoseAlgorithmIdentifier::Es384);
+        // Every ceremony verifies the user anyway, and a device that knows no such policy would register nothing.
+        options.extensions.cred_protect = CredProtect::None;
         let (server, client) = options.start_ceremony().map_err(|_| Refused::Unproved)?;
         let json = serde_json::to_string(&client).map_err(|_| Refused::Unproved)?;
         Ok((Registering(server), json))
@@ -176,8 +178,12 @@ impl Site {
         }
         let answer = Registration::from_json_relaxed(json).map_err(|_| Refused::Unreadable)?;
         let origins = [self.origin.as_str()];
-        let options =
-            RegistrationVerificationOptions::<'_, '_, &str, &str> { allowed_origins: &origins, ..Default::default() };
+        // Browsers add extensions of their own accord (a policy of protection, for instance); none of them is relied on.
+        let options = RegistrationVerificationOptions::<'_, '_, &str, &str> {
+            allowed_origins: &origins,
+            error_on_unsolicited_extensions: false,
+            ..Default::default()
+        };
         let registered = under_way.0.verify(&self.rp()?, &answer, &options).map_err(|_| Refused::Unproved)?;
         let state = registered.dynamic_state();
         Ok(Passkey {
@@ -211,8 +217,11 @@ impl Site {
         let holder = handle(answer.holder());
         let mut credential = AuthenticatedCredential::new(id, &holder, key, state).map_err(|_| Refused::Kept)?;
         let origins = [self.origin.as_str()];
-        let options =
-            AuthenticationVerificationOptions::<'_, '_, &str, &str> { allowed_origins: &origins, ..Default::default() };
+        let options = AuthenticationVerificationOptions::<'_, '_, &str, &str> {
+            allowed_origins: &origins,
+            error_on_unsolicited_extensions: false,
+            ..Default::default()
+        };
         under_way.0.verify(&self.rp()?, &answer.0, &mut credential, &options).map_err(|_| Refused::Unproved)?;
         let state = credential.dynamic_state().encode().unwrap_or_else(|never| match never {});
         Ok(Passkey { state, ..kept.clone() })

@@ -57,10 +57,10 @@ impl Authenticator {
         // COSE_Key {1: 1 (OKP), 3: -8 (EdDSA), -1: 6 (Ed25519), -2: bytes}.
         data.extend_from_slice(&[0xA4, 0x01, 0x01, 0x03, 0x27, 0x20, 0x06, 0x21, 0x58, 0x20]);
         data.extend_from_slice(self.key.verifying_key().as_bytes());
-        // {"credProtect": 3}: user verification required.
+        // {"credProtect": 2}: what browsers ask for by themselves.
         data.extend_from_slice(&[0xA1, 0x6B]);
         data.extend_from_slice(b"credProtect");
-        data.push(0x03);
+        data.push(0x02);
         let mut object = vec![0xA3, 0x63];
         object.extend_from_slice(b"fmt");
         object.push(0x64);

@@ -13,6 +13,9 @@ const DIGITS: usize = 16;
 /// The style of every page.
 const STYLE: &[u8] = include_bytes!("../assets/site.css");
 
+/// What browsers show beside the title: a shield.
+const ICON: &[u8] = br##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M16 2 4 7v8c0 8 5 13 12 15 7-2 12-7 12-15V7z" fill="#0f4c5c"/><path d="M9 16l5 5 9-10" fill="none" stroke="#fff" stroke-width="3"/></svg>"##;
+
 /// One file.
 #[derive(Debug, Clone)]
 pub struct Asset {
@@ -33,6 +36,12 @@ impl Asset {
     #[must_use]
     pub fn style() -> Self {
         Self::new("site.css", "text/css; charset=utf-8", STYLE)
+    }
+
+    /// What browsers show beside the title.
+    #[must_use]
+    pub fn icon() -> Self {
+        Self::new("icon.svg", "image/svg+xml", ICON)
     }
 
     /// Its path.

@@ -43,6 +43,8 @@ pub struct Shell<'p> {
     pub home: &'p str,
     /// The same page in the other language.
     pub other: &'p str,
+    /// The picture that browsers show beside the title.
+    pub icon: &'p str,
     /// The style.
     pub style: &'p str,
     /// The script, on the pages that need one.

@@ -9,7 +9,7 @@ use egide_domain::ids::{OrganizationId, UnitId};
 use egide_passkey::{Assertion, Passkey, Registering, SigningIn, Site};
 use egide_projection::ModelError;
 use egide_servicekit::clock;
-use egide_servicekit::identity::{AccountName, Caller, LiaisonIssuer, Onward};
+use egide_servicekit::identity::{AccountName, Caller, LiaisonIssuer, Onward, PersonToken};
 use egide_wire::proto::egide::directory::v1::liaison_service_server::LiaisonService;
 use egide_wire::proto::egide::directory::v1::{
     BeginRegistrationRequest, BeginRegistrationResponse, BeginSignInRequest, BeginSignInResponse, EndSessionRequest,
@@ -67,6 +67,19 @@ struct Session {
     liaison_id: Uuid,
     credential_id: Vec<u8>,
     ends_at_s: i64,
+}
+
+impl Desk {
+    /// A token for an account, and when it stops counting.
+    fn token(&self, invitation: &LiaisonInvited, now_s: i64) -> Result<(String, i64), Status> {
+        let account: AccountName = invitation.account.parse().map_err(|_| broken())?;
+        let unit: UnitId = invitation.unit_id.parse().map_err(|_| broken())?;
+        self.sign_in.issuer.mint(&account, unit, now_s).map_err(|_| broken())
+    }
+}
+
+fn broken() -> Status {
+    Status::internal("an account that was recorded is none; tell the directory's operators")
 }
 
 /// The one answer to everybody who has not signed in.
@@ -131,10 +144,12 @@ impl Liaisons {
         if self.is_suspended(&invitation)? { Err(not_found()) } else { Ok(invitation) }
     }
 
-    /// Commits what an account did by itself. What does not fit any more is the one refusal.
-    async fn record<R: Record>(&self, record: R) -> Result<(), Status> {
+    /// Commits what an account did by itself, in its own name. What does not fit any more is the one refusal.
+    async fn record<R: Record>(&self, desk: &Desk, account: &LiaisonInvited, record: R) -> Result<(), Status> {
         let change = Change::read(&Uuid::new_v4().to_string(), Some(record)).map_err(|_| not_found())?;
-        match self.directory.commit(&change, &Onward::default()).await {
+        let (token, _) = desk.token(account, clock::now_s())?;
+        let token = PersonToken::new(&token).ok_or_else(broken)?;
+        match self.directory.commit(&change, &Onward::of_person(token)).await {
             Ok(_) => Ok(()),
             Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument) => {
                 // Inside, the reason is told; it names rules and fields and nobody.
@@ -152,10 +167,7 @@ impl Liaisons {
         invitation: &LiaisonInvited,
         now_s: i64,
     ) -> Result<SignedIn, Status> {
-        let broken = || Status::internal("an account that was recorded is none; tell the directory's operators");
-        let account: AccountName = invitation.account.parse().map_err(|_| broken())?;
-        let unit: UnitId = invitation.unit_id.parse().map_err(|_| broken())?;
-        let (token, expires_at) = desk.sign_in.issuer.mint(&account, unit, now_s).map_err(|_| broken())?;
+        let (token, expires_at) = desk.token(invitation, now_s)?;
         Ok(SignedIn {
             session: secret.to_vec(),
             token,
@@ -265,17 +277,17 @@ impl LiaisonService for Liaisons {
             not_found()
         })?;
         let liaison: Uuid = invitation.liaison_id.parse().map_err(|_| not_found())?;
-        self.record(LiaisonPasskeyAdded {
-            organization_id: invitation.organization_id,
-            unit_id: invitation.unit_id,
-            liaison_id: invitation.liaison_id,
-            code_digest: invitation.code_digest,
+        let added = LiaisonPasskeyAdded {
+            organization_id: invitation.organization_id.clone(),
+            unit_id: invitation.unit_id.clone(),
+            liaison_id: invitation.liaison_id.clone(),
+            code_digest: invitation.code_digest.clone(),
             credential_id: passkey.id,
             public_key: passkey.key,
             state: passkey.state.to_vec(),
             transports: passkey.transports.into(),
-        })
-        .await?;
+        };
+        self.record(desk, &invitation, added).await?;
         let entry = liaisons::liaison(&self.directory.view(), liaison).map_err(|error| read_failed(&error))?;
         let passkeys = entry.map_or(0, |entry| u32::try_from(entry.passkeys.len()).unwrap_or(u32::MAX));
         Ok(Response::new(FinishRegistrationResponse { passkeys }))
@@ -310,14 +322,14 @@ impl LiaisonService for Liaisons {
             tracing::warn!(%refused, "somebody was not signed in");
             not_found()
         })?;
-        self.record(LiaisonSignedIn {
+        let recorded = LiaisonSignedIn {
             organization_id: invitation.organization_id.clone(),
             unit_id: invitation.unit_id.clone(),
             liaison_id: invitation.liaison_id.clone(),
             credential_id: proved.id.clone(),
             state: proved.state.to_vec(),
-        })
-        .await?;
+        };
+        self.record(desk, &invitation, recorded).await?;
         let session =
             Session { liaison_id: holder, credential_id: proved.id, ends_at_s: now_s.saturating_add(SESSION_S) };
         let secret = desk.sessions.keep(session.clone(), now_s).map_err(out_of_randomness)?;

@@ -96,6 +96,7 @@ pub(crate) struct Site {
     pub(crate) typeset: Option<Typesetter>,
     texts: Texts,
     pub(crate) assets: Vec<Asset>,
+    icon: String,
     style: String,
     script: String,
     pub(crate) tokens: FormTokens,
@@ -123,7 +124,8 @@ impl Site {
         credentials: Credentials,
         typeset: Option<Typesetter>,
     ) -> Result<Self, Error> {
-        let (style, script) = (Asset::style(), Asset::new("passkey.js", "text/javascript; charset=utf-8", SCRIPT));
+        let (icon, style, script) =
+            (Asset::icon(), Asset::style(), Asset::new("passkey.js", "text/javascript; charset=utf-8", SCRIPT));
         Ok(Self {
             origin,
             directory,
@@ -131,9 +133,10 @@ impl Site {
             credentials,
             typeset,
             texts: Texts::new(ENGLISH, FRENCH)?,
+            icon: icon.path().to_owned(),
             style: style.path().to_owned(),
             script: script.path().to_owned(),
-            assets: vec![style, script],
+            assets: vec![icon, style, script],
             tokens: FormTokens::generate()?,
             sessions: Sessions::new(IDLE, WHOLE, SESSIONS_MAX),
             addresses: Limit::new(ADDRESS.0, ADDRESS.1, COUNTED_MAX),
@@ -239,6 +242,7 @@ impl Site {
             site: &t.s("site-name"),
             home: &format!("/{code}"),
             other: &format!("/{}{}", lang.other().code(), page.path),
+            icon: &self.icon,
             style: &self.style,
             script: page.has_script.then_some(self.script.as_str()),
             menu: &menu,
