@@ -333,7 +333,7 @@ const FRENCH: Said = Said {
     second: "Enregistrez votre deuxième clé d’accès",
     done: "Vous pouvez maintenant vous connecter",
     sign_in: "Se connecter avec une clé d’accès",
-    list: "Signalements à",
+    list: "Signalements\u{a0}:",
     open: "Ouvrir le signalement",
     // The page's frame is French; the referral is in the language its unit reads.
     content: "Conditions of use",

@@ -39,7 +39,7 @@ enrol-failed = Cette clé d’accès n’a pas été enregistrée. Réessayez, a
 enrol-done-title = Vous pouvez maintenant vous connecter
 enrol-done-text = Les deux clés d’accès sont enregistrées et votre invitation est épuisée. Détruisez le papier ou le message où elle figurait.
 
-list-title = Signalements à { $unit }
+list-title = Signalements : { $unit }
 list-empty = Il n’y a rien ici. Un signalement que la ligne remet à votre unité apparaît ici.
 list-more = Les signalements plus anciens ne sont pas affichés. Demandez-les au bureau des partenaires de la ligne.
 list-privacy = Cette liste ne montre ni noms ni contenu. L’ouverture d’un signalement est consignée.
@@ -88,7 +88,7 @@ report-note = Affiché le { $time }. Cet affichage a été consigné.
 report-close = Fermer le signalement
 report-unshown = Le fichier signé est là, mais ses pages ne peuvent pas être affichées. Téléchargez-le en JSON.
 
-keys-title = Clés de chiffrement de { $unit }
+keys-title = Clés de chiffrement : { $unit }
 keys-intro = Les paquets sont chiffrés avec ces clés. Qui possède l’une des clés privées peut les lire; personne d’autre ne le peut, pas même nous.
 keys-none = Votre unité n’a pas encore de clé. Sans clé, il n’y a pas de paquets.
 keys-fingerprint = Empreinte
