@@ -401,7 +401,7 @@ impl Run {
         let list = ListDisclosuresRequest { filter: Some(filter), reason, ..ListDisclosuresRequest::default() };
         let history = self.ask(AUDIT, "ListDisclosures", &who::compliance(), &list).await;
         assert!(history.bytes.len() > 500, "the history is not empty");
-        let get = GetDisclosureRequest { disclosure_id: decision_id, reason };
+        let get = GetDisclosureRequest { disclosure_id: decision_id, reason, ..GetDisclosureRequest::default() };
         self.ask(AUDIT, "GetDisclosure", &who::compliance(), &get).await;
         let subject_id = self.victim.clone();
         let account = AccountForPersonRequest { case_id, subject_id, reason, ..AccountForPersonRequest::default() };

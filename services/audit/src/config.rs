@@ -12,6 +12,7 @@ use egide_servicekit::serve::{self, Api, Running, ServeConfig, serve};
 use egide_servicekit::shutdown::Shutdown;
 use egide_trust::Lineage;
 use egide_wire::proto::egide::audit::v1::audit_service_server::AuditServiceServer;
+use egide_wire::proto::egide::audit::v1::history_service_server::HistoryServiceServer;
 
 use crate::model::History;
 use crate::service::Audit;
@@ -59,7 +60,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
     }
     let history = Projection::open(&projection, History, log.lineage())?;
     let audit = Audit::new(history.clone(), ledger, log.clone());
-    let api = Api::new().with(AuditServiceServer::new(audit));
+    let api = Api::new().with(AuditServiceServer::new(audit.clone())).with(HistoryServiceServer::new(audit));
     let running = serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown).await?;
     // Until the server has answered its last request: looks under way when the end is asked for still need the history.
     Ok(running.beside(async move { history.run(&log, std::future::pending()).await }))

@@ -12,7 +12,10 @@ pub mod model;
 pub mod query;
 pub mod token;
 
+mod history_service;
 mod looks;
+#[cfg(test)]
+mod measured;
 mod service;
 #[cfg(test)]
 mod story;

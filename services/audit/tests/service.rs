@@ -295,7 +295,8 @@ async fn what_is_wrong_with_a_request_is_said_at_once_and_is_no_look() {
     let nobody = AccountForPersonRequest::default();
     let refused = audit.account_for_person(nobody).await.unwrap_err();
     assert_eq!(refused.message(), "`case_id`: must be a hyphenated UUID (and 2 more)");
-    let without_reason = GetDisclosureRequest { disclosure_id: fresh_id(), reason: 0 };
+    let without_reason =
+        GetDisclosureRequest { disclosure_id: fresh_id(), reason: 0, ..GetDisclosureRequest::default() };
     let refused = audit.get_disclosure(without_reason).await.unwrap_err();
     assert!(refused.message().starts_with("`reason`"));
     assert_eq!(stage.looks().await.len(), 1);
