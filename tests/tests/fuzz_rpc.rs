@@ -439,7 +439,14 @@ fn examples<'m>(
         ("AcknowledgeRecall", vec![dynamic(&confirm)]),
         ("AcknowledgeReferral", vec![dynamic(&acknowledge)]),
         ("ListDisclosures", vec![dynamic(&disclosures)]),
-        ("GetDisclosure", vec![dynamic(&GetDisclosureRequest { disclosure_id: decision_id.to_owned(), reason })]),
+        (
+            "GetDisclosure",
+            vec![dynamic(&GetDisclosureRequest {
+                disclosure_id: decision_id.to_owned(),
+                reason,
+                ..GetDisclosureRequest::default()
+            })],
+        ),
         ("AccountForPerson", vec![dynamic(&account)]),
         ("ReinstateRecipient", vec![dynamic(&reinstate)]),
         ("GetOrganization", vec![dynamic(&GetOrganizationRequest { organization_id: police.organization_id.clone() })]),

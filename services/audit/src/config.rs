@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use egide_crypto::sign::SigningKey;
 use egide_eventlog::{EventLog, VerifiedBlock};
 use egide_projection::{ModelError, Projection, ProjectionError, ReadModel, Rows};
 use egide_servicekit::channel::Upstream;
@@ -35,6 +36,8 @@ pub struct Config {
     pub ledger: Upstream,
     /// Who callers are.
     pub verifier: Arc<Verifier>,
+    /// What exports are signed with, certified by the root; without it none are made.
+    pub export_key: Option<Arc<SigningKey>>,
 }
 
 /// This role could not be started.
@@ -54,12 +57,12 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
-    let Config { listen, projection, rebuild, log, ledger, verifier } = config;
+    let Config { listen, projection, rebuild, log, ledger, verifier, export_key } = config;
     if rebuild {
         forget(&projection, log.lineage())?;
     }
     let history = Projection::open(&projection, History, log.lineage())?;
-    let audit = Audit::new(history.clone(), ledger, log.clone());
+    let audit = Audit::new(history.clone(), ledger, log.clone(), export_key);
     let api = Api::new().with(AuditServiceServer::new(audit.clone())).with(HistoryServiceServer::new(audit));
     let running = serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown).await?;
     // Until the server has answered its last request: looks under way when the end is asked for still need the history.

@@ -119,7 +119,10 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
 fn apply_house(event: &Event, rows: &mut Rows<'_>) {
     let payload = HouseEvent::decode(event.facts.as_slice()).ok().and_then(|event| event.payload);
     match payload {
-        Some(HousePayload::PolicyAdopted(adopted)) => rows.insert(&keys::policy(&adopted.digest), event.facts.clone()),
+        Some(HousePayload::PolicyAdopted(adopted)) => {
+            rows.insert(&keys::policy(&adopted.digest), event.facts.clone());
+            rows.insert(&keys::policy_newest(), adopted.digest);
+        }
         Some(HousePayload::ShiftStarted(_) | HousePayload::ShiftEnded(_)) | None => {}
     }
 }

@@ -1,6 +1,7 @@
 //! Questions, answered from a view of the rows.
 
 pub mod account;
+pub mod anomalies;
 pub mod filter;
 pub mod history;
 pub mod looks;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use egide_crypto::sign::SigningKey;
 use egide_domain::ids::{CaseId, DisclosureId, SubjectId, UnitId};
 use egide_eventlog::EventLog;
 use egide_projection::{Projection, View};
@@ -28,13 +29,27 @@ pub(crate) struct Audit {
     history: Projection<History>,
     pub(crate) looks: Looks,
     pub(crate) tokens: Arc<PageTokens>,
+    /// What exports are signed with; without it there are none.
+    pub(crate) key: Option<Arc<SigningKey>>,
+    log: Arc<str>,
 }
 
 impl Audit {
-    pub(crate) fn new(history: Projection<History>, ledger: Upstream, log: EventLog) -> Self {
+    pub(crate) fn new(
+        history: Projection<History>,
+        ledger: Upstream,
+        log: EventLog,
+        key: Option<Arc<SigningKey>>,
+    ) -> Self {
         let tokens = Arc::new(PageTokens::of_log(log.incarnation()));
+        let incarnation = log.incarnation().into();
         let looks = Looks::new(ledger, history.clone(), log);
-        Self { history, looks, tokens }
+        Self { history, looks, tokens, key, log: incarnation }
+    }
+
+    /// The incarnation of the log.
+    pub(crate) fn incarnation(&self) -> &str {
+        &self.log
     }
 
     /// Asks a question of the rows, away from the threads that serve.

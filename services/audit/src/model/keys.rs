@@ -23,6 +23,7 @@
 //! | day | day since 1970, account | [`super::row::DayRow`] |
 //! | refused | day since 1970, case | how often |
 //! | changed | unit | when its directory entry last changed, in milliseconds since 1970 |
+//! | newest policy | | digest of the policy that was adopted last |
 //! | soon | position of a delivery | [`super::row::SoonRow`] |
 
 use egide_crypto::digest::sha256_parts;
@@ -53,6 +54,7 @@ const DAY: u8 = 22;
 const REFUSED: u8 = 23;
 const CHANGED: u8 = 24;
 const SOON: u8 = 25;
+const POLICY_NEWEST: u8 = 26;
 
 const POSITION_BYTES: usize = 8;
 const ACTOR_DOMAIN: &str = "egide/audit/actor/v1";
@@ -94,6 +96,11 @@ fn key(kind: u8, parts: &[&[u8]]) -> Key {
 /// A policy that was adopted.
 pub(crate) fn policy(digest: &[u8]) -> Key {
     key(POLICY, &[digest])
+}
+
+/// The digest of the policy that was adopted last.
+pub(crate) fn policy_newest() -> Key {
+    key(POLICY_NEWEST, &[])
 }
 
 /// All disclosures, by position.

@@ -142,6 +142,16 @@ pub fn required_id<T: FromStr>(field: &str, text: &str) -> Result<T, Violation> 
     text.parse().map_err(|_| not_an_id(field))
 }
 
+/// Reads a time that may be absent, in milliseconds since 1970.
+///
+/// # Errors
+/// A violation of `field`.
+pub fn instant(field: &str, timestamp: Option<&Timestamp>) -> Result<Option<i64>, Vec<Violation>> {
+    let mut reader = Reader::default();
+    let instant = reader.instant(field, timestamp);
+    reader.finish(instant)
+}
+
 /// Reads a page's size.
 ///
 /// # Errors

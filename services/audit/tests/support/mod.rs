@@ -1,10 +1,11 @@
 //! A ledger and an audit service on a real nats-server, and the people who use them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use egide_audit::{Config, History};
 use egide_crypto::digest::sha256;
-use egide_crypto::sign::{KeyRing, SigningKey};
+use egide_crypto::sign::{KeyRing, SigningKey, VerifyingKey};
 use egide_crypto::wrap::KeyEncryptionKey;
 use egide_domain::Millis;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig, VerifiedBlock};
@@ -17,6 +18,7 @@ use egide_testkit::{FaultProxy, PATIENCE, TestWorld, adopt_policy, fresh_id, pol
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
+use egide_wire::proto::egide::audit::v1::history_service_client::HistoryServiceClient;
 use egide_wire::proto::egide::audit::v1::{
     AccessEvent, AccessReason, AccessRecorded, AccountForPersonRequest, DisclosureFilter, ListDisclosuresRequest,
 };
@@ -43,6 +45,7 @@ pub(crate) struct Stage {
     ledger: String,
     audit: String,
     keys: KeyRing,
+    export_key: Arc<SigningKey>,
 }
 
 impl Stage {
@@ -57,7 +60,9 @@ impl Stage {
         let ledger = world.keep(running);
         adopt_policy(&world, &ledger).await;
         let nats_of_audit = FaultProxy::start(world.nats().address()).await;
-        let mut stage = Self { world, nats_of_audit, ledger_of_audit, ledger, audit: String::new(), keys };
+        let export_key = Arc::new(SigningKey::generate().unwrap().0);
+        let audit = String::new();
+        let mut stage = Self { world, nats_of_audit, ledger_of_audit, ledger, audit, keys, export_key };
         stage.start_audit(false).await;
         stage
     }
@@ -72,6 +77,7 @@ impl Stage {
             log: self.log(self.nats_of_audit.url("nats")).await,
             ledger: self.world.upstream(&self.ledger_of_audit.url("http"), credentials),
             verifier: self.world.identity().verifier(),
+            export_key: Some(Arc::clone(&self.export_key)),
         };
         let running = egide_audit::start(config, self.world.shutdown()).await.unwrap();
         self.audit = self.world.keep(running);
@@ -151,6 +157,20 @@ impl Stage {
     /// The audit service as a member of the compliance staff sees it.
     pub(crate) fn compliance(&self) -> AuditServiceClient<Authenticated> {
         self.audit(self.person("console", ASKS, "compliance"))
+    }
+
+    /// The rest of the audit service as the same sees it.
+    pub(crate) fn history(&self) -> HistoryServiceClient<Authenticated> {
+        self.history_as(self.person("console", ASKS, "compliance"))
+    }
+
+    pub(crate) fn history_as(&self, credentials: Credentials) -> HistoryServiceClient<Authenticated> {
+        HistoryServiceClient::new(self.world.upstream(&self.audit, credentials).as_service())
+    }
+
+    /// What exports are checked with.
+    pub(crate) fn export_key(&self) -> VerifyingKey {
+        self.export_key.public_key()
     }
 
     pub(crate) fn person(&self, service: &str, account: &str, role: &str) -> Credentials {

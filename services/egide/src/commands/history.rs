@@ -138,7 +138,11 @@ fn step_words(lang: Lang, step: &DisclosureStep) -> String {
 
 async fn one(session: &mut Session<'_>, args: &Args, disclosure: Uuid) -> Result<Exit, Failure> {
     let mut client = session.audit()?;
-    let request = GetDisclosureRequest { disclosure_id: id_or_new(Some(disclosure)), reason: i32::from(args.reason) };
+    let request = GetDisclosureRequest {
+        disclosure_id: id_or_new(Some(disclosure)),
+        reason: i32::from(args.reason),
+        ..GetDisclosureRequest::default()
+    };
     let response = session.out.waiting("say.waiting", client.get_disclosure(request)).await?.into_inner();
     if session.out.is_json() {
         session.out.message(&response)?;
