@@ -22,6 +22,11 @@ use egide_wire::proto::egide::classification::v1::DataCategory;
 use support::{ASKS, Case, Stage};
 use tonic::{Code, Request};
 
+type Row = (Vec<u8>, Vec<u8>);
+
+/// What keys of looks and of their postings begin with.
+const LOOKS: [u8; 2] = [18, 19];
+
 /// All pages of the question about a case; after each page something else happens there.
 async fn ids_page_by_page(stage: &Stage, case: &mut Case<'_>, page_size: u32) -> Vec<String> {
     let mut audit = stage.compliance();
@@ -269,7 +274,9 @@ async fn a_rebuild_from_nothing_gives_the_same_rows_and_the_same_answers() {
     let rest = stage.compliance().list_disclosures(rest).await.unwrap().into_inner();
     assert_eq!(rest.disclosures, listed.disclosures[2..]);
     stage.stop_audit().await;
-    assert_eq!(stage.rows().await, rows);
+    // Looks came since, for every question is one.
+    let without_looks = |rows: Vec<Row>| rows.into_iter().filter(|(key, _)| !LOOKS.contains(&key[0])).collect::<Vec<_>>();
+    assert!(without_looks(stage.rows().await) == without_looks(rows));
     stage.world.stop().await;
 }
 
