@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::day::Day;
-use crate::document::{RevocationReason, Use};
+use crate::document::{CertifiedKey, RevocationReason, Use};
 use crate::root::RootKey;
 use crate::trust::{ParseTrustError, Trust};
 
@@ -35,6 +35,39 @@ pub struct PublishedKey {
     /// The revocation. Nothing it ever signed counts any more: whoever has the key writes whatever day they like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revocation>,
+}
+
+impl From<&CertifiedKey> for PublishedKey {
+    fn from(key: &CertifiedKey) -> Self {
+        Self {
+            key_id: key.key_id,
+            public_key: key.public_key,
+            holder: key.instance.clone(),
+            valid_from: key.valid_from_day,
+            retired_at: key.retired_on,
+            revoked: match (key.revoked_on, key.revoked_because, key.revoked_after) {
+                (None, None, None) => None,
+                (at, reason, _) => Some(Revocation { at, reason: reason.unwrap_or(RevocationReason::NotSaid) }),
+            },
+        }
+    }
+}
+
+impl PublishedKey {
+    /// Whether a report of that day counts that it signed; a revocation is told before anything else.
+    pub(crate) fn counts_on(&self, day: Day) -> Result<(), KeyRefusal> {
+        let key_id = self.key_id;
+        if let Some(revocation) = self.revoked {
+            return Err(KeyRefusal::Revoked { key_id, revocation, day });
+        }
+        if let Some(valid_from) = self.valid_from.filter(|first| day < *first) {
+            return Err(KeyRefusal::NotYet { key_id, valid_from, day });
+        }
+        if let Some(retired_at) = self.retired_at.filter(|last| day > *last) {
+            return Err(KeyRefusal::Retired { key_id, retired_at, day });
+        }
+        Ok(())
+    }
 }
 
 /// A key counts no more.
@@ -130,18 +163,7 @@ impl PublishedKeys {
     /// The keys for reports that a trust file certifies, as they are published on a day.
     #[must_use]
     pub fn of_trust(trust: &Trust, root: &RootKey, issued_on: Day) -> Self {
-        let published = trust.keys(Use::Report).iter().map(|key| PublishedKey {
-            key_id: key.key_id,
-            public_key: key.public_key,
-            holder: key.instance.clone(),
-            valid_from: key.valid_from_day,
-            retired_at: key.retired_on,
-            revoked: match (key.revoked_on, key.revoked_because, key.revoked_after) {
-                (None, None, None) => None,
-                (at, reason, _) => Some(Revocation { at, reason: reason.unwrap_or(RevocationReason::NotSaid) }),
-            },
-        });
-        let keys = published.collect();
+        let keys = trust.keys(Use::Report).iter().map(PublishedKey::from).collect();
         let root_public_key = Some(*root.key());
         Self { version: VERSION, serial: trust.serial(), issued_on: Some(issued_on), root_public_key, keys }
     }
@@ -219,16 +241,7 @@ impl PublishedKeys {
     /// [`KeyRefusal`]; a revocation is told before anything else.
     pub fn counts_on(&self, key_id: KeyId, day: Day) -> Result<&PublishedKey, KeyRefusal> {
         let key = self.keys.iter().find(|key| key.key_id == key_id).ok_or(KeyRefusal::Unknown(key_id))?;
-        if let Some(revocation) = key.revoked {
-            return Err(KeyRefusal::Revoked { key_id, revocation, day });
-        }
-        if let Some(valid_from) = key.valid_from.filter(|first| day < *first) {
-            return Err(KeyRefusal::NotYet { key_id, valid_from, day });
-        }
-        if let Some(retired_at) = key.retired_at.filter(|last| day > *last) {
-            return Err(KeyRefusal::Retired { key_id, retired_at, day });
-        }
-        Ok(key)
+        key.counts_on(day).map(|()| key)
     }
 
     /// All keys, as they stand in the file.
