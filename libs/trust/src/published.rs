@@ -1,11 +1,12 @@
-//! The keys that sign reports, as they are published: one file, signed by the root, that is all anybody needs to check a report.
+//! The keys that sign reports and checkpoints of the history, as they are published: one file, signed by the root, that is all anybody
+//! needs to check either.
 
 use egide_crypto::sign::{KeyId, KeyRing, Signature, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::day::Day;
-use crate::document::{RevocationReason, Use};
+use crate::document::{CertifiedKey, RevocationReason, Use};
 use crate::root::RootKey;
 use crate::trust::{ParseTrustError, Trust};
 
@@ -35,6 +36,22 @@ pub struct PublishedKey {
     /// The revocation. Nothing it ever signed counts any more: whoever has the key writes whatever day they like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revocation>,
+}
+
+impl PublishedKey {
+    fn of(key: &CertifiedKey) -> Self {
+        Self {
+            key_id: key.key_id,
+            public_key: key.public_key,
+            holder: key.instance.clone(),
+            valid_from: key.valid_from_day,
+            retired_at: key.retired_on,
+            revoked: match (key.revoked_on, key.revoked_because, key.revoked_after) {
+                (None, None, None) => None,
+                (at, reason, _) => Some(Revocation { at, reason: reason.unwrap_or(RevocationReason::NotSaid) }),
+            },
+        }
+    }
 }
 
 /// A key counts no more.
@@ -100,6 +117,8 @@ pub struct PublishedKeys {
     issued_on: Option<Day>,
     root_public_key: Option<VerifyingKey>,
     keys: Vec<PublishedKey>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    history: Vec<PublishedKey>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -124,26 +143,16 @@ impl PublishedKeys {
             revoked: entry.revoked_after().map(|_| Revocation { at: None, reason: RevocationReason::NotSaid }),
         });
         let keys = keys.collect();
-        Self { version: VERSION, serial: 0, issued_on: None, root_public_key: None, keys }
+        Self { version: VERSION, serial: 0, issued_on: None, root_public_key: None, keys, history: Vec::new() }
     }
 
     /// The keys for reports that a trust file certifies, as they are published on a day.
     #[must_use]
     pub fn of_trust(trust: &Trust, root: &RootKey, issued_on: Day) -> Self {
-        let published = trust.keys(Use::Report).iter().map(|key| PublishedKey {
-            key_id: key.key_id,
-            public_key: key.public_key,
-            holder: key.instance.clone(),
-            valid_from: key.valid_from_day,
-            retired_at: key.retired_on,
-            revoked: match (key.revoked_on, key.revoked_because, key.revoked_after) {
-                (None, None, None) => None,
-                (at, reason, _) => Some(Revocation { at, reason: reason.unwrap_or(RevocationReason::NotSaid) }),
-            },
-        });
-        let keys = published.collect();
+        let published = |of| trust.keys(of).iter().map(PublishedKey::of).collect();
+        let (keys, history) = (published(Use::Report), published(Use::History));
         let root_public_key = Some(*root.key());
-        Self { version: VERSION, serial: trust.serial(), issued_on: Some(issued_on), root_public_key, keys }
+        Self { version: VERSION, serial: trust.serial(), issued_on: Some(issued_on), root_public_key, keys, history }
     }
 
     /// The file, signed with the root's private key.
@@ -203,8 +212,9 @@ impl PublishedKeys {
 
     fn hold_together(&self) -> Result<(), ParseTrustError> {
         let mut ring = KeyRing::new();
-        for key in &self.keys {
-            let refused = |reason| ParseTrustError::Keys { of: Use::Report, reason };
+        let all = self.keys.iter().map(|key| (Use::Report, key));
+        for (of, key) in all.chain(self.history.iter().map(|key| (Use::History, key))) {
+            let refused = |reason| ParseTrustError::Keys { of, reason };
             let actual = ring.insert(key.public_key, None, None).map_err(refused)?;
             if actual != key.key_id {
                 return Err(refused(egide_crypto::sign::KeyRingError::OtherKey { stated: key.key_id, actual }));
@@ -231,7 +241,12 @@ impl PublishedKeys {
         Ok(key)
     }
 
-    /// All keys, as they stand in the file.
+    /// The keys whose signatures on checkpoints of the history count: those that were not revoked.
+    pub fn of_history(&self) -> impl Iterator<Item = &PublishedKey> {
+        self.history.iter().filter(|key| key.revoked.is_none())
+    }
+
+    /// All keys for reports, as they stand in the file.
     #[must_use]
     pub fn keys(&self) -> &[PublishedKey] {
         &self.keys
