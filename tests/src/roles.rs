@@ -116,6 +116,7 @@ pub(crate) struct Roles {
     key_encryption_keys: [String; 2],
     ledgers: [Document; 2],
     reports: Document,
+    history: Document,
     ring: KeyRing,
     secret: [u8; 32],
     policy: LoadedPolicy,
@@ -128,13 +129,14 @@ impl Roles {
         let key_encryption_keys = EPOCHS.map(|epoch| generated(epoch).to_base64().to_string());
         let ((one, first), (two, second)) = (Document::new(), Document::new());
         let (reports, _) = Document::new();
+        let (history, _) = Document::new();
         let mut ring = KeyRing::new();
         for key in [first, second] {
             ring.insert(key.public_key(), None, None).expect("two keys that differ");
         }
         let policy = LoadedPolicy::embedded().expect("the policy in the source");
         let secret = random_bytes().expect("random bytes");
-        Self { key_encryption_keys, ledgers: [one, two], reports, ring, secret, policy, plan }
+        Self { key_encryption_keys, ledgers: [one, two], reports, history, ring, secret, policy, plan }
     }
 
     /// The key that signs reports.
@@ -276,6 +278,14 @@ impl Roles {
             log: self.log_as(kit, role.role()).await,
             ledger: upstream(kit, role.role(), ledger),
             verifier: kit.identity().verifier_of(role.role()),
+            transparency: egide_audit::transparency::Settings {
+                directory: kit.projection("checkpoints").join(role.name()),
+                key: self.history.key(),
+                name: "example.org/log".parse().expect("a name"),
+                publish_every: egide_audit::transparency::PUBLISH_INTERVAL,
+                listen: None,
+                witnesses: Vec::new(),
+            },
         };
         Ok(egide_audit::start(config, kit.shutdown()).await?)
     }

@@ -9,7 +9,7 @@ use egide_crypto::digest::Digest;
 
 use crate::proof::Nodes;
 use crate::read_decimal;
-use crate::tree::perfect_root;
+use crate::tree::{Frontier, leaf_hash, perfect_root};
 
 /// Hashes of a full tile.
 pub const WIDTH: u16 = 256;
@@ -242,6 +242,66 @@ pub fn append<H: HashesMut>(hashes: &mut H, index: u64, leaf: Digest) -> Result<
     Ok(())
 }
 
+/// A tree that is gone through from its first leaf to its last, with all its tiles on the way: what a whole log is checked with. Every
+/// leaf and every node is hashed once.
+#[derive(Debug, Clone, Default)]
+pub struct Walk {
+    edge: Frontier,
+    /// The hashes of the tile that is being filled, at each tile level.
+    open: [Vec<Digest>; LEVEL_MAX as usize + 1],
+}
+
+impl Walk {
+    /// Before the first leaf.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many leaves were gone through.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.edge.size()
+    }
+
+    /// The root over them.
+    #[must_use]
+    pub fn root(&self) -> Digest {
+        self.edge.root()
+    }
+
+    /// Goes over a leaf, and tells the tiles that it fills.
+    pub fn push(&mut self, leaf: &[u8], mut fills: impl FnMut(Tile, &[Digest])) {
+        let Self { edge, open } = self;
+        let number = edge.size();
+        edge.push_telling(leaf_hash(leaf), |level, hash| {
+            let (tile_level, within) = (level / u32::from(HEIGHT), level % u32::from(HEIGHT));
+            let Some(hashes) = usize::try_from(tile_level).ok().and_then(|at| open.get_mut(at)).filter(|_| within == 0)
+            else {
+                return;
+            };
+            hashes.push(hash);
+            if hashes.len() == usize::from(WIDTH) {
+                let below = tile_level.saturating_add(1).saturating_mul(u32::from(HEIGHT));
+                let index = number.checked_shr(below).unwrap_or(0);
+                let tile = u8::try_from(tile_level).ok().and_then(|level| Tile::new(level, index, WIDTH));
+                tile.into_iter().for_each(|tile| fills(tile, hashes));
+                hashes.clear();
+            }
+        });
+    }
+
+    /// The tiles at the right edge that are not full.
+    pub fn partial(&self) -> impl Iterator<Item = (Tile, &[Digest])> {
+        let levels = (0..=LEVEL_MAX).zip(&self.open).filter(|(_, hashes)| !hashes.is_empty());
+        levels.filter_map(|(level, hashes)| {
+            let below = u32::from(level).saturating_add(1).saturating_mul(u32::from(HEIGHT));
+            let index = self.size().checked_shr(below).unwrap_or(0);
+            Some((Tile::new(level, index, u16::try_from(hashes.len()).ok()?)?, hashes.as_slice()))
+        })
+    }
+}
+
 /// All nodes of a tree, worked out from the hashes at its tile levels.
 #[derive(Debug, Clone, Copy)]
 pub struct OfTiles<'a, H>(pub &'a H);
@@ -369,6 +429,24 @@ mod tests {
             assert!(proof::extends(old, &proof::root(&nodes, old).unwrap(), size, &root, &between));
         }
         assert!(proof::root(&nodes, 70_001).is_err());
+    }
+
+    #[test]
+    fn a_walk_goes_by_every_tile_of_the_tree() {
+        for size in [0, 1, 255, 256, 257, 600, 65_536, 65_537] {
+            let (mut walk, mut kept, mut found) = (Walk::new(), Kept::default(), BTreeMap::new());
+            for index in 0..size {
+                let leaf = u64::to_be_bytes(index);
+                walk.push(&leaf, |tile, hashes| drop(found.insert(tile, hashes.to_vec())));
+                append(&mut kept, index, crate::tree::leaf_hash(&leaf)).unwrap();
+            }
+            found.extend(walk.partial().map(|(tile, hashes)| (tile, hashes.to_vec())));
+            assert!(found.keys().copied().collect::<std::collections::BTreeSet<_>>() == Tile::all(size).collect());
+            for (tile, hashes) in found {
+                assert_eq!(kept.hashes(tile.level(), tile.first(), tile.width()), Ok(hashes), "{tile}");
+            }
+            assert_eq!(Ok(walk.root()), proof::root(&OfTiles(&kept), size));
+        }
     }
 
     #[test]

@@ -67,11 +67,19 @@ impl Frontier {
 
     /// Adds a leaf, whose hash this is.
     pub fn push(&mut self, leaf: Digest) {
+        self.push_telling(leaf, |_, _| {});
+    }
+
+    /// Adds a leaf, and tells the roots of all perfect subtrees that it completes, each with its level: the leaf's hash at level 0
+    /// first.
+    pub fn push_telling(&mut self, leaf: Digest, mut completes: impl FnMut(u32, Digest)) {
         let mut hash = leaf;
+        completes(0, hash);
         // Each one at the end of the size in binary is a perfect subtree that becomes the left half of a larger one.
-        for _ in 0..self.size.trailing_ones() {
+        for level in 1..=self.size.trailing_ones() {
             if let Some(left) = self.roots.pop() {
                 hash = node_hash(&left, &hash);
+                completes(level, hash);
             }
         }
         self.roots.push(hash);

@@ -86,6 +86,17 @@ impl Stage {
     /// Stops the audit service; afterwards its projection can be opened here.
     pub(crate) async fn stop_audit(&mut self) {
         within("the audit service", self.world.take("audit").stop()).await.unwrap();
+        self.freed().await;
+    }
+
+    /// Waits for the audit service to end by itself; why it did.
+    pub(crate) async fn audit_ends(&mut self) -> String {
+        let ended = within("the audit service", self.world.take("audit").finished()).await.unwrap_err().to_string();
+        self.freed().await;
+        ended
+    }
+
+    async fn freed(&self) {
         let log = self.log(self.world.nats().url()).await;
         // The files are free when the last task that held them is gone.
         wait_until("the projection to be free", PATIENCE, async || self.open(log.incarnation()).is_some()).await;
