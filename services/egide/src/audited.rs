@@ -460,3 +460,184 @@ impl Hashes for InMemory {
         self.0.get(usize::from(level)).and_then(|hashes| hashes.get(first..end)).map(<[_]>::to_vec).ok_or(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use egide_crypto::sign::SigningKey;
+    use egide_tlog::note::KeyName;
+    use egide_tlog::tile;
+    use egide_tlog::tree::Frontier;
+    use egide_trust::{Draft, RootKey, Use};
+    use egide_wire::proto::egide::case::v1::case_event::Payload;
+    use egide_wire::proto::egide::case::v1::{DisclosureDecided, ReferralRecalled};
+
+    use super::*;
+
+    const BEGINS_S: i64 = 1_795_305_600;
+
+    struct Stage {
+        keys: PublishedKeys,
+        witness: NoteKey,
+        note: Note,
+        published: Note,
+        leaves: Vec<Leaf>,
+        hashes: InMemory,
+    }
+
+    /// An event each second, of two kinds.
+    fn leaf(index: u64) -> Leaf {
+        let payload = if index.is_multiple_of(2) {
+            Payload::DisclosureDecided(DisclosureDecided {
+                decision_id: format!("{index}"),
+                ..DisclosureDecided::default()
+            })
+        } else {
+            Payload::ReferralRecalled(ReferralRecalled {
+                referral_id: format!("{index}"),
+                ..ReferralRecalled::default()
+            })
+        };
+        let opening = LeafOpening {
+            salt: vec![7; 32],
+            position: 10 + 2 * index,
+            recorded_at: Some(Timestamp { seconds: BEGINS_S + i64::try_from(index).unwrap(), nanos: 0 }),
+            area: Area::Case.into(),
+            kind: "disclosure.decided".into(),
+            facts: CaseEvent { payload: Some(payload) }.encode_to_vec(),
+            ..LeafOpening::default()
+        };
+        Leaf { index, leaf: leaf::of(&opening).to_vec(), opening: Some(opening) }
+    }
+
+    impl Stage {
+        fn set(size: u64, published: u64) -> Self {
+            let [root, key, cosigner] = [(); 3].map(|()| SigningKey::generate().unwrap().0);
+            let mut draft = Draft::first();
+            draft.add_key(Use::History, key.public_key(), "audit", None).unwrap();
+            let (trust, _) = draft.sign(&root, 0).unwrap();
+            let keys = PublishedKeys::of_trust(&trust, &RootKey::new(root.public_key()), "2026-11-23".parse().unwrap());
+            let name: KeyName = "example.org/log".parse().unwrap();
+            let at: KeyName = "witness.example".parse().unwrap();
+            let (mut tree, mut hashes, mut notes) = (Frontier::new(), InMemory::default(), Vec::new());
+            let leaves: Vec<Leaf> = (0..size).map(leaf).collect();
+            let sign = |tree: &Frontier| {
+                let checkpoint = Checkpoint::new(name.clone(), tree.size(), tree.root());
+                Note::sign(checkpoint.to_string(), &name, &key).unwrap()
+            };
+            notes.push(sign(&tree));
+            for leaf in &leaves {
+                let hash = leaf_hash(&leaf.leaf);
+                tree.push(hash);
+                tile::append(&mut hashes, leaf.index, hash).unwrap();
+                notes.push(sign(&tree));
+            }
+            let mut published = notes[usize::try_from(published).unwrap()].clone();
+            published.add(published.cosign(&at, &cosigner, 7).unwrap()).unwrap();
+            let witness = NoteKey::new(at, Kind::Cosignature, cosigner.public_key());
+            Self { keys, witness, note: notes.pop().unwrap(), published, leaves, hashes }
+        }
+
+        fn bundle(&self, period: Period, of: std::ops::Range<usize>) -> Vec<u8> {
+            let mut bundle = Bundle::begin(period, &self.note, Some(&self.published), &self.hashes).unwrap();
+            let size = u64::try_from(self.leaves.len()).unwrap();
+            self.leaves[of].iter().for_each(|leaf| bundle.add(leaf, size, &self.hashes).unwrap());
+            bundle.end().unwrap()
+        }
+
+        fn check(&self, bytes: &[u8]) -> Vec<Finding> {
+            let checked = check_bundle(bytes, &self.keys, std::slice::from_ref(&self.witness));
+            checked.map_or_else(|| vec![Finding::Line(0)], |checked| checked.findings.first)
+        }
+    }
+
+    fn seconds(from: i64, until: i64) -> Period {
+        let ms = |second: i64| Some((BEGINS_S + second) * 1_000);
+        Period { from_ms: ms(from), until_ms: ms(until) }
+    }
+
+    #[test]
+    fn a_bundle_shows_its_period_whole_and_by_itself() {
+        let stage = Stage::set(300, 257);
+        let whole = stage.bundle(Period::default(), 0..300);
+        let checked = check_bundle(&whole, &stage.keys, std::slice::from_ref(&stage.witness)).unwrap();
+        assert_eq!((checked.findings.first, checked.leaves), (Vec::new(), 300));
+        // The leaf before and the one after are in it, and count for neither.
+        let some = stage.bundle(seconds(10, 20), 9..21);
+        let checked = check_bundle(&some, &stage.keys, &[]).unwrap();
+        assert_eq!((checked.findings.first, checked.leaves), (Vec::new(), 10));
+        let text = String::from_utf8(some.clone()).unwrap();
+        assert!(text.contains("\"decisionId\":\"10\""), "people can read what the facts say");
+        assert_eq!(stage.check(&stage.bundle(seconds(10, 20), 10..21)), [Finding::Edge("before")]);
+        assert_eq!(stage.check(&stage.bundle(seconds(10, 20), 9..20)), [Finding::Edge("after")]);
+        assert!(stage.check(&stage.bundle(seconds(20, 10), 9..21)).contains(&Finding::Edge("within")));
+        let empty = Stage::set(0, 0);
+        assert_eq!(empty.check(&empty.bundle(Period::default(), 0..0)), []);
+        let stranger = NoteKey::new("other.example".parse().unwrap(), Kind::Cosignature, *stage.witness.key());
+        let checked = check_bundle(&some, &stage.keys, &[stranger]).unwrap();
+        assert_eq!(checked.findings.first, [Finding::NotCosigned("other.example".into())]);
+        assert_eq!(check_bundle(&some, &Stage::set(0, 0).keys, &[]).unwrap().findings.first, [Finding::NotSigned]);
+        assert_eq!(check_bundle(b"{}\n", &stage.keys, &[]), None);
+    }
+
+    #[test]
+    fn every_flipped_byte_of_a_bundle_is_noticed() {
+        let stage = Stage::set(6, 4);
+        let bytes = stage.bundle(seconds(1, 5), 0..6);
+        assert_eq!(stage.check(&bytes), []);
+        for at in 0..bytes.len() {
+            let mut other = bytes.clone();
+            other[at] ^= 1 << (at % 7);
+            assert_ne!(stage.check(&other), [], "byte {at}");
+        }
+        for length in 0..bytes.len() {
+            assert_ne!(stage.check(&bytes[..length]), [], "{length} bytes");
+        }
+        assert_ne!(stage.check(&[&bytes[..], b"\n"].concat()), []);
+    }
+
+    /// Whoever changes a bundle can write a new last line as well; what it says is not what holds it together.
+    fn with(bytes: &[u8], change: impl FnOnce(&mut Vec<String>)) -> Vec<u8> {
+        let mut lines: Vec<String> = std::str::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect();
+        lines.pop();
+        change(&mut lines);
+        let mut text = lines.join("\n");
+        text.push('\n');
+        let leaves = u64::try_from(lines.len() - 1).unwrap();
+        let tail = Tail { leaves, sha256: sha256(text.as_bytes()) };
+        text.push_str(&serde_json::to_string(&tail).unwrap());
+        text.push('\n');
+        text.into_bytes()
+    }
+
+    #[test]
+    fn what_is_dropped_repeated_reordered_inserted_or_told_otherwise_is_named_whatever_the_last_line_says() {
+        let stage = Stage::set(8, 8);
+        let bytes = stage.bundle(Period::default(), 0..8);
+        let check = |change: fn(&mut Vec<String>)| stage.check(&with(&bytes, change));
+        assert_eq!(check(|_| ()), []);
+        assert_eq!(check(|lines| drop(lines.remove(4))), [Finding::Order { expected: 3, found: 4 }]);
+        assert_eq!(check(|lines| drop(lines.remove(1))), [Finding::Edge("before")]);
+        assert_eq!(check(|lines| drop(lines.pop())), [Finding::Edge("after")]);
+        let twice = check(|lines| lines.insert(3, lines[2].clone()));
+        assert!(twice.contains(&Finding::Order { expected: 2, found: 1 }) && twice.contains(&Finding::Time(1)));
+        let swapped = check(|lines| lines.swap(3, 4));
+        assert!(swapped.contains(&Finding::Order { expected: 2, found: 3 }));
+        assert_eq!(
+            check(|lines| lines[3] = lines[3].replace("\"decisionId\":\"2\"", "\"decisionId\":\"9\"")),
+            [Finding::Line(4), Finding::Order { expected: 2, found: 3 },]
+        );
+        // Another event in its place, with everything but the proof made anew.
+        let mut other = leaf(2);
+        other.opening.as_mut().unwrap().salt = vec![8; 32];
+        let opened_otherwise = other.clone();
+        other.leaf = leaf::of(other.opening.as_ref().unwrap()).to_vec();
+        for (other, found) in
+            [(opened_otherwise, Finding::Opening { index: 2, position: 14 }), (other, Finding::Proof(2))]
+        {
+            let proof = proof::inclusion(&OfTiles(&stage.hashes), 2, 8).unwrap().unwrap();
+            let facts = readable(other.opening.as_ref().unwrap());
+            let line = serde_json::to_string(&Line { leaf: json(&other).unwrap(), facts, proof }).unwrap();
+            assert_eq!(stage.check(&with(&bytes, |lines| lines[3] = line)), [found]);
+        }
+    }
+}

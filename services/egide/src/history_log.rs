@@ -17,13 +17,19 @@ const FOLDER: &str = "history";
 /// See the module.
 #[derive(Clone, clap::Args)]
 pub(crate) struct HistoryArgs {
-    #[arg(long, value_name = "NAME", default_value = "egide.local/history")]
+    #[arg(long, value_name = "NAME", env = "EGIDE_HISTORY_NAME", default_value = "egide.local/history")]
     history_name: KeyName,
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", env = "EGIDE_HISTORY_LISTEN")]
     history_listen: Option<SocketAddr>,
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", env = "EGIDE_HISTORY_EVERY", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     history_every: u32,
-    #[arg(long = "history-witness", id = "history_witness", value_name = "URL=KEY")]
+    #[arg(
+        long = "history-witness",
+        id = "history_witness",
+        value_name = "URL=KEY",
+        env = "EGIDE_HISTORY_WITNESS",
+        value_delimiter = ','
+    )]
     witnesses: Vec<WitnessAt>,
 }
 

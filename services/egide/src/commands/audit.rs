@@ -220,7 +220,7 @@ async fn verify(session: &mut Session<'_>, args: &Verify) -> Result<Exit, Failur
         }
     }
     let (mut walk, mut order) = (Walk::new(), Order::from(0));
-    let mut compare = |walk: &Walk, findings: &mut Findings| {
+    let compare = |walk: &Walk, findings: &mut Findings| {
         for (size, root) in signed.iter().filter(|(size, _)| *size == walk.size()) {
             if *root != walk.root() {
                 findings.add(Finding::Root(*size));
@@ -290,8 +290,9 @@ async fn bundle(session: &mut Session<'_>, args: &MakeBundle) -> Result<Exit, Fa
     let (mut order, mut after) = (Order::from(0), false);
     let each = async |_: &mut TransparencyServiceClient<Authenticated>, leaf: &Leaf, findings: &mut Findings| {
         order.check(leaf, findings);
-        // Hashes are kept as they come: nothing beside them can be missing.
-        drop(tile::append(&mut hashes, leaf.index, leaf_hash(&leaf.leaf)));
+        if tile::append(&mut hashes, leaf.index, leaf_hash(&leaf.leaf)).is_err() {
+            findings.add(Finding::Proof(leaf.index));
+        }
         let at_ms = recorded_at_ms(leaf);
         // The last one before the period and the first one after it belong to the bundle: nothing is missing between them.
         if period.from_ms.is_some_and(|from| at_ms < from) {
