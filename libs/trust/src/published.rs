@@ -38,8 +38,8 @@ pub struct PublishedKey {
     pub revoked: Option<Revocation>,
 }
 
-impl PublishedKey {
-    fn of(key: &CertifiedKey) -> Self {
+impl From<&CertifiedKey> for PublishedKey {
+    fn from(key: &CertifiedKey) -> Self {
         Self {
             key_id: key.key_id,
             public_key: key.public_key,
@@ -51,6 +51,23 @@ impl PublishedKey {
                 (at, reason, _) => Some(Revocation { at, reason: reason.unwrap_or(RevocationReason::NotSaid) }),
             },
         }
+    }
+}
+
+impl PublishedKey {
+    /// Whether a report of that day counts that it signed; a revocation is told before anything else.
+    pub(crate) fn counts_on(&self, day: Day) -> Result<(), KeyRefusal> {
+        let key_id = self.key_id;
+        if let Some(revocation) = self.revoked {
+            return Err(KeyRefusal::Revoked { key_id, revocation, day });
+        }
+        if let Some(valid_from) = self.valid_from.filter(|first| day < *first) {
+            return Err(KeyRefusal::NotYet { key_id, valid_from, day });
+        }
+        if let Some(retired_at) = self.retired_at.filter(|last| day > *last) {
+            return Err(KeyRefusal::Retired { key_id, retired_at, day });
+        }
+        Ok(())
     }
 }
 
@@ -149,7 +166,7 @@ impl PublishedKeys {
     /// The keys for reports that a trust file certifies, as they are published on a day.
     #[must_use]
     pub fn of_trust(trust: &Trust, root: &RootKey, issued_on: Day) -> Self {
-        let published = |of| trust.keys(of).iter().map(PublishedKey::of).collect();
+        let published = |of| trust.keys(of).iter().map(PublishedKey::from).collect();
         let (keys, history) = (published(Use::Report), published(Use::History));
         let root_public_key = Some(*root.key());
         Self { version: VERSION, serial: trust.serial(), issued_on: Some(issued_on), root_public_key, keys, history }
@@ -229,16 +246,7 @@ impl PublishedKeys {
     /// [`KeyRefusal`]; a revocation is told before anything else.
     pub fn counts_on(&self, key_id: KeyId, day: Day) -> Result<&PublishedKey, KeyRefusal> {
         let key = self.keys.iter().find(|key| key.key_id == key_id).ok_or(KeyRefusal::Unknown(key_id))?;
-        if let Some(revocation) = key.revoked {
-            return Err(KeyRefusal::Revoked { key_id, revocation, day });
-        }
-        if let Some(valid_from) = key.valid_from.filter(|first| day < *first) {
-            return Err(KeyRefusal::NotYet { key_id, valid_from, day });
-        }
-        if let Some(retired_at) = key.retired_at.filter(|last| day > *last) {
-            return Err(KeyRefusal::Retired { key_id, retired_at, day });
-        }
-        Ok(key)
+        key.counts_on(day).map(|()| key)
     }
 
     /// The keys whose signatures on checkpoints of the history count: those that were not revoked.

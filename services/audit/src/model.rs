@@ -64,6 +64,7 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         Some(Payload::ReferralAcknowledged(acknowledged)) => scribe.step(&Step::acknowledged(&acknowledged)),
         Some(Payload::ReferralRecalled(recalled)) => scribe.step(&Step::recalled(&recalled)),
         Some(Payload::RecallAcknowledged(acknowledged)) => scribe.step(&Step::recall_acknowledged(&acknowledged)),
+        Some(Payload::ReferralExpired(expired)) => scribe.step(&Step::expired(&expired)),
         Some(Payload::DisclosedOutsideSystem(outside)) => scribe.outside(outside),
         Some(Payload::OutsideDisclosureReviewed(review)) => scribe.outside_reviewed(&review),
         Some(Payload::ApprovalRequested(requested)) => scribe.approval_requested(requested),

@@ -135,6 +135,7 @@ impl Place<'_> {
                 | Payload::NarrativeAttested(_)
                 | Payload::NarrativeWithheld(_)
                 | Payload::ObligationNoted(_)
+                | Payload::ReferralExpired(_)
                 | Payload::ContactCleared(_)
                 | Payload::ContactMade(_)
                 | Payload::OutsideDisclosureReviewed(_),

@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::history_log::HistoryArgs;
 use crate::keys::KeyFolder;
 use crate::nats;
+use crate::typesetter::find_if_there;
 
 /// What every role of a process needs.
 pub(crate) struct Ground<'a> {
@@ -42,6 +43,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) identities: &'a Identities,
     /// What is decided and admitted under.
     pub(crate) policy: LoadedPolicy,
+    /// The program that sets pages, where one was named; otherwise one beside this program is used, if it is there.
+    pub(crate) typeset: Option<PathBuf>,
 }
 
 /// Roles that run in this process.
@@ -268,6 +271,7 @@ async fn start_disclosure(
         report_key: ground.keys.report_signing()?,
         secret: ground.keys.disclosure_secret()?,
         policy: ground.policy.clone(),
+        typesetter: find_if_there(ground.typeset.as_deref())?,
         refuse_after: egide_disclosure::REFUSE_AFTER,
         clock: clock::now,
     };

@@ -78,6 +78,8 @@ pub(crate) struct Args {
     issuer_keys: Option<PathBuf>,
     #[arg(long, value_name = "FILE", env = "EGIDE_PEOPLE", value_hint = clap::ValueHint::FilePath)]
     people: Option<PathBuf>,
+    #[arg(long, value_name = "PATH", env = "EGIDE_TYPESET", value_hint = clap::ValueHint::FilePath)]
+    typeset: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024 * 1024)]
@@ -219,6 +221,7 @@ async fn start(
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
         identities: &identities,
         policy,
+        typeset: args.typeset.clone(),
     };
     let mut wanted = args.role.clone();
     wanted.sort();

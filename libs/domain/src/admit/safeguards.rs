@@ -4,8 +4,9 @@ use super::{Admission, ViolationReason};
 use crate::contact::may_contact;
 use crate::event::{
     ApprovalDecided, ApprovalRequested, AuthorityVerified, ContactCleared, ExceptionLifted, ObligationNoted,
-    OutsideDisclosureReviewed, WishesRecorded,
+    OutsideDisclosureReviewed, ReferralExpired, WishesRecorded,
 };
+use crate::expiry::referral_ends_at;
 use crate::vocabulary::{ApprovalOutcome, LiftReason, ObligationState, Outcome, PersonRole};
 
 impl Admission<'_> {
@@ -111,6 +112,19 @@ impl Admission<'_> {
             }
             ObligationState::Impossible => self.check_supervisor(),
         }
+    }
+
+    /// The clock's alone, and by the ledger's own policy and clock: what it says of a referral must be so.
+    pub(super) fn check_expiry(&mut self, expired: &ReferralExpired) {
+        const FIELD: &str = "referral_id";
+        self.refuse_if(self.actor.person.is_some(), "actor.person", ViolationReason::ClockOnly);
+        let Some(referral) = self.facts.referral(expired.referral_id) else {
+            return self.refuse(FIELD, ViolationReason::ReferralUnknown);
+        };
+        self.refuse_if(referral.released.unit_id != expired.unit_id, "unit_id", ViolationReason::OtherUnit);
+        self.refuse_if(referral.expired, FIELD, ViolationReason::AlreadyNoted);
+        let over = referral_ends_at(self.facts, referral, self.policy).is_some_and(|end| end <= self.now);
+        self.refuse_if(!over, FIELD, ViolationReason::ReferralNotExpired);
     }
 
     /// Deny by default: without an instruction that says so, nobody is contacted.

@@ -123,3 +123,12 @@ pub struct RecallAcknowledged {
     /// The recipient unit.
     pub unit_id: UnitId,
 }
+
+/// The clock noted that the time of what a referral rests on is over: it can no longer be fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferralExpired {
+    /// The referral.
+    pub referral_id: ReferralId,
+    /// The unit it was for.
+    pub unit_id: UnitId,
+}

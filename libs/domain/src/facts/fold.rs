@@ -86,6 +86,7 @@ impl CaseFacts {
                 recall_reason: None,
                 recalled_to_replace: false,
                 recall_acknowledged: false,
+                expired: false,
             }),
             CaseEvent::ReferralDelivered(delivered) => {
                 self.deliveries.push(delivered.delivery_id);
@@ -109,6 +110,11 @@ impl CaseFacts {
             CaseEvent::RecallAcknowledged(receipt) => {
                 if let Some(referral) = self.referral_mut(receipt.referral_id) {
                     referral.recall_acknowledged |= referral.recalled;
+                }
+            }
+            CaseEvent::ReferralExpired(expired) => {
+                if let Some(referral) = self.referral_mut(expired.referral_id) {
+                    referral.expired = true;
                 }
             }
             CaseEvent::DisclosedOutsideSystem(outside) => self.disclosures_outside.push(OutsideFacts {

@@ -219,6 +219,10 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
             referral_id: id(&event.referral_id, "referral_id")?,
             unit_id: id(&event.unit_id, "unit_id")?,
         }),
+        Payload::ReferralExpired(event) => CaseEvent::ReferralExpired(domain::ReferralExpired {
+            referral_id: id(&event.referral_id, "referral_id")?,
+            unit_id: id(&event.unit_id, "unit_id")?,
+        }),
         Payload::NarrativeReviewRequested(event) => {
             CaseEvent::NarrativeReviewRequested(domain::NarrativeReviewRequested {
                 review_id: id(&event.review_id, "review_id")?,

@@ -77,6 +77,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("disclosure.obligation_noted", &["decision_id", "kind", "state"]),
     ("disclosure.outside_reviewed", &["disclosure_id", "outcome"]),
     ("disclosure.recall_acknowledged", &["referral_id", "unit_id"]),
+    ("disclosure.referral_expired", &["referral_id", "unit_id"]),
     (
         "disclosure.decided",
         &[

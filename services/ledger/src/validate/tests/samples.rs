@@ -361,6 +361,7 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
             outcome: OutsideReviewOutcome::Mistake.into(),
         }),
         Case::RecallAcknowledged(RecallAcknowledged { referral_id: ONE.into(), unit_id: TWO.into() }),
+        Case::ReferralExpired(ReferralExpired { referral_id: ONE.into(), unit_id: TWO.into() }),
     ]
     .into_iter()
     .map(case)
