@@ -27,10 +27,7 @@ const fn look(scope: AccessScope, reason: AccessReason) -> Look {
 }
 
 /// An export, and the look it is.
-fn read_export(
-    request: ExportDisclosuresRequest,
-    key: Option<&Arc<SigningKey>>,
-) -> Result<(Export, AccessReason), Status> {
+fn read_export(request: ExportDisclosuresRequest, key: &SigningKey) -> Result<(Export, AccessReason), Status> {
     let mut checked = Checked::new();
     let asked = request.filter.unwrap_or_default();
     let filter = checked.keep(Filter::read(&asked));
@@ -40,14 +37,13 @@ fn read_export(
         Ok(ExportFormat::Unspecified) | Err(_) => Err(Violation::new("format", "must be CSV or JSONL")),
     };
     let format = checked.one(format);
-    let place = match (request.resume_token.as_slice(), key, format) {
-        ([], ..) => Some(None),
-        (token, Some(key), Some(format)) => {
+    let place = match (request.resume_token.as_slice(), format) {
+        ([], _) | (_, None) => Some(None),
+        (token, Some(format)) => {
             let place = Place::of_token(token, Export::question(&asked, format), key);
             let refused = || Violation::new("resume_token", "is none of this export, or of another key; begin again");
             checked.one(place.ok_or_else(refused)).map(Some)
         }
-        (_, None, _) | (_, _, None) => Some(None),
     };
     match (filter, reason, format, place) {
         (Some(filter), Some(reason), Some(format), Some(place)) => {
@@ -88,12 +84,10 @@ impl HistoryService for Audit {
     ) -> Result<Response<Self::ExportDisclosuresStream>, Status> {
         Caller::of(&request)?.person()?;
         let onward = Onward::of(&request);
-        let (export, reason) = read_export(request.into_inner(), self.key.as_ref())?;
-        let without = || Status::failed_precondition("this instance has no certified key to sign exports with");
-        let key = Arc::clone(self.key.as_ref().ok_or_else(without)?);
+        let (export, reason) = read_export(request.into_inner(), &self.key)?;
         let (case_id, subject_id, unit_id) = export.filter.names();
         self.looks.record(&onward, Look { case_id, subject_id, unit_id, ..look(AccessScope::Export, reason) }).await?;
-        Ok(Response::new(ReceiverStream::new(self.export(export, key))))
+        Ok(Response::new(ReceiverStream::new(self.export(export, Arc::clone(&self.key)))))
     }
 
     async fn list_case_steps(

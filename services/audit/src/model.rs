@@ -7,6 +7,7 @@
 pub(crate) mod codes;
 mod found_by;
 pub(crate) mod keys;
+pub(crate) mod leaves;
 pub(crate) mod looked;
 pub(crate) mod postings;
 pub(crate) mod row;
@@ -41,9 +42,10 @@ pub struct History;
 
 impl ReadModel for History {
     const NAME: &'static str = "audit";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
+        leaves::apply(block, rows)?;
         for (position, _, event) in block.events() {
             match event.area() {
                 Area::Case => apply_case(Place::of(block, position, event)?, rows)?,

@@ -29,18 +29,13 @@ pub(crate) struct Audit {
     history: Projection<History>,
     pub(crate) looks: Looks,
     pub(crate) tokens: Arc<PageTokens>,
-    /// What exports are signed with; without it there are none.
-    pub(crate) key: Option<Arc<SigningKey>>,
+    /// What exports are signed with.
+    pub(crate) key: Arc<SigningKey>,
     log: Arc<str>,
 }
 
 impl Audit {
-    pub(crate) fn new(
-        history: Projection<History>,
-        ledger: Upstream,
-        log: EventLog,
-        key: Option<Arc<SigningKey>>,
-    ) -> Self {
+    pub(crate) fn new(history: Projection<History>, ledger: Upstream, log: EventLog, key: Arc<SigningKey>) -> Self {
         let tokens = Arc::new(PageTokens::of_log(log.incarnation()));
         let incarnation = log.incarnation().into();
         let looks = Looks::new(ledger, history.clone(), log);

@@ -19,8 +19,8 @@ use egide_wire::proto::egide::case::v1::{
     Actor, ApprovalDecided, ApprovalOutcome, ApprovalRequested, Basis, BasisKind, CaseEvent, CaseOpened,
     DisclosedOutsideSystem, DisclosureDecided, ExceptionAsserted, ExceptionKind, Instrument, InstrumentKind, MaskEntry,
     MaskLevel, Obligation, ObligationKind, ObligationNoted, ObligationState, Outcome, PersonIdentified, Purpose,
-    RecallAcknowledged, ReferralAcknowledged, ReferralDelivered, ReferralExpired, ReferralRecalled, ReferralReleased, RejectionReason,
-    RequestRecord,
+    RecallAcknowledged, ReferralAcknowledged, ReferralDelivered, ReferralExpired, ReferralRecalled, ReferralReleased,
+    RejectionReason, RequestRecord,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as DirectoryPayload;

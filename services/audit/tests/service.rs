@@ -8,13 +8,22 @@ use std::time::Duration;
 
 use egide_audit::export::check::{Checker, Finding};
 use egide_audit::export::{Manifest, SIGNATURE_CONTEXT};
+use egide_audit::leaf;
+use egide_crypto::digest::Digest;
 use egide_crypto::sign::Signature;
+use egide_servicekit::channel::Authenticated;
 use egide_testkit::{Fault, PATIENCE, fresh_id, policy_digest, wait_until, within};
+use egide_tlog::checkpoint::Checkpoint;
+use egide_tlog::note::{Note, NoteKey};
+use egide_tlog::proof::includes;
+use egide_tlog::tree::{Frontier, leaf_hash};
 use egide_wire::proto::egide::audit::v1::export_disclosures_response::Part;
+use egide_wire::proto::egide::audit::v1::transparency_service_client::TransparencyServiceClient;
 use egide_wire::proto::egide::audit::v1::{
     AccessReason, AccessScope, AccountForPersonRequest, DisclosureFilter, ExportChunk, ExportDisclosuresRequest,
-    ExportFormat, ExportManifest, GetDisclosureRequest, ListAnomaliesRequest, ListCaseStepsRequest,
-    ListDisclosuresRequest, ListLooksRequest, LookFilter,
+    ExportFormat, ExportManifest, GetCheckpointRequest, GetDisclosureRequest, GetProofRequest, GetTileRequest,
+    ListAnomaliesRequest, ListCaseStepsRequest, ListDisclosuresRequest, ListLeavesRequest, ListLooksRequest,
+    LookFilter,
 };
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{DeliveryChannel, DisclosedOutsideSystem, ObligationKind, Outcome};
@@ -262,9 +271,9 @@ async fn a_rebuild_from_nothing_gives_the_same_rows_and_the_same_answers() {
 
     stage.forge_projection().await;
     stage.start_audit(false).await;
-    let forged = stage.compliance().list_disclosures(question.clone()).await.unwrap().into_inner();
-    assert_eq!(forged.disclosures, []);
-    stage.stop_audit().await;
+    // Rows without what a checkpoint was signed over: nothing is answered from them for long.
+    let ended = stage.audit_ends().await;
+    assert!(ended.contains("what it covered is gone"), "{ended}");
 
     stage.start_audit(true).await;
     let again = stage.compliance().list_disclosures(question.clone()).await.unwrap().into_inner();
@@ -275,7 +284,8 @@ async fn a_rebuild_from_nothing_gives_the_same_rows_and_the_same_answers() {
     assert_eq!(rest.disclosures, listed.disclosures[2..]);
     stage.stop_audit().await;
     // Looks came since, for every question is one.
-    let without_looks = |rows: Vec<Row>| rows.into_iter().filter(|(key, _)| !LOOKS.contains(&key[0])).collect::<Vec<_>>();
+    let without_looks =
+        |rows: Vec<Row>| rows.into_iter().filter(|(key, _)| !LOOKS.contains(&key[0])).collect::<Vec<_>>();
     assert!(without_looks(stage.rows().await) == without_looks(rows));
     stage.world.stop().await;
 }
@@ -476,4 +486,79 @@ async fn the_steps_of_a_case_and_who_looked_are_told_and_are_looks_themselves() 
     assert!(found.complete && found.anomalies.is_empty() && found.rules_digest.len() == 32);
     assert!(stage.looks().await.last().unwrap().1.scope() == AccessScope::Anomalies);
     stage.world.stop().await;
+}
+
+#[tokio::test]
+async fn every_leaf_opens_stands_in_the_signed_tree_and_survives_a_rebuild() {
+    let mut stage = Stage::set().await;
+    let mut case = stage.open_case(1).await;
+    let permitted = case.permits(&[0], &[]).await;
+    case.releases(&permitted, &[0]).await;
+    let log_of = |stage: &Stage| stage.transparency_of(stage.person("console", ASKS, "compliance"));
+    let asked = || ListLeavesRequest { reason: AccessReason::Audit.into(), ..ListLeavesRequest::default() };
+    let first = checkpoint_of(&mut log_of(&stage), 4).await;
+    let mut stream = log_of(&stage).list_leaves(asked()).await.unwrap().into_inner();
+    let (mut tree, mut kinds) = (Frontier::new(), Vec::new());
+    while let Some(answer) = stream.message().await.unwrap() {
+        for leaf in answer.leaves {
+            let opening = leaf.opening.unwrap();
+            assert_eq!(leaf::of(&opening).as_slice(), leaf.leaf);
+            assert_eq!(opening.salt.len(), 32, "the ledger's fingerprint");
+            tree.push(leaf_hash(&leaf.leaf));
+            kinds.push((opening.position, opening.kind));
+        }
+    }
+    let found: Vec<&str> = kinds.iter().map(|(_, kind)| kind.as_str()).collect();
+    assert!(
+        found.starts_with(&["policy.adopted", "disclosure.decided", "disclosure.released", "disclosure.delivered"]),
+        "{found:?}"
+    );
+    assert!(tree.size() >= first.size);
+    let looks = stage.looks().await;
+    assert!(looks.iter().any(|(person, look)| person == ASKS && look.scope() == AccessScope::History));
+
+    // One event by itself, as anybody can check it.
+    let (position, _) = *kinds.last().unwrap();
+    let request = GetProofRequest { position, reason: AccessReason::Audit.into() };
+    let proved = log_of(&stage).get_proof(request).await.unwrap().into_inner();
+    let note: Note = proved.checkpoint.parse().unwrap();
+    let checkpoint: Checkpoint = note.text().parse().unwrap();
+    let hashes: Vec<Digest> = proved.hashes.iter().map(|hash| hash.as_slice().try_into().unwrap()).collect();
+    let leaf = proved.leaf.unwrap();
+    assert!(includes(leaf.index, checkpoint.size, &leaf_hash(&leaf.leaf), &hashes, &checkpoint.root));
+    let tile = GetTileRequest { level: 0, index: 0, width: 2 };
+    assert_eq!(log_of(&stage).get_tile(tile).await.unwrap().into_inner().hashes.len(), 64);
+    for (request, code) in [((0, 9), Code::NotFound), ((9, 1), Code::InvalidArgument)] {
+        let tile = GetTileRequest { level: request.0, index: request.1, width: 1 };
+        assert_eq!(log_of(&stage).get_tile(tile).await.unwrap_err().code(), code);
+    }
+    let nothing = GetProofRequest { position: 1_000_000, ..request };
+    assert_eq!(log_of(&stage).get_proof(nothing).await.unwrap_err().code(), Code::NotFound);
+
+    // The rows are thrown away, and everything stands as it was signed.
+    stage.stop_audit().await;
+    stage.start_audit(true).await;
+    let again = checkpoint_of(&mut log_of(&stage), checkpoint.size).await;
+    assert_eq!((again.size, again.root), (checkpoint.size, checkpoint.root));
+    let proved = log_of(&stage).get_proof(request).await;
+    let expected: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect();
+    assert_eq!(proved.unwrap().into_inner().hashes, expected);
+    stage.world.stop().await;
+}
+
+/// The newest checkpoint, once it covers so many leaves; its signature is checked.
+async fn checkpoint_of(log: &mut TransparencyServiceClient<Authenticated>, size: u64) -> Checkpoint {
+    let mut found = None;
+    wait_until("a checkpoint", PATIENCE, async || {
+        let Ok(answer) = log.clone().get_checkpoint(GetCheckpointRequest {}).await else { return false };
+        let answer = answer.into_inner();
+        let (key, note): (NoteKey, Note) = (answer.key.parse().unwrap(), answer.signed.parse().unwrap());
+        assert_eq!(key.verify(&note), Ok(0));
+        let checkpoint: Checkpoint = note.text().parse().unwrap();
+        let reached = checkpoint.size >= size && !answer.published.is_empty();
+        found = Some(checkpoint);
+        reached
+    })
+    .await;
+    found.unwrap()
 }

@@ -25,6 +25,10 @@
 //! | changed | unit | when its directory entry last changed, in milliseconds since 1970 |
 //! | newest policy | | digest of the policy that was adopted last |
 //! | soon | position of a delivery | [`super::row::SoonRow`] |
+//! | leaves | nothing | how many leaves the transparency log has |
+//! | leaf | index | [`super::leaves::LeafRow`] |
+//! | leaf of | position of the event | index |
+//! | hash | tile level, number | a hash of the tree |
 
 use egide_crypto::digest::sha256_parts;
 use egide_domain::ids::{ApprovalId, CaseId, ExceptionId, SubjectId, UnitId};
@@ -55,6 +59,11 @@ const REFUSED: u8 = 23;
 const CHANGED: u8 = 24;
 const SOON: u8 = 25;
 const POLICY_NEWEST: u8 = 26;
+// The transparency log's stand apart from the history's.
+const LEAVES: u8 = 40;
+const LEAF: u8 = 41;
+const LEAF_AT: u8 = 42;
+const HASH: u8 = 43;
 
 const POSITION_BYTES: usize = 8;
 const ACTOR_DOMAIN: &str = "egide/audit/actor/v1";
@@ -101,6 +110,25 @@ pub(crate) fn policy(digest: &[u8]) -> Key {
 /// The digest of the policy that was adopted last.
 pub(crate) fn policy_newest() -> Key {
     key(POLICY_NEWEST, &[])
+}
+
+/// How many leaves there are.
+pub(crate) fn leaves() -> Key {
+    key(LEAVES, &[])
+}
+
+pub(crate) fn leaf(index: u64) -> Key {
+    key(LEAF, &[&index.to_be_bytes()])
+}
+
+/// The leaf that was made of the event at a position.
+pub(crate) fn leaf_at(position: u64) -> Key {
+    key(LEAF_AT, &[&position.to_be_bytes()])
+}
+
+/// A hash at a tile level of the tree.
+pub(crate) fn hash(level: u8, number: u64) -> Key {
+    key(HASH, &[&[level], &number.to_be_bytes()])
 }
 
 /// All disclosures, by position.

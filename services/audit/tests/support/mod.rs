@@ -1,8 +1,9 @@
 //! A ledger and an audit service on a real nats-server, and the people who use them.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::time::Duration;
 
+use egide_audit::transparency::Settings;
 use egide_audit::{Config, History};
 use egide_crypto::digest::sha256;
 use egide_crypto::sign::{KeyRing, SigningKey, VerifyingKey};
@@ -19,6 +20,7 @@ use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
 use egide_wire::proto::egide::audit::v1::history_service_client::HistoryServiceClient;
+use egide_wire::proto::egide::audit::v1::transparency_service_client::TransparencyServiceClient;
 use egide_wire::proto::egide::audit::v1::{
     AccessEvent, AccessReason, AccessRecorded, AccountForPersonRequest, DisclosureFilter, ListDisclosuresRequest,
 };
@@ -45,7 +47,7 @@ pub(crate) struct Stage {
     ledger: String,
     audit: String,
     keys: KeyRing,
-    export_key: Arc<SigningKey>,
+    log_key: Zeroizing<Vec<u8>>,
 }
 
 impl Stage {
@@ -60,9 +62,8 @@ impl Stage {
         let ledger = world.keep(running);
         adopt_policy(&world, &ledger).await;
         let nats_of_audit = FaultProxy::start(world.nats().address()).await;
-        let export_key = Arc::new(SigningKey::generate().unwrap().0);
-        let audit = String::new();
-        let mut stage = Self { world, nats_of_audit, ledger_of_audit, ledger, audit, keys, export_key };
+        let (_, log_key) = SigningKey::generate().unwrap();
+        let mut stage = Self { world, nats_of_audit, ledger_of_audit, ledger, audit: String::new(), keys, log_key };
         stage.start_audit(false).await;
         stage
     }
@@ -77,7 +78,7 @@ impl Stage {
             log: self.log(self.nats_of_audit.url("nats")).await,
             ledger: self.world.upstream(&self.ledger_of_audit.url("http"), credentials),
             verifier: self.world.identity().verifier(),
-            export_key: Some(Arc::clone(&self.export_key)),
+            transparency: self.transparency(),
         };
         let running = egide_audit::start(config, self.world.shutdown()).await.unwrap();
         self.audit = self.world.keep(running);
@@ -86,9 +87,32 @@ impl Stage {
     /// Stops the audit service; afterwards its projection can be opened here.
     pub(crate) async fn stop_audit(&mut self) {
         within("the audit service", self.world.take("audit").stop()).await.unwrap();
+        self.freed().await;
+    }
+
+    /// Waits for the audit service to end by itself; why it did.
+    pub(crate) async fn audit_ends(&mut self) -> String {
+        let ended = within("the audit service", self.world.take("audit").finished()).await.unwrap_err().to_string();
+        self.freed().await;
+        ended
+    }
+
+    async fn freed(&self) {
         let log = self.log(self.world.nats().url()).await;
         // The files are free when the last task that held them is gone.
         wait_until("the projection to be free", PATIENCE, async || self.open(log.incarnation()).is_some()).await;
+    }
+
+    /// A log without witnesses that is published at every moment; its key stays the same over every start.
+    fn transparency(&self) -> Settings {
+        Settings {
+            directory: self.world.projection("checkpoints"),
+            key: SigningKey::from_pkcs8(&self.log_key).unwrap().into(),
+            name: "example.org/log".parse().unwrap(),
+            publish_every: Duration::from_millis(50),
+            listen: None,
+            witnesses: Vec::new(),
+        }
     }
 
     fn projection(&self) -> PathBuf {
@@ -154,6 +178,10 @@ impl Stage {
         AuditServiceClient::new(self.world.upstream(&self.audit, credentials).as_service())
     }
 
+    pub(crate) fn transparency_of(&self, credentials: Credentials) -> TransparencyServiceClient<Authenticated> {
+        TransparencyServiceClient::new(self.world.upstream(&self.audit, credentials).as_service())
+    }
+
     /// The audit service as a member of the compliance staff sees it.
     pub(crate) fn compliance(&self) -> AuditServiceClient<Authenticated> {
         self.audit(self.person("console", ASKS, "compliance"))
@@ -170,7 +198,7 @@ impl Stage {
 
     /// What exports are checked with.
     pub(crate) fn export_key(&self) -> VerifyingKey {
-        self.export_key.public_key()
+        SigningKey::from_pkcs8(&self.log_key).unwrap().public_key()
     }
 
     pub(crate) fn person(&self, service: &str, account: &str, role: &str) -> Credentials {

@@ -10,8 +10,8 @@ use egide_wire::proto::egide::audit::v1::{
     AccessReason, Disclosure, DisclosureFilter, DisclosureStep, GetDisclosureRequest, ListDisclosuresRequest,
 };
 use egide_wire::proto::egide::case::v1::{
-    ApprovalOutcome, BasisKind, DeliveryChannel, ExceptionKind, LiftReason, ObligationKind, ObligationReason, ObligationState,
-    Outcome, OutsideReviewOutcome, RejectionReason,
+    ApprovalOutcome, BasisKind, DeliveryChannel, ExceptionKind, LiftReason, ObligationKind, ObligationReason,
+    ObligationState, Outcome, OutsideReviewOutcome, RejectionReason,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::disclosure::v1::Decision;
@@ -55,7 +55,7 @@ pub(crate) struct Args {
 #[derive(Clone, clap::Subcommand)]
 enum Command {
     Show(Show),
-    Case(steps::Args),
+    Timeline(steps::Args),
     Looks(looks::Args),
     Anomalies(anomalies::Args),
     Export(Box<export::Args>),
@@ -111,7 +111,7 @@ struct Which {
 pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
     match (&args.command, args.id) {
         (Some(Command::Show(show)), _) => one(session, show.id, show.case, show.reason).await,
-        (Some(Command::Case(args)), _) => steps::run(session, args).await,
+        (Some(Command::Timeline(args)), _) => steps::run(session, args).await,
         (Some(Command::Looks(args)), _) => looks::run(session, args).await,
         (Some(Command::Anomalies(args)), _) => anomalies::run(session, args).await,
         (Some(Command::Export(args)), _) => export::run(session, args).await,

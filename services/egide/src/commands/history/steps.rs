@@ -1,4 +1,4 @@
-//! `egide history case`: everything that happened to one case.
+//! `egide history timeline`: everything that happened to one case.
 
 use egide_wire::proto::egide::audit::v1::{AccessReason, CaseStep, ListCaseStepsRequest};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ const PAGE: u32 = 200;
 /// The column of the table that may wrap.
 const WHAT: usize = 2;
 
-/// `egide history case CASE`.
+/// `egide history timeline CASE`.
 #[derive(Clone, clap::Args)]
 pub(super) struct Args {
     #[arg(value_name = "CASE")]
