@@ -94,7 +94,7 @@ async fn the_end_of_a_referral_is_noted_once_and_nobody_is_asked_to_fetch_it_any
     };
     assert_eq!(unfetched().await.len(), 2);
     wait_until("its end is noted", PATIENCE, async || house.expiries(&ending.case_id).await > 0).await;
-    assert_eq!(unfetched().await, [lasting.case_id.clone()]);
+    assert_eq!(unfetched().await, std::slice::from_ref(&lasting.case_id));
     // The other clock, and one that begins anew, have nothing to add.
     egide_testkit::within("a triage service to stop", house.world.take("triage").stop()).await.unwrap();
     house.triage("triage-3").await;
