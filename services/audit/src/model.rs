@@ -35,7 +35,7 @@ pub struct History;
 
 impl ReadModel for History {
     const NAME: &'static str = "audit";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         leaves::apply(block, rows)?;
