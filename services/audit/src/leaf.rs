@@ -197,6 +197,7 @@ mod tests {
             "disclosure.outside_reviewed",
             "disclosure.outside_system",
             "disclosure.recall_acknowledged",
+            "disclosure.referral_expired",
         ];
         assert_eq!(others, decided.into(), "a new kind: is it a leaf? it can never become one later");
     }
