@@ -95,8 +95,20 @@ fn of_length(length: usize, folder: &Path, figures: &mut Figures) {
     }
     let worst = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).fold(0.0, f64::max);
     let bare = "bare range of as many rows in sled";
-    figures.add(&format!("first page of {length}, p50 of the slowest filter"), "µs", worst(|page| page.0), bare, floor.p50);
-    figures.add(&format!("first page of {length}, p99 of the slowest filter"), "µs", worst(|page| page.1), bare, floor.p99);
+    figures.add(
+        &format!("first page of {length}, p50 of the slowest filter"),
+        "µs",
+        worst(|page| page.0),
+        bare,
+        floor.p50,
+    );
+    figures.add(
+        &format!("first page of {length}, p99 of the slowest filter"),
+        "µs",
+        worst(|page| page.1),
+        bare,
+        floor.p99,
+    );
 }
 
 fn at(sorted: &[f64], percent: usize) -> f64 {
@@ -128,12 +140,18 @@ fn questions(length: usize) -> Vec<(&'static str, DisclosureFilter)> {
         ("a unit", DisclosureFilter { unit_id: id(3, 5), ..none() }),
         ("a unit's refusals", DisclosureFilter { unit_id: id(3, 5), outcome: deny, ..none() }),
         ("an actor's exceptions", DisclosureFilter { actor: actor(), basis: exception, ..none() }),
-        ("health, in a tenth", DisclosureFilter { categories: health.clone(), from: middle(4), until: middle(5), ..none() }),
+        (
+            "health, in a tenth",
+            DisclosureFilter { categories: health.clone(), from: middle(4), until: middle(5), ..none() },
+        ),
         ("words", DisclosureFilter { text: "santé urgence".to_owned(), ..none() }),
         ("many labels", DisclosureFilter { text: "con not per".to_owned(), ..none() }),
         ("overdue", DisclosureFilter { overdue: true, ..none() }),
         ("refused on an exception: never", DisclosureFilter { basis: exception, outcome: deny, ..none() }),
-        ("three that hardly meet", DisclosureFilter { actor: actor(), categories: health, unit_id: id(3, 11), ..none() }),
+        (
+            "three that hardly meet",
+            DisclosureFilter { actor: actor(), categories: health, unit_id: id(3, 11), ..none() },
+        ),
     ]
 }
 
