@@ -185,7 +185,7 @@ impl Handed {
             for leaf in &answer.leaves {
                 each(&mut self.client, leaf, findings).await?;
                 done = done.saturating_add(1);
-                if done % SAID_EVERY == 0 {
+                if done.is_multiple_of(SAID_EVERY) {
                     let rate = done / begun.elapsed().as_secs().max(1);
                     let left = size.saturating_sub(done) / rate.max(1);
                     bar.set_position(done);
