@@ -22,6 +22,7 @@ use crate::commands::provision::seeds_of;
 use crate::endpoints::{Endpoints, Service, verification_keys_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::history_log::HistoryArgs;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{self, TlsArgs};
 use crate::output::Output;
@@ -29,6 +30,7 @@ use crate::policy::PolicyArgs;
 use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::trust_file::{self, read_root, root_path};
+use crate::witness::{self, WitnessArgs};
 
 /// Password of the NATS user.
 const NATS_PASSWORD: &str = "EGIDE_NATS_PASSWORD";
@@ -44,8 +46,8 @@ const DEVELOPMENT_ISSUER: &str = "keys/issuer.key";
 pub(crate) struct Args {
     #[arg(value_name = "ROLE", required = true, value_enum)]
     role: Vec<Role>,
-    #[arg(long, value_name = "URL", env = "EGIDE_NATS", required = true)]
-    nats: String,
+    #[arg(long, value_name = "URL", env = "EGIDE_NATS", required_unless_present = "witness_log")]
+    nats: Option<String>,
     #[arg(long, value_name = "DIR", env = "EGIDE_NATS_SEEDS", value_hint = clap::ValueHint::DirPath)]
     nats_seeds: Option<PathBuf>,
     #[command(flatten)]
@@ -86,6 +88,10 @@ pub(crate) struct Args {
     replicas: u32,
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    history: HistoryArgs,
+    #[command(flatten)]
+    witness: WitnessArgs,
 }
 
 /// A role, in the order in which they start.
@@ -96,16 +102,20 @@ enum Role {
     Disclosure,
     Audit,
     Triage,
+    /// Of another organisation; alone, for it needs nothing of ours.
+    Witness,
 }
 
 impl Role {
-    const fn service(self) -> Service {
+    /// The service that it is; none of a witness.
+    const fn service(self) -> Option<Service> {
         match self {
-            Self::Ledger => Service::Ledger,
-            Self::Directory => Service::Directory,
-            Self::Disclosure => Service::Disclosure,
-            Self::Audit => Service::Audit,
-            Self::Triage => Service::Triage,
+            Self::Ledger => Some(Service::Ledger),
+            Self::Directory => Some(Service::Directory),
+            Self::Disclosure => Some(Service::Disclosure),
+            Self::Audit => Some(Service::Audit),
+            Self::Triage => Some(Service::Triage),
+            Self::Witness => None,
         }
     }
 
@@ -117,6 +127,7 @@ impl Role {
             Self::Audit => 4612,
             Self::Directory => 4613,
             Self::Triage => 4614,
+            Self::Witness => witness::DEFAULT_PORT,
         }
     }
 }
@@ -144,6 +155,13 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     Logging::from_env().and_then(Logging::init).map_err(config)?;
     let (trigger, shutdown) = shutdown::channel();
     shutdown::on_signal(trigger)?;
+    if args.role.contains(&Role::Witness) {
+        if args.role.iter().any(|role| *role != Role::Witness) {
+            return Err(Failure::new(Exit::Usage, "fail.witness_alone"));
+        }
+        let listen = args.listen.iter().find(|listen| listen.role == Role::Witness).map(|listen| listen.address);
+        return witness::serve(out, &global.data(), &args.witness, listen, shutdown).await;
+    }
     let mut roles = Roles::new(global.urls.over(Endpoints::default()));
     let started = tokio::select! {
         started = start(&mut roles, global, args, shutdown.clone()) => started,
@@ -199,6 +217,7 @@ async fn start(
         marks: args.marks.clone().unwrap_or_else(|| data.join("marks")),
         without_marks: false,
         keys: KeyFolder { folder: &folder, missing: Missing::Refuse },
+        history: args.history.clone(),
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
         identities: &identities,
         policy,
@@ -210,7 +229,9 @@ async fn start(
     for role in wanted {
         let given = args.listen.iter().find(|listen| listen.role == role).map(|listen| listen.address);
         let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, role.default_port())));
-        roles.start(role.service(), listen, &ground).await?;
+        if let Some(service) = role.service() {
+            roles.start(service, listen, &ground).await?;
+        }
     }
     Ok(())
 }
@@ -218,9 +239,10 @@ async fn start(
 /// How NATS knows us: each role by its own seed, or all by the user that is named.
 fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, Failure> {
     let certificates = args.nats_tls.certificates(|| Ok(proofs))?;
+    let url = args.nats.as_deref().ok_or_else(|| Failure::new(Exit::Usage, "fail.no_nats"))?;
     let Some(user) = &args.nats_user else {
         let folder = args.nats_seeds.clone().unwrap_or_else(|| seeds_of(data));
-        return Ok(nats::Access::Seeds { url: args.nats.clone(), folder, certificates });
+        return Ok(nats::Access::Seeds { url: url.to_owned(), folder, certificates });
     };
     let password = match &args.nats_password_file {
         Some(path) => {
@@ -231,7 +253,7 @@ fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, F
     };
     let config = ConnectionConfig {
         inbox_prefix: args.nats_inbox.clone(),
-        ..ConnectionConfig::new(&args.nats).with_user(user, password)
+        ..ConnectionConfig::new(url).with_user(user, password)
     };
     Ok(nats::Access::User(nats::secured(config, certificates.of(NATS_USERS_SERVICE)?)))
 }
@@ -285,8 +307,12 @@ async fn show_metrics(args: &Args, shutdown: shutdown::Shutdown) -> Result<Optio
 
 /// Only what runs here.
 fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr>) -> Result<(), Failure> {
-    let here =
-        |role: Role| roles.endpoints().of(role.service()).filter(|_| args.role.contains(&role)).map(str::to_owned);
+    let here = |role: Role| {
+        role.service()
+            .and_then(|service| roles.endpoints().of(service))
+            .filter(|_| args.role.contains(&role))
+            .map(str::to_owned)
+    };
     let endpoints = Endpoints {
         ledger: here(Role::Ledger),
         disclosure: here(Role::Disclosure),
