@@ -461,6 +461,11 @@ impl Story {
         block
     }
 
+    /// Every block, in order.
+    pub(crate) fn blocks(&self) -> &[VerifiedBlock] {
+        &self.blocks
+    }
+
     /// Every row, as bytes.
     pub(crate) fn rows(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         rows(&self.history)

@@ -28,7 +28,7 @@ use egide_wire::proto::egide::audit::v1::{
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{DeliveryChannel, DisclosedOutsideSystem, ObligationKind, Outcome};
 use egide_wire::proto::egide::classification::v1::DataCategory;
-use support::{ASKS, Case, Stage};
+use support::{ASKS, Case, Forged, Stage};
 use tonic::{Code, Request};
 
 type Row = (Vec<u8>, Vec<u8>);
@@ -269,7 +269,7 @@ async fn a_rebuild_from_nothing_gives_the_same_rows_and_the_same_answers() {
     let rows = stage.rows().await;
     assert!(rows.len() > 50);
 
-    stage.forge_projection().await;
+    stage.forge_projection(Forged::Nothing).await;
     stage.start_audit(false).await;
     // Rows without what a checkpoint was signed over: nothing is answered from them for long.
     let ended = stage.audit_ends().await;
@@ -543,6 +543,25 @@ async fn every_leaf_opens_stands_in_the_signed_tree_and_survives_a_rebuild() {
     let proved = log_of(&stage).get_proof(request).await;
     let expected: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect();
     assert_eq!(proved.unwrap().into_inner().hashes, expected);
+    stage.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_leaf_that_was_changed_among_the_rows_is_named() {
+    let mut stage = Stage::set().await;
+    let mut case = stage.open_case(1).await;
+    case.refuses(&[0]).await;
+    checkpoint_of(&mut stage.transparency_of(stage.person("console", ASKS, "compliance")), 2).await;
+    stage.stop_audit().await;
+    // The row of leaf 1.
+    stage.forge_projection(Forged::Row([&[41][..], &1_u64.to_be_bytes()].concat())).await;
+    stage.start_audit(false).await;
+    let mut log = stage.transparency_of(stage.person("console", ASKS, "compliance"));
+    let asked = ListLeavesRequest { reason: AccessReason::Audit.into(), ..ListLeavesRequest::default() };
+    let mut stream = log.list_leaves(asked).await.unwrap().into_inner();
+    let refused = stream.message().await.unwrap_err();
+    assert_eq!(refused.code(), Code::DataLoss);
+    assert!(refused.message().starts_with("leaf 1: the log does not hold at position"), "{}", refused.message());
     stage.world.stop().await;
 }
 

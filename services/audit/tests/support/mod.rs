@@ -133,11 +133,11 @@ impl Stage {
 
     /// Puts another projection in the place of the audit service's, which must not be running: it follows the whole log and
     /// looks like the service's own, and its rows are wrong.
-    pub(crate) async fn forge_projection(&self) {
+    pub(crate) async fn forge_projection(&self, forged: Forged) {
         let log = self.log(self.world.nats().url()).await;
         let last = log.last_number().await.unwrap();
         std::fs::remove_dir_all(self.projection()).unwrap();
-        let forged = Projection::open(self.projection(), Forged, log.incarnation()).unwrap();
+        let forged = Projection::open(self.projection(), forged, log.incarnation()).unwrap();
         let mut follower = log.follow(log.genesis());
         while follower.head().number() < last {
             forged.applied(&within("a block", follower.next()).await.unwrap()).unwrap();
@@ -235,14 +235,28 @@ impl Stage {
 }
 
 /// Goes by the name of the history, and writes something else.
-struct Forged;
+pub(crate) enum Forged {
+    /// Nothing of what the history writes.
+    Nothing,
+    /// All of it, and this row with its last byte changed.
+    Row(Vec<u8>),
+}
 
 impl ReadModel for Forged {
     const NAME: &'static str = History::NAME;
     const VERSION: u32 = History::VERSION;
 
-    fn apply(&self, _: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
-        rows.insert(b"forged", b"row");
+    fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
+        let Self::Row(key) = self else {
+            rows.insert(b"forged", b"row");
+            return Ok(());
+        };
+        let before = rows.get(key)?;
+        History.apply(block, rows)?;
+        if let Some(mut row) = rows.get(key)?.filter(|_| before.is_none()) {
+            *row.last_mut().unwrap() ^= 1;
+            rows.insert(key, row);
+        }
         Ok(())
     }
 }

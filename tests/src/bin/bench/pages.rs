@@ -258,10 +258,12 @@ impl Log {
     fn commit(&mut self, case: usize, actor: usize, payload: Payload) -> Commit {
         let revision = if self.revision.0 == case { self.revision.1 + 1 } else { 1 };
         self.revision = (case, revision);
-        let kind = match &payload {
-            Payload::DisclosureDecided(_) => "disclosure.decided",
-            Payload::ReferralReleased(_) => "disclosure.released",
-            _ => "disclosure.delivered",
+        let kind = if matches!(payload, Payload::DisclosureDecided(_)) {
+            "disclosure.decided"
+        } else if matches!(payload, Payload::ReferralReleased(_)) {
+            "disclosure.released"
+        } else {
+            "disclosure.delivered"
         };
         let stream_id = id(1, case);
         let event = Event {
