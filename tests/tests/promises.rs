@@ -637,7 +637,7 @@ async fn p12_looking_is_recorded_before_the_answer() {
     let denied = case.request(&police, &[DataCategory::Health]).await.unwrap();
     let (decision_id, reason) = (decided_of(&denied).decision_id.clone(), i32::from(AccessReason::Audit));
     let history = ListDisclosuresRequest { reason, ..ListDisclosuresRequest::default() };
-    let one = GetDisclosureRequest { disclosure_id: decision_id.clone(), reason };
+    let one = GetDisclosureRequest { disclosure_id: decision_id.clone(), reason, ..GetDisclosureRequest::default() };
     let (case_id, subject_id) = (case.id.clone(), case.victim.clone());
     let account = AccountForPersonRequest { case_id, subject_id, reason, ..AccountForPersonRequest::default() };
     let decisions = ListDecisionsRequest { case_id: case.id.clone(), reason, ..ListDecisionsRequest::default() };
