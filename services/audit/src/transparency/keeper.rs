@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use egide_crypto::digest::Digest;
 use egide_crypto::sign::SigningKey;
@@ -84,7 +85,7 @@ struct Grown {
 pub struct Keeper {
     directory: PathBuf,
     origin: KeyName,
-    key: SigningKey,
+    key: Arc<SigningKey>,
     last: Option<Signed>,
     /// Whether the leaves of the last checkpoint were looked at since the start.
     seen: bool,
@@ -95,7 +96,7 @@ impl Keeper {
     ///
     /// # Errors
     /// [`Error::File`], [`Error::NotOurs`].
-    pub fn open(directory: PathBuf, origin: KeyName, key: SigningKey, older: &[NoteKey]) -> Result<Self, Error> {
+    pub fn open(directory: PathBuf, origin: KeyName, key: Arc<SigningKey>, older: &[NoteKey]) -> Result<Self, Error> {
         file::private_folder(&directory).map_err(|source| Error::File { path: directory.clone(), source })?;
         let mut keeper = Self { directory, origin, key, last: None, seen: false };
         let path = keeper.directory.join(SIGNED_FILE);
@@ -237,7 +238,7 @@ mod tests {
         }
 
         fn keeper(&self) -> Result<Keeper, Error> {
-            let key = SigningKey::from_pkcs8(&self.document).unwrap();
+            let key = SigningKey::from_pkcs8(&self.document).unwrap().into();
             Keeper::open(self.directory.path().join("log"), "example.org/log".parse().unwrap(), key, &[])
         }
 
@@ -371,7 +372,7 @@ mod tests {
         fs::write(stage.file(), &bytes).unwrap();
         let open = |older: &[NoteKey]| {
             let (key, _) = SigningKey::generate().unwrap();
-            Keeper::open(stage.directory.path().join("log"), "example.org/log".parse().unwrap(), key, older)
+            Keeper::open(stage.directory.path().join("log"), "example.org/log".parse().unwrap(), key.into(), older)
         };
         assert!(matches!(open(&[]), Err(Error::NotOurs(_))));
         let older = stage.keeper().unwrap().note_key();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use egide_audit::transparency::Settings;
 use egide_audit::{Config, History};
 use egide_crypto::digest::sha256;
-use egide_crypto::sign::{KeyRing, SigningKey};
+use egide_crypto::sign::{KeyRing, SigningKey, VerifyingKey};
 use egide_crypto::wrap::KeyEncryptionKey;
 use egide_domain::Millis;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig, VerifiedBlock};
@@ -19,6 +19,7 @@ use egide_testkit::{FaultProxy, PATIENCE, TestWorld, adopt_policy, fresh_id, pol
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
+use egide_wire::proto::egide::audit::v1::history_service_client::HistoryServiceClient;
 use egide_wire::proto::egide::audit::v1::transparency_service_client::TransparencyServiceClient;
 use egide_wire::proto::egide::audit::v1::{
     AccessEvent, AccessReason, AccessRecorded, AccountForPersonRequest, DisclosureFilter, ListDisclosuresRequest,
@@ -106,7 +107,7 @@ impl Stage {
     fn transparency(&self) -> Settings {
         Settings {
             directory: self.world.projection("checkpoints"),
-            key: SigningKey::from_pkcs8(&self.log_key).unwrap(),
+            key: SigningKey::from_pkcs8(&self.log_key).unwrap().into(),
             name: "example.org/log".parse().unwrap(),
             publish_every: Duration::from_millis(50),
             listen: None,
@@ -184,6 +185,20 @@ impl Stage {
     /// The audit service as a member of the compliance staff sees it.
     pub(crate) fn compliance(&self) -> AuditServiceClient<Authenticated> {
         self.audit(self.person("console", ASKS, "compliance"))
+    }
+
+    /// The rest of the audit service as the same sees it.
+    pub(crate) fn history(&self) -> HistoryServiceClient<Authenticated> {
+        self.history_as(self.person("console", ASKS, "compliance"))
+    }
+
+    pub(crate) fn history_as(&self, credentials: Credentials) -> HistoryServiceClient<Authenticated> {
+        HistoryServiceClient::new(self.world.upstream(&self.audit, credentials).as_service())
+    }
+
+    /// What exports are checked with.
+    pub(crate) fn export_key(&self) -> VerifyingKey {
+        SigningKey::from_pkcs8(&self.log_key).unwrap().public_key()
     }
 
     pub(crate) fn person(&self, service: &str, account: &str, role: &str) -> Credentials {
