@@ -385,7 +385,8 @@ impl tlog_tiles::TileReader for Served {
 
     fn read_tiles(&self, tiles: &[tlog_tiles::Tile]) -> Result<Vec<Vec<u8>>, tlog_tiles::Error> {
         let read = |tile: &tlog_tiles::Tile| {
-            let path = format!("/{}", tile.path());
+            // As Go's checksum database has them, with the height in the path; C2SP leaves it out, for there is one alone.
+            let path = format!("/{}", tile.path().replacen("tile/8/", "tile/", 1));
             let (status, body) = get(self.0, &path);
             assert_eq!(status, 200, "{path}");
             Ok(body)
