@@ -131,6 +131,13 @@ impl SigningKey {
         self.sign_raw(&signed_bytes(context, message))
     }
 
+    /// Signs a text whose form another specification fixes, such as a note or a cosignature, as it stands: without a context.
+    /// `None` for a text with a zero byte: what we sign for a context always holds one, so neither passes for the other.
+    #[must_use]
+    pub fn sign_text(&self, text: &str) -> Option<Signature> {
+        (!text.as_bytes().contains(&0)).then(|| self.sign_raw(text.as_bytes()))
+    }
+
     /// Signs bytes whose form another specification fixes. Those never hold a zero byte, as ours always do.
     pub(crate) fn sign_raw(&self, bytes: &[u8]) -> Signature {
         let mut signature = [0; Signature::BYTES];
@@ -205,6 +212,17 @@ impl VerifyingKey {
     /// [`BadSignature`] if not, whatever the reason.
     pub fn verify(&self, context: &str, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
         self.verify_raw(&signed_bytes(context, message), &signature.0)
+    }
+
+    /// Checks a signature over a text, as [`SigningKey::sign_text`] makes it.
+    ///
+    /// # Errors
+    /// [`BadSignature`] if it is none, or the text holds a zero byte.
+    pub fn verify_text(&self, text: &str, signature: &Signature) -> Result<(), BadSignature> {
+        if text.as_bytes().contains(&0) {
+            return Err(BadSignature);
+        }
+        self.verify_raw(text.as_bytes(), &signature.0)
     }
 
     /// Checks a signature over bytes whose form another specification fixes.
@@ -352,6 +370,18 @@ mod tests {
             "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
         ],
     ];
+
+    #[test]
+    fn a_text_and_a_message_for_a_context_never_pass_for_each_other() {
+        let (key, _) = SigningKey::generate().unwrap();
+        let signature = key.sign_text("a note\n").unwrap();
+        assert_eq!(key.public_key().verify_text("a note\n", &signature), Ok(()));
+        assert_eq!(key.public_key().verify_text("a note\n\n", &signature), Err(BadSignature));
+        let ours = key.sign("context", b"message");
+        assert_eq!(key.public_key().verify_raw(b"context\0message", ours.as_bytes()), Ok(()));
+        assert_eq!(key.public_key().verify_text("context\0message", &ours), Err(BadSignature));
+        assert!(key.sign_text("context\0message").is_none());
+    }
 
     #[test]
     fn signatures_are_those_of_rfc_8032() {

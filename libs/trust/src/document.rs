@@ -17,11 +17,13 @@ pub enum Use {
     Ledger,
     /// Reports.
     Report,
+    /// Checkpoints of the history.
+    History,
 }
 
 impl Use {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Ledger, Self::Report];
+    pub const ALL: [Self; 3] = [Self::Ledger, Self::Report, Self::History];
 
     /// Its name in the file and on the command line.
     #[must_use]
@@ -29,6 +31,7 @@ impl Use {
         match self {
             Self::Ledger => "ledger",
             Self::Report => "report",
+            Self::History => "history",
         }
     }
 }
@@ -134,6 +137,9 @@ pub(crate) struct Document {
     pub(crate) issued_at_ms: i64,
     pub(crate) ledger: Vec<CertifiedKey>,
     pub(crate) report: Vec<CertifiedKey>,
+    /// Left out of a file without any, so that files of before there was a history log stay as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) history: Vec<CertifiedKey>,
     pub(crate) restores: Vec<Restore>,
 }
 
@@ -142,6 +148,7 @@ impl Document {
         match of {
             Use::Ledger => &self.ledger,
             Use::Report => &self.report,
+            Use::History => &self.history,
         }
     }
 
@@ -149,6 +156,7 @@ impl Document {
         match of {
             Use::Ledger => &mut self.ledger,
             Use::Report => &mut self.report,
+            Use::History => &mut self.history,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The keys that sign reports, as they are published: one file, signed by the root, that is all anybody needs to check a report.
+//! The keys that sign reports and checkpoints of the history, as they are published: one file, signed by the root, that is all anybody
+//! needs to check either.
 
 use egide_crypto::sign::{KeyId, KeyRing, Signature, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -133,6 +134,8 @@ pub struct PublishedKeys {
     issued_on: Option<Day>,
     root_public_key: Option<VerifyingKey>,
     keys: Vec<PublishedKey>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    history: Vec<PublishedKey>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -157,15 +160,16 @@ impl PublishedKeys {
             revoked: entry.revoked_after().map(|_| Revocation { at: None, reason: RevocationReason::NotSaid }),
         });
         let keys = keys.collect();
-        Self { version: VERSION, serial: 0, issued_on: None, root_public_key: None, keys }
+        Self { version: VERSION, serial: 0, issued_on: None, root_public_key: None, keys, history: Vec::new() }
     }
 
     /// The keys for reports that a trust file certifies, as they are published on a day.
     #[must_use]
     pub fn of_trust(trust: &Trust, root: &RootKey, issued_on: Day) -> Self {
-        let keys = trust.keys(Use::Report).iter().map(PublishedKey::from).collect();
+        let published = |of| trust.keys(of).iter().map(PublishedKey::from).collect();
+        let (keys, history) = (published(Use::Report), published(Use::History));
         let root_public_key = Some(*root.key());
-        Self { version: VERSION, serial: trust.serial(), issued_on: Some(issued_on), root_public_key, keys }
+        Self { version: VERSION, serial: trust.serial(), issued_on: Some(issued_on), root_public_key, keys, history }
     }
 
     /// The file, signed with the root's private key.
@@ -225,8 +229,9 @@ impl PublishedKeys {
 
     fn hold_together(&self) -> Result<(), ParseTrustError> {
         let mut ring = KeyRing::new();
-        for key in &self.keys {
-            let refused = |reason| ParseTrustError::Keys { of: Use::Report, reason };
+        let all = self.keys.iter().map(|key| (Use::Report, key));
+        for (of, key) in all.chain(self.history.iter().map(|key| (Use::History, key))) {
+            let refused = |reason| ParseTrustError::Keys { of, reason };
             let actual = ring.insert(key.public_key, None, None).map_err(refused)?;
             if actual != key.key_id {
                 return Err(refused(egide_crypto::sign::KeyRingError::OtherKey { stated: key.key_id, actual }));
@@ -244,7 +249,12 @@ impl PublishedKeys {
         key.counts_on(day).map(|()| key)
     }
 
-    /// All keys, as they stand in the file.
+    /// The keys whose signatures on checkpoints of the history count: those that were not revoked.
+    pub fn of_history(&self) -> impl Iterator<Item = &PublishedKey> {
+        self.history.iter().filter(|key| key.revoked.is_none())
+    }
+
+    /// All keys for reports, as they stand in the file.
     #[must_use]
     pub fn keys(&self) -> &[PublishedKey] {
         &self.keys

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, approval, authority, callers, case, completions, consent, contact, deidentify, deliver, directory,
+    account, approval, audit, authority, callers, case, completions, consent, contact, deidentify, deliver, directory,
     disclose, emergency, emit, exception, explain, history, hold, keys, log, narrative, obligations, package, pdf, pki,
     policy, provision, recall, referrals, replay, reviews, shift, token, trust, verify_file,
 };
@@ -75,11 +75,13 @@ pub(crate) enum Command {
     Withdraw(callers::Withdraw),
     #[command(subcommand)]
     Referrals(referrals::Command),
-    History(history::Args),
+    History(Box<history::Args>),
     Replay(replay::Args),
     #[command(subcommand)]
     Log(log::Command),
     Account(account::Args),
+    #[command(subcommand)]
+    Audit(Box<audit::Command>),
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
@@ -131,7 +133,7 @@ pub(crate) struct Urls {
     ledger: Option<String>,
     #[arg(long, global = true, value_name = "URL", env = "EGIDE_DISCLOSURE", value_hint = clap::ValueHint::Url)]
     disclosure: Option<String>,
-    #[arg(long, global = true, value_name = "URL", env = "EGIDE_AUDIT", value_hint = clap::ValueHint::Url)]
+    #[arg(long, id = "audit_url", global = true, value_name = "URL", env = "EGIDE_AUDIT", value_hint = clap::ValueHint::Url)]
     audit: Option<String>,
     #[arg(long, global = true, value_name = "URL", env = "EGIDE_TRIAGE", value_hint = clap::ValueHint::Url)]
     triage: Option<String>,

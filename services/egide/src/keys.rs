@@ -32,6 +32,7 @@ const LEDGER_FILE: &str = "ledger-signing.key";
 const REPORT_FILE: &str = "report-signing.key";
 /// Vouches for liaisons who sign in at the portal.
 pub(crate) const LIAISONS_FILE: &str = "liaisons.key";
+const HISTORY_FILE: &str = "history-signing.key";
 const SECRET_FILE: &str = "disclosure-secret.key";
 
 /// Whether a key that is not there is made.
@@ -135,6 +136,12 @@ impl KeyFolder<'_> {
     pub(crate) fn liaisons(self) -> Result<LiaisonIssuer, Failure> {
         let document = self.read(LIAISONS_FILE, || SigningKey::generate().map(|(_, document)| document))?;
         SigningKey::from_pkcs8(&document).map(LiaisonIssuer::new).map_err(unusable)
+    }
+
+    /// The key that signs checkpoints of the history.
+    pub(crate) fn history_signing(self) -> Result<SigningKey, Failure> {
+        let document = self.read(HISTORY_FILE, || SigningKey::generate().map(|(_, document)| document))?;
+        SigningKey::from_pkcs8(&document).map_err(unusable)
     }
 
     /// What pseudonyms, page tokens and the salts of commitments are made with.

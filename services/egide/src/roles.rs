@@ -18,6 +18,7 @@ use crate::acting::Identities;
 use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::history_log::HistoryArgs;
 use crate::keys::KeyFolder;
 use crate::nats;
 use crate::portal;
@@ -36,6 +37,8 @@ pub(crate) struct Ground<'a> {
     /// Whether roles with a projection may begin without a mark: in a data directory of a version that kept none.
     pub(crate) without_marks: bool,
     pub(crate) keys: KeyFolder<'a>,
+    /// The transparency log of the audit role.
+    pub(crate) history: HistoryArgs,
     /// One folder for each role is made in it.
     pub(crate) projections: PathBuf,
     pub(crate) identities: &'a Identities,
@@ -303,6 +306,7 @@ async fn start_audit(
         log: open_log(Service::Audit, ground).await?,
         ledger,
         verifier: verifier(Service::Audit, ground)?,
+        transparency: ground.history.settings(ground.keys, &ground.marks)?,
     };
     egide_audit::start(config, shutdown).await.map_err(|error| not_started(Service::Audit, error))
 }

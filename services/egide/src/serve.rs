@@ -22,6 +22,7 @@ use crate::commands::provision::{liaison_keys_path, seeds_of};
 use crate::endpoints::{Endpoints, Service, verification_keys_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::history_log::HistoryArgs;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{self, TlsArgs};
 use crate::output::Output;
@@ -30,6 +31,7 @@ use crate::portal::{self, PortalArgs};
 use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::trust_file::{self, read_root, root_path};
+use crate::witness::{self, WitnessArgs};
 
 /// Password of the NATS user.
 const NATS_PASSWORD: &str = "EGIDE_NATS_PASSWORD";
@@ -91,6 +93,10 @@ pub(crate) struct Args {
     replicas: u32,
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    history: HistoryArgs,
+    #[command(flatten)]
+    witness: WitnessArgs,
 }
 
 /// A role, in the order in which they start.
@@ -102,10 +108,12 @@ enum Role {
     Audit,
     Triage,
     Portal,
+    /// Of another organisation; alone, for it needs nothing of ours.
+    Witness,
 }
 
 impl Role {
-    /// `None` for the portal, which no service calls.
+    /// The service that it is; none of a witness, and of the portal, which no service calls.
     const fn service(self) -> Option<Service> {
         match self {
             Self::Ledger => Some(Service::Ledger),
@@ -114,6 +122,7 @@ impl Role {
             Self::Audit => Some(Service::Audit),
             Self::Triage => Some(Service::Triage),
             Self::Portal => None,
+            Self::Witness => None,
         }
     }
 
@@ -126,6 +135,7 @@ impl Role {
             Self::Directory => 4613,
             Self::Triage => 4614,
             Self::Portal => portal::PORT,
+            Self::Witness => witness::DEFAULT_PORT,
         }
     }
 }
@@ -153,6 +163,13 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     Logging::from_env().and_then(Logging::init).map_err(config)?;
     let (trigger, shutdown) = shutdown::channel();
     shutdown::on_signal(trigger)?;
+    if args.role.contains(&Role::Witness) {
+        if args.role.iter().any(|role| *role != Role::Witness) {
+            return Err(Failure::new(Exit::Usage, "fail.witness_alone"));
+        }
+        let listen = args.listen.iter().find(|listen| listen.role == Role::Witness).map(|listen| listen.address);
+        return witness::serve(out, &global.data(), &args.witness, listen, shutdown).await;
+    }
     let mut roles = Roles::new(global.urls.over(Endpoints::default()));
     let started = tokio::select! {
         started = start(&mut roles, global, args, shutdown.clone()) => started,
@@ -212,6 +229,7 @@ async fn start(
         marks: args.marks.clone().unwrap_or_else(|| data.join("marks")),
         without_marks: false,
         keys: KeyFolder { folder: &folder, missing: Missing::Refuse },
+        history: args.history.clone(),
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
         identities: &identities,
         portal_origin: args.portal.portal_origin.clone(),
@@ -262,7 +280,7 @@ fn with_liaisons(args: &Args, data: &Path, identities: Identities) -> Result<Ide
 /// How NATS knows us: each role by its own seed, or all by the user that is named.
 fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, Failure> {
     let certificates = args.nats_tls.certificates(|| Ok(proofs))?;
-    let url = args.nats.clone().ok_or_else(|| Failure::new(Exit::Usage, "fail.nats_missing"))?;
+    let url = args.nats.clone().ok_or_else(|| Failure::new(Exit::Usage, "fail.no_nats"))?;
     let Some(user) = &args.nats_user else {
         let folder = args.nats_seeds.clone().unwrap_or_else(|| seeds_of(data));
         return Ok(nats::Access::Seeds { url, folder, certificates });

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::identity::{Person, Role, ServiceName};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
+use egide_wire::proto::egide::audit::v1::history_service_client::HistoryServiceClient;
+use egide_wire::proto::egide::audit::v1::transparency_service_client::TransparencyServiceClient;
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
 use egide_wire::proto::egide::directory::v1::liaison_service_client::LiaisonServiceClient;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
@@ -141,6 +143,14 @@ impl<'a> Session<'a> {
 
     pub(crate) fn liaisons(&self) -> Result<LiaisonServiceClient<Authenticated>, Failure> {
         Ok(LiaisonServiceClient::new(self.upstream(Service::Directory, Role::PartnershipSpecialist)?))
+    }
+
+    pub(crate) fn history(&self) -> Result<HistoryServiceClient<Authenticated>, Failure> {
+        Ok(HistoryServiceClient::new(self.upstream(Service::Audit, Role::Compliance)?))
+    }
+
+    pub(crate) fn transparency(&self) -> Result<TransparencyServiceClient<Authenticated>, Failure> {
+        Ok(TransparencyServiceClient::new(self.upstream(Service::Audit, Role::Compliance)?))
     }
 
     pub(crate) fn directory(&self) -> Result<DirectoryServiceClient<Authenticated>, Failure> {

@@ -139,6 +139,7 @@ impl Reason {
 enum KeyUse {
     Ledger,
     Report,
+    History,
 }
 
 impl KeyUse {
@@ -146,6 +147,7 @@ impl KeyUse {
         match self {
             Self::Ledger => Use::Ledger,
             Self::Report => Use::Report,
+            Self::History => Use::History,
         }
     }
 }
@@ -244,7 +246,7 @@ fn revoke(out: &mut Output, data: &Path, args: &RevokeKey) -> Result<Exit, Failu
             let day = args.on.map_or_else(|| times::day(clock::now().0), Ok)?;
             change(out, data, &args.at, &args.root_key, |draft| draft.revoke_report_key(args.key_id, day, reason.of()))
         }
-        (Some(Use::Ledger), Some(after), None) if args.on.is_none() => {
+        (Some(Use::Ledger | Use::History), Some(after), None) if args.on.is_none() => {
             change(out, data, &args.at, &args.root_key, |draft| draft.revoke_key(args.key_id, after))
         }
         (None, _, _) => {
@@ -285,6 +287,7 @@ fn show(out: &mut Output, trust: &Trust) -> Result<Exit, Failure> {
             "issued_at_ms": trust.issued_at_ms(),
             "ledger": keys(Use::Ledger),
             "report": keys(Use::Report),
+            "history": keys(Use::History),
             "restores": trust.restores(),
         }))?;
         return Ok(Exit::Ok);
