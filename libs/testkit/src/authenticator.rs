@@ -48,7 +48,7 @@ impl Authenticator {
     /// When nothing is asked for that it understands.
     pub fn register(&mut self, asked: &str) -> String {
         let asked = public_key(asked);
-        self.holder = decode(asked["user"]["id"].as_str().expect("whose passkey it is"));
+        self.holder = decode(asked.pointer("/user/id").and_then(Value::as_str).expect("whose passkey it is"));
         let client = self.client_data("webauthn.create", &asked);
         let mut data = self.data(CREDENTIAL | EXTENSIONS);
         data.extend_from_slice(&[0; 16]);
@@ -114,7 +114,7 @@ impl Authenticator {
     }
 
     fn client_data(&self, kind: &str, asked: &Value) -> String {
-        let challenge = asked["challenge"].as_str().expect("a challenge");
+        let challenge = asked.get("challenge").and_then(Value::as_str).expect("a challenge");
         // In the order and form that browsers write it in (WebAuthn, section 5.8.1.1).
         let origin = &self.origin;
         format!(r#"{{"type":"{kind}","challenge":"{challenge}","origin":"{origin}","crossOrigin":false}}"#)
