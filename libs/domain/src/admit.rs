@@ -416,6 +416,7 @@ impl Admission<'_> {
                     self.refuse_if(!referral.recalled, "referral_id", ViolationReason::ReferralNotRecalled);
                 }
             },
+            CaseEvent::UnitNotified(notified) => self.check_notified(notified),
             CaseEvent::NarrativeReviewRequested(requested) => self.check_review_requested(requested),
             CaseEvent::NarrativeAttested(attested) => self.check_attested(attested),
             CaseEvent::NarrativeWithheld(withheld) => self.check_withheld(withheld),

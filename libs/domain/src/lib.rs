@@ -24,6 +24,7 @@ pub mod facts;
 pub mod house;
 pub mod ids;
 mod narrative;
+pub mod notices;
 mod obligation;
 pub mod obligations;
 pub mod permit;
@@ -49,6 +50,7 @@ pub use directory::{DirectoryEvent, OrganizationFacts, Recipient, admit_director
 pub use event::{Actor, CaseEvent, Recorded};
 pub use facts::CaseFacts;
 pub use house::{HouseEvent, HouseFacts, admit_house, admit_in_house};
+pub use notices::{OpenNotice, open_notices};
 pub use obligations::{StandingObligation, standing};
 pub use permit::{AcknowledgedEvent, NoPermit, Permit};
 pub use policy::{Policy, PolicyError};

@@ -25,7 +25,8 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         | CaseEvent::ContactCleared(_)
         | CaseEvent::ContactMade(_)
         | CaseEvent::OutsideDisclosureReviewed(_)
-        | CaseEvent::RecallAcknowledged(_) => false,
+        | CaseEvent::RecallAcknowledged(_)
+        | CaseEvent::UnitNotified(_) => false,
         // Another decision is an answer, not a fact: nothing in it enters a later one until something is released.
         CaseEvent::DisclosureDecided(_) => false,
         // The release before it already used up what a delivery uses up.

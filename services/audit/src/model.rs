@@ -100,6 +100,7 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
             | Payload::NarrativeReviewRequested(_)
             | Payload::NarrativeAttested(_)
             | Payload::NarrativeWithheld(_)
+            | Payload::UnitNotified(_)
             | Payload::ContactCleared(_)
             | Payload::ContactMade(_),
         )
@@ -135,7 +136,9 @@ fn apply_directory(event: &Event, rows: &mut Rows<'_>) -> Result<(), ModelError>
             | DirectoryPayload::RecipientSuspended(_)
             | DirectoryPayload::RecipientReinstated(_)
             | DirectoryPayload::EncryptionKeyAdded(_)
-            | DirectoryPayload::EncryptionKeyRemoved(_),
+            | DirectoryPayload::EncryptionKeyRemoved(_)
+            | DirectoryPayload::NotificationAddressAdded(_)
+            | DirectoryPayload::NotificationAddressRemoved(_),
         )
         | None => {}
     }

@@ -134,6 +134,7 @@ impl Place<'_> {
                 | Payload::NarrativeReviewRequested(_)
                 | Payload::NarrativeAttested(_)
                 | Payload::NarrativeWithheld(_)
+                | Payload::UnitNotified(_)
                 | Payload::ObligationNoted(_)
                 | Payload::ContactCleared(_)
                 | Payload::ContactMade(_)
@@ -317,7 +318,9 @@ impl Place<'_> {
                 | DirectoryPayload::RecipientSuspended(_)
                 | DirectoryPayload::RecipientReinstated(_)
                 | DirectoryPayload::EncryptionKeyAdded(_)
-                | DirectoryPayload::EncryptionKeyRemoved(_),
+                | DirectoryPayload::EncryptionKeyRemoved(_)
+                | DirectoryPayload::NotificationAddressAdded(_)
+                | DirectoryPayload::NotificationAddressRemoved(_),
             )
             | None => {}
         }

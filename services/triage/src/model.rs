@@ -59,7 +59,7 @@ impl Waiting {
 
 impl ReadModel for Waiting {
     const NAME: &'static str = ROLE;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         let now = Timestamp(block.recorded_at_ms());
@@ -127,6 +127,8 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::NarrativeReviewRequested(_)
         | CaseEvent::NarrativeAttested(_)
         | CaseEvent::NarrativeWithheld(_)
+        | CaseEvent::RecallAcknowledged(_)
+        | CaseEvent::UnitNotified(_)
         | CaseEvent::Unreadable => true,
         // What supersedes an older consent takes it back; a new permission lets nothing go that was released before.
         CaseEvent::ConsentGiven(given) => !given.supersedes.is_empty(),
@@ -147,8 +149,7 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::NumberAssigned(_)
         | CaseEvent::PhraseChosen(_)
         | CaseEvent::ContactCleared(_)
-        | CaseEvent::ContactMade(_)
-        | CaseEvent::RecallAcknowledged(_) => false,
+        | CaseEvent::ContactMade(_) => false,
     }
 }
 

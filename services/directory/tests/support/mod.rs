@@ -56,6 +56,7 @@ impl House {
             log,
             projection: self.world.projection(projection),
             ledger: self.world.upstream(ledger_url, self.world.identity().service("directory")),
+            development: false,
         };
         let running = egide_directory::start(config, self.world.shutdown()).await.unwrap();
         let url = self.world.keep(running);

@@ -301,7 +301,8 @@ impl Case {
             | CaseEvent::ContactCleared(_)
             | CaseEvent::ContactMade(_)
             | CaseEvent::OutsideDisclosureReviewed(_)
-            | CaseEvent::RecallAcknowledged(_) => {}
+            | CaseEvent::RecallAcknowledged(_)
+            | CaseEvent::UnitNotified(_) => {}
         }
     }
 
