@@ -131,6 +131,13 @@ impl SigningKey {
         self.sign_raw(&signed_bytes(context, message))
     }
 
+    /// Signs bytes whose form another specification fixes, without a context of ours. `None` when they hold a zero byte: what we
+    /// sign for a context always does, and neither may pass for the other.
+    #[must_use]
+    pub fn sign_specified(&self, bytes: &[u8]) -> Option<Signature> {
+        (!bytes.contains(&0)).then(|| self.sign_raw(bytes))
+    }
+
     /// Signs bytes whose form another specification fixes. Those never hold a zero byte, as ours always do.
     pub(crate) fn sign_raw(&self, bytes: &[u8]) -> Signature {
         let mut signature = [0; Signature::BYTES];
@@ -205,6 +212,14 @@ impl VerifyingKey {
     /// [`BadSignature`] if not, whatever the reason.
     pub fn verify(&self, context: &str, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
         self.verify_raw(&signed_bytes(context, message), &signature.0)
+    }
+
+    /// Checks a signature over bytes whose form another specification fixes, as [`SigningKey::sign_specified`] makes it.
+    ///
+    /// # Errors
+    /// [`BadSignature`] if it is none, or the bytes hold a zero byte.
+    pub fn verify_specified(&self, bytes: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        if bytes.contains(&0) { Err(BadSignature) } else { self.verify_raw(bytes, &signature.0) }
     }
 
     /// Checks a signature over bytes whose form another specification fixes.
@@ -369,5 +384,16 @@ mod tests {
             assert_eq!(public.verify_raw(&message, &signature), Ok(()));
             assert_eq!(public.verify_raw(b"other", &signature), Err(BadSignature));
         }
+    }
+
+    #[test]
+    fn what_another_specification_fixes_never_passes_for_what_is_signed_for_a_context() {
+        let (key, _) = SigningKey::generate().unwrap();
+        let signature = key.sign_specified(b"id.1.{}").unwrap();
+        assert_eq!(key.public_key().verify_specified(b"id.1.{}", &signature), Ok(()));
+        assert_eq!(key.public_key().verify("id.1.{}", b"", &signature), Err(BadSignature));
+        let ours = key.sign("context", b"message");
+        assert_eq!(key.sign_specified(b"context\0message"), None);
+        assert_eq!(key.public_key().verify_specified(b"context\0message", &ours), Err(BadSignature));
     }
 }

@@ -1,4 +1,5 @@
-//! The keys that sign reports, as they are published: one file, signed by the root, that is all anybody needs to check a report.
+//! The keys that sign reports and notices, as they are published: one file, signed by the root, that is all anybody needs to check
+//! one.
 
 use egide_crypto::sign::{KeyId, KeyRing, Signature, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -88,8 +89,8 @@ pub enum KeyRefusal {
 
 /// The keys that sign reports.
 ///
-/// As JSON: `{"published":{"version":1,"serial":…,"issued_on":"2026-11-22","root_public_key":"<base64>","keys":[…]},"root":"ed-…",
-/// "signature":"<base64>"}`; the signature is the root's over RFC 8785 of `published`, under [`PUBLISHED_CONTEXT`]. An unknown
+/// As JSON: `{"published":{"version":1,"serial":…,"issued_on":"2026-11-22","root_public_key":"<base64>","keys":[…],
+/// "notice_keys":[…]},"root":"ed-…","signature":"<base64>"}`; the signature is the root's over RFC 8785 of `published`, under [`PUBLISHED_CONTEXT`]. An unknown
 /// member or version is refused: what narrows a key must be understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +101,9 @@ pub struct PublishedKeys {
     issued_on: Option<Day>,
     root_public_key: Option<VerifyingKey>,
     keys: Vec<PublishedKey>,
+    /// Those that sign notices; they count for no report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notice_keys: Vec<PublishedKey>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -124,26 +128,17 @@ impl PublishedKeys {
             revoked: entry.revoked_after().map(|_| Revocation { at: None, reason: RevocationReason::NotSaid }),
         });
         let keys = keys.collect();
-        Self { version: VERSION, serial: 0, issued_on: None, root_public_key: None, keys }
+        let notice_keys = Vec::new();
+        Self { version: VERSION, serial: 0, issued_on: None, root_public_key: None, keys, notice_keys }
     }
 
     /// The keys for reports that a trust file certifies, as they are published on a day.
     #[must_use]
     pub fn of_trust(trust: &Trust, root: &RootKey, issued_on: Day) -> Self {
-        let published = trust.keys(Use::Report).iter().map(|key| PublishedKey {
-            key_id: key.key_id,
-            public_key: key.public_key,
-            holder: key.instance.clone(),
-            valid_from: key.valid_from_day,
-            retired_at: key.retired_on,
-            revoked: match (key.revoked_on, key.revoked_because, key.revoked_after) {
-                (None, None, None) => None,
-                (at, reason, _) => Some(Revocation { at, reason: reason.unwrap_or(RevocationReason::NotSaid) }),
-            },
-        });
-        let keys = published.collect();
+        let (keys, notice_keys) = (of_use(trust, Use::Report), of_use(trust, Use::Notice));
         let root_public_key = Some(*root.key());
-        Self { version: VERSION, serial: trust.serial(), issued_on: Some(issued_on), root_public_key, keys }
+        let (version, serial, issued_on) = (VERSION, trust.serial(), Some(issued_on));
+        Self { version, serial, issued_on, root_public_key, keys, notice_keys }
     }
 
     /// The file, signed with the root's private key.
@@ -203,8 +198,9 @@ impl PublishedKeys {
 
     fn hold_together(&self) -> Result<(), ParseTrustError> {
         let mut ring = KeyRing::new();
-        for key in &self.keys {
-            let refused = |reason| ParseTrustError::Keys { of: Use::Report, reason };
+        let of_notices = self.notice_keys.iter().map(|key| (Use::Notice, key));
+        for (of, key) in self.keys.iter().map(|key| (Use::Report, key)).chain(of_notices) {
+            let refused = |reason| ParseTrustError::Keys { of, reason };
             let actual = ring.insert(key.public_key, None, None).map_err(refused)?;
             if actual != key.key_id {
                 return Err(refused(egide_crypto::sign::KeyRingError::OtherKey { stated: key.key_id, actual }));
@@ -231,7 +227,14 @@ impl PublishedKeys {
         Ok(key)
     }
 
-    /// All keys, as they stand in the file.
+    /// The keys that count for a notice of a day. A notice does not say which of them signed it.
+    pub fn notice_keys_on(&self, day: Day) -> impl Iterator<Item = &PublishedKey> {
+        let begun = move |key: &&PublishedKey| key.valid_from.is_none_or(|first| first <= day);
+        let ended = move |key: &PublishedKey| key.revoked.is_some() || key.retired_at.is_some_and(|last| last < day);
+        self.notice_keys.iter().filter(begun).filter(move |key| !ended(key))
+    }
+
+    /// All keys for reports, as they stand in the file.
     #[must_use]
     pub fn keys(&self) -> &[PublishedKey] {
         &self.keys
@@ -254,4 +257,19 @@ impl PublishedKeys {
     pub fn root(&self) -> Option<RootKey> {
         self.root_public_key.map(RootKey::new)
     }
+}
+
+fn of_use(trust: &Trust, of: Use) -> Vec<PublishedKey> {
+    let published = trust.keys(of).iter().map(|key| PublishedKey {
+        key_id: key.key_id,
+        public_key: key.public_key,
+        holder: key.instance.clone(),
+        valid_from: key.valid_from_day,
+        retired_at: key.retired_on,
+        revoked: match (key.revoked_on, key.revoked_because, key.revoked_after) {
+            (None, None, None) => None,
+            (at, reason, _) => Some(Revocation { at, reason: reason.unwrap_or(RevocationReason::NotSaid) }),
+        },
+    });
+    published.collect()
 }

@@ -115,6 +115,7 @@ impl Trust {
             issued_at_ms: 0,
             ledger: keys,
             report: Vec::new(),
+            notice: Vec::new(),
             restores: Vec::new(),
         };
         let digest = Digest::from_bytes([0; Digest::BYTES]);
@@ -127,6 +128,7 @@ impl Trust {
         let digest = sha256_parts(DIGEST_CONTEXT, &[canonical]);
         let ledger = ring(&document, Use::Ledger)?;
         let report = ring(&document, Use::Report)?;
+        ring(&document, Use::Notice)?;
         Ok(Self { document, digest, ledger, report, lineage })
     }
 

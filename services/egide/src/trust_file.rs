@@ -199,7 +199,7 @@ pub(crate) fn of_development(data: &Path, ledger: VerifyingKey, report: Verifyin
 
 /// Adds a key that may be there already, perhaps with an end that must stay; whether it is new.
 fn certify(draft: &mut Draft, of: Use, key: VerifyingKey, instance: &str) -> Result<bool, Failure> {
-    let signing: Vec<KeyId> = draft.signing_reports().collect();
+    let signing: Vec<KeyId> = draft.signing(Use::Report).collect();
     match draft.add_key(of, key, instance, None) {
         Ok(key_id) if of == Use::Report => follow_keys(draft, key_id, &signing).map(|()| true),
         Ok(_) => Ok(true),

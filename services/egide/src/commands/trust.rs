@@ -242,7 +242,7 @@ fn revoke(out: &mut Output, data: &Path, args: &RevokeKey) -> Result<Exit, Failu
     match (of, args.after, args.reason) {
         (Some(Use::Report), None, Some(reason)) => {
             let day = args.on.map_or_else(|| times::day(clock::now().0), Ok)?;
-            change(out, data, &args.at, &args.root_key, |draft| draft.revoke_report_key(args.key_id, day, reason.of()))
+            change(out, data, &args.at, &args.root_key, |draft| draft.revoke_dated_key(args.key_id, day, reason.of()))
         }
         (Some(Use::Ledger), Some(after), None) if args.on.is_none() => {
             change(out, data, &args.at, &args.root_key, |draft| draft.revoke_key(args.key_id, after))
