@@ -24,6 +24,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{self, TlsArgs};
+use crate::notifier::NotifierArgs;
 use crate::output::Output;
 use crate::policy::PolicyArgs;
 use crate::proofs::Proofs;
@@ -44,8 +45,8 @@ const DEVELOPMENT_ISSUER: &str = "keys/issuer.key";
 pub(crate) struct Args {
     #[arg(value_name = "ROLE", required = true, value_enum)]
     role: Vec<Role>,
-    #[arg(long, value_name = "URL", env = "EGIDE_NATS", required = true)]
-    nats: String,
+    #[arg(long, value_name = "URL", env = "EGIDE_NATS")]
+    nats: Option<String>,
     #[arg(long, value_name = "DIR", env = "EGIDE_NATS_SEEDS", value_hint = clap::ValueHint::DirPath)]
     nats_seeds: Option<PathBuf>,
     #[command(flatten)]
@@ -78,6 +79,8 @@ pub(crate) struct Args {
     people: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    notifier: NotifierArgs,
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024 * 1024)]
     log_max_bytes: u64,
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5))]
@@ -94,27 +97,19 @@ enum Role {
     Disclosure,
     Audit,
     Triage,
+    Notifier,
 }
 
 impl Role {
-    const fn service(self) -> Service {
+    /// The service that clients call, and where it listens unless told otherwise; none of a role that calls only.
+    const fn service(self) -> Option<(Service, u16)> {
         match self {
-            Self::Ledger => Service::Ledger,
-            Self::Directory => Service::Directory,
-            Self::Disclosure => Service::Disclosure,
-            Self::Audit => Service::Audit,
-            Self::Triage => Service::Triage,
-        }
-    }
-
-    /// Where it listens unless told otherwise.
-    const fn default_port(self) -> u16 {
-        match self {
-            Self::Ledger => 4610,
-            Self::Disclosure => 4611,
-            Self::Audit => 4612,
-            Self::Directory => 4613,
-            Self::Triage => 4614,
+            Self::Ledger => Some((Service::Ledger, 4610)),
+            Self::Disclosure => Some((Service::Disclosure, 4611)),
+            Self::Audit => Some((Service::Audit, 4612)),
+            Self::Directory => Some((Service::Directory, 4613)),
+            Self::Triage => Some((Service::Triage, 4614)),
+            Self::Notifier => None,
         }
     }
 }
@@ -199,6 +194,7 @@ async fn start(
         keys: KeyFolder { folder: &folder, missing: Missing::Refuse },
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
         identities: &identities,
+        development: false,
         policy,
     };
     let mut wanted = args.role.clone();
@@ -206,18 +202,29 @@ async fn start(
     wanted.dedup();
     for role in wanted {
         let given = args.listen.iter().find(|listen| listen.role == role).map(|listen| listen.address);
-        let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, role.default_port())));
-        roles.start(role.service(), listen, &ground).await?;
+        match role.service() {
+            Some((service, port)) => {
+                let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+                roles.start(service, listen, &ground).await?;
+            }
+            None => roles.start_notifier(&args.notifier, &ground)?,
+        }
     }
     Ok(())
 }
 
 /// How NATS knows us: each role by its own seed, or all by the user that is named.
 fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, Failure> {
+    // Who calls others only has no log, and no way to it.
+    let url = match &args.nats {
+        Some(url) => url.clone(),
+        None if args.role.iter().all(|role| role.service().is_none()) => String::new(),
+        None => return Err(Failure::new(Exit::Usage, "fail.serve_without_nats")),
+    };
     let certificates = args.nats_tls.certificates(|| Ok(proofs))?;
     let Some(user) = &args.nats_user else {
         let folder = args.nats_seeds.clone().unwrap_or_else(|| seeds_of(data));
-        return Ok(nats::Access::Seeds { url: args.nats.clone(), folder, certificates });
+        return Ok(nats::Access::Seeds { url, folder, certificates });
     };
     let password = match &args.nats_password_file {
         Some(path) => {
@@ -228,7 +235,7 @@ fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, F
     };
     let config = ConnectionConfig {
         inbox_prefix: args.nats_inbox.clone(),
-        ..ConnectionConfig::new(&args.nats).with_user(user, password)
+        ..ConnectionConfig::new(&url).with_user(user, password)
     };
     Ok(nats::Access::User(nats::secured(config, certificates.of(NATS_USERS_SERVICE)?)))
 }
@@ -282,8 +289,10 @@ async fn show_metrics(args: &Args, shutdown: shutdown::Shutdown) -> Result<Optio
 
 /// Only what runs here.
 fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr>) -> Result<(), Failure> {
-    let here =
-        |role: Role| roles.endpoints().of(role.service()).filter(|_| args.role.contains(&role)).map(str::to_owned);
+    let here = |role: Role| {
+        let (service, _) = role.service().filter(|_| args.role.contains(&role))?;
+        roles.endpoints().of(service).map(str::to_owned)
+    };
     let endpoints = Endpoints {
         ledger: here(Role::Ledger),
         disclosure: here(Role::Disclosure),
@@ -300,6 +309,9 @@ fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr
         if let Some(url) = endpoints.of(service) {
             out.line(format!("{:<11} {url}", service.name()))?;
         }
+    }
+    if args.role.contains(&Role::Notifier) {
+        out.line(format!("{:<11} –", egide_notifier::ROLE))?;
     }
     endpoints.metrics.iter().try_for_each(|url| out.line(format!("{:<11} {url}", "metrics")))
 }

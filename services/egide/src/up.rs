@@ -33,6 +33,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{Access, Certificates, provision};
+use crate::notifier::NotifierArgs;
 use crate::output::Output;
 use crate::policy::PolicyArgs;
 use crate::proofs::Proofs;
@@ -61,6 +62,8 @@ pub(crate) struct Args {
     nats_server: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    notifier: NotifierArgs,
 }
 
 pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Result<Exit, Failure> {
@@ -173,8 +176,9 @@ impl Everything {
         let ledger_key = SigningKey::from_pkcs8(&keys.ledger_signing()?)
             .map_err(|error| Failure::new(Exit::Unreadable, "fail.key").with("error", error))?;
         let report_key = keys.report_signing()?.public_key();
+        let notice_key = keys.notice_signing()?.public_key();
         let Development { trust, root_is_here, upgraded } =
-            trust_file::of_development(data, ledger_key.public_key(), report_key)?;
+            trust_file::of_development(data, [ledger_key.public_key(), report_key, notice_key])?;
         let (nats, access) =
             Nats::start(data, args.nats_server.clone(), Certificates::Own(Arc::clone(&proofs))).await?;
         let nats_url = access.url().to_owned();
@@ -192,12 +196,20 @@ impl Everything {
             keys,
             projections: data.join("projections"),
             identities: &identities,
+            development: true,
             policy,
         };
         let listen = SocketAddr::new(args.listen, 0);
         let mut roles = Roles::new(Endpoints::default());
         for role in [Service::Ledger, Service::Directory, Service::Disclosure, Service::Audit, Service::Triage] {
             roles.start(role, listen, &ground).await?;
+        }
+        match roles.start_notifier(&args.notifier, &ground) {
+            // An operator's root certifies what its holder says; everything else works without.
+            Err(failure) if failure.exit() == Exit::NotVerified => {
+                tracing::warn!(key = %notice_key.key_id(), "units are told nothing: no root certifies the key for notices");
+            }
+            started => started?,
         }
         drop(ground);
         let (metrics_end, metrics_shutdown) = shutdown::channel();
