@@ -146,7 +146,7 @@ fn role_of(service: &str) -> Role {
         | "egide.house.v1.HouseService" => Role::Ledger,
         "egide.disclosure.v1.DisclosureService" | "egide.disclosure.v1.ReferralService" => Role::Disclosure,
         "egide.audit.v1.AuditService" => Role::Audit,
-        "egide.triage.v1.TriageService" => Role::Triage,
+        "egide.triage.v1.TriageService" | "egide.triage.v1.NoticeService" => Role::Triage,
         "egide.directory.v1.DirectoryService" => Role::Directory,
         other => panic!("`{other}` is new: say which role serves it"),
     }
