@@ -240,6 +240,12 @@ impl PublishedKeys {
         &self.keys
     }
 
+    /// All keys for notices, as they stand in the file.
+    #[must_use]
+    pub fn notice_keys(&self) -> &[PublishedKey] {
+        &self.notice_keys
+    }
+
     /// The version of the trust file it was made from.
     #[must_use]
     pub const fn serial(&self) -> u64 {

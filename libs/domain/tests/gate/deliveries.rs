@@ -2,10 +2,12 @@
 
 use crate::story::*;
 use egide_domain::delivery::DeliveryRefusal;
-use egide_domain::event::Expiry;
+use egide_domain::event::{Expiry, RecallAcknowledged, UnitNotified};
+use egide_domain::ids::AddressId;
 use egide_domain::supersedes;
 use egide_domain::vocabulary::{
-    AgeBand, DataCategory::*, ExceptionGround, ExceptionKind, Purpose::*, ReasonCode, TriageLevel,
+    AgeBand, DataCategory::*, ExceptionGround, ExceptionKind, NoticeGround, NoticeOutcome, Purpose::*, ReasonCode,
+    TriageLevel,
 };
 
 fn to_shelter(number: u8) -> egide_domain::event::ConsentGiven {
@@ -214,7 +216,11 @@ fn a_unit_is_to_be_told_of_what_waits_and_of_the_recall_of_what_it_had() {
     let recalled = had.wait(HOUR).recalls(1);
     let since = recalled.now;
     assert_eq!(open(&recalled), [(Recalled, since)]);
-    assert_eq!(open(&recalled.clone().wait(HOUR).recalls(1)), [(Recalled, since)], "a second recall is no second notice");
+    assert_eq!(
+        open(&recalled.clone().wait(HOUR).recalls(1)),
+        [(Recalled, since)],
+        "a second recall is no second notice"
+    );
     assert_eq!(open(&recalled.clone().closes()), [(Recalled, since)], "also in a closed case");
     let confirmed = RecallAcknowledged { referral_id: referral_id(1), unit_id: shelter().id() };
     assert_eq!(open(&recalled.by(&service(), egide_domain::CaseEvent::RecallAcknowledged(confirmed))), []);
@@ -226,7 +232,9 @@ fn a_unit_is_to_be_told_of_what_waits_and_of_the_recall_of_what_it_had() {
 fn a_notice_is_given_up_while_no_address_took_it() {
     use NoticeGround::Released;
     let given_up = |story: &Story| {
-        egide_domain::open_notices(&story.facts, &POLICY, story.now).first().and_then(egide_domain::OpenNotice::given_up_at)
+        egide_domain::open_notices(&story.facts, &POLICY, story.now)
+            .first()
+            .and_then(egide_domain::OpenNotice::given_up_at)
     };
     let story = released();
     assert_eq!(given_up(&story), None, "nothing was settled yet");
@@ -259,5 +267,8 @@ fn what_became_of_a_notice_is_recorded_once_by_no_person_and_disturbs_no_permit(
     let (referral_id, unit_id, address_id) = (referral_id(2), shelter().id(), AddressId([1; 16]));
     let (ground, outcome) = (NoticeGround::Released, NoticeOutcome::Sent);
     let unknown = UnitNotified { referral_id, unit_id, ground, address_id, outcome };
-    assert_eq!(why(&story, &service(), &egide_domain::CaseEvent::UnitNotified(unknown)), [("referral_id", Why::ReferralUnknown)]);
+    assert_eq!(
+        why(&story, &service(), &egide_domain::CaseEvent::UnitNotified(unknown)),
+        [("referral_id", Why::ReferralUnknown)]
+    );
 }

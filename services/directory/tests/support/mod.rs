@@ -63,6 +63,12 @@ impl House {
         self.desk(&url, &["partnership_specialist"])
     }
 
+    /// The directory at `url`, called by a service for nobody.
+    pub(crate) fn as_service(&self, url: &str, service: &str) -> DirectoryServiceClient<Authenticated> {
+        let credentials = self.world.identity().service(service);
+        DirectoryServiceClient::new(self.world.upstream(url, credentials).as_service())
+    }
+
     /// The directory at `url`, used by somebody with these roles.
     pub(crate) fn desk(&self, url: &str, roles: &[&str]) -> Desk {
         let credentials = self.world.identity().person("console", "amelie.roy", roles, None);

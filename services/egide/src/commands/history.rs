@@ -224,6 +224,7 @@ mod tests {
             "disclosure.acknowledged",
             "disclosure.recalled",
             "disclosure.recall_acknowledged",
+            "disclosure.notified",
             "disclosure.approval_requested",
             "disclosure.approval_decided",
             "disclosure.obligation_noted",

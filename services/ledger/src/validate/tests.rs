@@ -463,7 +463,9 @@ fn what_is_no_address_never_stands_in_the_log_as_one() {
         let added = directory::NotificationAddressAdded { means, address, ..notification_address() };
         refused_of(in_directory(Directory::NotificationAddressAdded(added)))
     };
-    for url in ["http://desk.example.ca/", "https://u:p@desk.example.ca/", "https://desk.example.ca/#x", "desk@example.ca"] {
+    for url in
+        ["http://desk.example.ca/", "https://u:p@desk.example.ca/", "https://desk.example.ca/#x", "desk@example.ca"]
+    {
         assert_eq!(refused(NoticeMeans::Webhook, url), expected, "{url}");
     }
     for mailbox in ["desk@example.ca\r\nBcc: x@example.ca", "https://desk.example.ca/"] {
