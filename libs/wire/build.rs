@@ -8,7 +8,8 @@ use std::{env, fs};
 use prost_types::{DescriptorProto, FileDescriptorSet};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    // Asked when it runs: the program may have been built in another checkout.
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo::rerun-if-changed={}", root.display());
     let files = proto_files(&root.join("egide"))?;
     let mut compiler = protox::Compiler::new([&root])?;

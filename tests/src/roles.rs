@@ -14,6 +14,7 @@ use egide_servicekit::nats::Identity;
 use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::{Running, ServeConfig};
 use egide_testkit::{PATIENCE, TestWorld};
+use egide_trust::Trust;
 use egide_vault::KeyEncryptionKeys;
 use tokio::time::{Instant, sleep};
 
@@ -117,6 +118,7 @@ pub(crate) struct Roles {
     ledgers: [Document; 2],
     reports: Document,
     ring: KeyRing,
+    trust: Trust,
     secret: [u8; 32],
     policy: LoadedPolicy,
     plan: Plan,
@@ -127,14 +129,17 @@ impl Roles {
         let generated = |epoch: &str| KeyEncryptionKey::generate(epoch.parse().expect("an epoch")).expect("a key");
         let key_encryption_keys = EPOCHS.map(|epoch| generated(epoch).to_base64().to_string());
         let ((one, first), (two, second)) = (Document::new(), Document::new());
-        let (reports, _) = Document::new();
+        let (reports, signs) = Document::new();
+        let mut signing = KeyRing::new();
+        signing.insert(signs.public_key(), None, None).expect("one key");
         let mut ring = KeyRing::new();
         for key in [first, second] {
             ring.insert(key.public_key(), None, None).expect("two keys that differ");
         }
+        let trust = Trust::of_rings(ring.clone(), signing);
         let policy = LoadedPolicy::embedded().expect("the policy in the source");
         let secret = random_bytes().expect("random bytes");
-        Self { key_encryption_keys, ledgers: [one, two], reports, ring, secret, policy, plan }
+        Self { key_encryption_keys, ledgers: [one, two], reports, ring, trust, secret, policy, plan }
     }
 
     /// The key that signs reports.
@@ -250,13 +255,14 @@ impl Roles {
             serve: ServeConfig::new(Role::Disclosure.name(), listen),
             nats: nats(kit, role.role()),
             log: LOG_CONFIG,
-            anchor: self.ring.clone().into(),
+            anchor: self.trust.clone().into(),
             projection: kit.projection(role.name()),
             ledger: upstream(kit, role.role(), ledger),
             verifier: kit.identity().verifier_of(role.role()),
             report_key: self.reports.key(),
             secret: Fingerprinter::new(&self.secret),
             policy: self.policy.clone(),
+            typesetter: None,
             refuse_after: if role.is_second() { self.plan.refuse_after_second } else { self.plan.refuse_after },
             clock: self.plan.clock,
         };

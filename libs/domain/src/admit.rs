@@ -158,6 +158,8 @@ vocabulary! {
         AlreadyReviewed = "already_reviewed",
         /// The referral was not recalled.
         ReferralNotRecalled = "referral_not_recalled",
+        /// The time of what the referral rests on is not over.
+        ReferralNotExpired = "referral_not_expired",
         /// A supervisor is on shift.
         SupervisorOnShift = "supervisor_on_shift",
         /// It was decided too long before it is recorded.
@@ -248,6 +250,7 @@ impl ViolationReason {
             Self::DisclosureUnknown => "this disclosure is not in the case; record it first",
             Self::AlreadyReviewed => "this was reviewed before",
             Self::ReferralNotRecalled => "the referral was not recalled; there is nothing to confirm",
+            Self::ReferralNotExpired => "the time of what the referral rests on is not over",
             Self::SupervisorOnShift => "a supervisor is on shift; have them assert or confirm it",
             Self::DecidedTooLongAgo => "this was decided at another time than it would be recorded; decide again",
             Self::ReviewUnknown => "this review is not in the case; request it first",
@@ -417,6 +420,7 @@ impl Admission<'_> {
                 }
             },
             CaseEvent::UnitNotified(notified) => self.check_notified(notified),
+            CaseEvent::ReferralExpired(expired) => self.check_expiry(expired),
             CaseEvent::NarrativeReviewRequested(requested) => self.check_review_requested(requested),
             CaseEvent::NarrativeAttested(attested) => self.check_attested(attested),
             CaseEvent::NarrativeWithheld(withheld) => self.check_withheld(withheld),

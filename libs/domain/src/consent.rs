@@ -50,6 +50,24 @@ pub(crate) enum Until {
 }
 
 impl Until {
+    /// The earlier of two ends.
+    pub(crate) fn earlier(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Over, _) | (_, Self::Over) => Self::Over,
+            (Self::Time(one), Self::Time(two)) => Self::Time(one.min(two)),
+            (Self::Unlimited, end) | (end, Self::Unlimited) => end,
+        }
+    }
+
+    /// The later of two ends.
+    pub(crate) fn later(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unlimited, _) | (_, Self::Unlimited) => Self::Unlimited,
+            (Self::Time(one), Self::Time(two)) => Self::Time(one.max(two)),
+            (Self::Over, end) | (end, Self::Over) => end,
+        }
+    }
+
     /// The earlier of this and another end, if there is one.
     fn and_until(self, end: Option<Timestamp>) -> Self {
         match (self, end) {
@@ -375,15 +393,28 @@ pub(crate) fn still_lets_go(
     policy: &Policy,
     now: Timestamp,
 ) -> bool {
+    lets_go_until(facts, consent_id, categories, referral_id, policy, now).is_some()
+}
+
+/// Until when; `None`: it lets none of them go. Of several records of one id, of which the ledger takes the first alone, the last end.
+pub(crate) fn lets_go_until(
+    facts: &CaseFacts,
+    consent_id: ConsentId,
+    categories: Categories,
+    referral_id: ReferralId,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Until> {
     let takers = Taker::all(facts);
-    facts.consents.iter().any(|record| match &record.act {
+    let ends = facts.consents.iter().filter_map(|record| match &record.act {
         ConsentAct::Given(given) if given.consent_id == consent_id => {
             let holds = Holds::of(facts, record, given, &takers, policy, now, Some(referral_id));
             let left = given.permitted.union(given.about_bringer).difference(holds.taken_back);
-            holds.failures.is_empty() && !left.intersection(categories).is_empty()
+            (holds.failures.is_empty() && !left.intersection(categories).is_empty()).then_some(holds.until)
         }
-        ConsentAct::Given(_) | ConsentAct::Refused(_) | ConsentAct::Withdrawn(_) => false,
-    })
+        ConsentAct::Given(_) | ConsentAct::Refused(_) | ConsentAct::Withdrawn(_) => None,
+    });
+    ends.reduce(Until::later)
 }
 
 /// A record that takes something back of older ones: a withdrawal, or a consent that supersedes.

@@ -341,6 +341,8 @@ pub struct ReferralFacts {
     pub recalled_to_replace: bool,
     /// Whether the recipient confirmed that it obeys the recall.
     pub recall_acknowledged: bool,
+    /// Whether it was noted that the time of what it rests on is over.
+    pub expired: bool,
     /// When it was first recalled.
     pub recalled_at: Option<Timestamp>,
     /// What became of telling the unit that something waits for it, in the order of the log.

@@ -20,6 +20,7 @@ pub mod delivery;
 pub mod directory;
 pub mod event;
 pub mod exception;
+pub mod expiry;
 pub mod facts;
 pub mod house;
 pub mod ids;
@@ -48,6 +49,7 @@ pub use decision::{
 pub use delivery::{DELIVERED_WITHIN, DeliveryRefusal, redecide_for_delivery};
 pub use directory::{DirectoryEvent, OrganizationFacts, Recipient, admit_directory};
 pub use event::{Actor, CaseEvent, Recorded};
+pub use expiry::{expired, next_expiry, referral_ends_at};
 pub use facts::CaseFacts;
 pub use house::{HouseEvent, HouseFacts, admit_house, admit_in_house};
 pub use notices::{OpenNotice, open_notices};

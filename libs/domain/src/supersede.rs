@@ -27,6 +27,8 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         | CaseEvent::OutsideDisclosureReviewed(_)
         | CaseEvent::RecallAcknowledged(_)
         | CaseEvent::UnitNotified(_) => false,
+        // A note of what time did: every decision looks at the time itself.
+        CaseEvent::ReferralExpired(_) => false,
         // Another decision is an answer, not a fact: nothing in it enters a later one until something is released.
         CaseEvent::DisclosureDecided(_) => false,
         // The release before it already used up what a delivery uses up.

@@ -3,6 +3,7 @@
 use crate::consent::still_lets_go;
 use crate::decision::Basis;
 use crate::exception;
+use crate::expiry::referral_ends_at;
 use crate::facts::{CaseFacts, DecisionFacts, ReferralFacts};
 use crate::ids::{ReferralId, UnitId};
 use crate::policy::Policy;
@@ -27,11 +28,16 @@ pub struct Unfetched {
 
 /// The referrals that wait to be fetched, in the order of the log.
 ///
-/// One that was recalled waits no more, nor one in a closed case or of whose bases none stands any more: a fetch would be refused. Whether it would
-/// be granted, the gate alone decides ([`crate::redecide_for_delivery`]); this calls attention and permits nothing.
+/// One that was recalled waits no more, nor one in a closed case, one whose time is over or of whose bases none stands any more: a
+/// fetch would be refused. Whether it would be granted, the gate alone decides ([`crate::redecide_for_delivery`]); this calls attention and permits nothing.
 #[must_use]
 pub fn unfetched(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec<Unfetched> {
-    let waits = |referral: &&ReferralFacts| referral.deliveries.is_empty() && !referral.recalled && !facts.closed;
+    let over = |referral: &ReferralFacts| {
+        referral.expired || referral_ends_at(facts, referral, policy).is_some_and(|end| end <= now)
+    };
+    let waits = |referral: &&ReferralFacts| {
+        referral.deliveries.is_empty() && !referral.recalled && !facts.closed && !over(referral)
+    };
     let waiting = facts.referrals.iter().filter(waits).filter_map(|referral| {
         let decision = facts.decision(referral.released.decision_id)?;
         let stands = |basis: &Basis| stands(facts, *basis, decision, referral.released.referral_id, policy, now);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use age::x25519::Recipient;
+use age::x25519::{Identity, Recipient};
 use egide_crypto::digest::sha256;
 
 /// How the text of a private key begins, whatever its case.
@@ -66,6 +66,12 @@ impl EncryptionKey {
             *byte = *digest;
         }
         KeyFingerprint(bytes)
+    }
+
+    /// A key whose private half nobody has: what is encrypted to it alone stays closed. For samples, which show packages and open none.
+    #[must_use]
+    pub fn of_nobody() -> Self {
+        Self(Identity::generate().to_public())
     }
 
     pub(crate) const fn recipient(&self) -> &Recipient {

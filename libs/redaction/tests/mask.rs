@@ -19,6 +19,9 @@ use egide_redaction::{
 };
 use proptest::prelude::*;
 
+#[path = "mask/kinds.rs"]
+mod kinds;
+
 const VICTIM: SubjectId = SubjectId([1; 16]);
 const SUSPECT: SubjectId = SubjectId([2; 16]);
 const CALLER: SubjectId = SubjectId([3; 16]);

@@ -5,7 +5,7 @@
 //! proved ([`identity`], [`people`]), mutual TLS ([`tls`]) and the authority of development ([`pki`]), who may call what
 //! ([`access`]), the gRPC server with its limits ([`serve`]), calls to other services ([`channel`]), logs and metrics without
 //! content ([`telemetry`]), the policy of a process ([`policy`]), signals and the timed drain ([`shutdown`]), who may do what at NATS and the embedded `nats-server`
-//! ([`nats`]).
+//! ([`nats`]), the program apart that sets pages ([`typesetter`]).
 //!
 //! *Out of scope*: what any method does, the log (`egide-eventlog`), ciphers and signatures (`egide-crypto`), the contract
 //! (`egide-wire`).
@@ -25,3 +25,4 @@ pub mod serve;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod typesetter;

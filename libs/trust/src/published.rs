@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::day::Day;
-use crate::document::{RevocationReason, Use};
+use crate::document::{CertifiedKey, RevocationReason, Use};
 use crate::root::RootKey;
 use crate::trust::{ParseTrustError, Trust};
 
@@ -36,6 +36,39 @@ pub struct PublishedKey {
     /// The revocation. Nothing it ever signed counts any more: whoever has the key writes whatever day they like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revocation>,
+}
+
+impl From<&CertifiedKey> for PublishedKey {
+    fn from(key: &CertifiedKey) -> Self {
+        Self {
+            key_id: key.key_id,
+            public_key: key.public_key,
+            holder: key.instance.clone(),
+            valid_from: key.valid_from_day,
+            retired_at: key.retired_on,
+            revoked: match (key.revoked_on, key.revoked_because, key.revoked_after) {
+                (None, None, None) => None,
+                (at, reason, _) => Some(Revocation { at, reason: reason.unwrap_or(RevocationReason::NotSaid) }),
+            },
+        }
+    }
+}
+
+impl PublishedKey {
+    /// Whether a report of that day counts that it signed; a revocation is told before anything else.
+    pub(crate) fn counts_on(&self, day: Day) -> Result<(), KeyRefusal> {
+        let key_id = self.key_id;
+        if let Some(revocation) = self.revoked {
+            return Err(KeyRefusal::Revoked { key_id, revocation, day });
+        }
+        if let Some(valid_from) = self.valid_from.filter(|first| day < *first) {
+            return Err(KeyRefusal::NotYet { key_id, valid_from, day });
+        }
+        if let Some(retired_at) = self.retired_at.filter(|last| day > *last) {
+            return Err(KeyRefusal::Retired { key_id, retired_at, day });
+        }
+        Ok(())
+    }
 }
 
 /// A key counts no more.
@@ -135,7 +168,8 @@ impl PublishedKeys {
     /// The keys for reports that a trust file certifies, as they are published on a day.
     #[must_use]
     pub fn of_trust(trust: &Trust, root: &RootKey, issued_on: Day) -> Self {
-        let (keys, notice_keys) = (of_use(trust, Use::Report), of_use(trust, Use::Notice));
+        let published = |of| trust.keys(of).iter().map(PublishedKey::from).collect();
+        let (keys, notice_keys) = (published(Use::Report), published(Use::Notice));
         let root_public_key = Some(*root.key());
         let (version, serial, issued_on) = (VERSION, trust.serial(), Some(issued_on));
         Self { version, serial, issued_on, root_public_key, keys, notice_keys }
@@ -215,23 +249,12 @@ impl PublishedKeys {
     /// [`KeyRefusal`]; a revocation is told before anything else.
     pub fn counts_on(&self, key_id: KeyId, day: Day) -> Result<&PublishedKey, KeyRefusal> {
         let key = self.keys.iter().find(|key| key.key_id == key_id).ok_or(KeyRefusal::Unknown(key_id))?;
-        if let Some(revocation) = key.revoked {
-            return Err(KeyRefusal::Revoked { key_id, revocation, day });
-        }
-        if let Some(valid_from) = key.valid_from.filter(|first| day < *first) {
-            return Err(KeyRefusal::NotYet { key_id, valid_from, day });
-        }
-        if let Some(retired_at) = key.retired_at.filter(|last| day > *last) {
-            return Err(KeyRefusal::Retired { key_id, retired_at, day });
-        }
-        Ok(key)
+        key.counts_on(day).map(|()| key)
     }
 
     /// The keys that count for a notice of a day. A notice does not say which of them signed it.
     pub fn notice_keys_on(&self, day: Day) -> impl Iterator<Item = &PublishedKey> {
-        let begun = move |key: &&PublishedKey| key.valid_from.is_none_or(|first| first <= day);
-        let ended = move |key: &PublishedKey| key.revoked.is_some() || key.retired_at.is_some_and(|last| last < day);
-        self.notice_keys.iter().filter(begun).filter(move |key| !ended(key))
+        self.notice_keys.iter().filter(move |key| key.counts_on(day).is_ok())
     }
 
     /// All keys for reports, as they stand in the file.
@@ -263,19 +286,4 @@ impl PublishedKeys {
     pub fn root(&self) -> Option<RootKey> {
         self.root_public_key.map(RootKey::new)
     }
-}
-
-fn of_use(trust: &Trust, of: Use) -> Vec<PublishedKey> {
-    let published = trust.keys(of).iter().map(|key| PublishedKey {
-        key_id: key.key_id,
-        public_key: key.public_key,
-        holder: key.instance.clone(),
-        valid_from: key.valid_from_day,
-        retired_at: key.retired_on,
-        revoked: match (key.revoked_on, key.revoked_because, key.revoked_after) {
-            (None, None, None) => None,
-            (at, reason, _) => Some(Revocation { at, reason: reason.unwrap_or(RevocationReason::NotSaid) }),
-        },
-    });
-    published.collect()
 }

@@ -4,9 +4,11 @@ use egide_crypto::digest::{Digest, sha256_parts};
 use egide_crypto::sign::{KeyId, KeyRing, KeyRingError, SigningKey};
 use serde_json::Value;
 
+use crate::day::Day;
 use crate::document::{CertifiedKey, Document, File, Restore, Use, VERSION};
 use crate::draft::Draft;
 use crate::lineage::{Lineage, LineageError};
+use crate::published::{KeyRefusal, PublishedKey};
 use crate::root::RootKey;
 
 /// Context of the root's signature.
@@ -97,29 +99,23 @@ impl Trust {
     /// Keys of a ledger that count without a root, and no restores: serial 0. Only where no file is read.
     #[must_use]
     pub fn of_ring(ledger: KeyRing) -> Self {
-        let keys = ledger.iter().map(|(key_id, entry)| CertifiedKey {
-            key_id,
-            public_key: entry.key(),
-            instance: String::new(),
-            valid_from: entry.valid_from(),
-            revoked_after: entry.revoked_after(),
-            valid_from_day: None,
-            retired_on: None,
-            revoked_on: None,
-            revoked_because: None,
-        });
-        let keys = keys.collect();
+        Self::of_rings(ledger, KeyRing::new())
+    }
+
+    /// The same, with keys that sign reports.
+    #[must_use]
+    pub fn of_rings(ledger: KeyRing, report: KeyRing) -> Self {
         let document = Document {
             version: VERSION,
             serial: 0,
             issued_at_ms: 0,
-            ledger: keys,
-            report: Vec::new(),
+            ledger: uncertified(&ledger),
+            report: uncertified(&report),
             notice: Vec::new(),
             restores: Vec::new(),
         };
         let digest = Digest::from_bytes([0; Digest::BYTES]);
-        Self { document, digest, ledger, report: KeyRing::new(), lineage: None }
+        Self { document, digest, ledger, report, lineage: None }
     }
 
     pub(crate) fn of_document(document: Document, canonical: &[u8]) -> Result<Self, ParseTrustError> {
@@ -156,6 +152,15 @@ impl Trust {
         &self.ledger
     }
 
+    /// Whether a key may sign reports of that day: it is certified for it, and was neither retired before nor ever revoked.
+    ///
+    /// # Errors
+    /// [`KeyRefusal`], as whoever checks such a report would hear it.
+    pub fn report_key_on(&self, key_id: KeyId, day: Day) -> Result<(), KeyRefusal> {
+        let key = self.keys(Use::Report).iter().find(|key| key.key_id == key_id);
+        PublishedKey::from(key.ok_or(KeyRefusal::Unknown(key_id))?).counts_on(day)
+    }
+
     /// Keys that sign reports.
     #[must_use]
     pub const fn report(&self) -> &KeyRing {
@@ -186,6 +191,22 @@ impl Trust {
         let serial = self.document.serial.saturating_add(1);
         Draft::of(Document { serial, ..self.document.clone() })
     }
+}
+
+/// The keys of a ring as they would stand in a file.
+fn uncertified(ring: &KeyRing) -> Vec<CertifiedKey> {
+    let keys = ring.iter().map(|(key_id, entry)| CertifiedKey {
+        key_id,
+        public_key: entry.key(),
+        instance: String::new(),
+        valid_from: entry.valid_from(),
+        revoked_after: entry.revoked_after(),
+        valid_from_day: None,
+        retired_on: None,
+        revoked_on: None,
+        revoked_because: None,
+    });
+    keys.collect()
 }
 
 pub(crate) fn sign(document: Document, root: &SigningKey) -> Result<(Trust, Vec<u8>), ParseTrustError> {

@@ -48,6 +48,37 @@ fn a_key_counts_from_its_first_day_to_its_last_both_included() {
     assert_eq!(keys.counts_on(stranger, day("2026-11-10")), Err(KeyRefusal::Unknown(stranger)));
 }
 
+/// Who starts with a key asks the trust file; who checks a report asks what was published of it. Both hear the same.
+#[test]
+fn a_key_that_may_sign_today_is_one_whose_report_of_today_counts() {
+    let root = root();
+    let mut draft = Draft::first();
+    let mut keys = Vec::new();
+    for _ in 0..4 {
+        let key = SigningKey::generate().unwrap().0.public_key();
+        keys.push(draft.add_key(Use::Report, key, "disclosure", None).unwrap());
+    }
+    let ledger = SigningKey::generate().unwrap().0.public_key();
+    let ledger = draft.add_key(Use::Ledger, ledger, "ledger", None).unwrap();
+    let [plain, later, retired, revoked] = keys.clone().try_into().unwrap();
+    draft.begin_key(later, day("2026-11-22")).unwrap();
+    draft.retire_key(retired, day("2026-11-20")).unwrap();
+    draft.revoke_report_key(revoked, day("2026-11-21"), RevocationReason::Lost).unwrap();
+    let (trust, _) = draft.sign(&root.private, 0).unwrap();
+    let published = PublishedKeys::of_trust(&trust, &root.public, day("2026-11-22"));
+    for today in ["2026-11-20", "2026-11-21", "2026-11-22"].map(day) {
+        for key in keys.iter().chain([&ledger]) {
+            let counts = published.counts_on(*key, today).map(drop);
+            assert_eq!(trust.report_key_on(*key, today), counts, "{key} on {today}");
+        }
+        assert_eq!(trust.report_key_on(plain, today), Ok(()));
+        assert_eq!(trust.report_key_on(ledger, today), Err(KeyRefusal::Unknown(ledger)), "a ledger's signs no report");
+        assert!(matches!(trust.report_key_on(revoked, today), Err(KeyRefusal::Revoked { .. })));
+    }
+    assert!(matches!(trust.report_key_on(later, day("2026-11-21")), Err(KeyRefusal::NotYet { .. })));
+    assert!(matches!(trust.report_key_on(retired, day("2026-11-21")), Err(KeyRefusal::Retired { .. })));
+}
+
 #[test]
 fn nothing_that_a_revoked_key_signed_counts_whatever_its_day() {
     let root = root();

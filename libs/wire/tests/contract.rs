@@ -104,6 +104,67 @@ fn every_field_is_classified_whole() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What of a date, an age, an address, a place or a number of people is left where it is generalised.
+#[test]
+fn what_says_when_where_how_old_or_how_many_has_the_coarser_form_that_was_decided() {
+    const DECIDED: [(&str, Generalisation); 16] = [
+        ("AgeAssessed.age_years", Generalisation::AgeGroup),
+        ("AgeAssessed.band", Generalisation::Keep),
+        ("CaseOpened.jurisdiction", Generalisation::Keep),
+        ("ConsentGiven.age_at_grant", Generalisation::Withhold),
+        ("ImmigrationRecorded.valid_until", Generalisation::Year),
+        ("PersonIdentified.birth_date", Generalisation::AgeGroup),
+        ("SituationRecorded.people_affected", Generalisation::NumberBand),
+        ("SituationRecorded.since", Generalisation::Month),
+        ("SuspectDescribed.places", Generalisation::Withhold),
+        ("WhereaboutsRecorded.city", Generalisation::Province),
+        ("WhereaboutsRecorded.jurisdiction", Generalisation::Keep),
+        ("WhereaboutsRecorded.place_name", Generalisation::Withhold),
+        ("WhereaboutsRecorded.postal_code", Generalisation::Province),
+        ("WhereaboutsRecorded.room", Generalisation::Withhold),
+        ("WhereaboutsRecorded.since", Generalisation::Month),
+        ("WhereaboutsRecorded.street", Generalisation::Province),
+    ];
+    /// In a name, they say that a field tells one of these.
+    const TELL: [&str; 13] = [
+        "_date",
+        "age_",
+        "band",
+        "birth",
+        "since",
+        "valid_until",
+        "people_affected",
+        "jurisdiction",
+        "city",
+        "street",
+        "room",
+        "postal",
+        "place",
+    ];
+    let coarse = |field: &FieldDescriptor| field_class(field).unwrap().generalise();
+    let identifies = |field: &FieldDescriptor| field_class(field).unwrap().identifies() != Identifies::None;
+    let of_cases = payload_messages().into_values().filter(|message| message.package_name() == "egide.case.v1");
+    let fields: Vec<FieldDescriptor> = of_cases.flat_map(|message| message.fields().collect::<Vec<_>>()).collect();
+    let name = |field: &FieldDescriptor| format!("{}.{}", field.parent_message().name(), field.name());
+    let found: Vec<(String, Generalisation)> = fields
+        .iter()
+        .filter(|field| identifies(field))
+        .filter(|field| {
+            let told = TELL.iter().any(|part| format!("{}_", field.name()).contains(part));
+            let made = !matches!(
+                coarse(field),
+                Generalisation::Withhold | Generalisation::Keep | Generalisation::Deidentified
+            );
+            told && !field.name().contains("language") || made
+        })
+        .map(|field| (name(field), coarse(field)))
+        .collect::<BTreeMap<_, _>>()
+        .into_iter()
+        .collect();
+    let decided = DECIDED.map(|(name, how)| (name.to_owned(), how)).to_vec();
+    assert_eq!(found, decided, "a field that says such a thing is decided about here");
+}
+
 #[test]
 fn fields_of_payloads_are_classified_themselves_and_not_through_their_message() {
     let inherited: Vec<String> = payload_messages()

@@ -35,7 +35,7 @@ pub struct History;
 
 impl ReadModel for History {
     const NAME: &'static str = "audit";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         for (position, _, event) in block.events() {
@@ -67,6 +67,7 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         Some(Payload::UnitNotified(notified)) if notified.outcome() == NoticeOutcome::Sent => {
             scribe.step(&Step::notified(&notified))
         }
+        Some(Payload::ReferralExpired(expired)) => scribe.step(&Step::expired(&expired)),
         Some(Payload::DisclosedOutsideSystem(outside)) => scribe.outside(outside),
         Some(Payload::OutsideDisclosureReviewed(review)) => scribe.outside_reviewed(&review),
         Some(Payload::ApprovalRequested(requested)) => scribe.approval_requested(requested),

@@ -17,7 +17,7 @@ use egide_wire::proto::egide::case::v1::{
     Actor, ApprovalDecided, ApprovalOutcome, ApprovalRequested, Basis, BasisKind, CaseEvent, CaseOpened,
     DisclosedOutsideSystem, DisclosureDecided, ExceptionKind, MaskEntry, MaskLevel, Obligation, ObligationKind,
     ObligationNoted, ObligationState, Outcome, PersonIdentified, Purpose, RecallAcknowledged, ReferralAcknowledged,
-    ReferralDelivered, ReferralRecalled, ReferralReleased, RejectionReason, RequestRecord,
+    ReferralDelivered, ReferralExpired, ReferralRecalled, ReferralReleased, RejectionReason, RequestRecord,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as DirectoryPayload;
@@ -147,6 +147,21 @@ pub(crate) fn delivery(number: u16) -> Payload {
         channel: egide_wire::proto::egide::case::v1::DeliveryChannel::Portal.into(),
         ..ReferralDelivered::default()
     })
+}
+
+/// A delivery as a package to a unit with two keys.
+pub(crate) fn package(number: u16) -> Payload {
+    Payload::ReferralDelivered(ReferralDelivered {
+        referral_id: referral(number),
+        unit_id: unit(1).to_string(),
+        channel: egide_wire::proto::egide::case::v1::DeliveryChannel::Package.into(),
+        encrypted_to: vec!["age-one".to_owned(), "age-two".to_owned()],
+        ..ReferralDelivered::default()
+    })
+}
+
+pub(crate) fn expiry(number: u16) -> Payload {
+    Payload::ReferralExpired(ReferralExpired { referral_id: referral(number), unit_id: unit(1).to_string() })
 }
 
 pub(crate) fn receipt(number: u16) -> Payload {

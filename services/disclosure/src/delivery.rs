@@ -25,6 +25,9 @@ use crate::reader::{Moment, Snapshot, StoredDelivery, StoredReferral, Unreadable
 
 /// How long after sending the commit the answer may start.
 const ANSWER_WITHIN: Duration = Duration::from_millis(DELIVERED_WITHIN.0.unsigned_abs());
+/// How long after sending the commit the pages of a package are waited for: the rest is for packing it. Set in half a second on a
+/// quiet machine, they are worth waiting for, and a package that goes without them is worth more than one that does not go.
+const PAGES_WITHIN: Duration = Duration::from_millis(3_500);
 /// A delivery of the same command is answered again while it is younger than this: the ledger opens it for five seconds.
 const ANSWER_AGAIN_MS: i64 = 4_000;
 /// How often one command may be delivered, over all retries.
@@ -232,7 +235,10 @@ impl Gate {
             signature: opened.signature,
         };
         let package = match delivery.channel {
-            DeliveryChannel::Package => Some(self.pack(&answer, referral.unit_id, &keys)?),
+            DeliveryChannel::Package => {
+                let pages_within = PAGES_WITHIN.saturating_sub(sent_at.elapsed());
+                Some(self.pack(&answer, referral.unit_id, &keys, pages_within).await?)
+            }
             DeliveryChannel::Portal
             | DeliveryChannel::Grpc
             | DeliveryChannel::Voice

@@ -11,6 +11,7 @@ use egide_domain::ids::{CaseId, DecisionId};
 use egide_domain::time::Timestamp;
 use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::shutdown::Shutdown;
+use egide_servicekit::typesetter::Typesetter;
 use egide_wire::descriptors;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{CaseEvent, DisclosureDecided};
@@ -43,6 +44,8 @@ pub(crate) struct Gate {
     pub(crate) adopted: AtomicBool,
     /// Signs reports.
     pub(crate) report_key: SigningKey,
+    /// Sets the pages that go into packages, where there is one.
+    pub(crate) typesetter: Option<Typesetter>,
     /// Makes pseudonyms and the salts of commitments.
     pub(crate) secret: Fingerprinter,
     /// How long after a call of an outsider began its refusal is answered, at the earliest.

@@ -136,6 +136,7 @@ impl Place<'_> {
                 | Payload::NarrativeWithheld(_)
                 | Payload::UnitNotified(_)
                 | Payload::ObligationNoted(_)
+                | Payload::ReferralExpired(_)
                 | Payload::ContactCleared(_)
                 | Payload::ContactMade(_)
                 | Payload::OutsideDisclosureReviewed(_),

@@ -10,11 +10,14 @@ use egide_crypto::sign::SigningKey;
 use egide_domain::time::Timestamp;
 use egide_eventlog::{Anchor, Connection, ConnectionConfig, ConnectionError, EventLog, LogConfig, LogError};
 use egide_projection::{Projection, ProjectionError};
+use egide_redaction::generalise::Day;
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Verifier;
 use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::{self, Api, Running, ServeConfig, serve};
 use egide_servicekit::shutdown::Shutdown;
+use egide_servicekit::typesetter::Typesetter;
+use egide_trust::KeyRefusal;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_server::DisclosureServiceServer;
 use egide_wire::proto::egide::disclosure::v1::referral_service_server::ReferralServiceServer;
 
@@ -54,6 +57,8 @@ pub struct Config {
     pub secret: Fingerprinter,
     /// The policy decisions are made under.
     pub policy: LoadedPolicy,
+    /// Sets the pages that go into packages; without it they go without.
+    pub typesetter: Option<Typesetter>,
     /// See [`REFUSE_AFTER`].
     pub refuse_after: Duration,
     /// The time: [`egide_servicekit::clock::now`], or another in a test.
@@ -72,6 +77,15 @@ pub enum Error {
     /// The projection cannot be opened.
     #[error(transparent)]
     Projection(#[from] ProjectionError),
+    /// Its key for reports is not certified, or counts no more: whatever it signed, nobody could rely on.
+    #[error(
+        "a report signed here today would be refused: {0}; certify the key with `egide trust add-key --use report`, or start with \
+         the one that `egide trust show` lists"
+    )]
+    ReportKey(#[from] KeyRefusal),
+    /// There is no such day: the clock is wrong.
+    #[error("the clock says a day that no calendar has; set it right")]
+    Clock,
     /// Nobody can be served.
     #[error(transparent)]
     Serve(#[from] serve::Error),
@@ -83,6 +97,8 @@ pub enum Error {
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
     let trust = config.anchor.trust().clone();
+    let today = Day::of((config.clock)()).to_string().parse().map_err(|_| Error::Clock)?;
+    trust.get().report_key_on(config.report_key.key_id(), today)?;
     let connection = Connection::open(&config.nats).await?;
     let log = EventLog::open(connection, LogConfig { create: false, ..config.log }, config.anchor).await?;
     let projection = Projection::open(&config.projection, Facts, log.lineage())?;
@@ -94,6 +110,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         policies: AdoptedPolicies::default(),
         adopted: AtomicBool::new(false),
         report_key: config.report_key,
+        typesetter: config.typesetter,
         secret: config.secret,
         refuse_after: config.refuse_after,
         turns: Turns::default(),

@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::keys::KeyFolder;
 use crate::nats;
 use crate::notifier::NotifierArgs;
+use crate::typesetter::find_if_there;
 
 /// What every role of a process needs.
 pub(crate) struct Ground<'a> {
@@ -43,6 +44,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) development: bool,
     /// What is decided and admitted under.
     pub(crate) policy: LoadedPolicy,
+    /// The program that sets pages, where one was named; otherwise one beside this program is used, if it is there.
+    pub(crate) typeset: Option<PathBuf>,
 }
 
 /// Roles that run in this process.
@@ -310,6 +313,7 @@ async fn start_disclosure(
         report_key: ground.keys.report_signing()?,
         secret: ground.keys.disclosure_secret()?,
         policy: ground.policy.clone(),
+        typesetter: find_if_there(ground.typeset.as_deref())?,
         refuse_after: egide_disclosure::REFUSE_AFTER,
         clock: clock::now,
     };

@@ -77,6 +77,8 @@ pub(crate) struct Args {
     issuer_keys: Option<PathBuf>,
     #[arg(long, value_name = "FILE", env = "EGIDE_PEOPLE", value_hint = clap::ValueHint::FilePath)]
     people: Option<PathBuf>,
+    #[arg(long, value_name = "PATH", env = "EGIDE_TYPESET", value_hint = clap::ValueHint::FilePath)]
+    typeset: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -196,6 +198,7 @@ async fn start(
         identities: &identities,
         development: false,
         policy,
+        typeset: args.typeset.clone(),
     };
     let mut wanted = args.role.clone();
     wanted.sort();

@@ -60,6 +60,8 @@ pub(crate) struct Args {
     listen: IpAddr,
     #[arg(long, value_name = "PATH", env = "EGIDE_NATS_SERVER", value_hint = clap::ValueHint::FilePath)]
     nats_server: Option<PathBuf>,
+    #[arg(long, value_name = "PATH", env = "EGIDE_TYPESET", value_hint = clap::ValueHint::FilePath)]
+    typeset: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -198,6 +200,7 @@ impl Everything {
             identities: &identities,
             development: true,
             policy,
+            typeset: args.typeset.clone(),
         };
         let listen = SocketAddr::new(args.listen, 0);
         let mut roles = Roles::new(Endpoints::default());

@@ -1,11 +1,11 @@
 //! What waits in a case, from its facts: what disclosures bind us to, what somebody must look at, and what the clock has to note.
 
 use egide_domain::facts::{CaseFacts, Tip};
-use egide_domain::ids::{ApprovalId, DecisionId, SubjectId, UnitId};
+use egide_domain::ids::{ApprovalId, DecisionId, ReferralId, SubjectId, UnitId};
 use egide_domain::obligations::standing;
 use egide_domain::time::{Millis, Timestamp};
 use egide_domain::vocabulary::{ObligationKind, ObligationState, ReviewOutcome, TriageLevel};
-use egide_domain::{Policy, Unfetched, open_notices, unfetched};
+use egide_domain::{Policy, Unfetched, expired, open_notices, unfetched};
 
 /// Within which a tip that is not urgent is reported where that fits, from its receipt (hotline policy, row 10).
 const TIP_CLOCK: Millis = Millis::from_hours(24);
@@ -81,6 +81,7 @@ pub(crate) enum Note {
         state: ObligationState,
     },
     ApprovalExpired(ApprovalId),
+    ReferralExpired(ReferralId, UnitId),
 }
 
 /// Everything that the case's released decisions bind us to.
@@ -161,6 +162,15 @@ pub(crate) fn notes(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec<N
     let over = |expires_at: Option<Timestamp>| expires_at.is_none_or(|end| end <= now);
     let approvals = facts.approvals.iter().filter(|approval| approval.answer.is_none() && over(approval.expires_at));
     obligations.chain(approvals.map(|approval| Note::ApprovalExpired(approval.approval_id))).collect()
+}
+
+/// The referrals whose end the clock has to note now.
+pub(crate) fn ended(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec<Note> {
+    let over = expired(facts, policy, now).into_iter();
+    over.filter_map(|referral_id| {
+        Some(Note::ReferralExpired(referral_id, facts.referral(referral_id)?.released.unit_id))
+    })
+    .collect()
 }
 
 fn state_to_note(facts: &CaseFacts, owed: &Owed, now: Timestamp) -> Option<ObligationState> {

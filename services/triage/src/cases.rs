@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use egide_domain::Policy;
 use egide_domain::facts::CaseFacts;
 use egide_domain::ids::CaseId;
+use egide_domain::time::Timestamp;
 use egide_projection::{ModelError, Projection, View};
 
-use crate::model::{self, Waiting, case_of, event_key, waiting_prefix};
+use crate::model::{self, Waiting, case_of, end_of, ending_prefix, event_key, waiting_prefix};
 
 /// Folds kept at once; beyond that all are made again.
 const KEPT_MAX: usize = 4_096;
@@ -51,6 +52,20 @@ impl Cases {
             let case_id = case_of(&key).ok_or(ModelError::Row)?;
             let facts = self.facts(&view, case_id)?;
             visit(case_id, &facts);
+        }
+        Ok(())
+    }
+
+    /// Goes through the cases of which a referral may have come to its end. Only those are folded: many wait for months.
+    pub(crate) fn ending(&self, now: Timestamp, mut visit: impl FnMut(CaseId, &CaseFacts)) -> Result<(), ModelError> {
+        let view = self.projection.view();
+        for row in view.prefix(&ending_prefix()) {
+            let (key, end) = row?;
+            if end_of(&end)? <= now {
+                let case_id = case_of(&key).ok_or(ModelError::Row)?;
+                let facts = self.facts(&view, case_id)?;
+                visit(case_id, &facts);
+            }
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The clock: what is due soon, what is overdue, and which approvals have expired is noted in the log, once each, however many
+//! The clock: what is due soon, what is overdue, which approvals have expired and which referrals
+//! have come to their end is noted in the log, once each, however many
 //! instances there are and however often they stop: a note's command id follows from what it notes, so the ledger knows it again.
 
 use std::collections::HashSet;
@@ -14,7 +15,9 @@ use egide_servicekit::channel::Upstream;
 use egide_servicekit::shutdown::Shutdown;
 use egide_wire::convert::Listed as _;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
-use egide_wire::proto::egide::case::v1::{ApprovalDecided, ApprovalOutcome, CaseEvent, ObligationNoted};
+use egide_wire::proto::egide::case::v1::{
+    ApprovalDecided, ApprovalOutcome, CaseEvent, ObligationNoted, ReferralExpired,
+};
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, NewEvent, new_event};
 use tokio::time::sleep;
@@ -132,6 +135,9 @@ fn due(cases: &Cases, now: Timestamp) -> Result<Vec<(CaseId, Note)>, ModelError>
     cases.each(None, |case_id, facts| {
         found.extend(agenda::notes(facts, cases.policy(), now).into_iter().map(|note| (case_id, note)));
     })?;
+    cases.ending(now, |case_id, facts| {
+        found.extend(agenda::ended(facts, cases.policy(), now).into_iter().map(|note| (case_id, note)));
+    })?;
     Ok(found)
 }
 
@@ -149,6 +155,10 @@ fn request(case_id: CaseId, note: Note) -> AppendRequest {
             approval_id: approval_id.to_string(),
             outcome: ApprovalOutcome::Expired.into(),
             ..ApprovalDecided::default()
+        }),
+        Note::ReferralExpired(referral_id, unit_id) => Payload::ReferralExpired(ReferralExpired {
+            referral_id: referral_id.to_string(),
+            unit_id: unit_id.to_string(),
         }),
     };
     AppendRequest {
@@ -175,6 +185,10 @@ fn command_id(case_id: CaseId, note: Note) -> String {
         Note::ApprovalExpired(approval_id) => {
             sha256_parts(COMMAND_IDS, &[b"approval", case_id.as_bytes(), approval_id.as_bytes()])
         }
+        Note::ReferralExpired(referral_id, unit_id) => {
+            let parts: [&[u8]; 4] = [b"referral", case_id.as_bytes(), referral_id.as_bytes(), unit_id.as_bytes()];
+            sha256_parts(COMMAND_IDS, &parts)
+        }
     };
     let mut bytes = [0; 16];
     bytes.iter_mut().zip(digest.as_bytes()).for_each(|(byte, from)| *byte = *from);
@@ -184,7 +198,7 @@ fn command_id(case_id: CaseId, note: Note) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use egide_domain::ids::{ApprovalId, DecisionId, SubjectId};
+    use egide_domain::ids::{ApprovalId, DecisionId, ReferralId, SubjectId, UnitId};
     use egide_domain::vocabulary::{ObligationKind, ObligationState};
 
     #[test]
@@ -205,6 +219,8 @@ mod tests {
             note(1, inform, None, ObligationState::Due),
             note(1, inform, Some(2), ObligationState::Overdue),
             Note::ApprovalExpired(ApprovalId([1; 16])),
+            Note::ReferralExpired(ReferralId([1; 16]), UnitId([1; 16])),
+            Note::ReferralExpired(ReferralId([2; 16]), UnitId([1; 16])),
         ];
         let ids: HashSet<String> = notes.iter().map(|note| command_id(case_id, *note)).collect();
         assert_eq!(ids.len(), notes.len());

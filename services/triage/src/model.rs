@@ -4,17 +4,18 @@
 //! |---|---|
 //! | `e` case, revision | an event of the case, without what is sealed ([`EventRow`]) |
 //! | `w` case | nothing: something waits in the case |
+//! | `x` case | when the next of its referrals comes to its end, in milliseconds since 1970, 64 bits, big-endian |
 //!
 //! Cases are the 16 bytes of their UUIDs; revisions are 64 bits, big-endian, so that keys are in their order.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use egide_domain::Policy;
 use egide_domain::event::CaseEvent;
 use egide_domain::facts::CaseFacts;
 use egide_domain::ids::CaseId;
 use egide_domain::time::Timestamp;
+use egide_domain::{Policy, next_expiry};
 use egide_eventlog::VerifiedBlock;
 use egide_projection::{ModelError, ReadModel, Rows};
 use egide_wire::convert::recorded_case_event;
@@ -26,6 +27,7 @@ use crate::agenda;
 
 const EVENT: u8 = b'e';
 const WAITING: u8 = b'w';
+const ENDING: u8 = b'x';
 
 /// An event as it stands in the log, without what is sealed.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -59,7 +61,7 @@ impl Waiting {
 
 impl ReadModel for Waiting {
     const NAME: &'static str = ROLE;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         let now = Timestamp(block.recorded_at_ms());
@@ -83,6 +85,10 @@ impl ReadModel for Waiting {
                 rows.insert(&waiting_key(case_id), Vec::new());
             } else {
                 rows.remove(&waiting_key(case_id));
+            }
+            match next_expiry(&facts, &self.policy) {
+                Some(end) => rows.insert(&ending_key(case_id), end.0.to_be_bytes()),
+                None => rows.remove(&ending_key(case_id)),
             }
         }
         Ok(())
@@ -111,6 +117,7 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::DisclosureDecided(_)
         | CaseEvent::ReferralReleased(_)
         | CaseEvent::ReferralDelivered(_)
+        | CaseEvent::ReferralExpired(_)
         | CaseEvent::DisclosedOutsideSystem(_)
         | CaseEvent::OutsideDisclosureReviewed(_)
         | CaseEvent::CaseClosed(_)
@@ -158,9 +165,23 @@ pub(crate) const fn waiting_prefix() -> [u8; 1] {
     [WAITING]
 }
 
-/// The case of a waiting case's key.
+/// The case of the key of one that waits, or of which a referral will end.
 pub(crate) fn case_of(key: &[u8]) -> Option<CaseId> {
-    key.strip_prefix(&[WAITING])?.try_into().ok().map(CaseId)
+    key.strip_prefix(&[WAITING]).or_else(|| key.strip_prefix(&[ENDING]))?.try_into().ok().map(CaseId)
+}
+
+/// All cases of which a referral will come to its end begin with this.
+pub(crate) const fn ending_prefix() -> [u8; 1] {
+    [ENDING]
+}
+
+/// When, as such a row says.
+pub(crate) fn end_of(row: &[u8]) -> Result<Timestamp, ModelError> {
+    row.try_into().map(|bytes| Timestamp(i64::from_be_bytes(bytes))).map_err(|_| ModelError::Row)
+}
+
+fn ending_key(case_id: CaseId) -> Vec<u8> {
+    [&[ENDING], case_id.as_bytes().as_slice()].concat()
 }
 
 fn waiting_key(case_id: CaseId) -> Vec<u8> {

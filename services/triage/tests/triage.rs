@@ -73,6 +73,39 @@ async fn an_approval_that_nobody_decides_in_time_is_closed_once() {
     house.world.stop().await;
 }
 
+#[tokio::test]
+async fn the_end_of_a_referral_is_noted_once_and_nobody_is_asked_to_fetch_it_any_more() {
+    let mut house = House::start().await;
+    let url = house.triage("triage-1").await;
+    house.triage("triage-2").await;
+    let (ending, lasting) = (house.case().await, house.case().await);
+    for (case, ends_in_ms) in [(&ending, SOON_MS), (&lasting, LATER_MS)] {
+        let consent_id = house.consents(case, ends_in_ms).await;
+        house.bound_on(case, consent_id, &[]).await;
+    }
+    let unfetched = async || {
+        let request = ListReviewsRequest {
+            kinds: vec![ReviewKind::ReferralUnfetched.into()],
+            reason: AccessReason::Supervision.into(),
+            ..ListReviewsRequest::default()
+        };
+        let answer = house.client(&url, "supervisor").list_reviews(request).await.unwrap().into_inner();
+        answer.reviews.into_iter().map(|review| review.case_id).collect::<Vec<_>>()
+    };
+    assert_eq!(unfetched().await.len(), 2);
+    wait_until("its end is noted", PATIENCE, async || house.expiries(&ending.case_id).await > 0).await;
+    assert_eq!(unfetched().await, std::slice::from_ref(&lasting.case_id));
+    // The other clock, and one that begins anew, have nothing to add.
+    egide_testkit::within("a triage service to stop", house.world.take("triage").stop()).await.unwrap();
+    house.triage("triage-3").await;
+    let third = house.case().await;
+    let consent_id = house.consents(&third, SOON_MS / 2).await;
+    house.bound_on(&third, consent_id, &[]).await;
+    wait_until("the next is noted", PATIENCE, async || house.expiries(&third.case_id).await > 0).await;
+    assert_eq!((house.expiries(&ending.case_id).await, house.expiries(&lasting.case_id).await), (1, 0));
+    house.world.stop().await;
+}
+
 fn obligations(case_id: &str) -> ListObligationsRequest {
     ListObligationsRequest {
         case_id: case_id.to_owned(),

@@ -4,8 +4,9 @@ use super::{Admission, ViolationReason};
 use crate::contact::may_contact;
 use crate::event::{
     ApprovalDecided, ApprovalRequested, AuthorityVerified, ContactCleared, ExceptionLifted, ObligationNoted,
-    OutsideDisclosureReviewed, UnitNotified, WishesRecorded,
+    OutsideDisclosureReviewed, ReferralExpired, UnitNotified, WishesRecorded,
 };
+use crate::expiry::referral_ends_at;
 use crate::facts::NoticeFacts;
 use crate::vocabulary::{ApprovalOutcome, LiftReason, NoticeGround, ObligationState, Outcome, PersonRole};
 
@@ -127,6 +128,19 @@ impl Admission<'_> {
         self.refuse_if(other_unit, "unit_id", ViolationReason::OtherUnit);
         self.refuse_if(not_recalled, "ground", ViolationReason::ReferralNotRecalled);
         self.refuse_if(again, "address_id", ViolationReason::AlreadyNoted);
+    }
+
+    /// The clock's alone, and by the ledger's own policy and clock: what it says of a referral must be so.
+    pub(super) fn check_expiry(&mut self, expired: &ReferralExpired) {
+        const FIELD: &str = "referral_id";
+        self.refuse_if(self.actor.person.is_some(), "actor.person", ViolationReason::ClockOnly);
+        let Some(referral) = self.facts.referral(expired.referral_id) else {
+            return self.refuse(FIELD, ViolationReason::ReferralUnknown);
+        };
+        self.refuse_if(referral.released.unit_id != expired.unit_id, "unit_id", ViolationReason::OtherUnit);
+        self.refuse_if(referral.expired, FIELD, ViolationReason::AlreadyNoted);
+        let over = referral_ends_at(self.facts, referral, self.policy).is_some_and(|end| end <= self.now);
+        self.refuse_if(!over, FIELD, ViolationReason::ReferralNotExpired);
     }
 
     /// Deny by default: without an instruction that says so, nobody is contacted.

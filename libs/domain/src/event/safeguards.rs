@@ -139,3 +139,12 @@ pub struct UnitNotified {
     /// What became of it.
     pub outcome: NoticeOutcome,
 }
+
+/// The clock noted that the time of what a referral rests on is over: it can no longer be fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferralExpired {
+    /// The referral.
+    pub referral_id: ReferralId,
+    /// The unit it was for.
+    pub unit_id: UnitId,
+}

@@ -88,6 +88,7 @@ impl CaseFacts {
                 recall_acknowledged: false,
                 recalled_at: None,
                 notices: Vec::new(),
+                expired: false,
             }),
             CaseEvent::ReferralDelivered(delivered) => {
                 self.deliveries.push(delivered.delivery_id);
@@ -122,6 +123,11 @@ impl CaseFacts {
                         outcome: notified.outcome,
                         at: recorded.recorded_at,
                     });
+                }
+            }
+            CaseEvent::ReferralExpired(expired) => {
+                if let Some(referral) = self.referral_mut(expired.referral_id) {
+                    referral.expired = true;
                 }
             }
             CaseEvent::DisclosedOutsideSystem(outside) => self.disclosures_outside.push(OutsideFacts {

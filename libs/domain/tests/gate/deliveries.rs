@@ -1,8 +1,9 @@
 //! Fetching is deciding again (promise 2).
 
 use crate::story::*;
+use egide_domain::ViolationReason as Why;
 use egide_domain::delivery::DeliveryRefusal;
-use egide_domain::event::{Expiry, RecallAcknowledged, UnitNotified};
+use egide_domain::event::{Actor, ConsentGiven, Expiry, RecallAcknowledged, ReferralExpired, UnitNotified};
 use egide_domain::ids::AddressId;
 use egide_domain::supersedes;
 use egide_domain::vocabulary::{
@@ -247,7 +248,6 @@ fn a_notice_is_given_up_while_no_address_took_it() {
 
 #[test]
 fn what_became_of_a_notice_is_recorded_once_by_no_person_and_disturbs_no_permit() {
-    use egide_domain::ViolationReason as Why;
     let story = released();
     let why = |story: &Story, actor: &egide_domain::Actor, event: &egide_domain::CaseEvent| {
         let admitted = egide_domain::admit(&story.facts, event, actor, &POLICY, story.now);
@@ -271,4 +271,98 @@ fn what_became_of_a_notice_is_recorded_once_by_no_person_and_disturbs_no_permit(
         why(&story, &service(), &egide_domain::CaseEvent::UnitNotified(unknown)),
         [("referral_id", Why::ReferralUnknown)]
     );
+}
+
+fn expired(story: &Story) -> Vec<egide_domain::ids::ReferralId> {
+    egide_domain::expired(&story.facts, &POLICY, story.now)
+}
+
+fn expiry(number: u8, to: &Unit) -> egide_domain::CaseEvent {
+    let expired = ReferralExpired { referral_id: referral_id(number), unit_id: to.id() };
+    egide_domain::CaseEvent::ReferralExpired(expired)
+}
+
+fn until(number: u8, end: i64, categories: &[egide_domain::vocabulary::DataCategory]) -> ConsentGiven {
+    to_shelter(number).permitting(categories).until(Expiry::At(after(end)))
+}
+
+#[test]
+fn a_referral_ends_with_the_time_of_what_it_rests_on_to_the_instant() {
+    let story = Story::with_people().consents(until(1, HOUR, &[Contact, Identity])).releases(1, &asked());
+    let early = story.clone().wait(HOUR - 1);
+    assert_eq!((expired(&early), early.fetches(1, &shelter()).is_ok()), (vec![], true));
+    assert_eq!(egide_domain::next_expiry(&early.facts, &POLICY), Some(after(HOUR)));
+    let over = story.clone().wait(HOUR);
+    assert_eq!((expired(&over), over.fetches(1, &shelter()).is_ok()), (vec![referral_id(1)], false));
+    // Delivered or not: it cannot be fetched again.
+    let delivered = story.clone().by(&service(), story.delivery_of(1, &shelter())).wait(HOUR);
+    assert_eq!(expired(&delivered), [referral_id(1)]);
+    // Nobody says when a consent without a stated end ends but the policy; one without any end never does.
+    let default = Story::with_people().consents(to_shelter(1).permitting(&[Contact]).until(Expiry::Absent));
+    let default = default.releases(1, &ask(&shelter(), SupportService, &[Contact]));
+    let period = POLICY.periods().consent_default.0;
+    assert_eq!(egide_domain::next_expiry(&default.facts, &POLICY), Some(after(period)));
+    assert_eq!(egide_domain::next_expiry(&released().facts, &POLICY), None);
+    assert_eq!(expired(&released().wait(100 * period)), []);
+}
+
+#[test]
+fn a_report_leaves_whole_so_it_ends_with_the_first_of_what_is_in_it_and_for_that_with_the_last_that_lets_it_go() {
+    let parts = Story::with_people().consents(until(1, HOUR, &[Contact])).consents(until(2, 2 * HOUR, &[Identity]));
+    let parts = parts.releases(1, &asked());
+    assert_eq!(egide_domain::next_expiry(&parts.facts, &POLICY), Some(after(HOUR)));
+    let over = parts.wait(HOUR);
+    assert_eq!((expired(&over), waiting(&over)), (vec![referral_id(1)], vec![]), "nobody is asked to fetch it");
+    let twice = Story::with_people().consents(until(1, HOUR, &[Contact, Identity]));
+    let twice = twice.consents(until(2, 2 * HOUR, &[Contact, Identity])).releases(1, &asked());
+    assert_eq!(egide_domain::next_expiry(&twice.facts, &POLICY), Some(after(2 * HOUR)));
+    let one_is_over = twice.wait(HOUR);
+    assert_eq!((expired(&one_is_over), waiting(&one_is_over).len()), (vec![], 1));
+    assert!(one_is_over.fetches(1, &shelter()).is_ok());
+    let endless = Story::with_people().consents(until(1, HOUR, &[Contact, Identity]));
+    let endless = endless.consents(to_shelter(2).permitting(&[Contact, Identity])).releases(1, &asked());
+    assert_eq!(egide_domain::next_expiry(&endless.facts, &POLICY), None);
+}
+
+#[test]
+fn what_ended_otherwise_has_an_event_of_its_own_and_is_not_noted_as_ended_by_time() {
+    let story = Story::with_people().consents(until(1, HOUR, &[Contact, Identity])).releases(1, &asked());
+    for (what, ended) in [
+        ("withdrawn", story.clone().withdraws(Some(1), Some(VICTIM), &[])),
+        ("withdrawn in part", story.clone().withdraws(Some(1), Some(VICTIM), &[Contact])),
+        ("recalled", story.clone().recalls(1)),
+        ("noted", story.clone().by(&service(), expiry(1, &shelter()))),
+    ] {
+        assert_eq!(expired(&ended.clone().wait(HOUR)), [], "{what}");
+        assert_eq!(egide_domain::next_expiry(&ended.facts, &POLICY), None, "{what}");
+    }
+    let asserted = exception(1, ExceptionKind::Minor, &[VICTIM], ExceptionGround::SuspectedAbuse);
+    let story = Story::with_people().age(VICTIM, AgeBand::Under16).asserts(&responder(), asserted);
+    let story = story.confirms(&supervisor(), 1).releases(1, &ask(&police(), Investigation, &[Identity]));
+    let life = egide_domain::next_expiry(&story.facts, &POLICY).unwrap();
+    let over = story.clone().wait(life.0 - story.now.0);
+    assert_eq!((expired(&over), over.fetches(1, &police()).is_ok()), (vec![referral_id(1)], false));
+    assert_eq!(expired(&over.lifts(1)), [], "lifted is lifted, whatever the time");
+}
+
+#[test]
+fn the_clock_alone_notes_the_end_of_a_referral_once_and_when_it_is_so() {
+    let story = Story::with_people().consents(until(1, HOUR, &[Contact, Identity])).releases(1, &asked());
+    let why = |story: &Story, actor: &Actor, event| {
+        let violations = story.admits(actor, &event).err().unwrap_or_default();
+        violations.into_iter().map(|violation| (violation.field, violation.reason)).collect::<Vec<_>>()
+    };
+    let field = "referral_id";
+    let early = story.clone().wait(HOUR - 1);
+    assert_eq!(why(&early, &service(), expiry(1, &shelter())), [(field, Why::ReferralNotExpired)]);
+    let over = story.wait(HOUR);
+    assert_eq!(why(&over, &service(), expiry(1, &shelter())), []);
+    assert_eq!(why(&over, &supervisor(), expiry(1, &shelter())), [("actor.person", Why::ClockOnly)]);
+    assert_eq!(why(&over, &service(), expiry(2, &shelter())), [(field, Why::ReferralUnknown)]);
+    assert_eq!(why(&over, &service(), expiry(1, &police())), [("unit_id", Why::OtherUnit)]);
+    assert_eq!(why(&over.clone().closes(), &service(), expiry(1, &shelter())), [], "also of a closed case");
+    let noted = over.by(&service(), expiry(1, &shelter()));
+    assert_eq!(why(&noted, &service(), expiry(1, &shelter())), [(field, Why::AlreadyNoted)]);
+    assert!(noted.facts.referral(referral_id(1)).unwrap().expired);
+    assert_eq!(waiting(&noted), []);
 }

@@ -1,6 +1,7 @@
 //! Laws that hold for every case, asked of the engine over the generator's cases. `tests/gate/properties.rs` has others.
 
 use crate::compare::{ask_engine, cases, seed};
+use crate::evaluator::tables::DAY;
 use crate::generator::{self, dice::Dice};
 use crate::question::{Asked, Change, Rules, Table};
 use egide_domain::decision::{Decision, Mask};
@@ -573,4 +574,23 @@ fn p07_every_instant_has_an_answer() {
         let over = answer.decision.expires_at.is_some_and(|end| end.0 <= odd.now);
         unless(answer.decision.is_permit() && over, || "a permit that is over when it is given".to_owned())
     });
+}
+
+/// Of a referral of which is said that its time is over, nothing is delivered: the note tells nothing that the gate would contradict.
+#[test]
+fn p02_whatever_is_said_to_have_ended_is_not_delivered() {
+    let said = std::cell::Cell::new(0_u32);
+    law(18, |asked, dice| {
+        let mut later = asked.clone();
+        later.now = later.now.saturating_add(dice.pick(&[DAY, 30 * DAY, 400 * DAY, 400 * DAY]));
+        let facts = CaseFacts::from_events(&later.history);
+        let over = egide_domain::expired(&facts, &later.rules.engine, Timestamp(later.now));
+        for referral_id in over {
+            said.set(said.get() + 1);
+            later.delivering = referral_id;
+            unless(ask_engine(&later).delivery.is_ok(), || format!("{referral_id:?} is delivered"))?;
+        }
+        Ok(())
+    });
+    assert!(said.get() > 0, "the law is about something");
 }

@@ -6,6 +6,7 @@
 //! | `egide_call_seconds` | histogram | `role`, `method`, `code` |
 //! | `egide_panics_total` | counter | `role`, `method` |
 //! | `egide_connections_refused_total` | counter | `role`, `reason`: `accept`, `no_room`, `unproved`, `late` |
+//! | `egide_pages_total` | counter | `outcome` of setting a referral's pages: `made`, `late`, `refused`, `no_pdf`, `not_run` |
 //!
 //! A method that is none counts as `unknown`: what strangers send makes no labels.
 
@@ -39,6 +40,7 @@ const SECONDS: &str = "egide_call_seconds";
 const PANICS: &str = "egide_panics_total";
 /// Connections closed before anything was read from them.
 pub(crate) const CONNECTIONS_REFUSED: &str = "egide_connections_refused_total";
+const PAGES: &str = "egide_pages_total";
 
 /// From a tenth of a millisecond (an answer from memory) to the longest a request may take.
 const SECONDS_BUCKETS: [f64; 16] =
@@ -48,6 +50,11 @@ const FOLD_EVERY: Duration = Duration::from_secs(5);
 /// Readers of the page at a time, and how long one of them may take.
 const READERS_MAX: usize = 8;
 const READER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pages were to be set, and this came of it.
+pub(crate) fn pages_counted(outcome: &'static str) {
+    metrics::counter!(PAGES, "outcome" => outcome).increment(1);
+}
 
 /// Metrics cannot be recorded or shown.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +99,7 @@ impl Metrics {
         metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "Time from a call to the end of its answer.");
         metrics::describe_counter!(PANICS, "Calls on which the service's code panicked.");
         metrics::describe_counter!(CONNECTIONS_REFUSED, "Connections closed before anything was read from them.");
+        metrics::describe_counter!(PAGES, "Referrals whose pages were to be set, by what came of it.");
         Ok(Self(handle))
     }
 

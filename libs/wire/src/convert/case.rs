@@ -226,6 +226,10 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
             address_id: id(&event.address_id, "address_id")?,
             outcome: required(event.outcome, "outcome")?,
         }),
+        Payload::ReferralExpired(event) => CaseEvent::ReferralExpired(domain::ReferralExpired {
+            referral_id: id(&event.referral_id, "referral_id")?,
+            unit_id: id(&event.unit_id, "unit_id")?,
+        }),
         Payload::NarrativeReviewRequested(event) => {
             CaseEvent::NarrativeReviewRequested(domain::NarrativeReviewRequested {
                 review_id: id(&event.review_id, "review_id")?,

@@ -12,7 +12,7 @@ use egide_wire::convert::Listed as _;
 use egide_wire::proto::egide::audit::v1::{Disclosure, DisclosureStep};
 use egide_wire::proto::egide::case::v1::{
     DeliveryChannel, DisclosedOutsideSystem, DisclosureDecided, RecallAcknowledged, ReferralAcknowledged,
-    ReferralDelivered, ReferralRecalled, ReferralReleased, UnitNotified,
+    ReferralDelivered, ReferralExpired, ReferralRecalled, ReferralReleased, UnitNotified,
 };
 use egide_wire::proto::egide::ledger::v1::Event;
 use prost::Message as _;
@@ -59,6 +59,7 @@ pub(super) struct Step<'a> {
     decision_id: &'a str,
     unit_id: &'a str,
     channel: DeliveryChannel,
+    encrypted_to: &'a [String],
     came: Came,
 }
 
@@ -67,6 +68,7 @@ enum Came {
     Delivery,
     Receipt,
     Recall,
+    Expiry,
 }
 
 impl<'a> Step<'a> {
@@ -76,6 +78,7 @@ impl<'a> Step<'a> {
             decision_id: &delivered.decision_id,
             unit_id: &delivered.unit_id,
             channel: delivered.channel(),
+            encrypted_to: &delivered.encrypted_to,
             came: Came::Delivery,
         }
     }
@@ -96,8 +99,13 @@ impl<'a> Step<'a> {
         Self::without_channel(&notified.referral_id, &notified.unit_id, Came::Receipt)
     }
 
+    pub(super) fn expired(expired: &'a ReferralExpired) -> Self {
+        Self::without_channel(&expired.referral_id, &expired.unit_id, Came::Expiry)
+    }
+
     const fn without_channel(referral_id: &'a str, unit_id: &'a str, came: Came) -> Self {
-        Self { referral_id, decision_id: "", unit_id, channel: DeliveryChannel::Unspecified, came }
+        let channel = DeliveryChannel::Unspecified;
+        Self { referral_id, decision_id: "", unit_id, channel, encrypted_to: &[], came }
     }
 }
 
@@ -215,12 +223,13 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
                 row.recalled = true;
                 true
             }
-            Came::Delivery | Came::Recall | Came::Receipt => false,
+            Came::Delivery | Came::Recall | Came::Receipt | Came::Expiry => false,
         };
         if changed {
             self.put_row(at, &row);
         }
-        self.put_step(at, DisclosureStep { channel: step.channel.into(), ..DisclosureStep::default() });
+        let (channel, encrypted_to) = (step.channel.into(), step.encrypted_to.to_vec());
+        self.put_step(at, DisclosureStep { channel, encrypted_to, ..DisclosureStep::default() });
         Ok(())
     }
 

@@ -3,15 +3,15 @@
 use egide_wire::proto::egide::audit::v1::{Disclosure, DisclosureStep};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
-    ApprovalOutcome, ExceptionConfirmed, ExceptionLifted, LiftReason, ObligationKind, ObligationNoted, ObligationState,
-    OutsideDisclosureReviewed, OutsideReviewOutcome, RejectionReason,
+    ApprovalOutcome, DeliveryChannel, ExceptionConfirmed, ExceptionLifted, LiftReason, ObligationKind, ObligationNoted,
+    ObligationState, OutsideDisclosureReviewed, OutsideReviewOutcome, RejectionReason,
 };
 
 use super::filter::Filter;
 use super::history;
 use crate::story::{
-    Story, Told, approval, approval_answered, approval_asked, delivery, disclosure, exception, noted, on_exception,
-    permit, person, recall, recall_receipt, refusal, release, said_outside, under,
+    Story, Told, approval, approval_answered, approval_asked, delivery, disclosure, exception, expiry, noted,
+    on_exception, package, permit, person, recall, recall_receipt, refusal, release, said_outside, under,
 };
 
 fn told(story: &Story, number: u16) -> Disclosure {
@@ -85,6 +85,25 @@ fn the_receipt_of_a_recall_follows_the_recall() {
 }
 
 #[test]
+fn a_package_is_told_with_the_keys_it_was_encrypted_to_and_the_end_of_its_time_is_a_step() {
+    let mut story = Story::of_one_case();
+    story.decides(1, permit(1, 1, &[person(1)]));
+    story.releases(1, release(1, 1, &[person(1)]));
+    story.happens(1, package(1));
+    story.happens(1, delivery(1));
+    let at = story.tell(Told::in_case(1, expiry(1)).by(""));
+    let found = told(&story, 1);
+    let delivered = "disclosure.delivered";
+    let expected = ["disclosure.released", delivered, delivered, "disclosure.referral_expired"];
+    assert_eq!(kinds(&found), expected);
+    let keys: Vec<usize> = found.steps.iter().map(|step| step.encrypted_to.len()).collect();
+    assert_eq!(keys, [0, 2, 0, 0]);
+    assert_eq!(found.steps[1].encrypted_to, ["age-one", "age-two"]);
+    assert!(found.steps[1].channel() == DeliveryChannel::Package);
+    assert_eq!((last(&found).position, last(&found).actor.as_ref().unwrap().person.as_str()), (at, ""), "the clock");
+}
+
+#[test]
 fn what_is_owed_is_told_with_where_it_stood() {
     const MARKER: &str = "marker-1c0de5";
     let mut story = Story::of_one_case();
@@ -147,6 +166,7 @@ fn what_fits_no_disclosure_is_shown_all_the_same() {
         noted(8, ObligationKind::InformPerson, ObligationState::Overdue),
         Payload::OutsideDisclosureReviewed(OutsideDisclosureReviewed { disclosure_id, outcome }),
         recall_receipt(9),
+        expiry(7),
     ] {
         let at = story.happens(1, payload);
         let newest = history::list(&story.history.view(), &Filter::default(), None, 1).unwrap().disclosures;

@@ -1,5 +1,7 @@
 //! A house with a `nats-server`, a ledger, a disclosure service, two recipients, and small invented cases.
 
+use std::path::PathBuf;
+
 use egide_crypto::digest::Fingerprinter;
 use egide_crypto::sign::{KeyRing, Signature, SigningKey, VerifyingKey};
 use egide_crypto::wrap::KeyEncryptionKey;
@@ -9,7 +11,9 @@ use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
 use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::ServeConfig;
+use egide_servicekit::typesetter::Typesetter;
 use egide_testkit::{TestWorld, adopt_policy, fresh_id, policy, within, wording_digest};
+use egide_trust::Trust;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::*;
 use egide_wire::proto::egide::classification::v1::DataCategory;
@@ -43,6 +47,9 @@ pub(crate) struct House {
     pub(crate) report_key: VerifyingKey,
     report_document: Zeroizing<Vec<u8>>,
     key_ring: KeyRing,
+    trust: Trust,
+    /// What sets pages, if anything does.
+    typeset: Option<PathBuf>,
 }
 
 impl House {
@@ -75,7 +82,11 @@ impl House {
         adopt_policy(&world, &ledger_url).await;
         let (report_key, report_document) = SigningKey::generate().unwrap();
         let report_key = report_key.public_key();
-        let mut house = Self { world, url: String::new(), ledger_url, report_key, report_document, key_ring };
+        let mut reports = KeyRing::new();
+        reports.insert(report_key, None, None).unwrap();
+        let trust = Trust::of_rings(key_ring.clone(), reports);
+        let (url, typeset) = (String::new(), None);
+        let mut house = Self { world, url, ledger_url, report_key, report_document, key_ring, trust, typeset };
         house.url = house.start("disclosure", &house.ledger_url.clone(), now).await;
         house
     }
@@ -93,23 +104,42 @@ impl House {
         ledger_url: &str,
         now: fn() -> Timestamp,
     ) -> String {
-        let config = egide_disclosure::Config {
+        let config = self.config(policy, name, ledger_url, now);
+        let started = egide_disclosure::start(config, self.world.shutdown());
+        let running = within("a disclosure service to start", started).await.unwrap();
+        self.world.keep(running)
+    }
+
+    /// What a disclosure service is started with.
+    pub(crate) fn config(
+        &self,
+        policy: LoadedPolicy,
+        name: &str,
+        ledger_url: &str,
+        now: fn() -> Timestamp,
+    ) -> egide_disclosure::Config {
+        egide_disclosure::Config {
             serve: ServeConfig::new("disclosure", self.world.listen()),
             nats: nats(&self.world),
             log: LOG,
-            anchor: self.key_ring.clone().into(),
+            anchor: self.trust.clone().into(),
             projection: self.world.projection(name),
             ledger: self.world.upstream(ledger_url, self.world.identity().service("disclosure")),
             verifier: self.world.identity().verifier(),
             report_key: SigningKey::from_pkcs8(&self.report_document).unwrap(),
             secret: Fingerprinter::new(&[9; 32]),
             policy,
+            typesetter: self.typeset.as_deref().map(|program| Typesetter::find(Some(program)).unwrap()),
             refuse_after: egide_disclosure::REFUSE_AFTER,
             clock: now,
-        };
-        let started = egide_disclosure::start(config, self.world.shutdown());
-        let running = within("a disclosure service to start", started).await.unwrap();
-        self.world.keep(running)
+        }
+    }
+
+    /// From here on this program sets pages, at a disclosure service that is started now.
+    pub(crate) async fn set_pages_with(&mut self, program: PathBuf) {
+        self.typeset = Some(program);
+        let name = format!("pages-{}", fresh_id());
+        self.url = self.start(&name, &self.ledger_url.clone(), clock::now).await;
     }
 
     pub(crate) fn ledger(&self, service: &str, account: &str, role: &str) -> Ledger {

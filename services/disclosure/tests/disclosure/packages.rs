@@ -1,13 +1,17 @@
 //! Referrals as packages: decided again, recorded with the keys, opened by one unit alone.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
 use age::x25519::Identity;
-use egide_crypto::sign::KeyRing;
-use egide_parcel::{CheckedPackage, EncryptionKey, Package, check_package};
-use egide_testkit::fresh_id;
+use egide_crypto::sign::{KeyRing, SigningKey};
+use egide_parcel::{CheckedPackage, EncryptionKey, Package, Part, check_package};
+use egide_servicekit::clock;
+use egide_testkit::{fresh_id, policy, within};
 use egide_trust::PublishedKeys;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{CaseEvent, DeliveryChannel, ReferralDelivered};
-use egide_wire::proto::egide::disclosure::v1::{self as proto, FetchPackageRequest, PackReferralRequest};
+use egide_wire::proto::egide::disclosure::v1::{self as proto, FetchPackageRequest, PackReferralRequest, PackagePages};
 use prost::Message as _;
 use tonic::{Code, Status};
 
@@ -37,6 +41,14 @@ impl House {
     fn opened(&self, package: &proto::Package, identity: &Identity) -> CheckedPackage {
         let archive = age::decrypt(identity, &package.content).unwrap();
         check_package(&Package::from_archive(&archive).unwrap(), &self.published()).unwrap()
+    }
+
+    /// The pages in a package that holds in itself; none where it has none.
+    fn pages(&self, package: &proto::Package, identity: &Identity) -> Option<String> {
+        let archive = age::decrypt(identity, &package.content).unwrap();
+        let opened = Package::from_archive(&archive).unwrap();
+        check_package(&opened, &self.published()).unwrap();
+        opened.part(Part::Pdf).map(|pdf| String::from_utf8(pdf.to_vec()).unwrap())
     }
 
     async fn deliveries(&self) -> Vec<ReferralDelivered> {
@@ -168,4 +180,62 @@ async fn a_repeated_command_is_one_delivery_and_other_content_is_refused() {
     assert_eq!(house.staff().pack_referral(other).await.unwrap_err().code(), Code::AlreadyExists);
     let nobody = PackReferralRequest { received_by: " ".into(), ..packing(&referral_id) };
     assert_eq!(house.staff().pack_referral(nobody).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+/// A program that sets pages as the other does, and says what it was fed.
+fn stand_in(directory: &Path, name: &str, script: &str) -> PathBuf {
+    let path = directory.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn pages_go_into_a_package_in_the_recipients_language_and_one_that_cannot_have_them_goes_all_the_same() {
+    let mut house = House::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (police, shelter, case) = (house.police().await, house.shelter().await, house.case().await);
+    let (desk, door) = (house.encryption_key(&police).await, house.encryption_key(&shelter).await);
+    house.consent(&case, &police, &USUAL).await;
+    house.consent(&case, &shelter, &USUAL).await;
+    let (english, french) = (house.released(&case, &police).await, {
+        let asked = asking(&case, &shelter);
+        let purpose = egide_wire::proto::egide::case::v1::Purpose::SupportService.into();
+        let asked = proto::RequestDisclosureRequest { purpose, ..asked };
+        house.staff().request_disclosure(asked).await.unwrap().into_inner().decision.unwrap().referral_id
+    });
+    let bare = house.pack(&english).await.unwrap();
+    assert_eq!((bare.pages(), house.pages(&bare, &desk)), (PackagePages::NotSetUp, None));
+
+    house.set_pages_with(stand_in(directory.path(), "echo", "printf '%%PDF-'; exec /bin/cat")).await;
+    for (referral_id, identity, language) in [(&english, &desk, "en"), (&french, &door, "fr")] {
+        let package = house.pack(referral_id).await.unwrap();
+        assert_eq!(package.pages(), PackagePages::Included);
+        let pages = house.pages(&package, identity).unwrap();
+        assert!(pages.contains(&format!(r#""language":"{language}"#)) && pages.contains("Maya"), "{pages}");
+        assert!(!package.content.windows(4).any(|window| window == b"Maya"), "they are as sealed as the rest");
+    }
+    let fetched = house.fetch_package(&police.unit, &english).await.unwrap();
+    assert_eq!(fetched.pages(), PackagePages::Included);
+
+    // One that refuses, one that answers with too much for a package, and one that never ends.
+    let large = "printf '%%PDF-'; exec /usr/bin/head -c 2097152 /dev/zero";
+    for (name, script) in [("refuses", "exit 3"), ("large", large), ("sleeps", "exec /bin/sleep 600")] {
+        house.set_pages_with(stand_in(directory.path(), name, script)).await;
+        let begun = std::time::Instant::now();
+        let package = house.pack(&english).await.unwrap();
+        assert_eq!((package.pages(), house.pages(&package, &desk)), (PackagePages::NotMade, None), "{name}");
+        assert!(begun.elapsed().as_secs() < 5, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_whose_key_for_reports_is_not_certified_does_not_start() {
+    let house = House::new().await;
+    let mut config = house.config(policy(), "stranger", &house.ledger_url, clock::now);
+    config.report_key = SigningKey::generate().unwrap().0;
+    let stranger = config.report_key.key_id().to_string();
+    let started = within("an answer", egide_disclosure::start(config, house.world.shutdown())).await;
+    let told = started.map(drop).unwrap_err().to_string();
+    assert!(told.contains(&stranger) && told.contains("egide trust add-key --use report"), "{told}");
 }

@@ -136,6 +136,12 @@ fn step_words(lang: Lang, step: &DisclosureStep) -> String {
     told
 }
 
+/// The keys that a package was encrypted to, each on a line of its own.
+fn keys_words(lang: Lang, step: &DisclosureStep) -> String {
+    let keys = step.encrypted_to.iter();
+    keys.map(|key| format!("\n{}{}{key}", lang.text("head.encrypted_to"), lang.text("word.colon"))).collect()
+}
+
 async fn one(session: &mut Session<'_>, args: &Args, disclosure: Uuid) -> Result<Exit, Failure> {
     let mut client = session.audit()?;
     let request = GetDisclosureRequest { disclosure_id: id_or_new(Some(disclosure)), reason: i32::from(args.reason) };
@@ -182,7 +188,8 @@ fn show(out: &mut Output, disclosure: &Disclosure) -> Result<(), Failure> {
         let who = step.actor.as_ref().map(|actor| if actor.person.is_empty() { &actor.service } else { &actor.person });
         let who = who.map(|who| format!(", {who}")).unwrap_or_default();
         let when = second(step.recorded_at.as_ref());
-        out.field("head.step", format!("{when} {}{channel}{who}", step_words(lang, step)))?;
+        let keys = keys_words(lang, step);
+        out.field("head.step", format!("{when} {}{channel}{who}{keys}", step_words(lang, step)))?;
     }
     Ok(())
 }
@@ -217,6 +224,15 @@ mod tests {
     }
 
     #[test]
+    fn a_package_is_told_with_its_keys() {
+        let step = DisclosureStep { encrypted_to: vec!["age-one".to_owned()], ..DisclosureStep::default() };
+        assert_eq!(keys_words(Lang::English, &step), "\nEncrypted to: age-one");
+        let colon = Lang::French.text("word.colon");
+        assert_eq!(keys_words(Lang::French, &step), format!("\nChiffré pour{colon}age-one"));
+        assert_eq!(keys_words(Lang::French, &DisclosureStep::default()), "");
+    }
+
+    #[test]
     fn every_kind_of_step_has_a_word() {
         let kinds = [
             "disclosure.released",
@@ -225,6 +241,7 @@ mod tests {
             "disclosure.recalled",
             "disclosure.recall_acknowledged",
             "disclosure.notified",
+            "disclosure.referral_expired",
             "disclosure.approval_requested",
             "disclosure.approval_decided",
             "disclosure.obligation_noted",

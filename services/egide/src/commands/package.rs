@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use egide_servicekit::identity::Role;
-use egide_wire::proto::egide::disclosure::v1::{FetchPackageRequest, PackReferralRequest, Package};
+use egide_wire::proto::egide::disclosure::v1::{FetchPackageRequest, PackReferralRequest, Package, PackagePages};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -79,6 +79,7 @@ fn saved(session: &mut Session<'_>, package: Option<Package>, path: &Path) -> Re
             "unit_id": package.unit_id,
             "encrypted_to": package.encrypted_to,
             "bytes": package.content.len(),
+            "pages": package.pages().as_str_name(),
         }))?;
         return Ok(Exit::Ok);
     }
@@ -88,6 +89,13 @@ fn saved(session: &mut Session<'_>, package: Option<Package>, path: &Path) -> Re
     session.out.field("head.unit", &package.unit_id)?;
     for key in &package.encrypted_to {
         session.out.field("head.encrypted_to", key)?;
+    }
+    let lang = session.out.lang;
+    match package.pages() {
+        PackagePages::Included => session.out.field("head.pages", lang.text("say.pages_included"))?,
+        PackagePages::NotSetUp => session.out.note(lang.text("say.pages_not_set_up"))?,
+        // Nobody promised pages: whatever this version does not know is none.
+        PackagePages::NotMade | PackagePages::Unspecified => session.out.note(lang.text("say.pages_not_made"))?,
     }
     Ok(Exit::Ok)
 }

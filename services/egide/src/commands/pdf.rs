@@ -1,9 +1,11 @@
 //! `egide pdf FILE`, and the pages of `egide referrals fetch --pdf`: made here, of a report whose digest and signature held.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use egide_parcel::CheckedReport;
 use egide_report::{Document, Layout};
+use egide_servicekit::typesetter::Typesetter;
 use egide_trust::PublishedKeys;
 use egide_wire::proto::egide::disclosure::v1::Referral;
 use serde_json::json;
@@ -15,8 +17,11 @@ use crate::failure::Failure;
 use crate::new_file::{free, write};
 use crate::output::Output;
 use crate::trust_file::root_path;
-use crate::typesetter::Typesetter;
+use crate::typesetter;
 use crate::verify::{read_keys, read_referral, verify};
+
+/// From starting the program to its last byte. It takes half a second unoptimised; a machine under load may be a slow one.
+const SET_WITHIN: Duration = Duration::from_secs(30);
 
 /// `egide pdf FILE`.
 #[derive(Clone, clap::Args)]
@@ -70,7 +75,7 @@ impl PdfPages {
     /// When the keys cannot be read, the typesetter is not there, or a file stands in the place of the pages.
     pub(crate) fn ready(global: &Global, with: &With, output: &Path) -> Result<Self, Failure> {
         let keys = with.keys.clone().unwrap_or_else(|| verification_keys_path(&global.data()));
-        let typesetter = Typesetter::find(with.typeset.as_deref())?;
+        let typesetter = typesetter::find(with.typeset.as_deref())?;
         free(output)?;
         let keys = read_keys(&keys, with.root.as_deref(), &root_path(&global.data()))?;
         Ok(Self { keys, typesetter, output: output.to_path_buf() })
@@ -85,7 +90,10 @@ impl PdfPages {
         let unreadable = || Failure::new(Exit::Unreadable, "fail.report");
         let document = Document::of(&verified.report, verified.digest.as_bytes(), layout).map_err(|_| unreadable())?;
         let document = document.to_json().map_err(|_| unreadable())?;
-        let pdf = self.typesetter.pdf(&document).await?;
+        let pdf = self.typesetter.pdf(&document, SET_WITHIN).await.map_err(|error| {
+            let path = self.typesetter.program().display();
+            Failure::new(Exit::Unexpected, "fail.typeset").with("path", path).with("error", error)
+        })?;
         write(&self.output, &pdf)?;
         Ok(verified)
     }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::narratives::Attest;
+use super::packages::{FetchPackage, Key, Pack};
 use super::shifts::Shift;
 use super::symbols::Symbols;
 use super::waiting::{Consent, Obligations, Reviews};
@@ -156,7 +157,12 @@ fn check_step(value: &Value, symbols: &mut Symbols) -> Result<(), String> {
                 return Err("exactly one of `expect` and `expect_error` is needed".to_owned());
             }
         }
+        Step::EncryptionKey(key) => {
+            key.speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
+            symbols.capture(&key.name, "fingerprint", &key.name);
+        }
         Step::Recall(Recall { speaker, .. })
+        | Step::Pack(Pack { speaker, .. })
         | Step::Attest(Attest { speaker, .. })
         | Step::Replay(ReplayAgain { speaker, .. })
         | Step::History(History { speaker, .. })
@@ -188,7 +194,7 @@ fn check_step(value: &Value, symbols: &mut Symbols) -> Result<(), String> {
         Step::Wait(wait) if !(1..=WAIT_MAX_S).contains(&wait.seconds) => {
             return Err(format!("a wait has 1 to {WAIT_MAX_S} seconds"));
         }
-        Step::Fetch(_) | Step::Ack(_) | Step::AckRecall(_) | Step::List(_) | Step::Wait(_) => {}
+        Step::Fetch(_) | Step::FetchPackage(_) | Step::Ack(_) | Step::AckRecall(_) | Step::List(_) | Step::Wait(_) => {}
     }
     Ok(())
 }
@@ -218,7 +224,10 @@ pub(crate) enum Step {
     Approve(Box<Approve>),
     Attest(Attest),
     Replay(ReplayAgain),
+    EncryptionKey(Key),
+    Pack(Pack),
     Fetch(Fetch),
+    FetchPackage(FetchPackage),
     Ack(Ack),
     AckRecall(Ack),
     List(List),
@@ -572,6 +581,8 @@ pub(crate) struct ExpectHistory {
     pub(crate) outside: Vec<String>,
     #[serde(default)]
     pub(crate) steps: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    pub(crate) encrypted_to: BTreeMap<String, Vec<String>>,
 }
 
 /// See `FORMAT.md`.

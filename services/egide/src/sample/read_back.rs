@@ -137,6 +137,14 @@ fn check_history(checks: &mut Checks, line: usize, expected: &ExpectHistory, fou
         let actual = steps.into_iter().flatten().map(|step| step.kind.as_str()).collect::<Vec<_>>().join(", ");
         checks.same(line, "steps", &kinds.join(", "), &actual);
     }
+    for (decision, keys) in &expected.encrypted_to {
+        let steps = found.iter().find(|one| one.disclosure_id == *decision).map(|one| &one.steps);
+        let mut actual: Vec<_> = steps.into_iter().flatten().flat_map(|step| step.encrypted_to.clone()).collect();
+        let mut keys = keys.clone();
+        keys.sort_unstable();
+        actual.sort_unstable();
+        checks.same(line, "encrypted_to", &keys.join(", "), &actual.join(", "));
+    }
 }
 
 async fn entries(

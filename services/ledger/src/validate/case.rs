@@ -69,6 +69,7 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         | Payload::OutsideDisclosureReviewed(_)
         | Payload::RecallAcknowledged(_)
         | Payload::UnitNotified(_)
+        | Payload::ReferralExpired(_)
         | Payload::NarrativeReviewRequested(_)
         | Payload::NarrativeWithheld(_) => {}
         Payload::ApprovalDecided(event) => {

@@ -78,6 +78,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("disclosure.outside_reviewed", &["disclosure_id", "outcome"]),
     ("disclosure.recall_acknowledged", &["referral_id", "unit_id"]),
     ("disclosure.notified", &["referral_id", "unit_id", "ground", "address_id", "means", "outcome"]),
+    ("disclosure.referral_expired", &["referral_id", "unit_id"]),
     (
         "disclosure.decided",
         &[

@@ -9,7 +9,7 @@ use egide_domain::time::Timestamp;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig};
 use egide_servicekit::channel::Authenticated;
 use egide_servicekit::clock;
-use egide_testkit::{TestWorld, adopt_policy, fresh_id, policy, policy_digest, within};
+use egide_testkit::{TestWorld, adopt_policy, fresh_id, policy, policy_digest, within, wording_digest};
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::{AccessEvent, AccessRecorded, access_event};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
@@ -168,8 +168,51 @@ impl House {
         case
     }
 
+    /// A consent of the case's person to whatever unit, which ends so many milliseconds from now; its id.
+    pub(crate) async fn consents(&self, case: &Case, ends_in_ms: i64) -> String {
+        let given = ConsentGiven {
+            consent_id: fresh_id(),
+            subject_id: case.person.clone(),
+            kind: ConsentKind::DataSubject.into(),
+            grantor: GrantorKind::Self_.into(),
+            recipient: Some(RecipientScope { scope: Some(recipient_scope::Scope::UnitId(fresh_id())) }),
+            purposes: vec![Purpose::Investigation.into()],
+            permitted: vec![DataCategory::Situation.into()],
+            expiry: Some(consent_given::Expiry::ExpiresAt(to_timestamp(Timestamp(clock::now().0 + ends_in_ms)))),
+            standing: true,
+            method: ConsentMethod::Spoken.into(),
+            wording_version: "spoken-en/3".into(),
+            wording_digest: wording_digest("spoken-en/3"),
+            language: Language::English.into(),
+            speaking_freely: Answer::Yes.into(),
+            understood: Answer::Yes.into(),
+            policy_version: "2026-11".into(),
+            ..ConsentGiven::default()
+        };
+        let consent_id = given.consent_id.clone();
+        let who = "case-desk/responder:amelie.roy";
+        self.append(who, &case.case_id, Payload::ConsentGiven(given)).await.unwrap();
+        consent_id
+    }
+
+    /// How often the clock noted that a referral of the case came to its end.
+    pub(crate) async fn expiries(&self, case_id: &str) -> usize {
+        let of_case = self.events().await.into_iter().filter(|event| event.stream_id == case_id);
+        of_case.filter(|event| event.kind == "disclosure.referral_expired").count()
+    }
+
     /// A released permit with these obligations, each due so many milliseconds from now; the decision's id.
     pub(crate) async fn bound(&self, case: &Case, obligations: &[(ObligationKind, i64)]) -> String {
+        self.bound_on(case, fresh_id(), obligations).await
+    }
+
+    /// The same, resting on this consent.
+    pub(crate) async fn bound_on(
+        &self,
+        case: &Case,
+        consent_id: String,
+        obligations: &[(ObligationKind, i64)],
+    ) -> String {
         let now = clock::now();
         let due = |(kind, in_ms): &(ObligationKind, i64)| Obligation {
             kind: (*kind).into(),
@@ -178,7 +221,7 @@ impl House {
         };
         let decided = DisclosureDecided {
             outcome: Outcome::Permit.into(),
-            bases: vec![Basis { kind: BasisKind::Consent.into(), reference_id: fresh_id(), ..Basis::default() }],
+            bases: vec![Basis { kind: BasisKind::Consent.into(), reference_id: consent_id, ..Basis::default() }],
             mask: vec![MaskEntry {
                 subject_id: case.person.clone(),
                 category: DataCategory::Situation.into(),

@@ -302,7 +302,8 @@ impl Case {
             | CaseEvent::ContactMade(_)
             | CaseEvent::OutsideDisclosureReviewed(_)
             | CaseEvent::RecallAcknowledged(_)
-            | CaseEvent::UnitNotified(_) => {}
+            | CaseEvent::UnitNotified(_)
+            | CaseEvent::ReferralExpired(_) => {}
         }
     }
 

@@ -380,6 +380,7 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
             means: NoticeMeans::Webhook.into(),
             outcome: NoticeOutcome::Sent.into(),
         }),
+        Case::ReferralExpired(ReferralExpired { referral_id: ONE.into(), unit_id: TWO.into() }),
     ]
     .into_iter()
     .map(case)
