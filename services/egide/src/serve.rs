@@ -130,6 +130,8 @@ impl FromStr for Listen {
         let expected = || "ledger=127.0.0.1:4610".to_owned();
         let (role, address) = text.split_once('=').ok_or_else(expected)?;
         let role = Role::from_str(role, false).map_err(|_| expected())?;
+        // Who calls only listens nowhere.
+        role.service().ok_or_else(expected)?;
         Ok(Self { role, address: address.parse().map_err(|_| expected())? })
     }
 }
@@ -327,7 +329,7 @@ mod tests {
     fn an_address_is_given_for_a_role() {
         let listen: Listen = "audit=127.0.0.1:0".parse().unwrap();
         assert_eq!(listen.role, Role::Audit);
-        for text in ["", "audit", "audit=here", "king=127.0.0.1:0"] {
+        for text in ["", "audit", "audit=here", "king=127.0.0.1:0", "notifier=127.0.0.1:0"] {
             assert!(text.parse::<Listen>().is_err(), "{text}");
         }
     }

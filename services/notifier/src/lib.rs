@@ -143,7 +143,7 @@ impl Notifier {
     /// See [`Error`].
     pub fn new(config: Config) -> Result<Self, Error> {
         let Config { triage, directory, signing_key, mail, authorities, development, pace, clock } = config;
-        let roots = Roots::load(authorities.as_deref())?;
+        let roots = Roots::load(authorities.as_deref(), development)?;
         if mail.is_none() {
             tracing::warn!("no mail server is named: units that gave a mailbox are not told there");
         }

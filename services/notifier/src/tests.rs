@@ -52,7 +52,7 @@ impl Certificate {
     }
 
     fn roots(&self) -> Roots {
-        Roots::load(Some(&self.path("certificate.pem"))).unwrap()
+        Roots::load(Some(&self.path("certificate.pem")), false).unwrap()
     }
 
     fn acceptor(&self) -> TlsAcceptor {
@@ -398,5 +398,5 @@ async fn mail_goes_over_tls_from_the_first_byte_and_in_clear_nowhere_but_at_home
     assert!(matches!(refused, Err(Error::MailInClear)));
     let elsewhere = MailConfig { host: "mail.example.ca".to_owned(), ..server.config(MailSecurity::None) };
     assert!(matches!(Mailer::new(elsewhere, &roots, true, WITHIN), Err(Error::MailInClear)));
-    assert!(matches!(Roots::load(Some(Path::new("/nowhere"))), Err(Error::Authorities(_))));
+    assert!(matches!(Roots::load(Some(Path::new("/nowhere")), true), Err(Error::Authorities(_))));
 }
