@@ -132,8 +132,18 @@ fn everybody(unit_id: &str) -> Vec<Who> {
         who::staff("case-desk", "rose.tremblay", &["reviewer"]),
         who::staff("disclosure", "rose.tremblay", &["reviewer"]),
     ];
-    let services =
-        ["telephony-desk", "case-desk", "console", "cli", "disclosure", "audit", "triage", "portal", "ledger"];
+    let services = [
+        "telephony-desk",
+        "case-desk",
+        "console",
+        "cli",
+        "disclosure",
+        "audit",
+        "triage",
+        "portal",
+        "ledger",
+        "notifier",
+    ];
     everybody.extend(services.map(who::service));
     everybody
 }
