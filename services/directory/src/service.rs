@@ -63,6 +63,14 @@ fn onward_of<T>(request: &Request<T>) -> Result<Onward, Status> {
     Ok(Onward::of(request))
 }
 
+/// Where units are told that something waits is for the staff who keep it and for the notifier, and for no other service.
+fn as_told_to(caller: &Caller, mut entry: OrganizationEntry) -> OrganizationEntry {
+    if caller.person().is_err() {
+        entry.units.iter_mut().for_each(|unit| unit.notification_addresses.clear());
+    }
+    entry
+}
+
 /// Where a unit is told now that something waits for it, and in which language; nowhere while it may receive nothing anyway.
 fn addresses_of(entry: OrganizationEntry, unit_id: &str) -> Option<GetNotificationAddressesResponse> {
     let is_it = |unit: &UnitEntry| unit.unit.as_ref().is_some_and(|record| record.unit_id == unit_id);
@@ -184,6 +192,7 @@ impl DirectoryService for Directory {
         &self,
         request: Request<GetOrganizationRequest>,
     ) -> Result<Response<GetOrganizationResponse>, Status> {
+        let caller = Caller::of(&request)?.clone();
         let id: OrganizationId =
             request.get_ref().organization_id.parse().map_err(|_| {
                 invalid(vec![Violation::new("organization_id", "is no uuid in lower case with hyphens")])
@@ -191,7 +200,7 @@ impl DirectoryService for Directory {
         self.caught_up().await?;
         let entry = model::organization(&self.projection.view(), id).map_err(|error| unreadable(&error))?;
         match entry {
-            Some(entry) => Ok(Response::new(GetOrganizationResponse { entry: Some(entry) })),
+            Some(entry) => Ok(Response::new(GetOrganizationResponse { entry: Some(as_told_to(&caller, entry)) })),
             None => Err(Status::not_found("no organisation is registered under this id")),
         }
     }
@@ -200,10 +209,12 @@ impl DirectoryService for Directory {
         &self,
         request: Request<ListOrganizationsRequest>,
     ) -> Result<Response<ListOrganizationsResponse>, Status> {
+        let caller = Caller::of(&request)?.clone();
         let page = Page::read(request.get_ref()).map_err(invalid)?;
         self.caught_up().await?;
         let (entries, after) = model::list(&self.projection.view(), page).map_err(|error| unreadable(&error))?;
         let next_page_token = after.map(token_after).unwrap_or_default();
+        let entries = entries.into_iter().map(|entry| as_told_to(&caller, entry)).collect();
         Ok(Response::new(ListOrganizationsResponse { entries, next_page_token }))
     }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use egide_testkit::{Fault, FaultProxy, PATIENCE, fresh_id, wait_until, within};
 use egide_wire::proto::egide::directory::v1::{
     AddEncryptionKeyRequest, AddNotificationAddressRequest, AgreementRecorded, EncryptionKeyAdded,
-    EncryptionKeyRemoved, GetNotificationAddressesRequest, ListOrganizationsRequest, NotificationAddressAdded,
-    NotificationAddressRemoved, RecipientReinstated, RecipientSuspended, RecordAgreementRequest,
-    RegisterOrganizationRequest, RegisterUnitRequest, ReinstateRecipientRequest, RemoveEncryptionKeyRequest,
-    RemoveNotificationAddressRequest, SuspendRecipientRequest,
+    EncryptionKeyRemoved, GetNotificationAddressesRequest, GetOrganizationRequest, ListOrganizationsRequest,
+    NotificationAddressAdded, NotificationAddressRemoved, RecipientReinstated, RecipientSuspended,
+    RecordAgreementRequest, RegisterOrganizationRequest, RegisterUnitRequest, ReinstateRecipientRequest,
+    RemoveEncryptionKeyRequest, RemoveNotificationAddressRequest, SuspendRecipientRequest,
 };
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
@@ -348,6 +348,10 @@ async fn a_unit_has_addresses_that_come_and_go_and_none_while_it_is_suspended() 
     assert_eq!(told().await, [mailbox]);
     let history = desk.get(&id).await.unwrap().units[0].notification_addresses.clone();
     assert!(history.len() == 2 && history[0].removed_at.is_some() && history[1].removed_at.is_none());
+    // Services that ask for nobody are told who is registered, and not where units are told.
+    let request = GetOrganizationRequest { organization_id: id.clone() };
+    let entry = house.as_service(&desk.url, "portal").get_organization(request).await.unwrap().into_inner().entry;
+    assert!(entry.unwrap().units[0].notification_addresses.is_empty());
     for number in 1..8 {
         add(&fresh_id(), 1, &format!("https://desk{number}.example.ca/")).await.unwrap();
     }

@@ -252,8 +252,10 @@ fn identities(args: &Args, global: &Global, proofs: Arc<Proofs>) -> Result<Ident
         return Ok(Identities::of_environment(Some(issuer(name, path)?), proofs));
     }
     let key = data.join(DEVELOPMENT_ISSUER);
-    // With certificates and an organisation's own provider there is nothing left for a development issuer to prove.
-    if args.people.is_some() && !key.exists() {
+    // With certificates and an organisation's own provider there is nothing left for a development issuer to prove, nor where nobody is
+    // heard.
+    let calls_only = args.role.iter().all(|role| role.service().is_none());
+    if (args.people.is_some() || calls_only) && !key.exists() {
         return Ok(Identities::of_environment(None, proofs));
     }
     // Opening the issuer makes its key; here keys are never made.
