@@ -117,6 +117,7 @@ pub(crate) struct Roles {
     key_encryption_keys: [String; 2],
     ledgers: [Document; 2],
     reports: Document,
+    history: Document,
     ring: KeyRing,
     trust: Trust,
     secret: [u8; 32],
@@ -132,6 +133,7 @@ impl Roles {
         let (reports, signs) = Document::new();
         let mut signing = KeyRing::new();
         signing.insert(signs.public_key(), None, None).expect("one key");
+        let (history, _) = Document::new();
         let mut ring = KeyRing::new();
         for key in [first, second] {
             ring.insert(key.public_key(), None, None).expect("two keys that differ");
@@ -139,7 +141,7 @@ impl Roles {
         let trust = Trust::of_rings(ring.clone(), signing);
         let policy = LoadedPolicy::embedded().expect("the policy in the source");
         let secret = random_bytes().expect("random bytes");
-        Self { key_encryption_keys, ledgers: [one, two], reports, ring, trust, secret, policy, plan }
+        Self { key_encryption_keys, ledgers: [one, two], reports, history, ring, trust, secret, policy, plan }
     }
 
     /// The key that signs reports.
@@ -283,6 +285,14 @@ impl Roles {
             log: self.log_as(kit, role.role()).await,
             ledger: upstream(kit, role.role(), ledger),
             verifier: kit.identity().verifier_of(role.role()),
+            transparency: egide_audit::transparency::Settings {
+                directory: kit.projection("checkpoints").join(role.name()),
+                key: self.history.key(),
+                name: "example.org/log".parse().expect("a name"),
+                publish_every: egide_audit::transparency::PUBLISH_INTERVAL,
+                listen: None,
+                witnesses: Vec::new(),
+            },
         };
         Ok(egide_audit::start(config, kit.shutdown()).await?)
     }

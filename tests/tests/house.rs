@@ -77,6 +77,8 @@ fn dependencies_point_from_adapters_to_wire_to_the_core() {
     assert!(dependencies["egide-crypto"].iter().all(|name| !name.starts_with("egide-")), "egide-crypto stands alone");
     let of_trust = dependencies["egide-trust"].iter().filter(|name| name.starts_with("egide-"));
     assert!(of_trust.eq(["egide-crypto"]), "egide-trust stands on egide-crypto alone");
+    let of_tlog: Vec<_> = dependencies["egide-tlog"].iter().map(String::as_str).collect();
+    assert_eq!(of_tlog, ["base64", "egide-crypto", "thiserror"], "egide-tlog is pure but for hashes and signatures");
     for adapter in ADAPTERS {
         for dependency in &dependencies[adapter] {
             assert!(!SERVICES.contains(&dependency.as_str()), "{adapter} must not depend on {dependency}");

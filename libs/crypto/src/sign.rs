@@ -131,11 +131,11 @@ impl SigningKey {
         self.sign_raw(&signed_bytes(context, message))
     }
 
-    /// Signs bytes whose form another specification fixes, without a context of ours. `None` when they hold a zero byte: what we
-    /// sign for a context always does, and neither may pass for the other.
+    /// Signs a text whose form another specification fixes, such as a note or a cosignature, as it stands: without a context.
+    /// `None` for a text with a zero byte: what we sign for a context always holds one, so neither passes for the other.
     #[must_use]
-    pub fn sign_specified(&self, bytes: &[u8]) -> Option<Signature> {
-        (!bytes.contains(&0)).then(|| self.sign_raw(bytes))
+    pub fn sign_text(&self, text: &str) -> Option<Signature> {
+        (!text.as_bytes().contains(&0)).then(|| self.sign_raw(text.as_bytes()))
     }
 
     /// Signs bytes whose form another specification fixes. Those never hold a zero byte, as ours always do.
@@ -214,12 +214,15 @@ impl VerifyingKey {
         self.verify_raw(&signed_bytes(context, message), &signature.0)
     }
 
-    /// Checks a signature over bytes whose form another specification fixes, as [`SigningKey::sign_specified`] makes it.
+    /// Checks a signature over a text, as [`SigningKey::sign_text`] makes it.
     ///
     /// # Errors
-    /// [`BadSignature`] if it is none, or the bytes hold a zero byte.
-    pub fn verify_specified(&self, bytes: &[u8], signature: &Signature) -> Result<(), BadSignature> {
-        if bytes.contains(&0) { Err(BadSignature) } else { self.verify_raw(bytes, &signature.0) }
+    /// [`BadSignature`] if it is none, or the text holds a zero byte.
+    pub fn verify_text(&self, text: &str, signature: &Signature) -> Result<(), BadSignature> {
+        if text.as_bytes().contains(&0) {
+            return Err(BadSignature);
+        }
+        self.verify_raw(text.as_bytes(), &signature.0)
     }
 
     /// Checks a signature over bytes whose form another specification fixes.
@@ -369,6 +372,18 @@ mod tests {
     ];
 
     #[test]
+    fn a_text_and_a_message_for_a_context_never_pass_for_each_other() {
+        let (key, _) = SigningKey::generate().unwrap();
+        let signature = key.sign_text("a note\n").unwrap();
+        assert_eq!(key.public_key().verify_text("a note\n", &signature), Ok(()));
+        assert_eq!(key.public_key().verify_text("a note\n\n", &signature), Err(BadSignature));
+        let ours = key.sign("context", b"message");
+        assert_eq!(key.public_key().verify_raw(b"context\0message", ours.as_bytes()), Ok(()));
+        assert_eq!(key.public_key().verify_text("context\0message", &ours), Err(BadSignature));
+        assert!(key.sign_text("context\0message").is_none());
+    }
+
+    #[test]
     fn signatures_are_those_of_rfc_8032() {
         for [private, public, message, expected] in VECTORS {
             let seed: VerifyingKey = private.parse().unwrap();
@@ -384,16 +399,5 @@ mod tests {
             assert_eq!(public.verify_raw(&message, &signature), Ok(()));
             assert_eq!(public.verify_raw(b"other", &signature), Err(BadSignature));
         }
-    }
-
-    #[test]
-    fn what_another_specification_fixes_never_passes_for_what_is_signed_for_a_context() {
-        let (key, _) = SigningKey::generate().unwrap();
-        let signature = key.sign_specified(b"id.1.{}").unwrap();
-        assert_eq!(key.public_key().verify_specified(b"id.1.{}", &signature), Ok(()));
-        assert_eq!(key.public_key().verify("id.1.{}", b"", &signature), Err(BadSignature));
-        let ours = key.sign("context", b"message");
-        assert_eq!(key.sign_specified(b"context\0message"), None);
-        assert_eq!(key.public_key().verify_specified(b"context\0message", &ours), Err(BadSignature));
     }
 }

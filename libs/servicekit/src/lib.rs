@@ -20,6 +20,7 @@ pub mod key_file;
 pub mod nats;
 pub mod people;
 pub mod pki;
+pub mod plain;
 pub mod policy;
 pub mod serve;
 pub mod shutdown;

@@ -19,11 +19,13 @@ pub enum Use {
     Report,
     /// Notices to units that something waits for them.
     Notice,
+    /// Checkpoints of the history.
+    History,
 }
 
 impl Use {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Ledger, Self::Report, Self::Notice];
+    pub const ALL: [Self; 4] = [Self::Ledger, Self::Report, Self::History, Self::Notice];
 
     /// Its name in the file and on the command line.
     #[must_use]
@@ -32,6 +34,7 @@ impl Use {
             Self::Ledger => "ledger",
             Self::Report => "report",
             Self::Notice => "notice",
+            Self::History => "history",
         }
     }
 }
@@ -140,6 +143,9 @@ pub(crate) struct Document {
     /// Left out while there is none: so it stands in files of before there were notices, and in those that their readers read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notice: Vec<CertifiedKey>,
+    /// Left out of a file without any, so that files of before there was a history log stay as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) history: Vec<CertifiedKey>,
     pub(crate) restores: Vec<Restore>,
 }
 
@@ -149,6 +155,7 @@ impl Document {
             Use::Ledger => &self.ledger,
             Use::Report => &self.report,
             Use::Notice => &self.notice,
+            Use::History => &self.history,
         }
     }
 
@@ -157,6 +164,7 @@ impl Document {
             Use::Ledger => &mut self.ledger,
             Use::Report => &mut self.report,
             Use::Notice => &mut self.notice,
+            Use::History => &mut self.history,
         }
     }
 }

@@ -42,8 +42,9 @@ impl Draft {
     /// The first version: no keys, no restores.
     #[must_use]
     pub fn first() -> Self {
-        let (ledger, report, notice, restores) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self(Document { version: VERSION, serial: 1, issued_at_ms: 0, ledger, report, notice, restores })
+        let (ledger, report, restores) = (Vec::new(), Vec::new(), Vec::new());
+        let (history, notice) = (Vec::new(), Vec::new());
+        Self(Document { version: VERSION, serial: 1, issued_at_ms: 0, ledger, report, history, notice, restores })
     }
 
     pub(crate) const fn of(document: Document) -> Self {
@@ -158,7 +159,8 @@ impl Draft {
     /// # Errors
     /// [`DraftError::Keys`].
     pub fn revoke_key(&mut self, key_id: KeyId, position: u64) -> Result<(), DraftError> {
-        let keys = self.0.ledger.iter_mut().chain(&mut self.0.report).chain(&mut self.0.notice);
+        let keys = self.0.ledger.iter_mut().chain(&mut self.0.report).chain(&mut self.0.history);
+        let keys = keys.chain(&mut self.0.notice);
         let key = keys.into_iter().find(|key| key.key_id == key_id).ok_or(KeyRingError::Unknown(key_id))?;
         if let Some(revoked_after) = key.revoked_after.filter(|earlier| *earlier < position) {
             return Err(KeyRingError::RevokedEarlier { key_id, revoked_after }.into());

@@ -1,5 +1,5 @@
-//! The keys that sign reports and notices, as they are published: one file, signed by the root, that is all anybody needs to check
-//! one.
+//! The keys that sign reports, notices and checkpoints of the history, as they are published: one file, signed by the root, that is
+//! all anybody needs to check any of them.
 
 use egide_crypto::sign::{KeyId, KeyRing, Signature, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -137,6 +137,8 @@ pub struct PublishedKeys {
     /// Those that sign notices; they count for no report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notice_keys: Vec<PublishedKey>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    history: Vec<PublishedKey>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -161,18 +163,19 @@ impl PublishedKeys {
             revoked: entry.revoked_after().map(|_| Revocation { at: None, reason: RevocationReason::NotSaid }),
         });
         let keys = keys.collect();
-        let notice_keys = Vec::new();
-        Self { version: VERSION, serial: 0, issued_on: None, root_public_key: None, keys, notice_keys }
+        let (version, history, notice_keys) = (VERSION, Vec::new(), Vec::new());
+        Self { version, serial: 0, issued_on: None, root_public_key: None, keys, history, notice_keys }
     }
 
     /// The keys for reports that a trust file certifies, as they are published on a day.
     #[must_use]
     pub fn of_trust(trust: &Trust, root: &RootKey, issued_on: Day) -> Self {
         let published = |of| trust.keys(of).iter().map(PublishedKey::from).collect();
-        let (keys, notice_keys) = (published(Use::Report), published(Use::Notice));
+        let (keys, history) = (published(Use::Report), published(Use::History));
+        let notice_keys = published(Use::Notice);
         let root_public_key = Some(*root.key());
         let (version, serial, issued_on) = (VERSION, trust.serial(), Some(issued_on));
-        Self { version, serial, issued_on, root_public_key, keys, notice_keys }
+        Self { version, serial, issued_on, root_public_key, keys, history, notice_keys }
     }
 
     /// The file, signed with the root's private key.
@@ -233,7 +236,8 @@ impl PublishedKeys {
     fn hold_together(&self) -> Result<(), ParseTrustError> {
         let mut ring = KeyRing::new();
         let of_notices = self.notice_keys.iter().map(|key| (Use::Notice, key));
-        for (of, key) in self.keys.iter().map(|key| (Use::Report, key)).chain(of_notices) {
+        let all = self.keys.iter().map(|key| (Use::Report, key)).chain(of_notices);
+        for (of, key) in all.chain(self.history.iter().map(|key| (Use::History, key))) {
             let refused = |reason| ParseTrustError::Keys { of, reason };
             let actual = ring.insert(key.public_key, None, None).map_err(refused)?;
             if actual != key.key_id {
@@ -255,6 +259,11 @@ impl PublishedKeys {
     /// The keys that count for a notice of a day. A notice does not say which of them signed it.
     pub fn notice_keys_on(&self, day: Day) -> impl Iterator<Item = &PublishedKey> {
         self.notice_keys.iter().filter(move |key| key.counts_on(day).is_ok())
+    }
+
+    /// The keys whose signatures on checkpoints of the history count: those that were not revoked.
+    pub fn of_history(&self) -> impl Iterator<Item = &PublishedKey> {
+        self.history.iter().filter(|key| key.revoked.is_none())
     }
 
     /// All keys for reports, as they stand in the file.

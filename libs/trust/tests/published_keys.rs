@@ -175,3 +175,28 @@ fn a_file_without_keys_for_notices_is_what_it_was_before_there_were_any() {
     let (_, bytes) = published(&root, |_, _| {});
     assert!(!String::from_utf8(bytes).unwrap().contains("notice"));
 }
+
+#[test]
+fn keys_for_checkpoints_are_published_beside_those_for_reports_until_they_are_revoked() {
+    let (root_key, _) = SigningKey::generate().unwrap();
+    let root = RootKey::new(root_key.public_key());
+    let day = "2026-11-23".parse().unwrap();
+    let mut draft = Draft::first();
+    let keys = [(); 2].map(|()| SigningKey::generate().unwrap().0.public_key());
+    for key in keys {
+        draft.add_key(Use::History, key, "audit", None).unwrap();
+    }
+    let published = |draft: Draft| {
+        let (trust, _) = draft.sign(&root_key, 0).unwrap();
+        let bytes = PublishedKeys::of_trust(&trust, &root, day).sign(&root_key).unwrap();
+        PublishedKeys::verify(&bytes, Some(&root)).unwrap()
+    };
+    let of = |draft: &Draft| published(draft.clone()).of_history().map(|key| key.public_key).collect::<Vec<_>>();
+    assert_eq!(of(&draft), keys);
+    draft.revoke_key(keys[0].key_id(), 7).unwrap();
+    assert_eq!(of(&draft), keys[1..]);
+    assert!(published(draft).keys().is_empty());
+    let mut twice = Draft::first();
+    twice.add_key(Use::Report, keys[0], "disclosure", None).unwrap();
+    assert!(twice.add_key(Use::History, keys[0], "audit", None).is_err());
+}

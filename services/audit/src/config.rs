@@ -12,9 +12,12 @@ use egide_servicekit::serve::{self, Api, Running, ServeConfig, serve};
 use egide_servicekit::shutdown::Shutdown;
 use egide_trust::Lineage;
 use egide_wire::proto::egide::audit::v1::audit_service_server::AuditServiceServer;
+use egide_wire::proto::egide::audit::v1::transparency_service_server::TransparencyServiceServer;
 
+use crate::looks::Looks;
 use crate::model::History;
 use crate::service::Audit;
+use crate::transparency::{Settings, StartError, Tasks, Transparency};
 
 /// The name of this role.
 pub const ROLE: &str = "audit";
@@ -34,6 +37,8 @@ pub struct Config {
     pub ledger: Upstream,
     /// Who callers are.
     pub verifier: Arc<Verifier>,
+    /// The transparency log.
+    pub transparency: Settings,
 }
 
 /// This role could not be started.
@@ -45,6 +50,9 @@ pub enum Error {
     /// The server cannot be started.
     #[error(transparent)]
     Serve(#[from] serve::Error),
+    /// The transparency log cannot be started.
+    #[error(transparent)]
+    Transparency(#[from] StartError),
 }
 
 /// Starts this role: opens the projection, follows the log and serves until `shutdown`. Answers once it listens; until the
@@ -53,16 +61,20 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
-    let Config { listen, projection, rebuild, log, ledger, verifier } = config;
+    let Config { listen, projection, rebuild, log, ledger, verifier, transparency } = config;
     if rebuild {
         forget(&projection, log.lineage())?;
     }
     let history = Projection::open(&projection, History, log.lineage())?;
+    let tasks = Tasks::prepare(transparency, history.clone(), &log).await?;
+    let looks = Looks::new(ledger.clone(), history.clone(), log.clone());
+    let proofs = Transparency::new(history.clone(), looks, log.clone(), tasks.shown());
     let audit = Audit::new(history.clone(), ledger, log.clone());
-    let api = Api::new().with(AuditServiceServer::new(audit));
-    let running = serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown).await?;
+    let api = Api::new().with(AuditServiceServer::new(audit)).with(TransparencyServiceServer::new(proofs));
+    let running = serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown.clone()).await?;
     // Until the server has answered its last request: looks under way when the end is asked for still need the history.
-    Ok(running.beside(async move { history.run(&log, std::future::pending()).await }))
+    let running = running.beside(async move { history.run(&log, std::future::pending()).await });
+    Ok(running.beside(tasks.run(shutdown)))
 }
 
 /// Throws all rows away: opening a directory for another model does that, whatever the rows were and of which log.

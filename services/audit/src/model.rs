@@ -5,6 +5,7 @@
 //! if it ever stands in the log nevertheless, compliance is to see it.
 
 pub(crate) mod keys;
+pub(crate) mod leaves;
 pub(crate) mod row;
 mod scribe;
 #[cfg(test)]
@@ -35,9 +36,10 @@ pub struct History;
 
 impl ReadModel for History {
     const NAME: &'static str = "audit";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
+        leaves::apply(block, rows)?;
         for (position, _, event) in block.events() {
             match event.area() {
                 Area::Case => apply_case(Place::of(block, position, event)?, rows)?,

@@ -6,9 +6,18 @@ mod support;
 
 use std::time::Duration;
 
+use egide_audit::leaf;
+use egide_crypto::digest::Digest;
+use egide_servicekit::channel::Authenticated;
 use egide_testkit::{Fault, PATIENCE, fresh_id, wait_until, within};
+use egide_tlog::checkpoint::Checkpoint;
+use egide_tlog::note::{Note, NoteKey};
+use egide_tlog::proof::includes;
+use egide_tlog::tree::{Frontier, leaf_hash};
+use egide_wire::proto::egide::audit::v1::transparency_service_client::TransparencyServiceClient;
 use egide_wire::proto::egide::audit::v1::{
-    AccessReason, AccessScope, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
+    AccessReason, AccessScope, AccountForPersonRequest, DisclosureFilter, GetCheckpointRequest, GetDisclosureRequest,
+    GetProofRequest, GetTileRequest, ListDisclosuresRequest, ListLeavesRequest,
 };
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{DeliveryChannel, DisclosedOutsideSystem, ObligationKind, Outcome};
@@ -250,9 +259,9 @@ async fn a_rebuild_from_nothing_gives_the_same_rows_and_the_same_answers() {
 
     stage.forge_projection().await;
     stage.start_audit(false).await;
-    let forged = stage.compliance().list_disclosures(question.clone()).await.unwrap().into_inner();
-    assert_eq!(forged.disclosures, []);
-    stage.stop_audit().await;
+    // Rows without what a checkpoint was signed over: nothing is answered from them for long.
+    let ended = stage.audit_ends().await;
+    assert!(ended.contains("what it covered is gone"), "{ended}");
 
     stage.start_audit(true).await;
     let again = stage.compliance().list_disclosures(question.clone()).await.unwrap().into_inner();
@@ -339,4 +348,79 @@ async fn who_looks_too_often_is_told_to_wait() {
     let mut other = stage.audit(stage.person("console", "noor.haddad", "compliance"));
     other.list_disclosures(case.list(50, "")).await.unwrap();
     stage.world.stop().await;
+}
+
+#[tokio::test]
+async fn every_leaf_opens_stands_in_the_signed_tree_and_survives_a_rebuild() {
+    let mut stage = Stage::set().await;
+    let mut case = stage.open_case(1).await;
+    let permitted = case.permits(&[0], &[]).await;
+    case.releases(&permitted, &[0]).await;
+    let log_of = |stage: &Stage| stage.transparency_of(stage.person("console", ASKS, "compliance"));
+    let asked = || ListLeavesRequest { reason: AccessReason::Audit.into(), ..ListLeavesRequest::default() };
+    let first = checkpoint_of(&mut log_of(&stage), 4).await;
+    let mut stream = log_of(&stage).list_leaves(asked()).await.unwrap().into_inner();
+    let (mut tree, mut kinds) = (Frontier::new(), Vec::new());
+    while let Some(answer) = stream.message().await.unwrap() {
+        for leaf in answer.leaves {
+            let opening = leaf.opening.unwrap();
+            assert_eq!(leaf::of(&opening).as_slice(), leaf.leaf);
+            assert_eq!(opening.salt.len(), 32, "the ledger's fingerprint");
+            tree.push(leaf_hash(&leaf.leaf));
+            kinds.push((opening.position, opening.kind));
+        }
+    }
+    let found: Vec<&str> = kinds.iter().map(|(_, kind)| kind.as_str()).collect();
+    assert!(
+        found.starts_with(&["policy.adopted", "disclosure.decided", "disclosure.released", "disclosure.delivered"]),
+        "{found:?}"
+    );
+    assert!(tree.size() >= first.size);
+    let looks = stage.looks().await;
+    assert!(looks.iter().any(|(person, look)| person == ASKS && look.scope() == AccessScope::History));
+
+    // One event by itself, as anybody can check it.
+    let (position, _) = *kinds.last().unwrap();
+    let request = GetProofRequest { position, reason: AccessReason::Audit.into() };
+    let proved = log_of(&stage).get_proof(request).await.unwrap().into_inner();
+    let note: Note = proved.checkpoint.parse().unwrap();
+    let checkpoint: Checkpoint = note.text().parse().unwrap();
+    let hashes: Vec<Digest> = proved.hashes.iter().map(|hash| hash.as_slice().try_into().unwrap()).collect();
+    let leaf = proved.leaf.unwrap();
+    assert!(includes(leaf.index, checkpoint.size, &leaf_hash(&leaf.leaf), &hashes, &checkpoint.root));
+    let tile = GetTileRequest { level: 0, index: 0, width: 2 };
+    assert_eq!(log_of(&stage).get_tile(tile).await.unwrap().into_inner().hashes.len(), 64);
+    for (request, code) in [((0, 9), Code::NotFound), ((9, 1), Code::InvalidArgument)] {
+        let tile = GetTileRequest { level: request.0, index: request.1, width: 1 };
+        assert_eq!(log_of(&stage).get_tile(tile).await.unwrap_err().code(), code);
+    }
+    let nothing = GetProofRequest { position: 1_000_000, ..request };
+    assert_eq!(log_of(&stage).get_proof(nothing).await.unwrap_err().code(), Code::NotFound);
+
+    // The rows are thrown away, and everything stands as it was signed.
+    stage.stop_audit().await;
+    stage.start_audit(true).await;
+    let again = checkpoint_of(&mut log_of(&stage), checkpoint.size).await;
+    assert_eq!((again.size, again.root), (checkpoint.size, checkpoint.root));
+    let proved = log_of(&stage).get_proof(request).await;
+    let expected: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect();
+    assert_eq!(proved.unwrap().into_inner().hashes, expected);
+    stage.world.stop().await;
+}
+
+/// The newest checkpoint, once it covers so many leaves; its signature is checked.
+async fn checkpoint_of(log: &mut TransparencyServiceClient<Authenticated>, size: u64) -> Checkpoint {
+    let mut found = None;
+    wait_until("a checkpoint", PATIENCE, async || {
+        let Ok(answer) = log.clone().get_checkpoint(GetCheckpointRequest {}).await else { return false };
+        let answer = answer.into_inner();
+        let (key, note): (NoteKey, Note) = (answer.key.parse().unwrap(), answer.signed.parse().unwrap());
+        assert_eq!(key.verify(&note), Ok(0));
+        let checkpoint: Checkpoint = note.text().parse().unwrap();
+        let reached = checkpoint.size >= size && !answer.published.is_empty();
+        found = Some(checkpoint);
+        reached
+    })
+    .await;
+    found.unwrap()
 }

@@ -15,6 +15,7 @@ use egide_wire::convert::{Listed as _, to_timestamp};
 use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::disclosure::v1::{Package, Referral};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -96,7 +97,7 @@ impl Gate {
         self.reader.catch_up().await?;
         // Whoever is refused is refused here, without having waited for a turn that only an existing case has.
         let case_id = self.deliverable(&self.reader.moment(), delivery)?.referral.case_id;
-        let _turn = self.turns.take(case_id).await;
+        let turn = self.turns.take(case_id).await;
         for _ in 0..ROUNDS_MAX {
             self.reader.catch_up().await?;
             let (deliverable, before, generation) = self.look(delivery)?;
@@ -107,7 +108,7 @@ impl Gate {
                     None => continue,
                 },
             };
-            return self.open(delivery, deliverable, position, sent_at).await;
+            return self.open(delivery, deliverable, position, sent_at, turn).await;
         }
         Err(Status::unavailable("the case moves; fetch again").into())
     }
@@ -205,13 +206,15 @@ impl Gate {
         }
     }
 
-    /// Opens the stored report of a committed delivery. It must be exactly the one that was released.
+    /// Opens the stored report of a committed delivery. It must be exactly the one that was released. The turn ends once it is open:
+    /// nobody who needs this case waits for pages.
     async fn open(
         &self,
         delivery: &Delivery,
         deliverable: Deliverable,
         position: Position,
         sent_at: Instant,
+        turn: OwnedMutexGuard<()>,
     ) -> Result<Delivered, Undelivered> {
         let opened = match self.ledger.open_for_delivery(&delivery.onward, position).await {
             Ok(opened) => opened,
@@ -221,6 +224,7 @@ impl Gate {
             Err(NotOpened::Erased) => return Err(Undelivered::Refused),
             Err(NotOpened::Failed(status)) => return Err(status.into()),
         };
+        drop(turn);
         let Deliverable { referral, snapshot, keys, .. } = deliverable;
         let digest = sha256(&opened.report);
         if digest.as_bytes().as_slice() != referral.row.report_digest || opened.key_id != referral.row.key_id {

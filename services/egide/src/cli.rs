@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::acting::Acting;
 use crate::commands::{
-    account, approval, authority, callers, case, completions, consent, contact, deidentify, deliver, directory,
+    account, approval, audit, authority, callers, case, completions, consent, contact, deidentify, deliver, directory,
     disclose, emergency, emit, exception, explain, history, hold, keys, log, narrative, notice, obligations, package,
     pdf, pki, policy, provision, recall, referrals, replay, reviews, shift, token, trust, verify_file,
 };
@@ -80,6 +80,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Log(log::Command),
     Account(account::Args),
+    #[command(subcommand)]
+    Audit(Box<audit::Command>),
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]

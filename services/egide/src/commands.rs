@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod append;
 pub(crate) mod approval;
+pub(crate) mod audit;
 pub(crate) mod authority;
 pub(crate) mod callers;
 pub(crate) mod case;

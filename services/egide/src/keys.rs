@@ -30,6 +30,7 @@ const PREVIOUS_FILE: (&str, &str) = ("key-encryption.", ".key");
 const LEDGER_FILE: &str = "ledger-signing.key";
 const REPORT_FILE: &str = "report-signing.key";
 const NOTICE_FILE: &str = "notice-signing.key";
+const HISTORY_FILE: &str = "history-signing.key";
 const SECRET_FILE: &str = "disclosure-secret.key";
 
 /// Whether a key that is not there is made.
@@ -137,6 +138,12 @@ impl KeyFolder<'_> {
     /// The key that signs notices.
     pub(crate) fn notice_signing(self) -> Result<SigningKey, Failure> {
         let document = self.read(NOTICE_FILE, || SigningKey::generate().map(|(_, document)| document))?;
+        SigningKey::from_pkcs8(&document).map_err(unusable)
+    }
+
+    /// The key that signs checkpoints of the history.
+    pub(crate) fn history_signing(self) -> Result<SigningKey, Failure> {
+        let document = self.read(HISTORY_FILE, || SigningKey::generate().map(|(_, document)| document))?;
         SigningKey::from_pkcs8(&document).map_err(unusable)
     }
 

@@ -8,12 +8,14 @@
 //! (`egide-wire`). Nothing here decides whether anything may leave.
 
 mod acting;
+pub mod audited;
 mod cli;
 mod commands;
 pub mod endpoints;
 pub mod exit;
 pub mod failure;
 pub mod help;
+mod history_log;
 mod keys;
 pub mod listed;
 mod nats;
@@ -34,6 +36,7 @@ mod trust_file;
 mod typesetter;
 mod up;
 pub mod verify;
+pub mod witness;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -85,6 +88,11 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Trust(command) => return commands::trust::run(out, &global, command),
         Command::Keys(commands::keys::Command::Published(args)) => {
             return commands::published::run(out, &global, args);
+        }
+        Command::Audit(command) => {
+            if let commands::audit::Command::VerifyBundle(args) = command.as_ref() {
+                return commands::audit::verify_bundle(out, &global, args);
+            }
         }
         Command::Log(command) => return commands::log::run(out, &global, command).await,
         Command::Pki(command) => return commands::pki::run(out, &global, command),
@@ -148,6 +156,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Referrals(args) => commands::referrals::run(&mut session, args).await,
         Command::History(args) => commands::history::run(&mut session, args).await,
         Command::Replay(args) => commands::replay::run(&mut session, args).await,
+        Command::Audit(command) => commands::audit::run(&mut session, command).await,
         Command::Account(args) => commands::account::run(&mut session, args).await,
         Command::Keys(args) => commands::keys::run(&mut session, args).await,
         Command::Hold(args) => commands::hold::run(&mut session, args).await,

@@ -19,6 +19,7 @@ use crate::acting::Identities;
 use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::history_log::HistoryArgs;
 use crate::keys::KeyFolder;
 use crate::nats;
 use crate::notifier::NotifierArgs;
@@ -37,6 +38,8 @@ pub(crate) struct Ground<'a> {
     /// Whether roles with a projection may begin without a mark: in a data directory of a version that kept none.
     pub(crate) without_marks: bool,
     pub(crate) keys: KeyFolder<'a>,
+    /// The transparency log of the audit role.
+    pub(crate) history: HistoryArgs,
     /// One folder for each role is made in it.
     pub(crate) projections: PathBuf,
     pub(crate) identities: &'a Identities,
@@ -333,6 +336,7 @@ async fn start_audit(
         log: open_log(Service::Audit, ground).await?,
         ledger,
         verifier: verifier(Service::Audit, ground)?,
+        transparency: ground.history.settings(ground.keys, &ground.marks)?,
     };
     egide_audit::start(config, shutdown).await.map_err(|error| not_started(Service::Audit, error))
 }

@@ -22,6 +22,7 @@ use crate::commands::provision::seeds_of;
 use crate::endpoints::{Endpoints, Service, verification_keys_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::history_log::HistoryArgs;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{self, TlsArgs};
 use crate::notifier::NotifierArgs;
@@ -30,6 +31,7 @@ use crate::policy::PolicyArgs;
 use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::trust_file::{self, read_root, root_path};
+use crate::witness::{self, WitnessArgs};
 
 /// Password of the NATS user.
 const NATS_PASSWORD: &str = "EGIDE_NATS_PASSWORD";
@@ -89,6 +91,10 @@ pub(crate) struct Args {
     replicas: u32,
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    history: HistoryArgs,
+    #[command(flatten)]
+    witness: WitnessArgs,
 }
 
 /// A role, in the order in which they start.
@@ -100,18 +106,34 @@ enum Role {
     Audit,
     Triage,
     Notifier,
+    /// Of another organisation; alone, for it needs nothing of ours.
+    Witness,
 }
 
 impl Role {
-    /// The service that clients call, and where it listens unless told otherwise; none of a role that calls only.
-    const fn service(self) -> Option<(Service, u16)> {
+    /// The service that it is; none of a witness, and of the notifier, which calls others only.
+    const fn service(self) -> Option<Service> {
         match self {
-            Self::Ledger => Some((Service::Ledger, 4610)),
-            Self::Disclosure => Some((Service::Disclosure, 4611)),
-            Self::Audit => Some((Service::Audit, 4612)),
-            Self::Directory => Some((Service::Directory, 4613)),
-            Self::Triage => Some((Service::Triage, 4614)),
-            Self::Notifier => None,
+            Self::Ledger => Some(Service::Ledger),
+            Self::Directory => Some(Service::Directory),
+            Self::Disclosure => Some(Service::Disclosure),
+            Self::Audit => Some(Service::Audit),
+            Self::Triage => Some(Service::Triage),
+            Self::Notifier | Self::Witness => None,
+        }
+    }
+
+    /// Where it listens unless told otherwise.
+    const fn default_port(self) -> u16 {
+        match self {
+            Self::Ledger => 4610,
+            Self::Disclosure => 4611,
+            Self::Audit => 4612,
+            Self::Directory => 4613,
+            Self::Triage => 4614,
+            Self::Witness => witness::DEFAULT_PORT,
+            // It listens nowhere.
+            Self::Notifier => 0,
         }
     }
 }
@@ -131,7 +153,9 @@ impl FromStr for Listen {
         let (role, address) = text.split_once('=').ok_or_else(expected)?;
         let role = Role::from_str(role, false).map_err(|_| expected())?;
         // Who calls only listens nowhere.
-        role.service().ok_or_else(expected)?;
+        if role == Role::Notifier {
+            return Err(expected());
+        }
         Ok(Self { role, address: address.parse().map_err(|_| expected())? })
     }
 }
@@ -141,6 +165,13 @@ pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Resul
     Logging::from_env().and_then(Logging::init).map_err(config)?;
     let (trigger, shutdown) = shutdown::channel();
     shutdown::on_signal(trigger)?;
+    if args.role.contains(&Role::Witness) {
+        if args.role.iter().any(|role| *role != Role::Witness) {
+            return Err(Failure::new(Exit::Usage, "fail.witness_alone"));
+        }
+        let listen = args.listen.iter().find(|listen| listen.role == Role::Witness).map(|listen| listen.address);
+        return witness::serve(out, &global.data(), &args.witness, listen, shutdown).await;
+    }
     let mut roles = Roles::new(global.urls.over(Endpoints::default()));
     let started = tokio::select! {
         started = start(&mut roles, global, args, shutdown.clone()) => started,
@@ -196,6 +227,7 @@ async fn start(
         marks: args.marks.clone().unwrap_or_else(|| data.join("marks")),
         without_marks: false,
         keys: KeyFolder { folder: &folder, missing: Missing::Refuse },
+        history: args.history.clone(),
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
         identities: &identities,
         development: false,
@@ -207,12 +239,14 @@ async fn start(
     wanted.dedup();
     for role in wanted {
         let given = args.listen.iter().find(|listen| listen.role == role).map(|listen| listen.address);
-        match role.service() {
-            Some((service, port)) => {
-                let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-                roles.start(service, listen, &ground).await?;
+        match role {
+            Role::Notifier => roles.start_notifier(&args.notifier, &ground)?,
+            Role::Ledger | Role::Directory | Role::Disclosure | Role::Audit | Role::Triage | Role::Witness => {
+                let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, role.default_port())));
+                if let Some(service) = role.service() {
+                    roles.start(service, listen, &ground).await?;
+                }
             }
-            None => roles.start_notifier(&args.notifier, &ground)?,
         }
     }
     Ok(())
@@ -220,16 +254,16 @@ async fn start(
 
 /// How NATS knows us: each role by its own seed, or all by the user that is named.
 fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, Failure> {
+    let certificates = args.nats_tls.certificates(|| Ok(proofs))?;
     // Who calls others only has no log, and no way to it.
     let url = match &args.nats {
-        Some(url) => url.clone(),
-        None if args.role.iter().all(|role| role.service().is_none()) => String::new(),
-        None => return Err(Failure::new(Exit::Usage, "fail.serve_without_nats")),
+        Some(url) => url.as_str(),
+        None if args.role.iter().all(|role| role.service().is_none()) => "",
+        None => return Err(Failure::new(Exit::Usage, "fail.no_nats")),
     };
-    let certificates = args.nats_tls.certificates(|| Ok(proofs))?;
     let Some(user) = &args.nats_user else {
         let folder = args.nats_seeds.clone().unwrap_or_else(|| seeds_of(data));
-        return Ok(nats::Access::Seeds { url, folder, certificates });
+        return Ok(nats::Access::Seeds { url: url.to_owned(), folder, certificates });
     };
     let password = match &args.nats_password_file {
         Some(path) => {
@@ -240,7 +274,7 @@ fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, F
     };
     let config = ConnectionConfig {
         inbox_prefix: args.nats_inbox.clone(),
-        ..ConnectionConfig::new(&url).with_user(user, password)
+        ..ConnectionConfig::new(url).with_user(user, password)
     };
     Ok(nats::Access::User(nats::secured(config, certificates.of(NATS_USERS_SERVICE)?)))
 }
@@ -297,8 +331,10 @@ async fn show_metrics(args: &Args, shutdown: shutdown::Shutdown) -> Result<Optio
 /// Only what runs here.
 fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr>) -> Result<(), Failure> {
     let here = |role: Role| {
-        let (service, _) = role.service().filter(|_| args.role.contains(&role))?;
-        roles.endpoints().of(service).map(str::to_owned)
+        role.service()
+            .and_then(|service| roles.endpoints().of(service))
+            .filter(|_| args.role.contains(&role))
+            .map(str::to_owned)
     };
     let endpoints = Endpoints {
         ledger: here(Role::Ledger),

@@ -28,8 +28,12 @@ const OVERLAP_MS: i64 = 24 * 60 * 60 * 1_000;
 /// The development root's private key, among the other keys.
 const DEVELOPMENT_ROOT: &str = "root.key";
 /// The instances whose keys `egide up` certifies.
-const INSTANCES: [(Use, &str); 3] =
-    [(Use::Ledger, "egide up: ledger"), (Use::Report, "egide up: disclosure"), (Use::Notice, "egide up: notifier")];
+const INSTANCES: [(Use, &str); 4] = [
+    (Use::Ledger, "egide up: ledger"),
+    (Use::Report, "egide up: disclosure"),
+    (Use::History, "egide up: audit"),
+    (Use::Notice, "egide up: notifier"),
+];
 
 /// Where the root's public key stands, unless it is named.
 pub(crate) fn root_path(data: &Path) -> PathBuf {
@@ -174,9 +178,9 @@ pub(crate) struct Development {
     pub(crate) upgraded: bool,
 }
 
-/// The trust file of `egide up`: with these keys certified (of the ledger, for reports, for notices), by a root of its own where
-/// nobody brought one.
-pub(crate) fn of_development(data: &Path, keys: [VerifyingKey; 3]) -> Result<Development, Failure> {
+/// The trust file of `egide up`: with these keys certified (of the ledger, for reports, for checkpoints, for notices), by a root of its
+/// own where nobody brought one.
+pub(crate) fn of_development(data: &Path, keys: [VerifyingKey; 4]) -> Result<Development, Failure> {
     let (path, root_path) = (verification_keys_path(data), root_path(data));
     let private = data.join("keys").join(DEVELOPMENT_ROOT);
     if root_path.exists() && !private.exists() {
@@ -203,7 +207,7 @@ pub(crate) fn of_development(data: &Path, keys: [VerifyingKey; 3]) -> Result<Dev
 fn certify(draft: &mut Draft, of: Use, key: VerifyingKey, instance: &str) -> Result<bool, Failure> {
     let signing: Vec<KeyId> = draft.signing(of).collect();
     match draft.add_key(of, key, instance, None) {
-        Ok(key_id) if of != Use::Ledger => follow_keys(draft, key_id, &signing).map(|()| true),
+        Ok(key_id) if matches!(of, Use::Report | Use::Notice) => follow_keys(draft, key_id, &signing).map(|()| true),
         Ok(_) => Ok(true),
         Err(DraftError::Keys(egide_crypto::sign::KeyRingError::Repeated(_))) => Ok(false),
         Err(error) => Err(not_taken(&error)),
@@ -291,8 +295,9 @@ mod tests {
     #[test]
     fn keys_certified_by_an_earlier_start_stay_and_the_serial_grows_only_when_something_changes() {
         let data = tempfile::tempdir().unwrap();
-        let (ledger, old, new) = (key(), key(), key());
-        let serial = |report| of_development(data.path(), [ledger, report, notice()]).unwrap().trust.get().serial();
+        let (ledger, history, old, new) = (key(), key(), key(), key());
+        let serial =
+            |report| of_development(data.path(), [ledger, report, history, notice()]).unwrap().trust.get().serial();
         assert_eq!([serial(old), serial(old), serial(new)], [1, 1, 2]);
         let trust = read(&verification_keys_path(data.path()), &read_root(&root_path(data.path())).unwrap()).unwrap();
         assert!(trust.report().get(old.key_id()).is_some() && trust.report().get(new.key_id()).is_some());
@@ -302,10 +307,10 @@ mod tests {
     #[test]
     fn a_key_for_reports_that_another_one_follows_is_retired_and_published_as_such() {
         let data = tempfile::tempdir().unwrap();
-        let (ledger, old, new) = (key(), key(), key());
+        let (ledger, history, old, new) = (key(), key(), key(), key());
         let path = published_path(&verification_keys_path(data.path()));
         let published = |report| {
-            let trust = of_development(data.path(), [ledger, report, notice()]).unwrap().trust.get();
+            let trust = of_development(data.path(), [ledger, report, history, notice()]).unwrap().trust.get();
             let (keys, _) = read_published(&path, &read_root(&root_path(data.path())).unwrap()).unwrap();
             assert_eq!(keys.serial(), trust.serial());
             keys
@@ -338,16 +343,16 @@ mod tests {
     #[test]
     fn what_an_earlier_version_published_unsigned_is_signed_with_its_revocations() {
         let data = tempfile::tempdir().unwrap();
-        let (ledger, report) = (key(), key());
+        let (ledger, report, history) = (key(), key(), key());
         let mut ring = KeyRing::new();
         ring.insert(ledger, None, Some(7)).unwrap();
         let rings = serde_json::json!({ "ledger": ring, "report": KeyRing::new() });
         fs::write(verification_keys_path(data.path()), rings.to_string()).unwrap();
-        let upgraded = of_development(data.path(), [ledger, report, notice()]).unwrap();
+        let upgraded = of_development(data.path(), [ledger, report, history, notice()]).unwrap();
         assert!(upgraded.upgraded && upgraded.root_is_here);
         let entry = *upgraded.trust.get().ledger().get(ledger.key_id()).unwrap();
         assert_eq!(entry.revoked_after(), Some(7));
-        assert!(!of_development(data.path(), [ledger, report, notice()]).unwrap().upgraded);
+        assert!(!of_development(data.path(), [ledger, report, history, notice()]).unwrap().upgraded);
     }
 
     #[test]
@@ -355,10 +360,10 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let root = RootKey::new(key());
         publish_root(&root_path(data.path()), &root).unwrap();
-        assert!(of_development(data.path(), [key(), key(), key()]).is_err());
+        assert!(of_development(data.path(), [key(), key(), key(), key()]).is_err());
         let (stranger, _) = SigningKey::generate().unwrap();
         publish(&verification_keys_path(data.path()), Draft::first(), &stranger).unwrap();
-        let failure = of_development(data.path(), [key(), key(), key()]).map(|_| ()).unwrap_err();
+        let failure = of_development(data.path(), [key(), key(), key(), key()]).map(|_| ()).unwrap_err();
         assert_eq!(failure.exit(), Exit::NotVerified);
         assert_eq!(read_root(&root_path(data.path())).unwrap(), root);
     }

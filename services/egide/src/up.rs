@@ -31,6 +31,7 @@ use crate::commands::provision::seeds_of;
 use crate::endpoints::{Endpoints, Service};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::history_log::HistoryArgs;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{Access, Certificates, provision};
 use crate::notifier::NotifierArgs;
@@ -66,6 +67,8 @@ pub(crate) struct Args {
     policy: PolicyArgs,
     #[command(flatten)]
     notifier: NotifierArgs,
+    #[command(flatten)]
+    history: HistoryArgs,
 }
 
 pub(crate) async fn run(out: &mut Output, global: &Global, args: &Args) -> Result<Exit, Failure> {
@@ -178,9 +181,9 @@ impl Everything {
         let ledger_key = SigningKey::from_pkcs8(&keys.ledger_signing()?)
             .map_err(|error| Failure::new(Exit::Unreadable, "fail.key").with("error", error))?;
         let report_key = keys.report_signing()?.public_key();
-        let notice_key = keys.notice_signing()?.public_key();
-        let Development { trust, root_is_here, upgraded } =
-            trust_file::of_development(data, [ledger_key.public_key(), report_key, notice_key])?;
+        let (history_key, notice_key) = (keys.history_signing()?.public_key(), keys.notice_signing()?.public_key());
+        let certified = [ledger_key.public_key(), report_key, history_key, notice_key];
+        let Development { trust, root_is_here, upgraded } = trust_file::of_development(data, certified)?;
         let (nats, access) =
             Nats::start(data, args.nats_server.clone(), Certificates::Own(Arc::clone(&proofs))).await?;
         let nats_url = access.url().to_owned();
@@ -196,6 +199,7 @@ impl Everything {
             marks: data.join("marks"),
             without_marks: upgraded,
             keys,
+            history: args.history.clone(),
             projections: data.join("projections"),
             identities: &identities,
             development: true,

@@ -237,3 +237,170 @@ fn keys_are_held_shredded_and_rotated_by_commands() {
     assert!(keys.contains("destroyedAt") && !keys.contains("erasedBefore"), "development mode: {keys}");
     drop(up);
 }
+
+/// `egide serve witness`, as another organisation runs it; ended in order when dropped.
+struct Witness {
+    child: std::process::Child,
+    at: String,
+}
+
+impl Witness {
+    /// Its first line says where it is and what its key is.
+    fn start(data: &Path, log: &str) -> Self {
+        use std::io::BufRead as _;
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_egide"))
+            .arg("--data")
+            .arg(data)
+            .args(["serve", "witness", "--json", "--listen", "witness=127.0.0.1:0", "--witness-log", log])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let told: Value = serde_json::from_str(&line).unwrap();
+        let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap().to_owned();
+        Self { child, at: format!("{}={}", text("witness"), text("key")) }
+    }
+
+    fn key(&self) -> &str {
+        self.at.split_once('=').unwrap().1
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn the_history_proves_itself_to_an_auditor_a_witness_and_whoever_gets_a_bundle() {
+    let (data, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let played = egide(data.path(), &["up", "--sample", "--once", "--json"]);
+    assert_eq!(played.status.code(), Some(0), "{}", told(&played));
+    let done = |arguments: &[&str]| up::done(data.path(), arguments);
+    let in_elsewhere = |name: &str| elsewhere.path().join(name).display().to_string();
+
+    let up = Up::start(data.path());
+    let shown = done(&["audit", "checkpoint", "--json"]);
+    let log = serde_json::from_str::<Value>(&shown).unwrap().get("key").and_then(Value::as_str).unwrap().to_owned();
+    let first = in_elsewhere("first");
+    let verified: Value = serde_json::from_str(&done(&["audit", "verify", "--save", &first, "--json"])).unwrap();
+    assert_eq!(verified.get("verified"), Some(&Value::from(true)), "{verified}");
+    let leaves = verified.get("leaves").and_then(Value::as_u64).unwrap();
+    assert!(leaves > 50, "{leaves} leaves");
+    drop(up);
+
+    // Somebody else's witness, from the first checkpoint on; what it cosigned is asked for.
+    let witness = Witness::start(&elsewhere.path().join("witness"), &log);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (at, port_text) = (witness.at.clone(), port.to_string());
+    let variables =
+        [("EGIDE_HISTORY_WITNESS", at.as_str()), ("EGIDE_HISTORY_EVERY", "1"), ("EGIDE_HISTORY_LISTEN", &port_text)];
+    let up = Up::start_with(data.path(), &variables);
+    let begun = std::time::Instant::now();
+    loop {
+        let output = egide(data.path(), &["audit", "verify", "--since", &first, "--witness", witness.key()]);
+        if output.status.code() == Some(0) {
+            assert!(out(&output).starts_with("THE HISTORY HOLDS"), "{}", told(&output));
+            break;
+        }
+        assert!(out(&output).contains("did not cosign"), "{}", told(&output));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{}", told(&output));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let stranger = egide(data.path(), &["audit", "verify", "--witness", &log]);
+    assert_eq!(stranger.status.code(), Some(8), "a log's own key is no witness: {}", told(&stranger));
+
+    // The pages that tools of others read.
+    let published = get(port, "/checkpoint");
+    assert_eq!(published.0, 200);
+    assert!(published.1.starts_with(b"egide.local/history/"));
+    assert_eq!(get(port, "/tile/0/000.p/3").1.len(), 96);
+    assert_eq!(get(port, "/tile/entries/000.p/2").1.len(), 2 * (2 + 33));
+    assert_eq!([get(port, "/tile/0/900").0, get(port, "/tile/0/../../keys").0, get(port, "/").0], [404; 3]);
+    others_read(port, &log);
+
+    // A bundle, checked where nothing of ours is but the published keys.
+    let (bundle, keys) = (in_elsewhere("bundle"), in_elsewhere("keys.json"));
+    done(&["audit", "bundle", &bundle]);
+    done(&["keys", "published", "--out", &keys]);
+    drop(up);
+    let check = |file: &str| {
+        egide(elsewhere.path(), &["audit", "verify-bundle", file, "--keys", &keys, "--witness", witness.key()])
+    };
+    let holds = check(&bundle);
+    assert_eq!(holds.status.code(), Some(0), "{}", told(&holds));
+    assert!(out(&holds).starts_with("THE BUNDLE HOLDS"), "{}", told(&holds));
+    let bytes = std::fs::read(&bundle).unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).contains("Quillfeather"));
+    let mut flipped = bytes.clone();
+    let middle = flipped.len() / 2;
+    *flipped.get_mut(middle).unwrap() ^= 1;
+    let changed = in_elsewhere("changed");
+    std::fs::write(&changed, flipped).unwrap();
+    assert_eq!(check(&changed).status.code(), Some(8), "{}", told(&check(&changed)));
+}
+
+/// A page over plain HTTP: status and body.
+fn get(at: std::net::SocketAddr, path: &str) -> (u16, Vec<u8>) {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(at).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: log\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let at = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let status = std::str::from_utf8(answer.get(9..12).unwrap()).unwrap().parse().unwrap();
+    (status, answer.split_off(at + 4))
+}
+
+/// Tiles from the pages, as a reader asks for them that is not ours.
+struct Served(std::net::SocketAddr);
+
+impl tlog_tiles::TileReader for Served {
+    fn height(&self) -> u8 {
+        8
+    }
+
+    fn read_tiles(&self, tiles: &[tlog_tiles::Tile]) -> Result<Vec<Vec<u8>>, tlog_tiles::Error> {
+        let read = |tile: &tlog_tiles::Tile| {
+            let path = format!("/{}", tile.path());
+            let (status, body) = get(self.0, &path);
+            assert_eq!(status, 200, "{path}");
+            Ok(body)
+        };
+        tiles.iter().map(read).collect()
+    }
+
+    fn save_tiles(&self, _: &[tlog_tiles::Tile], _: &[Vec<u8>]) {}
+}
+
+/// Somebody else's code reads note, tiles and entries, and proves from them what it likes.
+fn others_read(at: std::net::SocketAddr, log: &str) {
+    use signed_note::{Note, StandardVerifier, VerifierList};
+    use tlog_tiles::{
+        Hash, TileHashReader, check_record, check_tree, prove_record, prove_tree, record_hash, tree_hash,
+    };
+    let note = Note::from_bytes(&get(at, "/checkpoint").1).unwrap();
+    let verifier = StandardVerifier::new(log).unwrap();
+    let (signed, others) = note.verify(&VerifierList::new(vec![Box::new(verifier)])).unwrap();
+    assert_eq!((signed.len(), others.len()), (1, 1), "the log's signature, and the witness's");
+    let text = std::str::from_utf8(note.text()).unwrap();
+    let mut lines = text.lines().skip(1);
+    let (size, root) =
+        (lines.next().unwrap().parse::<u64>().unwrap(), Hash::parse_hash(lines.next().unwrap()).unwrap());
+    let served = Served(at);
+    let reader = TileHashReader::new(size, root, &served);
+    assert!(tree_hash(size, &reader).unwrap() == root);
+    let (_, entries) = get(at, "/tile/entries/000.p/50");
+    for number in [0_u64, 1, 49] {
+        let leaf = entries.chunks(35).nth(usize::try_from(number).unwrap()).and_then(|entry| entry.get(2..)).unwrap();
+        let proof = prove_record(size, number, &reader).unwrap();
+        check_record(&proof, size, root, number, record_hash(leaf)).unwrap();
+        assert!(check_record(&proof, size, root, number, record_hash(b"other")).is_err());
+    }
+    let before = tree_hash(50, &reader).unwrap();
+    check_tree(&prove_tree(size, 50, &reader).unwrap(), size, root, 50, before).unwrap();
+}

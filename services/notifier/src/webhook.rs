@@ -117,7 +117,8 @@ pub fn call(
     };
     let body = serde_json_canonicalizer::to_vec(&body).map_err(|_| NotMade)?;
     let id = id_of(notice_id, address_id);
-    let signature = key.sign_specified(&signed(&id, timestamp_s, &body)).ok_or(NotMade)?;
+    let signed = signed(&id, timestamp_s, &body).ok_or(NotMade)?;
+    let signature = key.sign_text(&signed).ok_or(NotMade)?;
     Ok(Call { id, timestamp_s, signature: format!("{SCHEME}{}", STANDARD.encode(signature.as_bytes())), body })
 }
 
@@ -133,10 +134,10 @@ pub fn verify(call: &Call, keys: &PublishedKeys, now: Option<Timestamp>) -> Resu
         return Err(Refusal::Headers);
     }
     let day: Day = instant(call.timestamp_s).get(..10).and_then(|day| day.parse().ok()).ok_or(Refusal::Headers)?;
-    let message = signed(&call.id, call.timestamp_s, &call.body);
+    let message = signed(&call.id, call.timestamp_s, &call.body).ok_or(Refusal::Body)?;
     let signatures = call.signature.split(' ').take(SIGNATURES_MAX).filter_map(|one| one.strip_prefix(SCHEME));
     let signatures: Vec<Signature> = signatures.filter_map(|text| text.parse().ok()).collect();
-    let made = |key: &VerifyingKey| signatures.iter().any(|one| key.verify_specified(&message, one).is_ok());
+    let made = |key: &VerifyingKey| signatures.iter().any(|one| key.verify_text(&message, one).is_ok());
     if !keys.notice_keys_on(day).any(|key| made(&key.public_key)) {
         return Err(Refusal::Signature);
     }
@@ -168,8 +169,9 @@ impl Call {
     }
 }
 
-fn signed(id: &str, timestamp_s: i64, body: &[u8]) -> Vec<u8> {
-    [id.as_bytes(), b".", timestamp_s.to_string().as_bytes(), b".", body].concat()
+/// What is signed; `None` for a body that is no text, which no notice has.
+fn signed(id: &str, timestamp_s: i64, body: &[u8]) -> Option<String> {
+    std::str::from_utf8(body).ok().map(|body| format!("{id}.{timestamp_s}.{body}"))
 }
 
 /// `2026-11-23T02:00:00Z`.

@@ -52,6 +52,8 @@ impl Keys {
         let (root, _) = SigningKey::generate().expect("a key");
         let (mut ring, mut draft) = (KeyRing::new(), Draft::first());
         draft.add_key(Use::Report, report.public_key(), "disclosure", None).expect("a first key");
+        let (history, history_document) = SigningKey::generate().expect("a key");
+        draft.add_key(Use::History, history.public_key(), "audit", None).expect("keys that differ");
         let folders = (1..=ledgers).map(|number| data.join(format!("keys-{number}"))).collect::<Vec<_>>();
         for folder in &folders {
             let (ledger, document) = SigningKey::generate().expect("a key");
@@ -61,6 +63,7 @@ impl Keys {
             private(&folder.join("key-encryption.key"), wrapping.as_bytes());
             private(&folder.join("ledger-signing.key"), &document);
             private(&folder.join("report-signing.key"), &report_document);
+            private(&folder.join("history-signing.key"), &history_document);
             private(&folder.join("disclosure-secret.key"), &secret);
         }
         let published = data.join("verification-keys.json");

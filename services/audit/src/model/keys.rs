@@ -17,6 +17,10 @@
 //! | approved | case, approval | position of the newest disclosure decided under it |
 //! | outside | case, disclosure outside the system | position of the disclosure |
 //! | resting | case, exception, position of a disclosure that rests on it | nothing |
+//! | leaves | nothing | how many leaves the transparency log has |
+//! | leaf | index | [`super::leaves::LeafRow`] |
+//! | leaf of | position of the event | index |
+//! | hash | tile level, number | a hash of the tree |
 //! | posting | criterion, its value, position of the disclosure | nothing |
 
 use egide_crypto::digest::sha256_parts;
@@ -40,6 +44,11 @@ const APPROVAL: u8 = 12;
 const APPROVED: u8 = 13;
 const OUTSIDE: u8 = 14;
 const RESTING: u8 = 15;
+// The transparency log's stand apart from the history's.
+const LEAVES: u8 = 40;
+const LEAF: u8 = 41;
+const LEAF_AT: u8 = 42;
+const HASH: u8 = 43;
 
 const POSITION_BYTES: usize = 8;
 const ACTOR_DOMAIN: &str = "egide/audit/actor/v1";
@@ -58,6 +67,25 @@ fn key(kind: u8, parts: &[&[u8]]) -> Key {
 /// A policy that was adopted.
 pub(crate) fn policy(digest: &[u8]) -> Key {
     key(POLICY, &[digest])
+}
+
+/// How many leaves there are.
+pub(crate) fn leaves() -> Key {
+    key(LEAVES, &[])
+}
+
+pub(crate) fn leaf(index: u64) -> Key {
+    key(LEAF, &[&index.to_be_bytes()])
+}
+
+/// The leaf that was made of the event at a position.
+pub(crate) fn leaf_at(position: u64) -> Key {
+    key(LEAF_AT, &[&position.to_be_bytes()])
+}
+
+/// A hash at a tile level of the tree.
+pub(crate) fn hash(level: u8, number: u64) -> Key {
+    key(HASH, &[&[level], &number.to_be_bytes()])
 }
 
 /// All disclosures, by position.

@@ -1,7 +1,9 @@
 //! A ledger and an audit service on a real nats-server, and the people who use them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use egide_audit::transparency::Settings;
 use egide_audit::{Config, History};
 use egide_crypto::digest::sha256;
 use egide_crypto::sign::{KeyRing, SigningKey};
@@ -17,6 +19,7 @@ use egide_testkit::{FaultProxy, PATIENCE, TestWorld, adopt_policy, fresh_id, pol
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
+use egide_wire::proto::egide::audit::v1::transparency_service_client::TransparencyServiceClient;
 use egide_wire::proto::egide::audit::v1::{
     AccessEvent, AccessReason, AccessRecorded, AccountForPersonRequest, DisclosureFilter, ListDisclosuresRequest,
 };
@@ -43,6 +46,7 @@ pub(crate) struct Stage {
     ledger: String,
     audit: String,
     keys: KeyRing,
+    log_key: Zeroizing<Vec<u8>>,
 }
 
 impl Stage {
@@ -57,7 +61,8 @@ impl Stage {
         let ledger = world.keep(running);
         adopt_policy(&world, &ledger).await;
         let nats_of_audit = FaultProxy::start(world.nats().address()).await;
-        let mut stage = Self { world, nats_of_audit, ledger_of_audit, ledger, audit: String::new(), keys };
+        let (_, log_key) = SigningKey::generate().unwrap();
+        let mut stage = Self { world, nats_of_audit, ledger_of_audit, ledger, audit: String::new(), keys, log_key };
         stage.start_audit(false).await;
         stage
     }
@@ -72,6 +77,7 @@ impl Stage {
             log: self.log(self.nats_of_audit.url("nats")).await,
             ledger: self.world.upstream(&self.ledger_of_audit.url("http"), credentials),
             verifier: self.world.identity().verifier(),
+            transparency: self.transparency(),
         };
         let running = egide_audit::start(config, self.world.shutdown()).await.unwrap();
         self.audit = self.world.keep(running);
@@ -80,9 +86,32 @@ impl Stage {
     /// Stops the audit service; afterwards its projection can be opened here.
     pub(crate) async fn stop_audit(&mut self) {
         within("the audit service", self.world.take("audit").stop()).await.unwrap();
+        self.freed().await;
+    }
+
+    /// Waits for the audit service to end by itself; why it did.
+    pub(crate) async fn audit_ends(&mut self) -> String {
+        let ended = within("the audit service", self.world.take("audit").finished()).await.unwrap_err().to_string();
+        self.freed().await;
+        ended
+    }
+
+    async fn freed(&self) {
         let log = self.log(self.world.nats().url()).await;
         // The files are free when the last task that held them is gone.
         wait_until("the projection to be free", PATIENCE, async || self.open(log.incarnation()).is_some()).await;
+    }
+
+    /// A log without witnesses that is published at every moment; its key stays the same over every start.
+    fn transparency(&self) -> Settings {
+        Settings {
+            directory: self.world.projection("checkpoints"),
+            key: SigningKey::from_pkcs8(&self.log_key).unwrap(),
+            name: "example.org/log".parse().unwrap(),
+            publish_every: Duration::from_millis(50),
+            listen: None,
+            witnesses: Vec::new(),
+        }
     }
 
     fn projection(&self) -> PathBuf {
@@ -146,6 +175,10 @@ impl Stage {
 
     pub(crate) fn audit(&self, credentials: Credentials) -> AuditServiceClient<Authenticated> {
         AuditServiceClient::new(self.world.upstream(&self.audit, credentials).as_service())
+    }
+
+    pub(crate) fn transparency_of(&self, credentials: Credentials) -> TransparencyServiceClient<Authenticated> {
+        TransparencyServiceClient::new(self.world.upstream(&self.audit, credentials).as_service())
     }
 
     /// The audit service as a member of the compliance staff sees it.

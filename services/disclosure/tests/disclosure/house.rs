@@ -186,6 +186,21 @@ impl House {
         self.ledger("disclosure", "marc.gagnon", "supervisor").append(request).await.unwrap();
     }
 
+    /// The clock notes that the time of what a referral rests on is over.
+    pub(crate) async fn note_expiry(&self, case: &Case, recipient: &Recipient, referral_id: &str) {
+        let expired = ReferralExpired { referral_id: referral_id.to_owned(), unit_id: recipient.unit.clone() };
+        let payload = CaseEvent { payload: Some(Payload::ReferralExpired(expired)) };
+        let event = NewEvent {
+            stream_id: case.case.clone(),
+            payload: Some(new_event::Payload::CaseEvent(payload)),
+            ..NewEvent::default()
+        };
+        let request = AppendRequest { command_id: fresh_id(), events: vec![event], ..AppendRequest::default() };
+        let clock = self.world.identity().service("triage");
+        let mut ledger = LedgerServiceClient::new(self.world.upstream(&self.ledger_url, clock).as_service());
+        ledger.append(request).await.unwrap();
+    }
+
     pub(crate) async fn recall(&self, case: &Case, referral_id: &str, reason: RecallReason) {
         let recalled = ReferralRecalled { referral_id: referral_id.to_owned(), reason: reason.into() };
         self.emit(&case.case, vec![Payload::ReferralRecalled(recalled)]).await;

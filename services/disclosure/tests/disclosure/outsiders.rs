@@ -45,11 +45,16 @@ async fn absent_refused_withdrawn_expired_recalled_and_not_yours_are_one_answer(
     let withdrawn_id = house.released(&withdrawn, &police).await;
     house.withdraw(&withdrawn, &consent_id).await;
 
-    let expiring = house.case().await;
-    let mut given = consent(&expiring, &police, &USUAL);
-    given.expiry = Some(consent_given::Expiry::ExpiresAt(to_timestamp(CLOCK.after(HOUR_MS))));
-    house.emit(&expiring.case, vec![Payload::ConsentGiven(given)]).await;
-    let expired_id = house.released(&expiring, &police).await;
+    let expiring = async || {
+        let case = house.case().await;
+        let mut given = consent(&case, &police, &USUAL);
+        given.expiry = Some(consent_given::Expiry::ExpiresAt(to_timestamp(CLOCK.after(HOUR_MS))));
+        house.emit(&case.case, vec![Payload::ConsentGiven(given)]).await;
+        let referral_id = house.released(&case, &police).await;
+        (case, referral_id)
+    };
+    let (_, expired_id) = expiring().await;
+    let (noted, noted_id) = expiring().await;
 
     let recalled = house.case().await;
     house.consent(&recalled, &police, &USUAL).await;
@@ -61,9 +66,11 @@ async fn absent_refused_withdrawn_expired_recalled_and_not_yours_are_one_answer(
     house.consent(&theirs, &others, &USUAL).await;
     let not_yours_id = house.released(&theirs, &others).await;
 
+    assert_eq!(house.list(&police.unit).await.len(), 2, "what can be fetched now");
     CLOCK.be_ahead(2 * HOUR_MS);
+    house.note_expiry(&noted, &police, &noted_id).await;
     let mut answers = Vec::new();
-    for id in [fresh_id(), refused, withdrawn_id, expired_id, recalled_id, not_yours_id.clone()] {
+    for id in [fresh_id(), refused, withdrawn_id, expired_id, noted_id, recalled_id, not_yours_id.clone()] {
         let before = house.count("access.outsider_refused").await;
         let all_before = house.log().await.len();
         let began_at = Instant::now();

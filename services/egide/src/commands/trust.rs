@@ -163,6 +163,7 @@ enum KeyUse {
     Ledger,
     Report,
     Notice,
+    History,
 }
 
 impl KeyUse {
@@ -171,6 +172,7 @@ impl KeyUse {
             Self::Ledger => Use::Ledger,
             Self::Report => Use::Report,
             Self::Notice => Use::Notice,
+            Self::History => Use::History,
         }
     }
 }
@@ -274,7 +276,7 @@ fn revoke(out: &mut Output, data: &Path, args: &RevokeKey) -> Result<Exit, Failu
             let day = args.on.map_or_else(|| times::day(clock::now().0), Ok)?;
             change(out, data, &args.at, &args.root_key, |draft| draft.revoke_dated_key(args.key_id, day, reason.of()))
         }
-        (Some(Use::Ledger), Some(after), None) if args.on.is_none() => {
+        (Some(Use::Ledger | Use::History), Some(after), None) if args.on.is_none() => {
             change(out, data, &args.at, &args.root_key, |draft| draft.revoke_key(args.key_id, after))
         }
         (None, _, _) => {
@@ -290,7 +292,7 @@ fn rotate(out: &mut Output, data: &Path, args: &Rotation<'_>) -> Result<Exit, Fa
     let keys = KeyFolder { folder: &folder, missing: Missing::Refuse };
     let (path, current) = match args.of {
         Use::Notice => (keys.notice_file(), keys.notice_signing()?.key_id()),
-        Use::Report | Use::Ledger => (keys.report_file(), keys.report_signing()?.key_id()),
+        Use::Report | Use::Ledger | Use::History => (keys.report_file(), keys.report_signing()?.key_id()),
     };
     // Where the last attempt was cut off, its key goes on.
     let next = path.with_extension("next");
@@ -320,6 +322,7 @@ fn show(out: &mut Output, trust: &Trust) -> Result<Exit, Failure> {
             "ledger": keys(Use::Ledger),
             "report": keys(Use::Report),
             "notice": keys(Use::Notice),
+            "history": keys(Use::History),
             "restores": trust.restores(),
         }))?;
         return Ok(Exit::Ok);

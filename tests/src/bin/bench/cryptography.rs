@@ -82,7 +82,7 @@ fn per_append(in_block: usize, mut work: impl FnMut()) -> f64 {
 }
 
 /// How long this thread has been on a processor, in nanoseconds; as exact as the kernel's tick (milliseconds).
-fn on_processor_ns() -> u64 {
+pub(crate) fn on_processor_ns() -> u64 {
     let times = std::fs::read_to_string("/proc/thread-self/schedstat").expect("the kernel tells a thread's times");
     times.split_whitespace().next().and_then(|time| time.parse().ok()).expect("the first is time on the processor")
 }

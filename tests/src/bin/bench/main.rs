@@ -17,6 +17,7 @@ mod cryptography;
 mod disclosures;
 mod emergency;
 mod figures;
+mod history;
 mod jetstream;
 mod rebuild;
 mod scale;
@@ -51,7 +52,7 @@ fn scaled(count: usize) -> usize {
 }
 
 /// What is measured, in this order.
-const ROWS: [&str; 6] = ["appends", "disclosures", "emergencies", "cryptography", "rebuilding", "walking"];
+const ROWS: [&str; 7] = ["appends", "disclosures", "emergencies", "cryptography", "history", "rebuilding", "walking"];
 
 /// Whether this is to be measured.
 fn wanted(row: &str) -> bool {
@@ -94,6 +95,10 @@ async fn measure() -> Figures {
         if wanted("cryptography") {
             say(run, "proof, sealing and signing");
             cryptography::measure(&world, &mut figures);
+        }
+        if wanted("history") {
+            say(run, "a whole history");
+            history::measure(&mut figures);
         }
     }
     for run in 1..=RUNS {
