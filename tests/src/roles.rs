@@ -287,7 +287,7 @@ impl Roles {
             verifier: kit.identity().verifier_of(role.role()),
             transparency: egide_audit::transparency::Settings {
                 directory: kit.projection("checkpoints").join(role.name()),
-                key: self.history.key(),
+                key: self.history.key().into(),
                 name: "example.org/log".parse().expect("a name"),
                 publish_every: egide_audit::transparency::PUBLISH_INTERVAL,
                 listen: None,

@@ -29,7 +29,8 @@ use egide_tests::{Role, World, events, watch};
 use egide_wire::classification::{DataCategory, SealUnder, events as kinds};
 use egide_wire::descriptors::to_dynamic;
 use egide_wire::proto::egide::audit::v1::{
-    AccessEvent, AccessReason, AccountForPersonRequest, DisclosureFilter, GetDisclosureRequest, ListDisclosuresRequest,
+    AccessEvent, AccessReason, AccountForPersonRequest, DisclosureFilter, ExportDisclosuresRequest, ExportFormat,
+    GetDisclosureRequest, ListCaseStepsRequest, ListDisclosuresRequest, ListLooksRequest,
 };
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
@@ -72,6 +73,7 @@ const CALLERS: &str = "egide.ledger.v1.CallerService";
 const DISCLOSURE: &str = "egide.disclosure.v1.DisclosureService";
 const REFERRALS: &str = "egide.disclosure.v1.ReferralService";
 const AUDIT: &str = "egide.audit.v1.AuditService";
+const HISTORY: &str = "egide.audit.v1.HistoryService";
 const DIRECTORY: &str = "egide.directory.v1.DirectoryService";
 const TRIAGE: &str = "egide.triage.v1.TriageService";
 
@@ -144,7 +146,7 @@ impl Run {
         match service {
             LEDGER | CALLERS => Role::Ledger,
             DISCLOSURE | REFERRALS => Role::Disclosure,
-            AUDIT => Role::Audit,
+            AUDIT | HISTORY => Role::Audit,
             TRIAGE => Role::Triage,
             _ => Role::Directory,
         }
@@ -157,8 +159,13 @@ impl Run {
         // A stream goes on without end: so many messages stand there already.
         let at_most = ANSWERED_WITHIN;
         let answer = match method {
-            "WatchCase" | "WatchReferrals" => {
-                let listening = Listening { messages: if method == "WatchCase" { 26 } else { 1 }, at_most };
+            "WatchCase" | "WatchReferrals" | "ExportDisclosures" => {
+                let messages = match method {
+                    "WatchCase" => 26,
+                    "ExportDisclosures" => 2,
+                    _ => 1,
+                };
+                let listening = Listening { messages, at_most };
                 self.world.listen(role, &path, headers, body, ANSWERED_WITHIN, listening).await
             }
             _ => self.world.call(role, &path, headers, body, ANSWERED_WITHIN).await,
@@ -402,8 +409,18 @@ impl Run {
         let list = ListDisclosuresRequest { filter: Some(filter), reason, ..ListDisclosuresRequest::default() };
         let history = self.ask(AUDIT, "ListDisclosures", &who::compliance(), &list).await;
         assert!(history.bytes.len() > 500, "the history is not empty");
-        let get = GetDisclosureRequest { disclosure_id: decision_id, reason };
+        let get = GetDisclosureRequest { disclosure_id: decision_id, reason, ..GetDisclosureRequest::default() };
         self.ask(AUDIT, "GetDisclosure", &who::compliance(), &get).await;
+        let steps = ListCaseStepsRequest { case_id: case_id.clone(), reason, ..ListCaseStepsRequest::default() };
+        let steps = self.ask(HISTORY, "ListCaseSteps", &who::compliance(), &steps).await;
+        assert!(steps.bytes.len() > 500, "the case has steps");
+        let looks = ListLooksRequest { reason, ..ListLooksRequest::default() };
+        let looks = self.ask(HISTORY, "ListLooks", &who::compliance(), &looks).await;
+        assert!(looks.bytes.len() > 200, "somebody looked");
+        let format = ExportFormat::Jsonl.into();
+        let export = ExportDisclosuresRequest { format, reason, ..ExportDisclosuresRequest::default() };
+        let export = self.ask(HISTORY, "ExportDisclosures", &who::compliance(), &export).await;
+        assert!(export.bytes.len() > 500, "something is exported: {}", export.message);
         let subject_id = self.victim.clone();
         let account = AccountForPersonRequest { case_id, subject_id, reason, ..AccountForPersonRequest::default() };
         let account = self.ask(AUDIT, "AccountForPerson", &who::compliance(), &account).await;

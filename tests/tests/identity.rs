@@ -71,7 +71,8 @@ async fn the_actor_of_a_decision_is_named_in_the_history_after_the_provider_has_
     let mut audit = world.audit(&who::compliance());
     let decided = answer.decision.and_then(|decision| decision.decided);
     let disclosure_id = decided.expect("what was decided").decision_id;
-    let look = GetDisclosureRequest { disclosure_id, reason: AccessReason::Audit.into() };
+    let look =
+        GetDisclosureRequest { disclosure_id, reason: AccessReason::Audit.into(), ..GetDisclosureRequest::default() };
     let mut theirs = None;
     wait_until("their decision in the history", PATIENCE, async || {
         theirs = audit.get_disclosure(look.clone()).await.ok().and_then(|answer| answer.into_inner().disclosure);

@@ -20,7 +20,7 @@ use egide_domain::time::Timestamp;
 use egide_domain::{CaseFacts, OrganizationFacts, decide};
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, KeyBucket};
 use egide_servicekit::clock;
-use egide_testkit::{fresh_id, within};
+use egide_testkit::{PATIENCE, fresh_id, wait_until, within};
 use egide_tests::case::{self, Case, EVERYTHING, Unit, outcome};
 use egide_tests::log::Facts;
 use egide_tests::needles::Needles;
@@ -430,6 +430,9 @@ async fn p08_refusals_tell_no_cause() {
     world.stop_role(Role::Ledger).await;
     world.start_role(Role::Ledger).await;
     HOURS_AHEAD.store(1, Ordering::Relaxed);
+    // The clock notes that its time is over, behind nobody's question.
+    let noted = async || world.walk().await.iter().any(|told| told.event.kind == "disclosure.referral_expired");
+    wait_until("the end of a referral is noted", PATIENCE, noted).await;
     let refused = case.request(&police, &[DataCategory::Health]).await.unwrap().decision.unwrap().decided.unwrap();
 
     let classes = [
@@ -634,7 +637,7 @@ async fn p12_looking_is_recorded_before_the_answer() {
     let denied = case.request(&police, &[DataCategory::Health]).await.unwrap();
     let (decision_id, reason) = (decided_of(&denied).decision_id.clone(), i32::from(AccessReason::Audit));
     let history = ListDisclosuresRequest { reason, ..ListDisclosuresRequest::default() };
-    let one = GetDisclosureRequest { disclosure_id: decision_id.clone(), reason };
+    let one = GetDisclosureRequest { disclosure_id: decision_id.clone(), reason, ..GetDisclosureRequest::default() };
     let (case_id, subject_id) = (case.id.clone(), case.victim.clone());
     let account = AccountForPersonRequest { case_id, subject_id, reason, ..AccountForPersonRequest::default() };
     let decisions = ListDecisionsRequest { case_id: case.id.clone(), reason, ..ListDecisionsRequest::default() };

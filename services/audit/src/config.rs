@@ -12,6 +12,7 @@ use egide_servicekit::serve::{self, Api, Running, ServeConfig, serve};
 use egide_servicekit::shutdown::Shutdown;
 use egide_trust::Lineage;
 use egide_wire::proto::egide::audit::v1::audit_service_server::AuditServiceServer;
+use egide_wire::proto::egide::audit::v1::history_service_server::HistoryServiceServer;
 use egide_wire::proto::egide::audit::v1::transparency_service_server::TransparencyServiceServer;
 
 use crate::looks::Looks;
@@ -66,11 +67,15 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
         forget(&projection, log.lineage())?;
     }
     let history = Projection::open(&projection, History, log.lineage())?;
+    let export_key = Arc::clone(&transparency.key);
     let tasks = Tasks::prepare(transparency, history.clone(), &log).await?;
     let looks = Looks::new(ledger.clone(), history.clone(), log.clone());
     let proofs = Transparency::new(history.clone(), looks, log.clone(), tasks.shown());
-    let audit = Audit::new(history.clone(), ledger, log.clone());
-    let api = Api::new().with(AuditServiceServer::new(audit)).with(TransparencyServiceServer::new(proofs));
+    let audit = Audit::new(history.clone(), ledger, log.clone(), export_key);
+    let api = Api::new()
+        .with(AuditServiceServer::new(audit.clone()))
+        .with(HistoryServiceServer::new(audit))
+        .with(TransparencyServiceServer::new(proofs));
     let running = serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown.clone()).await?;
     // Until the server has answered its last request: looks under way when the end is asked for still need the history.
     let running = running.beside(async move { history.run(&log, std::future::pending()).await });

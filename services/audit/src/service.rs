@@ -1,5 +1,8 @@
 //! `AuditService`. Every method: the request is checked, the look is recorded, then it is answered.
 
+use std::sync::Arc;
+
+use egide_crypto::sign::SigningKey;
 use egide_domain::ids::{CaseId, DisclosureId, SubjectId, UnitId};
 use egide_eventlog::EventLog;
 use egide_projection::{Projection, View};
@@ -21,22 +24,31 @@ use crate::query::{self, history};
 use crate::token::{PageTokens, Question};
 
 /// The service.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Audit {
     history: Projection<History>,
-    looks: Looks,
-    tokens: PageTokens,
+    pub(crate) looks: Looks,
+    pub(crate) tokens: Arc<PageTokens>,
+    /// What exports are signed with.
+    pub(crate) key: Arc<SigningKey>,
+    log: Arc<str>,
 }
 
 impl Audit {
-    pub(crate) fn new(history: Projection<History>, ledger: Upstream, log: EventLog) -> Self {
-        let tokens = PageTokens::of_log(log.incarnation());
+    pub(crate) fn new(history: Projection<History>, ledger: Upstream, log: EventLog, key: Arc<SigningKey>) -> Self {
+        let tokens = Arc::new(PageTokens::of_log(log.incarnation()));
+        let incarnation = log.incarnation().into();
         let looks = Looks::new(ledger, history.clone(), log);
-        Self { history, looks, tokens }
+        Self { history, looks, tokens, key, log: incarnation }
+    }
+
+    /// The incarnation of the log.
+    pub(crate) fn incarnation(&self) -> &str {
+        &self.log
     }
 
     /// Asks a question of the rows, away from the threads that serve.
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&View<'_>) -> Result<T, query::Error> + Send + 'static,
     ) -> Result<T, Status> {
@@ -48,8 +60,8 @@ impl Audit {
         })
     }
 
-    async fn find(&self, disclosure_id: DisclosureId) -> Result<Option<Disclosure>, Status> {
-        self.ask(move |view| history::get(view, disclosure_id)).await
+    async fn find(&self, id: DisclosureId, case_id: Option<CaseId>) -> Result<Option<Disclosure>, Status> {
+        self.ask(move |view| history::get(view, *id.as_bytes(), case_id)).await
     }
 }
 
@@ -58,22 +70,22 @@ fn unreadable() -> Status {
 }
 
 /// Everything read, or every violation.
-struct Checked(Vec<Violation>);
+pub(crate) struct Checked(Vec<Violation>);
 
 impl Checked {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Vec::new())
     }
 
-    fn keep<T>(&mut self, read: Result<T, impl IntoIterator<Item = Violation>>) -> Option<T> {
+    pub(crate) fn keep<T>(&mut self, read: Result<T, impl IntoIterator<Item = Violation>>) -> Option<T> {
         read.map_err(|violations| self.0.extend(violations)).ok()
     }
 
-    fn one<T>(&mut self, read: Result<T, Violation>) -> Option<T> {
+    pub(crate) fn one<T>(&mut self, read: Result<T, Violation>) -> Option<T> {
         self.keep(read.map_err(Some))
     }
 
-    fn into_status(self) -> Status {
+    pub(crate) fn into_status(self) -> Status {
         invalid(self.0)
     }
 }
@@ -172,7 +184,12 @@ impl AuditService for Audit {
         let List { filter, size, question, below, .. } = list;
         let page = self.ask(move |view| history::list(view, &filter, below, size)).await?;
         let next_page_token = page.next.map(|place| self.tokens.issue(question, place)).unwrap_or_default();
-        Ok(Response::new(ListDisclosuresResponse { disclosures: page.disclosures, next_page_token }))
+        Ok(Response::new(ListDisclosuresResponse {
+            disclosures: page.disclosures,
+            next_page_token,
+            searched_down_to: page.searched_down_to,
+            rows_looked_at: page.rows,
+        }))
     }
 
     async fn get_disclosure(
@@ -185,14 +202,20 @@ impl AuditService for Audit {
         let disclosure_id: Option<DisclosureId> =
             checked.one(filter::required_id("disclosure_id", &request.get_ref().disclosure_id));
         let reason = checked.one(filter::reason(request.get_ref().reason));
-        let (Some(disclosure_id), Some(reason)) = (disclosure_id, reason) else { return Err(checked.into_status()) };
+        let case_id = match request.get_ref().case_id.as_str() {
+            "" => Some(None),
+            text => checked.one(filter::required_id::<CaseId>("case_id", text)).map(Some),
+        };
+        let (Some(disclosure_id), Some(reason), Some(case_id)) = (disclosure_id, reason, case_id) else {
+            return Err(checked.into_status());
+        };
         // Everything the caller can know of is in the history before the look is recorded, so that its record names the case.
         self.looks.catch_up().await?;
-        let known = self.find(disclosure_id).await?;
+        let known = self.find(disclosure_id, case_id).await?;
         self.looks.record(&onward, look_at(known.as_ref(), reason)).await?;
         let no_such = || Status::not_found("no such disclosure");
         known.ok_or_else(no_such)?;
-        let found = self.find(disclosure_id).await?.ok_or_else(no_such)?;
+        let found = self.find(disclosure_id, case_id).await?.ok_or_else(no_such)?;
         Ok(Response::new(GetDisclosureResponse { disclosure: Some(found) }))
     }
 

@@ -12,12 +12,15 @@ use egide_servicekit::policy::LoadedPolicy;
 use egide_wire::classification::event_class;
 use egide_wire::convert::policy_adopted;
 use egide_wire::descriptors::to_dynamic;
+use egide_wire::proto::egide::audit::v1::access_event::Payload as AccessPayload;
+use egide_wire::proto::egide::audit::v1::{AccessEvent, AccessRecorded};
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::case::v1::{
     Actor, ApprovalDecided, ApprovalOutcome, ApprovalRequested, Basis, BasisKind, CaseEvent, CaseOpened,
-    DisclosedOutsideSystem, DisclosureDecided, ExceptionKind, MaskEntry, MaskLevel, Obligation, ObligationKind,
-    ObligationNoted, ObligationState, Outcome, PersonIdentified, Purpose, RecallAcknowledged, ReferralAcknowledged,
-    ReferralDelivered, ReferralExpired, ReferralRecalled, ReferralReleased, RejectionReason, RequestRecord,
+    DisclosedOutsideSystem, DisclosureDecided, ExceptionAsserted, ExceptionKind, Instrument, InstrumentKind, MaskEntry,
+    MaskLevel, Obligation, ObligationKind, ObligationNoted, ObligationState, Outcome, PersonIdentified, Purpose,
+    RecallAcknowledged, ReferralAcknowledged, ReferralDelivered, ReferralExpired, ReferralRecalled, ReferralReleased,
+    RejectionReason, RequestRecord,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as DirectoryPayload;
@@ -215,6 +218,16 @@ pub(crate) fn on_exception(mut decided: DisclosureDecided, number: u16) -> Discl
     decided
 }
 
+pub(crate) fn asserted(number: u16, break_glass: bool) -> Payload {
+    Payload::ExceptionAsserted(ExceptionAsserted {
+        exception_id: exception(number),
+        kind: ExceptionKind::LegalRequirement.into(),
+        instrument: Some(Instrument { kind: InstrumentKind::ProductionOrder.into(), ..Instrument::default() }),
+        break_glass,
+        ..ExceptionAsserted::default()
+    })
+}
+
 pub(crate) fn noted(decision: u16, kind: ObligationKind, state: ObligationState) -> Payload {
     Payload::ObligationNoted(ObligationNoted {
         decision_id: disclosure(decision).to_string(),
@@ -240,6 +253,8 @@ pub(crate) fn unit_of(number: u16, organization_of: u16) -> Vec<u8> {
     let registered = UnitRegistered {
         unit_id: unit(number).to_string(),
         organization_id: organization(organization_of).to_string(),
+        name_en: format!("Harbour Desk {number}"),
+        name_fr: "Section des Îles".to_owned(),
         ..UnitRegistered::default()
     };
     DirectoryEvent { payload: Some(DirectoryPayload::UnitRegistered(registered)) }.encode_to_vec()
@@ -291,6 +306,19 @@ impl Told {
         }
     }
 
+    /// A look, as the ledger records it.
+    pub(crate) fn looked(recorded: AccessRecorded) -> Self {
+        let event = AccessEvent { payload: Some(AccessPayload::AccessRecorded(recorded)) };
+        Self {
+            area: Area::Access,
+            stream_id: String::new(),
+            kind: "access.recorded".to_owned(),
+            facts: event.encode_to_vec(),
+            person: "amelie.roy".to_owned(),
+            occurred_at: None,
+        }
+    }
+
     pub(crate) fn by(mut self, person: &str) -> Self {
         person.clone_into(&mut self.person);
         self
@@ -315,10 +343,11 @@ impl Told {
     fn into_event(self, revisions: &mut BTreeMap<String, u64>) -> Event {
         let revision = revisions.entry(self.stream_id.clone()).or_default();
         *revision += 1;
+        let in_stream = if self.stream_id.is_empty() { 0 } else { *revision };
         Event {
             event_id: CaseId(id(9, u16::try_from(*revision).unwrap())).to_string(),
             area: self.area.into(),
-            revision: *revision,
+            revision: in_stream,
             stream_id: self.stream_id,
             kind: self.kind,
             schema_version: 1,
@@ -409,6 +438,14 @@ impl Story {
         position
     }
 
+    /// How long it takes to apply these events.
+    pub(crate) fn timed(&mut self, told: Vec<Told>) -> std::time::Duration {
+        let block = self.block(told);
+        let began = std::time::Instant::now();
+        self.history.applied(&block).unwrap();
+        began.elapsed()
+    }
+
     /// An event that the history may refuse.
     pub(crate) fn try_tell(&mut self, told: Told) -> Result<(), ProjectionError> {
         let block = self.block(vec![told]);
@@ -422,6 +459,11 @@ impl Story {
         let block = self.verifier.verify(&raw).unwrap();
         self.head = block.head_after().clone();
         block
+    }
+
+    /// Every block, in order.
+    pub(crate) fn blocks(&self) -> &[VerifiedBlock] {
+        &self.blocks
     }
 
     /// Every row, as bytes.
@@ -454,11 +496,12 @@ fn rows(history: &Projection<History>) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 fn commit(event: Event) -> Commit {
     let extent = StreamExtent { stream_id: event.stream_id.clone(), first_revision: event.revision, count: 1 };
+    let streams = if event.stream_id.is_empty() { Vec::new() } else { vec![extent] };
     Commit {
         command_id: CaseId(id(8, u16::try_from(event.revision).unwrap())).to_string(),
         emitter: "disclosure".to_owned(),
         fingerprint: Vec::new(),
         events: vec![event],
-        streams: vec![extent],
+        streams,
     }
 }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use egide_crypto::digest::{Digest, Fingerprinter, sha256_parts};
 use egide_domain::ids::{CaseId, SubjectId};
-use egide_wire::proto::egide::audit::v1::DisclosureFilter;
+use egide_wire::proto::egide::audit::v1::{DisclosureFilter, LookFilter};
 use egide_wire::refusal::Violation;
 use prost::Message as _;
 
@@ -28,6 +28,18 @@ impl Question {
     #[must_use]
     pub fn list(filter: &DisclosureFilter) -> Self {
         Self(sha256_parts(QUESTION_DOMAIN, &[b"list", &filter.encode_to_vec()]))
+    }
+
+    /// `ListCaseSteps` of this case.
+    #[must_use]
+    pub fn case_steps(case_id: CaseId) -> Self {
+        Self(sha256_parts(QUESTION_DOMAIN, &[b"case-steps", case_id.as_bytes()]))
+    }
+
+    /// `ListLooks` with this filter.
+    #[must_use]
+    pub fn looks(filter: &LookFilter) -> Self {
+        Self(sha256_parts(QUESTION_DOMAIN, &[b"looks", &filter.encode_to_vec()]))
     }
 
     /// `AccountForPerson` of this person.

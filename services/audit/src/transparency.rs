@@ -38,8 +38,8 @@ pub const PUBLISH_INTERVAL: Duration = Duration::from_secs(600);
 pub struct Settings {
     /// The folder of its checkpoints, and of nothing else.
     pub directory: PathBuf,
-    /// What its checkpoints are signed with.
-    pub key: SigningKey,
+    /// What its checkpoints are signed with; exports of the history, too.
+    pub key: Arc<SigningKey>,
     /// What its origin begins with; the incarnation of the log follows.
     pub name: KeyName,
     /// How often a checkpoint is published.

@@ -127,6 +127,12 @@ pub fn signed_checkpoint(note: &Note, keys: &PublishedKeys) -> Option<Checkpoint
     signed.then_some(checkpoint)
 }
 
+/// Whether a witness cosigned; a key of any other kind, such as a log's own, is none of a witness.
+#[must_use]
+pub fn cosigned(note: Option<&Note>, witness: &NoteKey) -> bool {
+    witness.kind() == Kind::Cosignature && note.is_some_and(|note| witness.verify(note).is_ok())
+}
+
 /// Checks leaves one after another: that each was made of what opens it, and follows the one before.
 #[derive(Debug)]
 pub struct Order {
@@ -338,8 +344,7 @@ fn check_published(
 ) {
     let note = head.published.parse::<Note>().ok();
     for witness in witnesses {
-        let cosigned = note.as_ref().is_some_and(|note| witness.verify(note).is_ok());
-        findings.require(cosigned, || Finding::NotCosigned(witness.name().to_string()));
+        findings.require(cosigned(note.as_ref(), witness), || Finding::NotCosigned(witness.name().to_string()));
     }
     if head.published.is_empty() {
         return;

@@ -75,7 +75,7 @@ pub(crate) enum Command {
     Withdraw(callers::Withdraw),
     #[command(subcommand)]
     Referrals(referrals::Command),
-    History(history::Args),
+    History(Box<history::Args>),
     Replay(replay::Args),
     #[command(subcommand)]
     Log(log::Command),

@@ -54,7 +54,7 @@ impl HistoryArgs {
     pub(crate) fn settings(&self, keys: KeyFolder<'_>, marks: &Path) -> Result<Settings, Failure> {
         Ok(Settings {
             directory: marks.join(FOLDER),
-            key: keys.history_signing()?,
+            key: keys.history_signing()?.into(),
             name: self.history_name.clone(),
             publish_every: Duration::from_secs(u64::from(self.history_every)),
             listen: self.history_listen,

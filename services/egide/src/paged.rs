@@ -1,7 +1,9 @@
 //! Lists that come in pages.
 
 use comfy_table::Table;
-use egide_wire::proto::egide::audit::v1::{AccountForPersonResponse, ListDisclosuresResponse};
+use egide_wire::proto::egide::audit::v1::{
+    AccountForPersonResponse, ListCaseStepsResponse, ListDisclosuresResponse, ListLooksResponse,
+};
 use egide_wire::proto::egide::directory::v1::ListOrganizationsResponse;
 use egide_wire::proto::egide::disclosure::v1::{ListApprovalsResponse, ListDecisionsResponse, ListReferralsResponse};
 use egide_wire::proto::egide::triage::v1::{ListObligationsResponse, ListReviewsResponse};
@@ -30,8 +32,10 @@ macro_rules! pages {
 pages![
     AccountForPersonResponse,
     ListApprovalsResponse,
+    ListCaseStepsResponse,
     ListDecisionsResponse,
     ListDisclosuresResponse,
+    ListLooksResponse,
     ListObligationsResponse,
     ListOrganizationsResponse,
     ListReferralsResponse,

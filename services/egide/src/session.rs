@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use egide_servicekit::channel::{Authenticated, Upstream};
 use egide_servicekit::identity::{Person, Role, ServiceName};
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
+use egide_wire::proto::egide::audit::v1::history_service_client::HistoryServiceClient;
 use egide_wire::proto::egide::audit::v1::transparency_service_client::TransparencyServiceClient;
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
@@ -137,6 +138,10 @@ impl<'a> Session<'a> {
 
     pub(crate) fn audit(&self) -> Result<AuditServiceClient<Authenticated>, Failure> {
         Ok(AuditServiceClient::new(self.upstream(Service::Audit, Role::Compliance)?))
+    }
+
+    pub(crate) fn history(&self) -> Result<HistoryServiceClient<Authenticated>, Failure> {
+        Ok(HistoryServiceClient::new(self.upstream(Service::Audit, Role::Compliance)?))
     }
 
     pub(crate) fn transparency(&self) -> Result<TransparencyServiceClient<Authenticated>, Failure> {

@@ -130,6 +130,8 @@ fn every_job_has_a_command_that_works() {
     assert!(done(&["referrals", "list", "--unit", unit]).contains("recalled, confirmed"));
 
     assert!(done(&["history"]).contains("permit"));
+    the_history_is_asked(data.path(), case, &referral, decision);
+    the_history_is_exported(data.path());
     assert!(done(&["account", case, person]).contains(unit), "the account names the unit");
     assert!(done(&["case", "show", case, "--reason", "working-the-case", "--open"]).contains("Quillfeather"));
 
@@ -236,6 +238,75 @@ fn keys_are_held_shredded_and_rotated_by_commands() {
     let keys = done(&["keys", "show", "--json", "--count"]);
     assert!(keys.contains("destroyedAt") && !keys.contains("erasedBefore"), "development mode: {keys}");
     drop(up);
+}
+
+/// Filters, words, ids, steps, looks and what stands out.
+fn the_history_is_asked(data: &Path, case: &str, referral: &str, decision: &str) {
+    let done = |arguments: &[&str]| up::done(data, arguments);
+    // The unit's French name, and a label; neither accents nor capitals matter.
+    let found = done(&["history", "--text", "TRAITE autorisé", "--category", "situation", "--basis", "consent"]);
+    assert!(found.contains(decision), "{found}");
+    assert!(done(&["history", "--text", "xylophone"]).contains("No disclosure fits."));
+    let none = done(&["history", "--overdue", "--break-glass", "--lang", "fr"]);
+    assert!(none.contains("Aucune communication ne correspond."), "{none}");
+    assert!(done(&["history", "show", referral]).contains(decision));
+    assert!(done(&["history", referral]).contains(decision), "as before there was `show`");
+    let steps = done(&["history", "timeline", case]);
+    assert!(steps.contains("consent given") && steps.contains("delivered: ") && steps.contains(referral), "{steps}");
+    let looks = done(&["history", "looks", "--case", case, "--of-others"]);
+    assert!(looks.contains("steps of a case (audit of disclosures)"), "{looks}");
+    // The unit was registered a moment before something was delivered to it.
+    let anomalies = done(&["history", "anomalies"]);
+    let expected = format!("egide history --case {case} --to ");
+    assert!(anomalies.contains("delivery-after-change") && anomalies.contains(&expected), "{anomalies}");
+}
+
+/// An export is checked with its files and the published keys; whatever is changed in it is named.
+fn the_history_is_exported(data: &Path) {
+    let done = |arguments: &[&str]| up::done(data, arguments);
+    let (folder, keys) = (data.join("export"), data.join("keys.json").display().to_string());
+    let name = folder.display().to_string();
+    done(&["keys", "published", "--out", &keys]);
+    let told_so = done(&["history", "export", "--format", "csv", "--out", &name]);
+    assert!(told_so.contains("Records: 2; chunks: 1"), "{told_so}");
+    let check = || egide(data, &["history", "verify-export", &name, "--keys", &keys]);
+    assert!(out(&check()).starts_with("Genuine and whole. Records: 2."), "{}", told(&check()));
+    let again = egide(data, &["history", "export", "--format", "csv", "--out", &name]);
+    assert_eq!(again.status.code(), Some(2), "nothing is written over: {}", told(&again));
+    let resumed = egide(data, &["history", "export", "--format", "csv", "--out", &name, "--resume"]);
+    assert_eq!(resumed.status.code(), Some(2), "it was whole: {}", told(&resumed));
+
+    let whole = std::fs::read_to_string(folder.join("000001.csv")).unwrap();
+    let mut lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let changed = |text: &str| {
+        std::fs::write(folder.join("000001.csv"), text).unwrap();
+        let output = check();
+        assert_eq!(output.status.code(), Some(8), "{}", told(&output));
+        out(&output)
+    };
+    assert!(changed(&whole.replacen("OUTCOME_DENY", "OUTCOME_NONE", 1)).contains("was changed"));
+    assert!(changed(&format!("{whole}{}", lines.last().unwrap())).contains("line 4: a record was put in"));
+    lines.swap(1, 2);
+    assert!(changed(&lines.concat()).contains("was moved"));
+    lines.pop();
+    assert!(changed(&lines.concat()).contains("was left out"));
+    std::fs::write(folder.join("000001.csv"), &whole).unwrap();
+    std::fs::write(folder.join("stranger"), "").unwrap();
+    assert!(out(&check()).contains("`stranger` does not belong"), "{}", told(&check()));
+    std::fs::remove_file(folder.join("stranger")).unwrap();
+    let manifest = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
+    std::fs::write(folder.join("manifest.json"), manifest.replacen("\"records\":2", "\"records\":1", 1)).unwrap();
+    assert_eq!(check().status.code(), Some(8), "{}", told(&check()));
+
+    // What a break leaves is gone on with: nothing of it is whole here, so that everything comes again.
+    let broken = data.join("broken");
+    std::fs::create_dir(&broken).unwrap();
+    std::fs::write(broken.join("resume.token"), "").unwrap();
+    std::fs::write(broken.join("chunks.jsonl"), "half an ent").unwrap();
+    let broken = broken.display().to_string();
+    done(&["history", "export", "--format", "jsonl", "--out", &broken, "--resume", "--outcome", "deny"]);
+    let output = done(&["history", "verify-export", &broken, "--keys", &keys, "--lang", "fr"]);
+    assert!(output.contains("Enregistrements\u{a0}: 1."), "{output}");
 }
 
 /// `egide serve witness`, as another organisation runs it; ended in order when dropped.

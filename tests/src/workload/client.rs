@@ -249,7 +249,11 @@ impl Client {
         let Some(disclosure_id) = self.newest(&arena.decisions) else { return Ok(false) };
         let shared = Arc::clone(&self.shared);
         let calls = self.calls(&shared);
-        let request = GetDisclosureRequest { disclosure_id, reason: AccessReason::Audit.into() };
+        let request = GetDisclosureRequest {
+            disclosure_id,
+            reason: AccessReason::Audit.into(),
+            ..GetDisclosureRequest::default()
+        };
         let who = self.account(who::compliance());
         let looking = || async { shared.installation.audit(&who).get_disclosure(calls.within(request.clone())).await };
         calls.until_known(Role::Audit, looking).await?;

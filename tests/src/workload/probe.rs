@@ -185,7 +185,11 @@ impl Asking<'_> {
 
     async fn audit(&self, disclosure_id: String) -> Result<(), Gone> {
         let (calls, who) = (self.calls(), self.account(who::compliance()));
-        let request = GetDisclosureRequest { disclosure_id, reason: AccessReason::Audit.into() };
+        let request = GetDisclosureRequest {
+            disclosure_id,
+            reason: AccessReason::Audit.into(),
+            ..GetDisclosureRequest::default()
+        };
         let looking = || async {
             let answer: Response<_> =
                 self.shared.installation.audit(&who).get_disclosure(calls.within(request.clone())).await?;

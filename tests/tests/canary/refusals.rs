@@ -158,7 +158,11 @@ impl Run {
         self.refuse(invalid, REFERRALS, "FetchReferral", &liaison, bytes_of(&fetch)).await;
         let list = ListDisclosuresRequest { page_token: self.stray("page_token"), reason, ..Default::default() };
         self.refuse(invalid, AUDIT, "ListDisclosures", &compliance, bytes_of(&list)).await;
-        let get = GetDisclosureRequest { disclosure_id: self.stray("disclosure_id"), reason };
+        let get = GetDisclosureRequest {
+            disclosure_id: self.stray("disclosure_id"),
+            reason,
+            ..GetDisclosureRequest::default()
+        };
         self.refuse(invalid, AUDIT, "GetDisclosure", &compliance, bytes_of(&get)).await;
         let (case_id, subject_id) = (self.case.clone(), self.stray("subject_id"));
         let account = AccountForPersonRequest { case_id, subject_id, reason, ..AccountForPersonRequest::default() };

@@ -355,3 +355,136 @@ fn an_open_permit_is_decided_again_after_whatever_may_make_its_texts_void() {
     }
     assert!(!supersedes(&requested(REVIEW, &shelter())));
 }
+
+const ANOTHER: NarrativeId = NarrativeId([2; 16]);
+const THIRD: ReviewId = ReviewId([3; 16]);
+
+/// Another narrative, reviewed and attested for the shelter under this review.
+fn with_another(story: Story, review_id: ReviewId) -> Story {
+    let told = NarrativeRecorded { narrative_id: ANOTHER, subject_ids: vec![VICTIM] };
+    let requested = NarrativeReviewRequested { review_id, narrative_id: ANOTHER, unit_id: shelter().id() };
+    let story = story.and(CaseEvent::NarrativeRecorded(told)).and(CaseEvent::NarrativeReviewRequested(requested));
+    let attested = story.attestation(review_id, &shelter(), &[VICTIM]);
+    story.by(&reviewer(), CaseEvent::NarrativeAttested(NarrativeAttested { narrative_id: ANOTHER, ..attested }))
+}
+
+#[test]
+fn a_word_on_one_narrative_for_one_unit_says_nothing_of_another_narrative_or_unit() {
+    let both = with_another(ready(), SECOND);
+    assert_eq!(both.when(&asked()).0.narratives, [text_of(REVIEW), text_of(SECOND)].concat());
+    assert_eq!(both.clone().and(withheld(SECOND)).when(&asked()).0.narratives, text_of(REVIEW));
+    assert_eq!(both.clone().and(withheld(REVIEW)).when(&asked()).0.narratives, text_of(SECOND));
+    let for_police = both.and(requested(THIRD, &police())).attests(THIRD, &police(), &[VICTIM]);
+    assert_eq!(for_police.when(&asked()).0.narratives, [text_of(REVIEW), text_of(SECOND)].concat());
+    let held_from_police = for_police.and(withheld(THIRD));
+    assert_eq!(held_from_police.when(&asked()).0.narratives, [text_of(REVIEW), text_of(SECOND)].concat());
+}
+
+#[test]
+fn the_fence_looks_at_each_of_the_narratives_of_a_decision() {
+    let story = with_another(ready(), SECOND);
+    for place in [0, 1] {
+        let mut decision = story.when(&asked()).0;
+        decision.narratives[place].text_digest = [9; 32];
+        let found = why(&story, &service(), &decided(1, &asked(), decision));
+        assert_eq!(found, [("narratives", Why::DecisionInconsistent)], "{place}");
+    }
+}
+
+#[test]
+fn holding_back_counts_before_another_attestation_and_after_one_under_whichever_review() {
+    let asked_twice = ready().and(requested(SECOND, &shelter()));
+    assert_eq!(asked_twice.when(&asked()).0.narratives, text_of(REVIEW), "a question changes nothing");
+    assert_eq!(asked_twice.and(withheld(SECOND)).when(&asked()).0.narratives, []);
+}
+
+#[test]
+fn an_attestation_changes_nothing_of_what_was_held_back_or_still_waits() {
+    let story = Story::with_people().and(told(&[VICTIM])).and(requested(REVIEW, &shelter())).and(withheld(REVIEW));
+    let story = story.and(requested(SECOND, &shelter())).and(requested(THIRD, &shelter()));
+    let story = story.attests(THIRD, &shelter(), &[VICTIM]);
+    let state = |review_id| story.facts.review(review_id).unwrap().state.clone();
+    assert_eq!((state(REVIEW), state(SECOND)), (ReviewState::Withheld, ReviewState::Open));
+    let ReviewState::Attested(attestation) = state(THIRD) else { panic!("{:?}", state(THIRD)) };
+    assert_eq!((attestation.at, attestation.by), (story.facts.revision, reviewer()));
+    assert_eq!(attestation.made_on, Revision(story.facts.revision.0 - 1), "what was read before it");
+}
+
+#[test]
+fn what_was_answered_is_not_answered_again_and_an_id_that_is_taken_stays_what_it_was() {
+    let story = ready();
+    let again = NarrativeAttested { text_digest: [9; 32], ..story.attestation(REVIEW, &shelter(), &[VICTIM]) };
+    let story = story.by(&reviewer(), CaseEvent::NarrativeAttested(again));
+    assert_eq!(story.when(&asked()).0.narratives, text_of(REVIEW), "the first word under a review");
+    let taken = story.and(requested(REVIEW, &police()));
+    assert_eq!(taken.facts.reviews.len(), 1);
+    assert_eq!(taken.when(&asked()).0.narratives, text_of(REVIEW));
+}
+
+/// Whoever the ledger lets through: what stands in the log means nothing more than it may.
+#[test]
+fn an_attestation_counts_for_exactly_the_people_the_narrative_speaks_of_in_whatever_order() {
+    let story = Story::with_people().consents(to_shelter(1, VICTIM)).consents(to_shelter(2, CALLER));
+    let attested = |of: &[SubjectId], by: &[SubjectId]| {
+        let story = story.clone().and(told(of)).and(requested(REVIEW, &shelter()));
+        let event = CaseEvent::NarrativeAttested(story.attestation(REVIEW, &shelter(), by));
+        let found = why(&story, &reviewer(), &event);
+        (found, story.by(&reviewer(), event).when(&asked()).0.narratives)
+    };
+    let other = vec![("subject_ids", Why::OtherReview)];
+    assert_eq!(attested(&[VICTIM, CALLER], &[VICTIM]), (other.clone(), vec![]), "it speaks of somebody else, too");
+    assert_eq!(attested(&[VICTIM], &[VICTIM, CALLER]), (other, vec![]));
+    assert_eq!(attested(&[VICTIM, CALLER], &[CALLER, VICTIM, CALLER]), (vec![], text_of(REVIEW)));
+}
+
+#[test]
+fn an_attestation_counts_while_everybody_it_names_is_known_and_none_is_erased() {
+    const STRANGER: SubjectId = SubjectId([99; 16]);
+    let holding = |story: &Story| story.facts.attested_for(shelter().id()).count();
+    let attested = |story: Story, of: &[SubjectId]| {
+        let story = story.and(told(of)).and(requested(REVIEW, &shelter()));
+        let event = CaseEvent::NarrativeAttested(story.attestation(REVIEW, &shelter(), of));
+        (why(&story, &reviewer(), &event), holding(&story.by(&reviewer(), event)))
+    };
+    assert_eq!(attested(Story::with_people(), &[VICTIM, CALLER]), (vec![], 1));
+    let unknown = vec![("subject_ids", Why::SubjectUnknown)];
+    assert_eq!(attested(Story::with_people(), &[VICTIM, STRANGER]), (unknown.clone(), 0));
+    assert_eq!(attested(Story::with_people(), &[STRANGER]), (unknown, 0));
+    // Told after the erasure: the narrative was not erased with them.
+    let gone = CaseEvent::KeyShredded(KeyShredded { whose: Shredded::Person(CALLER), ground: None });
+    let erased = vec![("subject_ids", Why::DataErased)];
+    assert_eq!(attested(Story::with_people().and(gone), &[VICTIM, CALLER]), (erased, 0));
+    let whole = CaseEvent::KeyShredded(KeyShredded { whose: Shredded::Case, ground: None });
+    let late = Story::with_people().and(whole).and(told(&[VICTIM])).and(requested(REVIEW, &shelter()));
+    assert!(late.facts.narrative(TOLD).unwrap().erased);
+    assert_eq!((late.facts.open_reviews().count(), holding(&late)), (0, 0));
+    // Nothing waits of what is not there.
+    let of_nothing = Story::with_people().and(requested(REVIEW, &shelter()));
+    assert_eq!(of_nothing.facts.open_reviews().count(), 0);
+}
+
+#[test]
+fn a_reviewer_may_have_read_the_very_record_of_the_last_name_and_nothing_that_comes_after_their_word() {
+    let story = Story::with_people().consents(to_shelter(1, VICTIM)).and(told(&[VICTIM]));
+    let story = story.and(requested(REVIEW, &shelter())).and(named(FRIEND));
+    assert_eq!(story.facts.named, story.facts.revision);
+    let read = story.clone().attests(REVIEW, &shelter(), &[VICTIM]);
+    assert_eq!(read.when(&asked()).0.narratives, text_of(REVIEW));
+    let ahead = NarrativeAttested {
+        case_revision: Revision(story.facts.revision.0 + 10),
+        ..story.attestation(REVIEW, &shelter(), &[VICTIM])
+    };
+    let ahead = story.by(&reviewer(), CaseEvent::NarrativeAttested(ahead));
+    assert_eq!(ahead.when(&asked()).0.narratives, text_of(REVIEW));
+    assert_eq!(ahead.and(named(CALLER)).when(&asked()).0.narratives, [], "whatever revision it claims");
+}
+
+#[test]
+fn narratives_are_taken_out_of_each_basis_and_a_basis_that_has_nothing_left_is_none() {
+    let only_told = consent(1, VICTIM, shelter().scope(), SupportService).permitting(&[Narrative]);
+    let only_situation = consent(2, VICTIM, shelter().scope(), SupportService).permitting(&[Situation]);
+    let story = Story::with_people().consents(only_told).consents(only_situation);
+    let then = story.when(&asked());
+    then.permits(&[(VICTIM, Situation)]).says_of(ReasonCode::NarrativeNotAttested, VICTIM, Narrative);
+    assert_eq!(then.0.bases, [egide_domain::Basis::Consent(consent_id(2))]);
+}

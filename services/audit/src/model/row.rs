@@ -2,7 +2,7 @@
 
 use egide_domain::ids::SubjectId;
 use egide_wire::proto::egide::audit::v1::Disclosure;
-use egide_wire::proto::egide::case::v1::{DisclosureDecided, ObligationKind};
+use egide_wire::proto::egide::case::v1::{Actor, DisclosureDecided, ObligationKind};
 use prost_types::Timestamp;
 
 /// One disclosure with what an account needs of its steps. The steps themselves are rows of their own, so that a referral
@@ -22,6 +22,117 @@ pub(crate) struct DisclosureRow {
     /// Whether it was recalled.
     #[prost(bool, tag = "4")]
     pub(crate) recalled: bool,
+    /// Obligations that are overdue, as far as noted.
+    #[prost(message, repeated, tag = "5")]
+    pub(crate) overdue: Vec<Owed>,
+}
+
+/// One obligation of a decision.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Owed {
+    /// `ObligationKind`.
+    #[prost(int32, tag = "1")]
+    pub(crate) kind: i32,
+    /// The person it concerns, if any (UUID).
+    #[prost(string, tag = "2")]
+    pub(crate) subject_id: String,
+}
+
+/// What of an exception is found and looked at later.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ExceptionRow {
+    /// The codes it is found by, packed.
+    #[prost(uint32, repeated, tag = "1")]
+    pub(crate) codes: Vec<u32>,
+    /// Whether whoever asserted it acted alone.
+    #[prost(bool, tag = "2")]
+    pub(crate) break_glass: bool,
+    /// Whether a second person looked at it since.
+    #[prost(bool, tag = "3")]
+    pub(crate) reviewed: bool,
+}
+
+/// The steps of one case at [`super::keys::RUN`] revisions.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct CaseSteps {
+    /// In order.
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) steps: Vec<StepRow>,
+}
+
+/// One event of a case, without anything that tells what it says in words.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct StepRow {
+    /// Its place in the log.
+    #[prost(uint64, tag = "1")]
+    pub(crate) position: u64,
+    /// Its place in the case.
+    #[prost(uint64, tag = "2")]
+    pub(crate) revision: u64,
+    /// Its kind.
+    #[prost(string, tag = "3")]
+    pub(crate) kind: String,
+    /// When it was recorded.
+    #[prost(message, optional, tag = "4")]
+    pub(crate) recorded_at: Option<Timestamp>,
+    /// When it happened, if somebody said.
+    #[prost(message, optional, tag = "5")]
+    pub(crate) occurred_at: Option<Timestamp>,
+    /// Who acted.
+    #[prost(message, optional, tag = "6")]
+    pub(crate) actor: Option<Actor>,
+    /// The people it names, sixteen bytes each.
+    #[prost(bytes = "vec", tag = "7")]
+    pub(crate) subjects: Vec<u8>,
+    /// What it is about, sixteen bytes, or none.
+    #[prost(bytes = "vec", tag = "8")]
+    pub(crate) about: Vec<u8>,
+    /// Coded facts, packed.
+    #[prost(uint32, repeated, tag = "9")]
+    pub(crate) codes: Vec<u32>,
+}
+
+/// What one person did on one day (UTC).
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct DayRow {
+    /// The account.
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+    /// Disclosures asked for.
+    #[prost(uint32, tag = "2")]
+    pub(crate) asked: u32,
+    /// Of these, refused.
+    #[prost(uint32, tag = "3")]
+    pub(crate) refused: u32,
+    /// Of these, permitted on an exception.
+    #[prost(uint32, tag = "4")]
+    pub(crate) on_exceptions: u32,
+    /// Looks at the identifying data of a case.
+    #[prost(uint32, tag = "5")]
+    pub(crate) opened: u32,
+    /// What was asked for and opened, by hour of the day (UTC).
+    #[prost(uint32, repeated, tag = "6")]
+    pub(crate) by_hour: Vec<u32>,
+}
+
+/// A delivery soon after the recipient's directory entry changed.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct SoonRow {
+    /// The recipient unit (UUID).
+    #[prost(string, tag = "1")]
+    pub(crate) unit_id: String,
+    /// The case (UUID).
+    #[prost(string, tag = "2")]
+    pub(crate) case_id: String,
+    /// When it was recorded.
+    #[prost(int64, tag = "3")]
+    pub(crate) recorded_at_ms: i64,
+    /// How long after the change.
+    #[prost(int64, tag = "4")]
+    pub(crate) after_ms: i64,
+    /// Position of the disclosure.
+    #[prost(uint64, tag = "5")]
+    pub(crate) disclosure: u64,
 }
 
 impl std::fmt::Debug for DisclosureRow {

@@ -1,14 +1,14 @@
 //! Writes the rows of one event.
 
 mod around;
+mod counted;
+mod owed;
 
 use std::collections::BTreeSet;
 
 use egide_domain::ids::{CaseId, DecisionId, DisclosureId, OrganizationId, ReferralId, SubjectId, UnitId};
-use egide_domain::vocabulary::{BasisKind, Outcome};
 use egide_eventlog::VerifiedBlock;
 use egide_projection::{ModelError, Rows};
-use egide_wire::convert::Listed as _;
 use egide_wire::proto::egide::audit::v1::{Disclosure, DisclosureStep};
 use egide_wire::proto::egide::case::v1::{
     DeliveryChannel, DisclosedOutsideSystem, DisclosureDecided, RecallAcknowledged, ReferralAcknowledged,
@@ -18,6 +18,10 @@ use egide_wire::proto::egide::ledger::v1::Event;
 use prost::Message as _;
 use prost_types::Timestamp;
 
+use super::codes::List;
+use super::found_by::Criteria;
+use super::keys::Named;
+use super::postings::post;
 use super::row::{DisclosureRow, may_be_told};
 use super::{keys, people_of, readable};
 use crate::query::filter::Criterion;
@@ -26,9 +30,9 @@ use crate::query::filter::Criterion;
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) event: &'a Event,
-    position: u64,
-    case_id: CaseId,
-    recorded_at: Option<Timestamp>,
+    pub(super) position: u64,
+    pub(super) case_id: CaseId,
+    pub(super) recorded_at: Option<Timestamp>,
     recorded_at_ms: i64,
 }
 
@@ -57,6 +61,7 @@ impl<'a> Place<'a> {
 pub(super) struct Step<'a> {
     referral_id: &'a str,
     decision_id: &'a str,
+    delivery_id: &'a str,
     unit_id: &'a str,
     channel: DeliveryChannel,
     encrypted_to: &'a [String],
@@ -76,6 +81,7 @@ impl<'a> Step<'a> {
         Self {
             referral_id: &delivered.referral_id,
             decision_id: &delivered.decision_id,
+            delivery_id: &delivered.delivery_id,
             unit_id: &delivered.unit_id,
             channel: delivered.channel(),
             encrypted_to: &delivered.encrypted_to,
@@ -105,7 +111,7 @@ impl<'a> Step<'a> {
 
     const fn without_channel(referral_id: &'a str, unit_id: &'a str, came: Came) -> Self {
         let channel = DeliveryChannel::Unspecified;
-        Self { referral_id, decision_id: "", unit_id, channel, encrypted_to: &[], came }
+        Self { referral_id, decision_id: "", delivery_id: "", unit_id, channel, encrypted_to: &[], came }
     }
 }
 
@@ -135,7 +141,11 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
     }
 
     pub(super) fn decided(&mut self, decided: DisclosureDecided) -> Result<(), ModelError> {
+        self.count_decision(&decided)?;
         let mut criteria = Criteria::of_decision(&decided);
+        for exception in self.exceptions_of(&decided)? {
+            criteria.exception(&exception);
+        }
         let request = decided.request.as_ref();
         if request.is_none_or(|request| request.subject_ids.is_empty()) {
             // Nobody named is everybody in the case, as it stood when it was asked.
@@ -194,21 +204,34 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         }
         self.put_row(at, &row);
         for subject_id in people {
-            self.post(&Criterion::Subject(subject_id), at);
+            self.post(&Criterion::Subject(subject_id), at)?;
             if told {
                 self.account(subject_id, at);
             }
         }
         if let Ok(referral_id) = released.referral_id.parse::<ReferralId>() {
-            self.point(&keys::referral(place.case_id, referral_id), at);
+            self.point(&keys::id(referral_id.as_bytes(), place.case_id, Named::Referral), at);
         }
         self.put_step(at, DisclosureStep::default());
         Ok(())
     }
 
     pub(super) fn step(&mut self, step: &Step<'_>) -> Result<(), ModelError> {
+        self.step_of_referral(step).map(drop)
+    }
+
+    pub(super) fn recalled(&mut self, recalled: &ReferralRecalled) -> Result<(), ModelError> {
+        let at = self.step_of_referral(&Step::recalled(recalled))?;
+        let mut criteria = Criteria::default();
+        criteria.code(List::Recall, recalled.reason);
+        self.post_all(&criteria, at)
+    }
+
+    /// A step of a referral's disclosure; its position.
+    fn step_of_referral(&mut self, step: &Step<'_>) -> Result<u64, ModelError> {
+        let case_id = self.place.case_id;
         let referral_id = step.referral_id.parse::<ReferralId>().ok();
-        let key = referral_id.map(|referral_id| keys::referral(self.place.case_id, referral_id));
+        let key = referral_id.map(|id| keys::id(id.as_bytes(), case_id, Named::Referral));
         let at = match self.pointed(key.as_deref())? {
             Some(at) => at,
             None => self.begin_with_step(step, key.as_deref())?,
@@ -228,9 +251,24 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         if changed {
             self.put_row(at, &row);
         }
+        if step.came == Came::Delivery {
+            self.delivered(step, at, &row)?;
+        }
         let (channel, encrypted_to) = (step.channel.into(), step.encrypted_to.to_vec());
         self.put_step(at, DisclosureStep { channel, encrypted_to, ..DisclosureStep::default() });
-        Ok(())
+        Ok(at)
+    }
+
+    /// What follows from a delivery besides its step.
+    fn delivered(&mut self, step: &Step<'_>, at: u64, row: &DisclosureRow) -> Result<(), ModelError> {
+        if let Ok(delivery_id) = step.delivery_id.parse::<ReferralId>() {
+            self.point(&keys::id(delivery_id.as_bytes(), self.place.case_id, Named::Delivery), at);
+        }
+        let mut criteria = Criteria::default();
+        criteria.code(List::Channel, step.channel.into());
+        self.post_all(&criteria, at)?;
+        self.delivered_soon(step.unit_id, at)?;
+        self.met_by_delivery(step.channel, at, row)
     }
 
     /// A row for a referral whose release is not known.
@@ -250,24 +288,27 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
 
     /// A row for what happened to a disclosure that is not known.
     fn begin_unknown(&mut self, disclosure_id: &str) -> Result<u64, ModelError> {
-        let disclosure = self.place.disclosure(disclosure_id.to_owned());
+        let place = self.place;
+        let disclosure = place.disclosure(disclosure_id.to_owned());
         self.add_row(&DisclosureRow { disclosure: Some(disclosure), ..DisclosureRow::default() }, Criteria::default())?;
-        Ok(self.place.position)
+        if let Ok(id) = disclosure_id.parse::<DisclosureId>() {
+            self.point_once(&keys::id(id.as_bytes(), place.case_id, Named::Unknown), place.position)?;
+        }
+        Ok(place.position)
     }
 
     pub(super) fn outside(&mut self, mut outside: DisclosedOutsideSystem) -> Result<(), ModelError> {
         // It is sealed and never in the facts; if it were, it would still not belong here.
         outside.account.clear();
         let place = self.place;
-        let mut criteria = Criteria::default();
-        criteria.unit(&outside.unit_id);
+        let mut criteria = Criteria::of_outside(&outside);
         if let Some(organization_id) = self.organization_of(&outside.unit_id)? {
             criteria.add(Criterion::Organization(organization_id));
         }
-        criteria.subjects(readable(&outside.subject_ids));
         let subject_ids = outside.subject_ids.clone();
         let disclosure_id = outside.disclosure_id.clone();
-        let key = disclosure_id.parse::<DisclosureId>().ok().map(|id| keys::outside(place.case_id, id));
+        let key =
+            disclosure_id.parse::<DisclosureId>().ok().map(|id| keys::id(id.as_bytes(), place.case_id, Named::Outside));
         let disclosure = Disclosure { outside: Some(outside), ..place.disclosure(disclosure_id) };
         // When it was said, which may be long before it was recorded.
         let disclosed_at = place.event.occurred_at.or(place.recorded_at);
@@ -298,17 +339,12 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         if let Some(actor) = self.place.event.actor.as_ref().filter(|actor| !actor.person.is_empty()) {
             criteria.add(Criterion::Actor(actor.person.clone()));
         }
-        for criterion in &criteria.0 {
-            self.post(criterion, at);
-        }
-        self.rows.insert(&keys::at(keys::time(self.place.recorded_at_ms), at), Vec::new());
-        if let Ok(id) = disclosure.disclosure_id.parse::<DisclosureId>() {
-            self.point_once(&keys::id(id), at)?;
-        }
+        criteria.add(Criterion::Anything);
+        self.post_all(&criteria, at)?;
         if let Ok(decision_id) = disclosure.disclosure_id.parse::<DecisionId>()
             && disclosure.decided.is_some()
         {
-            self.point_once(&keys::decision(self.place.case_id, decision_id), at)?;
+            self.point_once(&keys::id(decision_id.as_bytes(), self.place.case_id, Named::Decision), at)?;
         }
         self.put_row(at, row);
         Ok(())
@@ -320,7 +356,10 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
     }
 
     fn decision(&self, decision_id: &str) -> Result<Option<u64>, ModelError> {
-        let key = decision_id.parse::<DecisionId>().ok().map(|id| keys::decision(self.place.case_id, id));
+        let key = decision_id
+            .parse::<DecisionId>()
+            .ok()
+            .map(|id| keys::id(id.as_bytes(), self.place.case_id, Named::Decision));
         self.pointed(key.as_deref())
     }
 
@@ -351,8 +390,12 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
         self.rows.insert(&keys::at(keys::steps(at), self.place.position), step.encode_to_vec());
     }
 
-    fn post(&mut self, criterion: &Criterion, at: u64) {
-        self.rows.insert(&keys::at(keys::postings(criterion), at), Vec::new());
+    fn post(&mut self, criterion: &Criterion, at: u64) -> Result<(), ModelError> {
+        post(self.rows, keys::postings(criterion), at, true)
+    }
+
+    fn post_all(&mut self, criteria: &Criteria, at: u64) -> Result<(), ModelError> {
+        criteria.iter().try_for_each(|criterion| self.post(criterion, at))
     }
 
     /// What left with this event belongs into the person's account.
@@ -378,42 +421,5 @@ impl<'a, 'r, 's> Scribe<'a, 'r, 's> {
     fn pointed(&self, key: Option<&[u8]>) -> Result<Option<u64>, ModelError> {
         let Some(bytes) = key.map(|key| self.rows.get(key)).transpose()?.flatten() else { return Ok(None) };
         bytes.try_into().map(|bytes| Some(u64::from_be_bytes(bytes))).map_err(|_| ModelError::Row)
-    }
-}
-
-/// What a disclosure is found by.
-#[derive(Default)]
-struct Criteria(Vec<Criterion>);
-
-impl Criteria {
-    /// What a decision says about itself. Whom it concerns: those asked for and those let through.
-    fn of_decision(decided: &DisclosureDecided) -> Self {
-        let mut criteria = Self::default();
-        if let Some(request) = &decided.request {
-            criteria.unit(&request.unit_id);
-            criteria.organization(&request.organization_id);
-            criteria.subjects(readable(&request.subject_ids));
-        }
-        criteria.subjects(decided.mask.iter().filter_map(|entry| entry.subject_id.parse().ok()));
-        let kinds = decided.bases.iter().filter_map(|basis| BasisKind::read(basis.kind).ok().flatten());
-        criteria.0.extend(kinds.collect::<BTreeSet<_>>().into_iter().map(Criterion::Basis));
-        criteria.0.extend(Outcome::read(decided.outcome).ok().flatten().map(Criterion::Outcome));
-        criteria
-    }
-
-    fn add(&mut self, criterion: Criterion) {
-        self.0.push(criterion);
-    }
-
-    fn unit(&mut self, text: &str) {
-        self.0.extend(text.parse().ok().map(Criterion::Unit));
-    }
-
-    fn organization(&mut self, text: &str) {
-        self.0.extend(text.parse().ok().map(Criterion::Organization));
-    }
-
-    fn subjects(&mut self, subject_ids: impl Iterator<Item = SubjectId>) {
-        self.0.extend(subject_ids.map(Criterion::Subject));
     }
 }

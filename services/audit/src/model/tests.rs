@@ -131,7 +131,7 @@ fn the_same_ids_in_another_case_are_others() {
     assert_eq!((found[1].position, found[1].steps.len()), (first, 0));
     assert_eq!(told_about(&story, 1), 0);
     // An id alone means the first.
-    let by_id = history::get(&story.history.view(), disclosure(1)).unwrap().unwrap();
+    let by_id = history::get(&story.history.view(), disclosure(1).0, None).unwrap().unwrap();
     assert_eq!(by_id.position, first);
 }
 

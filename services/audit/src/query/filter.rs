@@ -4,11 +4,14 @@
 use std::str::FromStr;
 
 use egide_domain::ids::{CaseId, OrganizationId, SubjectId, UnitId};
-use egide_domain::vocabulary::{BasisKind, Outcome};
+use egide_domain::vocabulary::{BasisKind, DataCategory, ExceptionKind, Outcome};
 use egide_wire::convert::Listed;
 use egide_wire::proto::egide::audit::v1::{AccessReason, DisclosureFilter};
 use egide_wire::refusal::Violation;
 use prost_types::Timestamp;
+
+use super::words;
+use crate::model::codes::Code;
 
 /// Entries on a page when the request does not say.
 pub const PAGE_SIZE_DEFAULT: usize = 50;
@@ -38,6 +41,24 @@ pub enum Criterion {
     Basis(BasisKind),
     /// With this outcome.
     Outcome(Outcome),
+    /// Approved or rejected by the person with this account.
+    Approver(String),
+    /// Resting on an exception of this kind.
+    Exception(ExceptionKind),
+    /// Letting this category through.
+    Category(DataCategory),
+    /// Binding us to something that is overdue.
+    Overdue,
+    /// Resting on broken glass.
+    BrokenGlass,
+    /// With this coded fact.
+    Coded(Code),
+    /// With this word in a rule, a reference or a form; folded.
+    Word(String),
+    /// A look for a reason that is reviewed: not for the case or the shift, and no recipient's own.
+    OfOthers,
+    /// Whatever there is.
+    Anything,
 }
 
 /// Which disclosures are meant: those that fit everything in it.
@@ -49,6 +70,8 @@ pub struct Filter {
     pub until_ms: Option<i64>,
     /// What else must hold.
     pub criteria: Vec<Criterion>,
+    /// Words of which each must fit something in the facts; folded.
+    pub words: Vec<String>,
 }
 
 impl Filter {
@@ -58,13 +81,7 @@ impl Filter {
     /// Every violation, with paths from `filter` on.
     pub fn read(filter: &DisclosureFilter) -> Result<Self, Vec<Violation>> {
         let mut reader = Reader::default();
-        let from_ms = reader.instant("filter.from", filter.from.as_ref());
-        let until_ms = reader.instant("filter.until", filter.until.as_ref());
-        if let (Some(from_ms), Some(until_ms)) = (from_ms, until_ms)
-            && from_ms >= until_ms
-        {
-            reader.refuse("filter.until", "must be later than `filter.from`");
-        }
+        let (from_ms, until_ms) = reader.times(filter.from.as_ref(), filter.until.as_ref());
         let criteria = [
             reader.id("filter.subject_id", &filter.subject_id).map(Criterion::Subject),
             reader.id("filter.case_id", &filter.case_id).map(Criterion::Case),
@@ -73,8 +90,20 @@ impl Filter {
             reader.id("filter.organization_id", &filter.organization_id).map(Criterion::Organization),
             reader.listed("filter.basis", filter.basis).map(Criterion::Basis),
             reader.listed("filter.outcome", filter.outcome).map(Criterion::Outcome),
+            reader.account("filter.approver", &filter.approver).map(Criterion::Approver),
+            reader.listed("filter.exception", filter.exception).map(Criterion::Exception),
+            filter.overdue.then_some(Criterion::Overdue),
+            filter.break_glass.then_some(Criterion::BrokenGlass),
         ];
-        reader.finish(Self { from_ms, until_ms, criteria: criteria.into_iter().flatten().collect() })
+        let mut criteria: Vec<_> = criteria.into_iter().flatten().collect();
+        for category in &filter.categories {
+            match reader.listed("filter.categories", *category) {
+                Some(category) => criteria.push(Criterion::Category(category)),
+                None => reader.refuse("filter.categories", "must be categories"),
+            }
+        }
+        let words = reader.words("filter.text", &filter.text);
+        reader.finish(Self { from_ms, until_ms, criteria, words })
     }
 
     /// The case, unit and person it names, for the record of the look.
@@ -86,7 +115,19 @@ impl Filter {
                 Criterion::Case(case_id) => names.0 = Some(*case_id),
                 Criterion::Subject(subject_id) => names.1 = Some(*subject_id),
                 Criterion::Unit(unit_id) => names.2 = Some(*unit_id),
-                Criterion::Actor(_) | Criterion::Organization(_) | Criterion::Basis(_) | Criterion::Outcome(_) => {}
+                Criterion::Actor(_)
+                | Criterion::Organization(_)
+                | Criterion::Basis(_)
+                | Criterion::Outcome(_)
+                | Criterion::Approver(_)
+                | Criterion::Exception(_)
+                | Criterion::Category(_)
+                | Criterion::Overdue
+                | Criterion::BrokenGlass
+                | Criterion::Coded(_)
+                | Criterion::Word(_)
+                | Criterion::OfOthers
+                | Criterion::Anything => {}
             }
         }
         names
@@ -99,6 +140,16 @@ impl Filter {
 /// A violation of `field`.
 pub fn required_id<T: FromStr>(field: &str, text: &str) -> Result<T, Violation> {
     text.parse().map_err(|_| not_an_id(field))
+}
+
+/// Reads a time that may be absent, in milliseconds since 1970.
+///
+/// # Errors
+/// A violation of `field`.
+pub fn instant(field: &str, timestamp: Option<&Timestamp>) -> Result<Option<i64>, Vec<Violation>> {
+    let mut reader = Reader::default();
+    let instant = reader.instant(field, timestamp);
+    reader.finish(instant)
 }
 
 /// Reads a page's size.
@@ -139,21 +190,43 @@ fn unknown_value(field: &str) -> Violation {
 
 /// Collects violations while it reads; an empty or unspecified field is no criterion.
 #[derive(Default)]
-struct Reader(Vec<Violation>);
+pub(super) struct Reader(Vec<Violation>);
 
 impl Reader {
-    fn refuse(&mut self, field: &str, description: &str) {
+    pub(super) fn refuse(&mut self, field: &str, description: &str) {
         self.0.push(Violation::new(field, description));
     }
 
-    fn id<T: FromStr>(&mut self, field: &str, text: &str) -> Option<T> {
+    pub(super) fn id<T: FromStr>(&mut self, field: &str, text: &str) -> Option<T> {
         if text.is_empty() {
             return None;
         }
         self.keep(required_id(field, text))
     }
 
-    fn account(&mut self, field: &str, text: &str) -> Option<String> {
+    /// Both bounds of a filter, in milliseconds since 1970.
+    pub(super) fn times(&mut self, from: Option<&Timestamp>, until: Option<&Timestamp>) -> (Option<i64>, Option<i64>) {
+        let from_ms = self.instant("filter.from", from);
+        let until_ms = self.instant("filter.until", until);
+        if let (Some(from_ms), Some(until_ms)) = (from_ms, until_ms)
+            && from_ms >= until_ms
+        {
+            self.refuse("filter.until", "must be later than `filter.from`");
+        }
+        (from_ms, until_ms)
+    }
+
+    fn words(&mut self, field: &str, text: &str) -> Vec<String> {
+        let words = words::asked(text);
+        if text.len() > words::TEXT_BYTES_MAX || words.len() > words::WORDS_MAX {
+            self.refuse(field, "must have at most 200 bytes and 8 words");
+        } else if words.is_empty() && !text.trim().is_empty() {
+            self.refuse(field, "has no word that can be looked for");
+        }
+        words
+    }
+
+    pub(super) fn account(&mut self, field: &str, text: &str) -> Option<String> {
         if text.is_empty() {
             return None;
         }
@@ -188,7 +261,7 @@ impl Reader {
         read.map_err(|violation| self.0.push(violation)).ok()
     }
 
-    fn finish<T>(self, read: T) -> Result<T, Vec<Violation>> {
+    pub(super) fn finish<T>(self, read: T) -> Result<T, Vec<Violation>> {
         if self.0.is_empty() { Ok(read) } else { Err(self.0) }
     }
 }
@@ -221,6 +294,12 @@ mod tests {
             basis: case_proto::BasisKind::Exception.into(),
             outcome: case_proto::Outcome::Deny.into(),
             subject_id: ID.to_owned(),
+            approver: "sam.lavoie".to_owned(),
+            exception: case_proto::ExceptionKind::ImminentDanger.into(),
+            categories: vec![5, 1],
+            overdue: true,
+            break_glass: true,
+            text: "la santé, the Health".to_owned(),
         })
         .unwrap();
         assert_eq!((filter.from_ms, filter.until_ms), (Some(10_000), Some(11_001)));
@@ -232,8 +311,15 @@ mod tests {
             Criterion::Organization(ID.parse().unwrap()),
             Criterion::Basis(BasisKind::Exception),
             Criterion::Outcome(Outcome::Deny),
+            Criterion::Approver("sam.lavoie".to_owned()),
+            Criterion::Exception(ExceptionKind::ImminentDanger),
+            Criterion::Overdue,
+            Criterion::BrokenGlass,
+            Criterion::Category(DataCategory::Health),
+            Criterion::Category(DataCategory::Identity),
         ];
         assert_eq!(filter.criteria, expected);
+        assert_eq!(filter.words, ["health", "la", "sante"]);
         let id = ID.parse().unwrap();
         assert_eq!(filter.names(), (Some(id), Some(ID.parse().unwrap()), Some(ID.parse().unwrap())));
     }
@@ -250,6 +336,11 @@ mod tests {
             basis: 99,
             outcome: -1,
             subject_id: " ".to_owned(),
+            approver: "sam lavoie".to_owned(),
+            exception: 9,
+            categories: vec![0],
+            text: "the – and".to_owned(),
+            ..DisclosureFilter::default()
         };
         let expected = [
             "filter.from",
@@ -261,6 +352,10 @@ mod tests {
             "filter.organization_id",
             "filter.basis",
             "filter.outcome",
+            "filter.approver",
+            "filter.exception",
+            "filter.categories",
+            "filter.text",
         ];
         assert_eq!(fields(&filter), expected);
     }

@@ -1,21 +1,21 @@
 //! The history: disclosures that fit a filter, newest first.
 //!
-//! Every criterion has its postings, the positions of the disclosures that fit it, in order. A page is found by going down
-//! all postings of a filter together: each is asked for its newest position at or below the candidate, and the lowest
-//! answer is the next candidate, until all agree. So a page costs what the rarest criterion makes it cost, not the whole
-//! history, and rows are read only when they fit. Times become positions first: both only grow.
+//! A page is found by going down the postings of all criteria of a filter together ([`super::search`]); rows are read only
+//! when they fit. Times become positions first, by halving: both only grow.
 
-use egide_domain::ids::DisclosureId;
+use egide_domain::ids::CaseId;
 use egide_projection::View;
 use egide_wire::proto::egide::audit::v1::{Disclosure, DisclosureStep};
 use prost::Message as _;
 
-use super::filter::Filter;
-use super::{Error, decode, disclosure_row, position};
+use super::filter::{Criterion, Filter};
+use super::search::{Found, ROWS_MAX, Search};
+use super::{Error, decode, disclosure_row, position, words};
 use crate::model::keys::{self, Key};
+use crate::model::row::DisclosureRow;
 
-/// Most look-ups for one page. Where criteria hardly ever meet, a page ends early, with a token to go on from there.
-const SEEKS_MAX: u32 = 5_000;
+/// Most things that one id names.
+const NAMED_MAX: usize = 64;
 /// A page ends with the disclosure that makes it this large, in bytes: well below what a client takes.
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Of a disclosure with many steps, how many of the first and how many of the last are told.
@@ -30,6 +30,10 @@ pub struct Page {
     pub disclosures: Vec<Disclosure>,
     /// The place below which the next page begins; `None` when there is none.
     pub next: Option<u64>,
+    /// Everything that fits from this position up to where the page began is on it.
+    pub searched_down_to: u64,
+    /// Rows of the index that were looked at.
+    pub rows: u32,
 }
 
 /// The newest `size` disclosures that fit `filter`, of those below the position `below` if one is given.
@@ -37,8 +41,20 @@ pub struct Page {
 /// # Errors
 /// See [`Error`].
 pub fn list(view: &View<'_>, filter: &Filter, below: Option<u64>, size: usize) -> Result<Page, Error> {
-    let mut search = Search::new(view, filter)?;
-    let mut below = below.unwrap_or(u64::MAX).min(search.end);
+    list_within(view, filter, below, size, ROWS_MAX)
+}
+
+/// As [`list`], looking at `rows_max` rows of the index.
+pub(super) fn list_within(
+    view: &View<'_>,
+    filter: &Filter,
+    below: Option<u64>,
+    size: usize,
+    rows_max: u32,
+) -> Result<Page, Error> {
+    let (start, end) = bounds(view, filter)?;
+    let mut search = Search::new(view, clauses(view, filter)?, start, rows_max);
+    let mut below = below.unwrap_or(u64::MAX).min(end);
     let (mut disclosures, mut bytes) = (Vec::new(), 0);
     let next = loop {
         let full = disclosures.len() >= size || bytes >= PAGE_BYTES_MAX;
@@ -56,22 +72,51 @@ pub fn list(view: &View<'_>, filter: &Filter, below: Option<u64>, size: usize) -
             Found::NotYet(at) => break Some(at),
         }
     };
-    Ok(Page { disclosures, next })
+    Ok(Page { disclosures, next, searched_down_to: next.unwrap_or(start), rows: search.rows() })
 }
 
-/// The disclosure with this id; of several, which only different cases can have, the first.
+/// The postings of everything that must fit: of each clause one.
+fn clauses(view: &View<'_>, filter: &Filter) -> Result<Vec<Vec<Key>>, Error> {
+    let mut clauses: Vec<Vec<Key>> = filter.criteria.iter().map(|criterion| vec![keys::postings(criterion)]).collect();
+    for word in &filter.words {
+        clauses.push(words::criteria(view, word)?.iter().map(keys::postings).collect());
+    }
+    if clauses.is_empty() {
+        clauses.push(vec![keys::postings(&Criterion::Anything)]);
+    }
+    Ok(clauses)
+}
+
+/// The first position that may fit, and the first that is too late.
+fn bounds(view: &View<'_>, filter: &Filter) -> Result<(u64, u64), Error> {
+    let recorded_at = |row: &[u8]| Ok(decode::<DisclosureRow>(row)?.disclosure.ok_or(Error::Row)?.recorded_at);
+    let place = |ms: Option<i64>, without| match ms {
+        Some(ms) => super::first_recorded(view, &keys::disclosures(), ms, recorded_at),
+        None => Ok(without),
+    };
+    Ok((place(filter.from_ms, 0)?, place(filter.until_ms, u64::MAX)?))
+}
+
+/// The disclosure that this id names, as a decision's, a referral's, a delivery's, or that of something disclosed outside the
+/// system; of several, which only different cases can have, the first.
 ///
 /// # Errors
 /// See [`Error`].
-pub fn get(view: &View<'_>, disclosure_id: DisclosureId) -> Result<Option<Disclosure>, Error> {
-    match view.get(&keys::id(disclosure_id))? {
-        Some(at) => whole(view, position(&at)?).map(Some),
-        None => Ok(None),
+pub fn get(view: &View<'_>, id: [u8; 16], case_id: Option<CaseId>) -> Result<Option<Disclosure>, Error> {
+    let mut first = None;
+    for row in view.prefix(&keys::ids(&id)).take(NAMED_MAX) {
+        let (key, at) = row?;
+        let named_in = keys::case_of_id(&key).ok_or(Error::Row)?;
+        if case_id.is_none_or(|case_id| case_id == named_in) {
+            let at = position(&at)?;
+            first = Some(first.map_or(at, |first: u64| first.min(at)));
+        }
     }
+    first.map(|at| whole(view, at)).transpose()
 }
 
 /// A disclosure with its steps.
-fn whole(view: &View<'_>, at: u64) -> Result<Disclosure, Error> {
+pub(crate) fn whole(view: &View<'_>, at: u64) -> Result<Disclosure, Error> {
     let mut disclosure = disclosure_row(view, at)?.disclosure.ok_or(Error::Row)?;
     disclosure.steps = steps(view, at)?;
     Ok(disclosure)
@@ -103,76 +148,4 @@ fn steps(view: &View<'_>, at: u64) -> Result<Vec<DisclosureStep>, Error> {
     }
     steps.extend(newest.into_iter().rev());
     Ok(steps)
-}
-
-/// What a search came to.
-enum Found {
-    /// A disclosure that fits stands here.
-    At(u64),
-    /// There is none.
-    Nothing,
-    /// So far down there is none, and this page may not look further.
-    NotYet(u64),
-}
-
-/// Goes down the postings of a filter together.
-struct Search<'v, 'p> {
-    view: &'v View<'p>,
-    /// At least one.
-    postings: Vec<Key>,
-    /// The first position that may fit.
-    start: u64,
-    /// The first position that is too late.
-    end: u64,
-    seeks_left: u32,
-}
-
-impl<'v, 'p> Search<'v, 'p> {
-    fn new(view: &'v View<'p>, filter: &Filter) -> Result<Self, Error> {
-        let mut postings: Vec<Key> = filter.criteria.iter().map(keys::postings).collect();
-        if postings.is_empty() {
-            postings.push(keys::disclosures());
-        }
-        let first_at = |ms: Option<i64>, without| ms.map_or(Ok(without), |ms| first_recorded(view, ms));
-        let (start, end) = (first_at(filter.from_ms, 0)?, first_at(filter.until_ms, u64::MAX)?);
-        Ok(Self { view, postings, start, end, seeks_left: SEEKS_MAX })
-    }
-
-    fn newest_below(&mut self, below: u64) -> Result<Found, Error> {
-        let Some(mut candidate) = below.checked_sub(1) else { return Ok(Found::Nothing) };
-        let mut agreed = 0;
-        for turn in (0..self.postings.len()).cycle() {
-            if self.seeks_left == 0 {
-                return Ok(Found::NotYet(candidate.saturating_add(1)));
-            }
-            self.seeks_left -= 1;
-            match self.newest_at_most(turn, candidate)? {
-                Some(at) if at < self.start => return Ok(Found::Nothing),
-                Some(at) if at == candidate => agreed += 1,
-                Some(at) => (candidate, agreed) = (at, 1),
-                None => return Ok(Found::Nothing),
-            }
-            if agreed == self.postings.len() {
-                break;
-            }
-        }
-        Ok(Found::At(candidate))
-    }
-
-    fn newest_at_most(&self, turn: usize, at: u64) -> Result<Option<u64>, Error> {
-        let Some(prefix) = self.postings.get(turn) else { return Ok(None) };
-        let range = keys::at(prefix.clone(), 0)..=keys::at(prefix.clone(), at);
-        match self.view.range(range).next_back().transpose()? {
-            Some((key, _)) => position(&key).map(Some),
-            None => Ok(None),
-        }
-    }
-}
-
-/// The position of the first disclosure recorded at or after `ms`; the end of the range when there is none.
-fn first_recorded(view: &View<'_>, ms: i64) -> Result<u64, Error> {
-    match view.range(keys::at(keys::time(ms), 0)..keys::times_end()).next().transpose()? {
-        Some((key, _)) => position(&key),
-        None => Ok(u64::MAX),
-    }
 }

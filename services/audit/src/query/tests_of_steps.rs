@@ -15,7 +15,7 @@ use crate::story::{
 };
 
 fn told(story: &Story, number: u16) -> Disclosure {
-    history::get(&story.history.view(), disclosure(number)).unwrap().unwrap()
+    history::get(&story.history.view(), disclosure(number).0, None).unwrap().unwrap()
 }
 
 fn kinds(disclosure: &Disclosure) -> Vec<&str> {

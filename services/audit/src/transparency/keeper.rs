@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use egide_crypto::digest::Digest;
 use egide_crypto::sign::SigningKey;
@@ -84,8 +85,10 @@ struct Grown {
 pub struct Keeper {
     directory: PathBuf,
     origin: KeyName,
-    key: SigningKey,
+    key: Arc<SigningKey>,
     last: Option<Signed>,
+    /// Whether the leaves of the last checkpoint were looked at since the start.
+    seen: bool,
 }
 
 impl Keeper {
@@ -93,9 +96,9 @@ impl Keeper {
     ///
     /// # Errors
     /// [`Error::File`], [`Error::NotOurs`].
-    pub fn open(directory: PathBuf, origin: KeyName, key: SigningKey, older: &[NoteKey]) -> Result<Self, Error> {
+    pub fn open(directory: PathBuf, origin: KeyName, key: Arc<SigningKey>, older: &[NoteKey]) -> Result<Self, Error> {
         file::private_folder(&directory).map_err(|source| Error::File { path: directory.clone(), source })?;
-        let mut keeper = Self { directory, origin, key, last: None };
+        let mut keeper = Self { directory, origin, key, last: None, seen: false };
         let path = keeper.directory.join(SIGNED_FILE);
         if let Some(text) = read(&path)? {
             let own = keeper.note_key();
@@ -123,19 +126,23 @@ impl Keeper {
     /// # Errors
     /// [`Error::File`], after which it may be tried again; every other one is final.
     pub fn advance(&mut self, view: &View<'_>) -> Result<Option<&Signed>, Error> {
-        let grown = look(view, self.last.as_ref().map(|last| last.size))?;
-        self.sign(&grown)
-    }
-
-    fn sign(&mut self, grown: &Grown) -> Result<Option<&Signed>, Error> {
-        if !is_due(self.last.as_ref(), grown)? {
+        let last = self.last.as_ref().map(|last| last.size);
+        // Most blocks bring no leaf, and what stood there a moment ago is looked at again when the next one comes.
+        if self.seen && last == Some(leaves::count(view)?) {
             return Ok(None);
         }
+        let grown = look(view, last)?;
+        let due = is_due(self.last.as_ref(), &grown)?;
+        self.seen = grown.root_of_last.is_some();
+        if due { self.sign(&grown).map(Some) } else { Ok(None) }
+    }
+
+    fn sign(&mut self, grown: &Grown) -> Result<&Signed, Error> {
         let checkpoint = Checkpoint::new(self.origin.clone(), grown.size, grown.root);
         let note = Note::sign(checkpoint.to_string(), &self.origin, &self.key).ok_or(Error::NotSigned)?;
         let signed = Signed { size: grown.size, root: grown.root, position: grown.position, note };
         self.write(SIGNED_FILE, &format!("{}\n{}", signed.position, signed.note))?;
-        Ok(Some(self.last.insert(signed)))
+        Ok(self.last.insert(signed))
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), Error> {
@@ -212,8 +219,12 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
+    use egide_eventlog::VerifiedBlock;
+    use egide_projection::{Projection, ReadModel, Rows};
+
     use super::*;
-    use crate::story::{Story, delivery};
+    use crate::model::{History, keys};
+    use crate::story::{INCARNATION, Story, delivery};
 
     struct Stage {
         directory: tempfile::TempDir,
@@ -227,7 +238,7 @@ mod tests {
         }
 
         fn keeper(&self) -> Result<Keeper, Error> {
-            let key = SigningKey::from_pkcs8(&self.document).unwrap();
+            let key = SigningKey::from_pkcs8(&self.document).unwrap().into();
             Keeper::open(self.directory.path().join("log"), "example.org/log".parse().unwrap(), key, &[])
         }
 
@@ -284,6 +295,42 @@ mod tests {
         assert_eq!(stage.keeper().unwrap().advance(&long.history.view()).unwrap().unwrap().size, 4);
     }
 
+    /// The history as it is, with one row changed when it is written.
+    struct Changed(Vec<u8>);
+
+    impl ReadModel for Changed {
+        const NAME: &'static str = History::NAME;
+        const VERSION: u32 = History::VERSION;
+
+        fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
+            let before = rows.get(&self.0)?;
+            History.apply(block, rows)?;
+            if let Some(mut row) = rows.get(&self.0)?.filter(|_| before.is_none()) {
+                let first = row.first_mut().unwrap();
+                *first ^= 1;
+                rows.insert(&self.0, row);
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_hash_of_the_tree_can_be_changed_below_a_checkpoint() {
+        let stage = Stage::set();
+        let story = story(5);
+        stage.keeper().unwrap().advance(&story.history.view()).unwrap().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        for number in 0..5 {
+            let changed = Changed(keys::hash(0, number));
+            let changed = Projection::open(directory.path().join(number.to_string()), changed, INCARNATION).unwrap();
+            for block in story.blocks() {
+                changed.applied(block).unwrap();
+            }
+            let noticed = stage.keeper().unwrap().advance(&changed.view()).unwrap_err();
+            assert!(matches!(noticed, Error::Rewritten(5)), "{noticed}");
+        }
+    }
+
     #[test]
     fn nothing_is_handed_out_that_is_not_on_the_disk_and_a_stop_anywhere_leaves_the_one_before() {
         let stage = Stage::set();
@@ -325,7 +372,7 @@ mod tests {
         fs::write(stage.file(), &bytes).unwrap();
         let open = |older: &[NoteKey]| {
             let (key, _) = SigningKey::generate().unwrap();
-            Keeper::open(stage.directory.path().join("log"), "example.org/log".parse().unwrap(), key, older)
+            Keeper::open(stage.directory.path().join("log"), "example.org/log".parse().unwrap(), key.into(), older)
         };
         assert!(matches!(open(&[]), Err(Error::NotOurs(_))));
         let older = stage.keeper().unwrap().note_key();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use egide_audit::transparency::Settings;
 use egide_audit::{Config, History};
 use egide_crypto::digest::sha256;
-use egide_crypto::sign::{KeyRing, SigningKey};
+use egide_crypto::sign::{KeyRing, SigningKey, VerifyingKey};
 use egide_crypto::wrap::KeyEncryptionKey;
 use egide_domain::Millis;
 use egide_eventlog::{BucketConfig, Connection, ConnectionConfig, EventLog, LogConfig, VerifiedBlock};
@@ -19,6 +19,7 @@ use egide_testkit::{FaultProxy, PATIENCE, TestWorld, adopt_policy, fresh_id, pol
 use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::audit::v1::access_event::Payload as Access;
 use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClient;
+use egide_wire::proto::egide::audit::v1::history_service_client::HistoryServiceClient;
 use egide_wire::proto::egide::audit::v1::transparency_service_client::TransparencyServiceClient;
 use egide_wire::proto::egide::audit::v1::{
     AccessEvent, AccessReason, AccessRecorded, AccountForPersonRequest, DisclosureFilter, ListDisclosuresRequest,
@@ -106,7 +107,7 @@ impl Stage {
     fn transparency(&self) -> Settings {
         Settings {
             directory: self.world.projection("checkpoints"),
-            key: SigningKey::from_pkcs8(&self.log_key).unwrap(),
+            key: SigningKey::from_pkcs8(&self.log_key).unwrap().into(),
             name: "example.org/log".parse().unwrap(),
             publish_every: Duration::from_millis(50),
             listen: None,
@@ -132,11 +133,11 @@ impl Stage {
 
     /// Puts another projection in the place of the audit service's, which must not be running: it follows the whole log and
     /// looks like the service's own, and its rows are wrong.
-    pub(crate) async fn forge_projection(&self) {
+    pub(crate) async fn forge_projection(&self, forged: Forged) {
         let log = self.log(self.world.nats().url()).await;
         let last = log.last_number().await.unwrap();
         std::fs::remove_dir_all(self.projection()).unwrap();
-        let forged = Projection::open(self.projection(), Forged, log.incarnation()).unwrap();
+        let forged = Projection::open(self.projection(), forged, log.incarnation()).unwrap();
         let mut follower = log.follow(log.genesis());
         while follower.head().number() < last {
             forged.applied(&within("a block", follower.next()).await.unwrap()).unwrap();
@@ -186,6 +187,20 @@ impl Stage {
         self.audit(self.person("console", ASKS, "compliance"))
     }
 
+    /// The rest of the audit service as the same sees it.
+    pub(crate) fn history(&self) -> HistoryServiceClient<Authenticated> {
+        self.history_as(self.person("console", ASKS, "compliance"))
+    }
+
+    pub(crate) fn history_as(&self, credentials: Credentials) -> HistoryServiceClient<Authenticated> {
+        HistoryServiceClient::new(self.world.upstream(&self.audit, credentials).as_service())
+    }
+
+    /// What exports are checked with.
+    pub(crate) fn export_key(&self) -> VerifyingKey {
+        SigningKey::from_pkcs8(&self.log_key).unwrap().public_key()
+    }
+
     pub(crate) fn person(&self, service: &str, account: &str, role: &str) -> Credentials {
         self.world.identity().person(service, account, &[role], None)
     }
@@ -220,14 +235,28 @@ impl Stage {
 }
 
 /// Goes by the name of the history, and writes something else.
-struct Forged;
+pub(crate) enum Forged {
+    /// Nothing of what the history writes.
+    Nothing,
+    /// All of it, and this row with its last byte changed.
+    Row(Vec<u8>),
+}
 
 impl ReadModel for Forged {
     const NAME: &'static str = History::NAME;
     const VERSION: u32 = History::VERSION;
 
-    fn apply(&self, _: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
-        rows.insert(b"forged", b"row");
+    fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
+        let Self::Row(key) = self else {
+            rows.insert(b"forged", b"row");
+            return Ok(());
+        };
+        let before = rows.get(key)?;
+        History.apply(block, rows)?;
+        if let Some(mut row) = rows.get(key)?.filter(|_| before.is_none()) {
+            *row.last_mut().unwrap() ^= 1;
+            rows.insert(key, row);
+        }
         Ok(())
     }
 }

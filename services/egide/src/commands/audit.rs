@@ -19,7 +19,8 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::audited::{
-    Bundle, CheckedBundle, Finding, Findings, InMemory, Order, Period, check_bundle, recorded_at_ms, signed_checkpoint,
+    Bundle, CheckedBundle, Finding, Findings, InMemory, Order, Period, check_bundle, cosigned, recorded_at_ms,
+    signed_checkpoint,
 };
 use crate::cli::Global;
 use crate::endpoints::{place, verification_keys_path};
@@ -207,8 +208,7 @@ async fn verify(session: &mut Session<'_>, args: &Verify) -> Result<Exit, Failur
     let mut signed = vec![(handed.checkpoint.size, handed.checkpoint.root)];
     let published = handed.published.clone();
     for witness in &args.witnesses {
-        let cosigned = published.as_ref().is_some_and(|note| witness.verify(note).is_ok());
-        if !cosigned {
+        if !cosigned(published.as_ref(), witness) {
             findings.add(Finding::NotCosigned(witness.name().to_string()));
         }
     }

@@ -1,11 +1,17 @@
-//! `egide history`: what left, to whom, why.
+//! `egide history`: what left, to whom, why; the steps of a case, who looked at what, what stands out, and exports.
+
+mod anomalies;
+mod export;
+mod looks;
+mod steps;
+mod verify_export;
 
 use egide_wire::proto::egide::audit::v1::{
     AccessReason, Disclosure, DisclosureFilter, DisclosureStep, GetDisclosureRequest, ListDisclosuresRequest,
 };
 use egide_wire::proto::egide::case::v1::{
-    ApprovalOutcome, BasisKind, DeliveryChannel, LiftReason, ObligationKind, ObligationReason, ObligationState,
-    Outcome, OutsideReviewOutcome, RejectionReason,
+    ApprovalOutcome, BasisKind, DeliveryChannel, ExceptionKind, LiftReason, ObligationKind, ObligationReason,
+    ObligationState, Outcome, OutsideReviewOutcome, RejectionReason,
 };
 use egide_wire::proto::egide::classification::v1::DataCategory;
 use egide_wire::proto::egide::disclosure::v1::Decision;
@@ -26,13 +32,50 @@ use crate::times::{minute, second};
 /// The column of the table that may wrap.
 const ANSWER: usize = 1;
 
-/// `egide history [DISCLOSURE]`.
+/// `egide history [ID]` and the commands below it.
 #[derive(Clone, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
-    #[arg(id = "one", value_name = "DISCLOSURE")]
-    disclosure: Option<Uuid>,
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[arg(id = "one", value_name = "ID")]
+    id: Option<Uuid>,
     #[arg(long, default_value = "audit", value_parser = value_of::<AccessReason>())]
     reason: AccessReason,
+    #[command(flatten)]
+    which: Which,
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+    page_size: u32,
+    #[arg(long, value_name = "TOKEN", default_value = "")]
+    page_token: String,
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Clone, clap::Subcommand)]
+enum Command {
+    Show(Show),
+    Timeline(steps::Args),
+    Looks(looks::Args),
+    Anomalies(anomalies::Args),
+    Export(Box<export::Args>),
+    VerifyExport(verify_export::Args),
+}
+
+/// `egide history show ID`.
+#[derive(Clone, clap::Args)]
+struct Show {
+    #[arg(id = "one", value_name = "ID")]
+    id: Uuid,
+    #[arg(long)]
+    case: Option<Uuid>,
+    #[arg(long, default_value = "audit", value_parser = value_of::<AccessReason>())]
+    reason: AccessReason,
+}
+
+/// Which disclosures.
+#[derive(Clone, clap::Args)]
+struct Which {
     #[arg(long, value_name = "TIME", value_parser = crate::times::parse, allow_hyphen_values = true)]
     from: Option<Timestamp>,
     #[arg(long, value_name = "TIME", value_parser = crate::times::parse, allow_hyphen_values = true)]
@@ -47,22 +90,34 @@ pub(crate) struct Args {
     person: Option<Uuid>,
     #[arg(long, value_name = "ACCOUNT", default_value = "")]
     actor: String,
+    #[arg(long, value_name = "ACCOUNT", default_value = "")]
+    approver: String,
     #[arg(long, value_parser = value_of::<BasisKind>())]
     basis: Option<BasisKind>,
+    #[arg(long, value_parser = value_of::<ExceptionKind>())]
+    exception: Option<ExceptionKind>,
     #[arg(long, value_parser = value_of::<Outcome>())]
     outcome: Option<Outcome>,
-    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
-    page_size: u32,
-    #[arg(long, value_name = "TOKEN", default_value = "")]
-    page_token: String,
+    #[arg(long, value_parser = value_of::<DataCategory>())]
+    category: Vec<DataCategory>,
     #[arg(long)]
-    all: bool,
+    overdue: bool,
+    #[arg(long)]
+    break_glass: bool,
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    text: String,
 }
 
 pub(crate) async fn run(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
-    match args.disclosure {
-        Some(disclosure) => one(session, args, disclosure).await,
-        None => list(session, args).await,
+    match (&args.command, args.id) {
+        (Some(Command::Show(show)), _) => one(session, show.id, show.case, show.reason).await,
+        (Some(Command::Timeline(args)), _) => steps::run(session, args).await,
+        (Some(Command::Looks(args)), _) => looks::run(session, args).await,
+        (Some(Command::Anomalies(args)), _) => anomalies::run(session, args).await,
+        (Some(Command::Export(args)), _) => export::run(session, args).await,
+        (Some(Command::VerifyExport(args)), _) => verify_export::run(session.out, args),
+        (None, Some(id)) => one(session, id, args.which.case, args.reason).await,
+        (None, None) => list(session, args).await,
     }
 }
 
@@ -70,11 +125,13 @@ async fn list(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
     let mut client = session.audit()?;
     let mut table = session.out.table(&["head.recorded_at", "head.disclosure"], ANSWER);
     let fetch = async |page_token| {
-        let (filter, reason) = (Some(filter(args)), i32::from(args.reason));
+        let (filter, reason) = (Some(args.which.filter()), i32::from(args.reason));
         client.list_disclosures(ListDisclosuresRequest { filter, page_size: args.page_size, page_token, reason }).await
     };
     let wanted = Pages { from: &args.page_token, all: args.all };
+    let mut searched_down_to = 0;
     let next = session.out.pages(wanted, fetch, |out, page| {
+        searched_down_to = page.searched_down_to;
         page.disclosures.iter().for_each(|disclosure| {
             table.add_row(row(out.lang, disclosure));
         });
@@ -82,21 +139,32 @@ async fn list(session: &mut Session<'_>, args: &Args) -> Result<Exit, Failure> {
     });
     let next = next.await?;
     session.out.show_pages(&table, "say.no_disclosures", &next)?;
+    if !next.is_empty() && !session.out.is_json() {
+        session.out.note(session.out.lang.fill("say.searched_down_to", &[("position", &searched_down_to)]))?;
+    }
     Ok(Exit::Ok)
 }
 
-fn filter(args: &Args) -> DisclosureFilter {
-    let id = |id: Option<Uuid>| id.map(|id| id_or_new(Some(id))).unwrap_or_default();
-    DisclosureFilter {
-        from: args.from,
-        until: args.until,
-        case_id: id(args.case),
-        unit_id: id(args.to),
-        organization_id: id(args.organization),
-        actor: args.actor.clone(),
-        basis: args.basis.map(i32::from).unwrap_or_default(),
-        outcome: args.outcome.map(i32::from).unwrap_or_default(),
-        subject_id: id(args.person),
+impl Which {
+    fn filter(&self) -> DisclosureFilter {
+        let id = |id: Option<Uuid>| id.map(|id| id_or_new(Some(id))).unwrap_or_default();
+        DisclosureFilter {
+            from: self.from,
+            until: self.until,
+            case_id: id(self.case),
+            unit_id: id(self.to),
+            organization_id: id(self.organization),
+            actor: self.actor.clone(),
+            basis: self.basis.map(i32::from).unwrap_or_default(),
+            outcome: self.outcome.map(i32::from).unwrap_or_default(),
+            subject_id: id(self.person),
+            approver: self.approver.clone(),
+            exception: self.exception.map(i32::from).unwrap_or_default(),
+            categories: self.category.iter().map(|category| i32::from(*category)).collect(),
+            overdue: self.overdue,
+            break_glass: self.break_glass,
+            text: self.text.clone(),
+        }
     }
 }
 
@@ -142,9 +210,10 @@ fn keys_words(lang: Lang, step: &DisclosureStep) -> String {
     keys.map(|key| format!("\n{}{}{key}", lang.text("head.encrypted_to"), lang.text("word.colon"))).collect()
 }
 
-async fn one(session: &mut Session<'_>, args: &Args, disclosure: Uuid) -> Result<Exit, Failure> {
+async fn one(session: &mut Session<'_>, id: Uuid, case: Option<Uuid>, reason: AccessReason) -> Result<Exit, Failure> {
     let mut client = session.audit()?;
-    let request = GetDisclosureRequest { disclosure_id: id_or_new(Some(disclosure)), reason: i32::from(args.reason) };
+    let case_id = case.map(|case| id_or_new(Some(case))).unwrap_or_default();
+    let request = GetDisclosureRequest { disclosure_id: id_or_new(Some(id)), reason: i32::from(reason), case_id };
     let response = session.out.waiting("say.waiting", client.get_disclosure(request)).await?.into_inner();
     if session.out.is_json() {
         session.out.message(&response)?;

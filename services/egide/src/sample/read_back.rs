@@ -94,6 +94,7 @@ fn filter(play: &Play, history: &History) -> Result<DisclosureFilter, String> {
         subject_id: text(&filter.person),
         from: None,
         until: None,
+        ..DisclosureFilter::default()
     })
 }
 

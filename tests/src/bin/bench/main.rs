@@ -19,6 +19,7 @@ mod emergency;
 mod figures;
 mod history;
 mod jetstream;
+mod pages;
 mod rebuild;
 mod scale;
 mod walk;
@@ -52,7 +53,8 @@ fn scaled(count: usize) -> usize {
 }
 
 /// What is measured, in this order.
-const ROWS: [&str; 7] = ["appends", "disclosures", "emergencies", "cryptography", "history", "rebuilding", "walking"];
+const ROWS: [&str; 8] =
+    ["appends", "disclosures", "emergencies", "cryptography", "history", "rebuilding", "walking", "pages"];
 
 /// Whether this is to be measured.
 fn wanted(row: &str) -> bool {
@@ -110,6 +112,11 @@ async fn measure() -> Figures {
             say(run, "walking");
             walk::measure(&world, &mut figures).await;
         }
+    }
+    if wanted("pages") {
+        // Once: every question is asked many times, and a million disclosures take a while to come about.
+        say(1, "pages of the history");
+        tokio::task::block_in_place(|| pages::measure(&mut figures));
     }
     world.stop(|_| {}).await;
     figures

@@ -10,7 +10,10 @@ use egide_wire::proto::egide::case::v1::{
     OutsideDisclosureReviewed,
 };
 
-use super::{Scribe, keys};
+use super::{Criteria, Scribe, keys};
+use crate::model::codes::List;
+use crate::model::keys::Named;
+use crate::query::filter::Criterion;
 
 impl Scribe<'_, '_, '_> {
     /// What a decision is found by when something happens to what it rests on: the approval it was made under, and exceptions.
@@ -34,6 +37,9 @@ impl Scribe<'_, '_, '_> {
             self.point_once(&keys::approval(self.place.case_id, approval_id), at)?;
         }
         let ApprovalRequested { approval_id, rules, .. } = requested;
+        let mut criteria = Criteria::default();
+        criteria.words(rules.iter().map(String::as_str));
+        self.post_all(&criteria, at)?;
         self.put_step(at, DisclosureStep { approval_id, approval_rules: rules, ..DisclosureStep::default() });
         Ok(())
     }
@@ -54,9 +60,17 @@ impl Scribe<'_, '_, '_> {
             rejection_reason: answer.reason,
             ..DisclosureStep::default()
         };
+        let mut criteria = Criteria::default();
+        criteria.code(List::Approval, step.approval_outcome);
+        criteria.code(List::Rejection, step.rejection_reason);
+        if let Some(actor) = self.place.event.actor.as_ref().filter(|actor| !actor.person.is_empty()) {
+            criteria.add(Criterion::Approver(actor.person.clone()));
+        }
         if let Some(under) = under.filter(|under| *under != at) {
+            self.post_all(&criteria, under)?;
             self.put_step(under, step.clone());
         }
+        self.post_all(&criteria, at)?;
         self.put_step(at, step);
         Ok(())
     }
@@ -64,6 +78,7 @@ impl Scribe<'_, '_, '_> {
     pub(in crate::model) fn obligation_noted(&mut self, noted: ObligationNoted) -> Result<(), ModelError> {
         let at = self.at_decision(&noted.decision_id)?;
         // The remark is sealed and never in the facts; it would not belong here either.
+        self.noted(at, &noted)?;
         let ObligationNoted { kind, state, reason, subject_id, .. } = noted;
         let step = DisclosureStep {
             obligation: kind,
@@ -77,11 +92,18 @@ impl Scribe<'_, '_, '_> {
     }
 
     pub(in crate::model) fn outside_reviewed(&mut self, review: &OutsideDisclosureReviewed) -> Result<(), ModelError> {
-        let key = review.disclosure_id.parse::<DisclosureId>().ok().map(|id| keys::outside(self.place.case_id, id));
+        let key = review
+            .disclosure_id
+            .parse::<DisclosureId>()
+            .ok()
+            .map(|id| keys::id(id.as_bytes(), self.place.case_id, Named::Outside));
         let at = match self.pointed(key.as_deref())? {
             Some(at) => at,
             None => self.begin_unknown(&review.disclosure_id)?,
         };
+        let mut criteria = Criteria::default();
+        criteria.code(List::OutsideReview, review.outcome);
+        self.post_all(&criteria, at)?;
         self.put_step(at, DisclosureStep { outside_review: review.outcome, ..DisclosureStep::default() });
         Ok(())
     }
@@ -98,8 +120,13 @@ impl Scribe<'_, '_, '_> {
     /// A step of every disclosure that was permitted on an exception before this happened to it; before, it is part of the basis.
     fn of_exception(&mut self, step: DisclosureStep) -> Result<(), ModelError> {
         let Ok(exception_id) = step.exception_id.parse::<ExceptionId>() else { return Ok(()) };
+        self.exception_reviewed(exception_id)?;
+        let mut criteria = Criteria::default();
+        criteria.code(List::Lift, step.lift_reason);
         for (key, _) in self.rows.prefix(&keys::resting(self.place.case_id, exception_id))? {
             let at = keys::position_of(&key).ok_or(ModelError::Row)?;
+            self.post_all(&criteria, at)?;
+            self.met_by_review(at)?;
             self.put_step(at, step.clone());
         }
         Ok(())
