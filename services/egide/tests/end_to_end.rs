@@ -362,6 +362,14 @@ fn the_history_proves_itself_to_an_auditor_a_witness_and_whoever_gets_a_bundle()
     assert_eq!(verified.get("verified"), Some(&Value::from(true)), "{verified}");
     let leaves = verified.get("leaves").and_then(Value::as_u64).unwrap();
     assert!(leaves > 50, "{leaves} leaves");
+    // Whoever may read the log itself makes the same leaves of it, and notices a root that its signer made up.
+    let same = done(&["log", "verify", "--checkpoint", &first]);
+    assert!(same.contains(&format!("THE CHECKPOINT HOLDS: its {leaves} leaves")), "{same}");
+    let made_up = in_elsewhere("made-up");
+    std::fs::write(&made_up, signed_otherwise(data.path(), &std::fs::read_to_string(&first).unwrap())).unwrap();
+    let differs = egide(data.path(), &["log", "verify", "--checkpoint", &made_up]);
+    assert_eq!(differs.status.code(), Some(8), "{}", told(&differs));
+    assert!(out(&differs).contains("THE CHECKPOINT DOES NOT HOLD"), "{}", told(&differs));
     drop(up);
 
     // Somebody else's witness, from the first checkpoint on; what it cosigned is asked for.
@@ -413,6 +421,18 @@ fn the_history_proves_itself_to_an_auditor_a_witness_and_whoever_gets_a_bundle()
     let changed = in_elsewhere("changed");
     std::fs::write(&changed, flipped).unwrap();
     assert_eq!(check(&changed).status.code(), Some(8), "{}", told(&check(&changed)));
+}
+
+/// The same checkpoint with another root, signed with the log's own key.
+fn signed_otherwise(data: &Path, note: &str) -> String {
+    use egide_tlog::checkpoint::Checkpoint;
+    use egide_tlog::note::Note;
+    let document = std::fs::read(data.join("keys/history-signing.key")).unwrap();
+    let key = egide_crypto::sign::SigningKey::from_pkcs8(&document).unwrap();
+    let note: Note = format!("{}\n", note.trim_end()).parse().unwrap();
+    let mut checkpoint: Checkpoint = note.text().parse().unwrap();
+    checkpoint.root = egide_crypto::digest::sha256(b"made up");
+    Note::sign(checkpoint.to_string(), &checkpoint.origin, &key).unwrap().to_string()
 }
 
 /// A page over plain HTTP: status and body.
