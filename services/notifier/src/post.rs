@@ -54,7 +54,8 @@ impl Poster {
 
     /// What a receiver made of a call.
     pub(crate) async fn post(&self, url: &WebhookUrl, call: Call) -> Attempt {
-        if !url.is_encrypted() && !(self.development && url.is_loopback()) {
+        let in_development = self.development && url.is_loopback();
+        if !url.is_encrypted() && !in_development {
             return Attempt::GivenUp(Why::InClear);
         }
         match timeout(self.within, self.connect_and_post(url, call)).await {

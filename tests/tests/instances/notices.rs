@@ -28,11 +28,18 @@ async fn until_notified(world: &World, count: usize) -> Vec<UnitNotified> {
     notified(world).await
 }
 
+#[expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 async fn given_up(world: &World) -> Vec<String> {
     let kinds = vec![ReviewKind::NoticeGivenUp.into()];
     let request =
         ListReviewsRequest { kinds, reason: AccessReason::Supervision.into(), ..ListReviewsRequest::default() };
-    let reviews = world.triage(&who::supervisor()).list_reviews(request).await.unwrap().into_inner().reviews;
+    let reviews = world
+        .triage(&who::supervisor())
+        .list_reviews(request)
+        .await
+        .expect("a supervisor sees what waits")
+        .into_inner()
+        .reviews;
     reviews.into_iter().map(|review| review.reference_id).collect()
 }
 
@@ -125,7 +132,7 @@ async fn a_unit_that_cannot_be_told_waits_for_staff_until_somebody_reaches_it() 
     let notifier = world.notifier(&key).await;
     let recorded = until_notified(&world, 1).await;
     assert_eq!((recorded[0].outcome(), &recorded[0].address_id), (NoticeOutcome::GivenUp, &address));
-    assert_eq!(given_up(&world).await, [referral.clone()]);
+    assert_eq!(given_up(&world).await, std::slice::from_ref(&referral));
 
     // Suspended, a unit is told nowhere; and what one address did not take, another one may.
     police.suspend().await;
