@@ -164,7 +164,7 @@ fn keys() -> Keys {
     draft.add_key(Use::Notice, signing.public_key(), "notifier", None).unwrap();
     draft.add_key(Use::Report, SigningKey::generate().unwrap().0.public_key(), "disclosure", None).unwrap();
     let (trust, _) = draft.sign(&root, 0).unwrap();
-    let today = webhook::instant(clock::now_s())[..10].parse().unwrap();
+    let today = webhook::instant(clock::now_s()).get(..10).unwrap().parse().unwrap();
     let published = PublishedKeys::of_trust(&trust, &RootKey::new(root.public_key()), today);
     Keys { signing, published }
 }
