@@ -133,7 +133,7 @@ pub(crate) struct Urls {
     ledger: Option<String>,
     #[arg(long, global = true, value_name = "URL", env = "EGIDE_DISCLOSURE", value_hint = clap::ValueHint::Url)]
     disclosure: Option<String>,
-    #[arg(long, global = true, value_name = "URL", env = "EGIDE_AUDIT", value_hint = clap::ValueHint::Url)]
+    #[arg(long, id = "audit_url", global = true, value_name = "URL", env = "EGIDE_AUDIT", value_hint = clap::ValueHint::Url)]
     audit: Option<String>,
     #[arg(long, global = true, value_name = "URL", env = "EGIDE_TRIAGE", value_hint = clap::ValueHint::Url)]
     triage: Option<String>,
