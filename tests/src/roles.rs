@@ -241,6 +241,7 @@ impl Roles {
             log: self.log_as(kit, role.role()).await,
             projection: kit.projection(role.name()),
             ledger: upstream(kit, role.role(), ledger),
+            development: true,
         };
         Ok(egide_directory::start(config, kit.shutdown()).await?)
     }

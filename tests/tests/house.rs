@@ -34,7 +34,8 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 const PURE: [&str; 3] = ["egide-domain", "egide-redaction", "egide-report"];
 const ADAPTERS: [&str; 6] =
     ["egide-eventlog", "egide-parcel", "egide-vault", "egide-projection", "egide-servicekit", "egide-testkit"];
-const SERVICES: [&str; 5] = ["egide-ledger", "egide-disclosure", "egide-audit", "egide-directory", "egide-triage"];
+const SERVICES: [&str; 6] =
+    ["egide-ledger", "egide-disclosure", "egide-audit", "egide-directory", "egide-triage", "egide-notifier"];
 
 #[test]
 fn the_core_is_pure() {
@@ -87,7 +88,8 @@ fn dependencies_point_from_adapters_to_wire_to_the_core() {
 
 #[test]
 fn each_outside_world_has_one_door() {
-    let doors: [(&str, &[&str]); 5] = [
+    let doors: [(&str, &[&str]); 6] = [
+        ("lettre", &["egide-notifier"]),
         ("async-nats", &["egide-eventlog"]),
         ("sled", &["egide-projection"]),
         ("ring", &["egide-crypto"]),
@@ -102,6 +104,17 @@ fn each_outside_world_has_one_door() {
                 "{package} must not depend on {outside}"
             );
         }
+    }
+}
+
+/// Who calls the outside has no way to what is inside but two calls.
+#[test]
+fn the_notifier_reaches_neither_log_nor_keys_nor_rows() {
+    let uses = &dependencies()["egide-notifier"];
+    for inside in
+        ["egide-eventlog", "egide-vault", "egide-projection", "egide-parcel", "egide-redaction", "async-nats", "sled"]
+    {
+        assert!(!uses.contains(inside), "egide-notifier must not depend on {inside}");
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Config {
     pub projection: PathBuf,
     /// The ledger, called as the service `directory`; the caller's person is put in for every call.
     pub ledger: Upstream,
+    /// Whether units may be told without TLS, on this machine.
+    pub development: bool,
 }
 
 /// The service could not be started.
@@ -65,10 +67,10 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
-    let Config { listen, verifier, log, projection, ledger } = config;
+    let Config { listen, verifier, log, projection, ledger, development } = config;
     let projection = Projection::open(projection, Recipients, log.lineage())?;
     let began_at_block = log.last_number().await?;
-    let changes = Changes::new(projection.clone(), ledger);
+    let changes = Changes::new(projection.clone(), ledger, development);
     let directory = Directory::new(projection.clone(), changes, began_at_block);
     let api = Api::new().with(DirectoryServiceServer::new(directory));
     let running = serve::serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown).await?;

@@ -134,6 +134,7 @@ impl Place<'_> {
                 | Payload::NarrativeReviewRequested(_)
                 | Payload::NarrativeAttested(_)
                 | Payload::NarrativeWithheld(_)
+                | Payload::UnitNotified(_)
                 | Payload::ObligationNoted(_)
                 | Payload::ReferralExpired(_)
                 | Payload::ContactCleared(_)
@@ -318,7 +319,9 @@ impl Place<'_> {
                 | DirectoryPayload::RecipientSuspended(_)
                 | DirectoryPayload::RecipientReinstated(_)
                 | DirectoryPayload::EncryptionKeyAdded(_)
-                | DirectoryPayload::EncryptionKeyRemoved(_),
+                | DirectoryPayload::EncryptionKeyRemoved(_)
+                | DirectoryPayload::NotificationAddressAdded(_)
+                | DirectoryPayload::NotificationAddressRemoved(_),
             )
             | None => {}
         }

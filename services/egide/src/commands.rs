@@ -26,6 +26,8 @@ pub(crate) mod hold;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod narrative;
+pub(crate) mod notice;
+pub(crate) mod notification;
 pub(crate) mod obligations;
 pub(crate) mod package;
 pub(crate) mod pdf;

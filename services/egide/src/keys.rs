@@ -29,6 +29,7 @@ const KEK_FILE: &str = "key-encryption.key";
 const PREVIOUS_FILE: (&str, &str) = ("key-encryption.", ".key");
 const LEDGER_FILE: &str = "ledger-signing.key";
 const REPORT_FILE: &str = "report-signing.key";
+const NOTICE_FILE: &str = "notice-signing.key";
 const HISTORY_FILE: &str = "history-signing.key";
 const SECRET_FILE: &str = "disclosure-secret.key";
 
@@ -126,6 +127,17 @@ impl KeyFolder<'_> {
     /// The key that signs reports.
     pub(crate) fn report_signing(self) -> Result<SigningKey, Failure> {
         let document = self.read(REPORT_FILE, || SigningKey::generate().map(|(_, document)| document))?;
+        SigningKey::from_pkcs8(&document).map_err(unusable)
+    }
+
+    /// Where the key that signs notices stands.
+    pub(crate) fn notice_file(self) -> std::path::PathBuf {
+        self.folder.join(NOTICE_FILE)
+    }
+
+    /// The key that signs notices.
+    pub(crate) fn notice_signing(self) -> Result<SigningKey, Failure> {
+        let document = self.read(NOTICE_FILE, || SigningKey::generate().map(|(_, document)| document))?;
         SigningKey::from_pkcs8(&document).map_err(unusable)
     }
 

@@ -187,7 +187,7 @@ fn a_package_opens_with_rage_verifies_offline_and_no_byte_of_it_can_be_another()
 }
 
 /// So many bytes of a file are changed at most: pages have a hundred thousand.
-const PLACES_MAX: usize = 1_500;
+const PLACES_MAX: usize = 800;
 
 /// A dense sample of the archive, and of each of its files once unpacked.
 fn no_byte_can_be_another(archive: &Path, folder: &Path, keys: &Path) {

@@ -54,7 +54,16 @@ fn read(payload: &Payload) -> Result<DirectoryEvent, Unreadable> {
         }),
         Payload::EncryptionKeyAdded(key) => key_changed(&key.organization_id, &key.unit_id)?,
         Payload::EncryptionKeyRemoved(key) => key_changed(&key.organization_id, &key.unit_id)?,
+        Payload::NotificationAddressAdded(address) => address_changed(&address.organization_id, &address.unit_id)?,
+        Payload::NotificationAddressRemoved(address) => address_changed(&address.organization_id, &address.unit_id)?,
     })
+}
+
+fn address_changed(organization_id: &str, unit_id: &str) -> Result<DirectoryEvent, Unreadable> {
+    Ok(DirectoryEvent::NotificationAddressChanged(domain::NotificationAddressChanged {
+        organization_id: id(organization_id, "organization_id")?,
+        unit_id: id(unit_id, "unit_id")?,
+    }))
 }
 
 fn key_changed(organization_id: &str, unit_id: &str) -> Result<DirectoryEvent, Unreadable> {

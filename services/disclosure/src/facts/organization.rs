@@ -72,7 +72,13 @@ impl Fold for OrganizationView {
                     keys.remove(&removed.fingerprint);
                 }
             }
-            Some(Payload::AgreementRecorded(_) | Payload::RecipientSuspended(_) | Payload::RecipientReinstated(_))
+            Some(
+                Payload::AgreementRecorded(_)
+                | Payload::RecipientSuspended(_)
+                | Payload::RecipientReinstated(_)
+                | Payload::NotificationAddressAdded(_)
+                | Payload::NotificationAddressRemoved(_),
+            )
             | None => {}
         }
     }

@@ -14,7 +14,7 @@ use prost_types::Timestamp;
 use uuid::Uuid;
 
 use super::consent::numbers;
-use super::encryption;
+use super::{encryption, notification};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listed::{Listed, value_of};
@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Reinstate(Reinstate),
     #[command(subcommand)]
     Encryption(encryption::Command),
+    #[command(subcommand)]
+    Notification(notification::Command),
     List(List),
     Show(Show),
 }
@@ -152,6 +154,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: &Command) -> Result<
         Command::Suspend(args) => suspend(session, args).await,
         Command::Reinstate(args) => reinstate(session, args).await,
         Command::Encryption(command) => encryption::run(session, command).await,
+        Command::Notification(command) => notification::run(session, command).await,
         Command::List(_) => list(session).await,
         Command::Show(args) => show(session, args.organization).await,
     }

@@ -57,7 +57,7 @@ impl Directory {
                 }
                 None => self.suspended = false,
             },
-            DirectoryEvent::EncryptionKeyChanged(_) => {}
+            DirectoryEvent::EncryptionKeyChanged(_) | DirectoryEvent::NotificationAddressChanged(_) => {}
             DirectoryEvent::Unreadable => self.unreadable = true,
         }
     }

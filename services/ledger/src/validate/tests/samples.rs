@@ -203,6 +203,17 @@ pub(super) fn encryption_key() -> directory::EncryptionKeyAdded {
     }
 }
 
+pub(super) fn notification_address() -> directory::NotificationAddressAdded {
+    directory::NotificationAddressAdded {
+        organization_id: ONE.into(),
+        unit_id: TWO.into(),
+        address_id: THREE.into(),
+        means: NoticeMeans::Webhook.into(),
+        address: "https://desk.example.ca/egide".into(),
+        label: "duty desk".into(),
+    }
+}
+
 /// One event of every kind, with no more than it needs.
 pub(super) fn one_of_each() -> Vec<NewEvent> {
     let subject_id = || THREE.to_owned();
@@ -361,6 +372,14 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
             outcome: OutsideReviewOutcome::Mistake.into(),
         }),
         Case::RecallAcknowledged(RecallAcknowledged { referral_id: ONE.into(), unit_id: TWO.into() }),
+        Case::UnitNotified(UnitNotified {
+            referral_id: ONE.into(),
+            unit_id: TWO.into(),
+            ground: NoticeGround::Released.into(),
+            address_id: THREE.into(),
+            means: NoticeMeans::Webhook.into(),
+            outcome: NoticeOutcome::Sent.into(),
+        }),
         Case::ReferralExpired(ReferralExpired { referral_id: ONE.into(), unit_id: TWO.into() }),
     ]
     .into_iter()
@@ -397,6 +416,12 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
                 organization_id: ONE.into(),
                 unit_id: TWO.into(),
                 fingerprint: "age-00112233445566778899aabbccddeeff".into(),
+            }),
+            Directory::NotificationAddressAdded(notification_address()),
+            Directory::NotificationAddressRemoved(directory::NotificationAddressRemoved {
+                organization_id: ONE.into(),
+                unit_id: TWO.into(),
+                address_id: THREE.into(),
             }),
         ]
         .map(in_directory),
