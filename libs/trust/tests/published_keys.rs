@@ -63,7 +63,7 @@ fn a_key_that_may_sign_today_is_one_whose_report_of_today_counts() {
     let [plain, later, retired, revoked] = keys.clone().try_into().unwrap();
     draft.begin_key(later, day("2026-11-22")).unwrap();
     draft.retire_key(retired, day("2026-11-20")).unwrap();
-    draft.revoke_report_key(revoked, day("2026-11-21"), RevocationReason::Lost).unwrap();
+    draft.revoke_dated_key(revoked, day("2026-11-21"), RevocationReason::Lost).unwrap();
     let (trust, _) = draft.sign(&root.private, 0).unwrap();
     let published = PublishedKeys::of_trust(&trust, &root.public, day("2026-11-22"));
     for today in ["2026-11-20", "2026-11-21", "2026-11-22"].map(day) {
