@@ -3,7 +3,7 @@
 #
 #   ensure_nats_server   exports EGIDE_NATS_SERVER, a nats-server that is recent enough
 #   ensure_buf           exports EGIDE_BUF, the linter of proto/; returns 77 with a line where there is no Node.js
-#   ensure_python_grpc   exports EGIDE_PYTHON, a Python with grpcio, grpcio-tools and protobuf
+#   ensure_python_grpc   exports EGIDE_PYTHON, a Python with grpcio, grpcio-tools, protobuf and aiosmtpd
 #   ensure_rage          exports EGIDE_RAGE, the standard command that opens packages, built by cargo
 #   ensure_rust          checks for cargo and a linker
 #   ensure_browser       exports EGIDE_AXE where chromium, chromedriver and axe-core are there; returns 77 with a line where not
@@ -145,7 +145,7 @@ ensure_python_grpc() {
     python3 -c 'import ensurepip, venv' 2>/dev/null ||
       tools_apt_install "Python's venv is needed" python3-venv || return 1
     fresh=$(tools_fresh) || return 1
-    tools_say "installing grpcio for Python (tests of a client in another language)"
+    tools_say "installing grpcio and aiosmtpd for Python (tests of a client in another language, and of mail)"
     if ! { python3 -m venv "$fresh" &&
       "$fresh/bin/python" -m pip --disable-pip-version-check --quiet install \
         --require-hashes --only-binary=:all: -r "$wanted"; } >&2; then

@@ -39,6 +39,7 @@ pub mod history;
 pub mod log;
 pub mod marking;
 pub mod needles;
+pub mod notices;
 pub mod processes;
 pub mod raw;
 pub mod roles;

@@ -248,6 +248,7 @@ impl Roles {
                 site: egide_passkey::Site::new(PORTAL)?,
                 issuer: kit.identity().liaisons().clone(),
             }),
+            development: true,
         };
         Ok(egide_directory::start(config, kit.shutdown()).await?)
     }

@@ -383,6 +383,11 @@ impl World {
 
     /// One connection for each caller of a role.
     fn caller(&self, role: Role, who: &Who) -> Authenticated {
+        self.upstream(role, who).as_service()
+    }
+
+    /// A role as somebody calls it.
+    pub(crate) fn upstream(&self, role: Role, who: &Who) -> Upstream {
         let key = (self.url(role), format!("{who:?}"));
         let mut callers = lock(&self.callers);
         let upstream = callers.entry(key).or_insert_with_key(|(url, _)| {
@@ -390,7 +395,16 @@ impl World {
             let security = Security::Mutual(self.tls(&who.service));
             Upstream::new("url", url, expected, &security, self.credentials(who)).expect("a url")
         });
-        upstream.as_service()
+        upstream.clone()
+    }
+
+    /// Something that goes on beside the services, and logs as they do.
+    pub(crate) fn on_the_services_runtime(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> tokio::task::AbortHandle {
+        let runtime = self.runtime.as_ref().expect("the runtime lives as long as the world");
+        runtime.spawn(work).abort_handle()
     }
 
     /// A role, called by a service for the person of a token that somebody else issued.

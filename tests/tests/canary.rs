@@ -18,10 +18,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use egide_testkit::fresh_id;
+use egide_testkit::{PATIENCE, fresh_id, wait_until};
 use egide_tests::case::{Unit, command};
 use egide_tests::log::{Entry, Facts};
 use egide_tests::marking::{Marker, Markers, identifies, identifying_text_fields};
+use egide_tests::notices::{NoticeKey, Receiver};
 use egide_tests::raw::{Answer, Listening};
 use egide_tests::who::{self, Who};
 use egide_tests::{Role, World, events, watch};
@@ -506,6 +507,22 @@ impl Run {
         }
     }
 
+    /// What left to tell units that something waits holds no marker, and nothing that it is about.
+    fn check_notices(&self, receiver: &Receiver, key: &NoticeKey, ids: &[&String]) {
+        let calls = receiver.bytes();
+        assert_eq!(receiver.calls(key).len(), calls.len(), "each is a notice");
+        for bytes in calls {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            for id in ids {
+                let bare = id.replace('-', "");
+                assert!(!text.contains(id.as_str()) && !text.contains(&bare), "{text}");
+            }
+            self.heard.lock().unwrap().push(Heard { method: "a notice".to_owned(), may: May::Nothing, bytes });
+        }
+        let path = receiver.url().rsplit_once('/').unwrap().1;
+        assert!(!self.world.log_lines().contains(path), "log lines name no address");
+    }
+
     /// No identifying field stands among the facts, and every kind that can be sealed was.
     fn check_log(&self, log: &[Entry]) {
         let mut sealed = BTreeSet::new();
@@ -565,6 +582,13 @@ async fn no_identifying_text_is_anywhere_but_with_those_entitled_to_it() {
         .unverified()
         .register()
         .await;
+    // Who tells units that something waits runs all the while; what leaves it is searched like an answer to nobody.
+    let key = NoticeKey::new();
+    let receiver = Receiver::start(&[]).await;
+    for unit in [&police, &shelter] {
+        run.world.notify_at(unit, receiver.url()).await;
+    }
+    let notifier = run.world.notifier(&key).await;
     run.open_the_case().await;
     run.review_a_narrative(&police).await;
     let (consent, for_police) = run.consent(&police, &[Situation, Whereabouts, Suspects]).await;
@@ -576,6 +600,7 @@ async fn no_identifying_text_is_anywhere_but_with_those_entitled_to_it() {
     assert!(denied.decided.unwrap().outcome() == Outcome::Deny);
     let to_police = run.request(&police, &wanted).await.decision.unwrap();
     let to_shelter = run.request(&shelter, &wanted).await.decision.unwrap();
+    wait_until("both are told that something waits", PATIENCE, async || receiver.bytes().len() >= 2).await;
     let report = run.receive(&police, &to_police.referral_id).await;
     run.keep_report("the police", &report);
     let script = run.tell(&shelter, &to_shelter.referral_id).await;
@@ -588,7 +613,8 @@ async fn no_identifying_text_is_anywhere_but_with_those_entitled_to_it() {
     run.bad_headers().await;
     run.strangers(&police, &shelter, &to_police.referral_id, to_police.position).await;
     run.wind_up(&police, &to_police.referral_id, &consent).await;
-    let fetch = FetchReferralRequest { command_id: fresh_id(), referral_id: to_police.referral_id };
+    let report_to_police = to_police.referral_id;
+    let fetch = FetchReferralRequest { command_id: fresh_id(), referral_id: report_to_police.clone() };
     run.refuse(Code::NotFound, REFERRALS, "FetchReferral", &police.liaison(), bytes_of(&fetch)).await;
     let decided = to_police.decided.unwrap();
     let owed = decided.obligations.first().expect("something is owed");
@@ -604,6 +630,13 @@ async fn no_identifying_text_is_anywhere_but_with_those_entitled_to_it() {
     run.look(&decision_id, &police.organization_id).await;
     run.calls().await;
 
+    let referrals = [report_to_police, to_shelter.referral_id];
+    run.check_notices(
+        &receiver,
+        &key,
+        &[&run.case, &run.victim, &run.suspect, &decision_id, &referrals[0], &referrals[1]],
+    );
+    notifier.kill();
     run.check_answers(&[for_police, for_shelter]);
     run.check_log(&run.world.walk().await);
     let needles = run.markers.lock().unwrap().needles();

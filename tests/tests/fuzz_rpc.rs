@@ -133,8 +133,18 @@ fn everybody(unit_id: &str) -> Vec<Who> {
         who::staff("case-desk", "rose.tremblay", &["reviewer"]),
         who::staff("disclosure", "rose.tremblay", &["reviewer"]),
     ];
-    let services =
-        ["telephony-desk", "case-desk", "console", "cli", "disclosure", "audit", "triage", "portal", "ledger"];
+    let services = [
+        "telephony-desk",
+        "case-desk",
+        "console",
+        "cli",
+        "disclosure",
+        "audit",
+        "triage",
+        "portal",
+        "ledger",
+        "notifier",
+    ];
     everybody.extend(services.map(who::service));
     everybody
 }
@@ -149,7 +159,7 @@ fn role_of(service: &str) -> Role {
         "egide.audit.v1.AuditService" | "egide.audit.v1.HistoryService" | "egide.audit.v1.TransparencyService" => {
             Role::Audit
         }
-        "egide.triage.v1.TriageService" => Role::Triage,
+        "egide.triage.v1.TriageService" | "egide.triage.v1.NoticeService" => Role::Triage,
         "egide.directory.v1.DirectoryService" | "egide.directory.v1.LiaisonService" => Role::Directory,
         other => panic!("`{other}` is new: say which role serves it"),
     }

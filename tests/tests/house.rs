@@ -42,8 +42,15 @@ const ADAPTERS: [&str; 8] = [
     "egide-testkit",
     "egide-web",
 ];
-const SERVICES: [&str; 6] =
-    ["egide-ledger", "egide-disclosure", "egide-audit", "egide-directory", "egide-triage", "egide-portal"];
+const SERVICES: [&str; 7] = [
+    "egide-ledger",
+    "egide-disclosure",
+    "egide-audit",
+    "egide-directory",
+    "egide-triage",
+    "egide-portal",
+    "egide-notifier",
+];
 
 #[test]
 fn the_core_is_pure() {
@@ -96,7 +103,8 @@ fn dependencies_point_from_adapters_to_wire_to_the_core() {
 
 #[test]
 fn each_outside_world_has_one_door() {
-    let doors: [(&str, &[&str]); 6] = [
+    let doors: [(&str, &[&str]); 7] = [
+        ("lettre", &["egide-notifier"]),
         ("async-nats", &["egide-eventlog"]),
         ("sled", &["egide-projection"]),
         ("ring", &["egide-crypto"]),
@@ -135,6 +143,17 @@ fn the_portal_has_no_way_to_the_log_or_to_keys() {
         for door in ["std::fs", "std::env", "process::Command", "SigningKey", "DevIssuer", "LiaisonIssuer"] {
             assert!(is_test || !program.contains(door), "{} must not use {door}", path.display());
         }
+    }
+}
+
+/// Who calls the outside has no way to what is inside but two calls.
+#[test]
+fn the_notifier_reaches_neither_log_nor_keys_nor_rows() {
+    let uses = &dependencies()["egide-notifier"];
+    for inside in
+        ["egide-eventlog", "egide-vault", "egide-projection", "egide-parcel", "egide-redaction", "async-nats", "sled"]
+    {
+        assert!(!uses.contains(inside), "egide-notifier must not depend on {inside}");
     }
 }
 

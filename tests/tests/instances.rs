@@ -1,6 +1,9 @@
 //! Every role twice, on one log: it does not matter which instance somebody calls, and calling both with the same command
 //! has one effect.
 
+#[path = "instances/notices.rs"]
+mod notices;
+
 use std::collections::BTreeSet;
 
 use egide_testkit::{PATIENCE, fresh_id, wait_until};

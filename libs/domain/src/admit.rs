@@ -419,6 +419,7 @@ impl Admission<'_> {
                     self.refuse_if(!referral.recalled, "referral_id", ViolationReason::ReferralNotRecalled);
                 }
             },
+            CaseEvent::UnitNotified(notified) => self.check_notified(notified),
             CaseEvent::ReferralExpired(expired) => self.check_expiry(expired),
             CaseEvent::NarrativeReviewRequested(requested) => self.check_review_requested(requested),
             CaseEvent::NarrativeAttested(attested) => self.check_attested(attested),

@@ -7,7 +7,7 @@ mod safeguards;
 pub use narrative::{NarrativeAttested, NarrativeRecorded, NarrativeReviewRequested, NarrativeWithheld};
 pub use safeguards::{
     ApprovalDecided, ApprovalRequested, AuthorityRevoked, AuthorityVerified, ContactCleared, ContactMade,
-    ObligationNoted, OutsideDisclosureReviewed, RecallAcknowledged, ReferralExpired, WishesRecorded,
+    ObligationNoted, OutsideDisclosureReviewed, RecallAcknowledged, ReferralExpired, UnitNotified, WishesRecorded,
 };
 
 use crate::decision::{AttestedNarrative, Basis, Mask, Obligation, Request};
@@ -159,6 +159,8 @@ pub enum CaseEvent {
     OutsideDisclosureReviewed(OutsideDisclosureReviewed),
     /// A recipient confirmed that it obeys a recall.
     RecallAcknowledged(RecallAcknowledged),
+    /// A unit was told that something waits for it, or could not be.
+    UnitNotified(UnitNotified),
     /// The time of what a referral rests on is over.
     ReferralExpired(ReferralExpired),
     /// A review of a narrative was requested.

@@ -13,8 +13,8 @@ use crate::event::{
     ObligationNoted, Recorded, ReferralReleased, WishesRecorded,
 };
 use crate::ids::{
-    ApprovalId, ConsentId, ContactId, DecisionId, DeliveryId, DisclosureId, ExceptionId, HoldId, Position, ReferralId,
-    Revision, SubjectId, TipId, UnitId, VerificationId,
+    AddressId, ApprovalId, ConsentId, ContactId, DecisionId, DeliveryId, DisclosureId, ExceptionId, HoldId, Position,
+    ReferralId, Revision, SubjectId, TipId, UnitId, VerificationId,
 };
 use crate::policy::Policy;
 use crate::set::{Jurisdictions, Roles, Set};
@@ -22,8 +22,8 @@ use crate::supersede::supersedes;
 use crate::time::Timestamp;
 use crate::vocabulary::{
     AgeBand, ApproachRule, ApprovalOutcome, Channel, ContactPermission, DataCategory, DeliveryChannel, HoldGround,
-    Jurisdiction, LiftReason, Outcome, OutsideReviewOutcome, PersonRole, RecallReason, RecipientKind, ReviewOutcome,
-    Role, TriageLevel,
+    Jurisdiction, LiftReason, NoticeGround, NoticeOutcome, Outcome, OutsideReviewOutcome, PersonRole, RecallReason,
+    RecipientKind, ReviewOutcome, Role, TriageLevel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -343,6 +343,23 @@ pub struct ReferralFacts {
     pub recall_acknowledged: bool,
     /// Whether it was noted that the time of what it rests on is over.
     pub expired: bool,
+    /// When it was first recalled.
+    pub recalled_at: Option<Timestamp>,
+    /// What became of telling the unit that something waits for it, in the order of the log.
+    pub notices: Vec<NoticeFacts>,
+}
+
+/// What became of telling a unit at one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeFacts {
+    /// Why it was told.
+    pub ground: NoticeGround,
+    /// Which address.
+    pub address_id: AddressId,
+    /// What became of it.
+    pub outcome: NoticeOutcome,
+    /// When that was recorded.
+    pub at: Timestamp,
 }
 
 /// What is known of a case.

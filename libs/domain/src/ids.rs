@@ -143,6 +143,8 @@ ids! {
     ContactId
     /// A legal hold; that of a subpoena has the bytes of its exception's id.
     HoldId
+    /// An address at which a unit is told that something waits for it.
+    AddressId
     /// An organisation of the directory.
     OrganizationId
     /// A unit of an organisation: what actually receives.

@@ -25,7 +25,8 @@ pub const fn supersedes(event: &CaseEvent) -> bool {
         | CaseEvent::ContactCleared(_)
         | CaseEvent::ContactMade(_)
         | CaseEvent::OutsideDisclosureReviewed(_)
-        | CaseEvent::RecallAcknowledged(_) => false,
+        | CaseEvent::RecallAcknowledged(_)
+        | CaseEvent::UnitNotified(_) => false,
         // A note of what time did: every decision looks at the time itself.
         CaseEvent::ReferralExpired(_) => false,
         // Another decision is an answer, not a fact: nothing in it enters a later one until something is released.

@@ -62,7 +62,8 @@ mod safeguards;
 pub use decision::{BasisKind, MaskLevel, ObligationKind, Outcome, ReasonCode, ReferralMode};
 pub use safeguards::{
     ApprovalOutcome, Authority, ConsentCapacity, ConsentCondition, ContactMeans, ContactOutcome, ContactPurpose,
-    ObligationReason, ObligationState, OutsideReviewOutcome, RejectionReason, YoungWish,
+    NoticeGround, NoticeMeans, NoticeOutcome, ObligationReason, ObligationState, OutsideReviewOutcome, RejectionReason,
+    YoungWish,
 };
 
 vocabulary! {

@@ -145,7 +145,28 @@ impl EventLog {
             None => return Err(LogError::Missing),
         };
         wish.compare(&info.config, Scope::Whole)?;
-        check_complete(&info)?;
+        Self::found(connection, wish, &info, trust, mark).await
+    }
+
+    /// Opens the log for somebody who only reads it, and knows neither its capacity nor any mark.
+    ///
+    /// # Errors
+    /// As [`EventLog::open`].
+    pub async fn open_to_read(connection: Connection, trust: CurrentTrust) -> Result<Self, LogError> {
+        let wish = wish_without_capacity();
+        let info = wish.info(&connection).await?.ok_or(LogError::Missing)?;
+        wish.compare(&info.config, Scope::WithoutCapacity)?;
+        Self::found(connection, wish, &info, trust, None).await
+    }
+
+    async fn found(
+        connection: Connection,
+        wish: Wish,
+        info: &StreamInfo,
+        trust: CurrentTrust,
+        mark: Option<MarkFile>,
+    ) -> Result<Self, LogError> {
+        check_complete(info)?;
         let incarnation = info.metadata(INCARNATION).filter(|text| Uuid::try_parse(text).is_ok());
         let lineage = lineage_of(incarnation.ok_or(LogError::NoIncarnation)?, &trust.get())?;
         let payload_max_bytes = connection.client().max_payload().saturating_sub(HEADER_ROOM_BYTES);

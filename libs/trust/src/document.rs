@@ -17,13 +17,15 @@ pub enum Use {
     Ledger,
     /// Reports.
     Report,
+    /// Notices to units that something waits for them.
+    Notice,
     /// Checkpoints of the history.
     History,
 }
 
 impl Use {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Ledger, Self::Report, Self::History];
+    pub const ALL: [Self; 4] = [Self::Ledger, Self::Report, Self::History, Self::Notice];
 
     /// Its name in the file and on the command line.
     #[must_use]
@@ -31,6 +33,7 @@ impl Use {
         match self {
             Self::Ledger => "ledger",
             Self::Report => "report",
+            Self::Notice => "notice",
             Self::History => "history",
         }
     }
@@ -52,10 +55,10 @@ pub struct CertifiedKey {
     /// Last position at which it counts; absent: until further notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_after: Option<u64>,
-    /// Of a key for reports, the first day of reports that it signs: those who check one have no log. Absent: from the beginning.
+    /// Of a key for reports or notices, the first day of what it signs: those who check it have no log. Absent: from the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_from_day: Option<Day>,
-    /// The last day of reports that it signs; absent: until further notice.
+    /// The last day of what it signs; absent: until further notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retired_on: Option<Day>,
     /// The day from which on nothing it ever signed counts.
@@ -137,6 +140,9 @@ pub(crate) struct Document {
     pub(crate) issued_at_ms: i64,
     pub(crate) ledger: Vec<CertifiedKey>,
     pub(crate) report: Vec<CertifiedKey>,
+    /// Left out while there is none: so it stands in files of before there were notices, and in those that their readers read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notice: Vec<CertifiedKey>,
     /// Left out of a file without any, so that files of before there was a history log stay as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) history: Vec<CertifiedKey>,
@@ -148,6 +154,7 @@ impl Document {
         match of {
             Use::Ledger => &self.ledger,
             Use::Report => &self.report,
+            Use::Notice => &self.notice,
             Use::History => &self.history,
         }
     }
@@ -156,6 +163,7 @@ impl Document {
         match of {
             Use::Ledger => &mut self.ledger,
             Use::Report => &mut self.report,
+            Use::Notice => &mut self.notice,
             Use::History => &mut self.history,
         }
     }

@@ -42,8 +42,9 @@ impl Draft {
     /// The first version: no keys, no restores.
     #[must_use]
     pub fn first() -> Self {
-        let (ledger, report, history, restores) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self(Document { version: VERSION, serial: 1, issued_at_ms: 0, ledger, report, history, restores })
+        let (ledger, report, restores) = (Vec::new(), Vec::new(), Vec::new());
+        let (history, notice) = (Vec::new(), Vec::new());
+        Self(Document { version: VERSION, serial: 1, issued_at_ms: 0, ledger, report, history, notice, restores })
     }
 
     pub(crate) const fn of(document: Document) -> Self {
@@ -91,12 +92,12 @@ impl Draft {
         Ok(key_id)
     }
 
-    /// Says from which day on a key signs reports.
+    /// Says from which day on a key signs reports or notices.
     ///
     /// # Errors
-    /// [`DraftError`]: there is no such key for reports, or it would end before.
+    /// [`DraftError`]: there is no such key for reports or notices, or it would end before.
     pub fn begin_key(&mut self, key_id: KeyId, day: Day) -> Result<(), DraftError> {
-        let key = self.report_key(key_id)?;
+        let key = self.dated_key(key_id)?;
         if key.retired_on.is_some_and(|last| last < day) {
             return Err(DraftError::Days(key_id));
         }
@@ -104,13 +105,13 @@ impl Draft {
         Ok(())
     }
 
-    /// Ends a key that another one follows: it signs no report of a later day, and what it signed counts on. The day only moves
+    /// Ends a key that another one follows: it signs nothing of a later day, and what it signed counts on. The day only moves
     /// backwards.
     ///
     /// # Errors
-    /// [`DraftError`]: there is no such key for reports, it was retired earlier, or it would end before it begins.
+    /// [`DraftError`]: there is no such key for reports or notices, it was retired earlier, or it would end before it begins.
     pub fn retire_key(&mut self, key_id: KeyId, day: Day) -> Result<(), DraftError> {
-        let key = self.report_key(key_id)?;
+        let key = self.dated_key(key_id)?;
         if key.retired_on.is_some_and(|last| last < day) || key.valid_from_day.is_some_and(|first| day < first) {
             return Err(DraftError::Days(key_id));
         }
@@ -118,12 +119,12 @@ impl Draft {
         Ok(())
     }
 
-    /// Revokes a key for reports: nothing it ever signed counts any more, whatever day stands in it. Never taken back.
+    /// Revokes a key for reports or notices: nothing it ever signed counts any more, whatever day stands in it. Never taken back.
     ///
     /// # Errors
-    /// [`DraftError`]: there is no such key for reports, or it was revoked on an earlier day.
-    pub fn revoke_report_key(&mut self, key_id: KeyId, day: Day, reason: RevocationReason) -> Result<(), DraftError> {
-        let key = self.report_key(key_id)?;
+    /// [`DraftError`]: there is no such key for reports or notices, or it was revoked on an earlier day.
+    pub fn revoke_dated_key(&mut self, key_id: KeyId, day: Day, reason: RevocationReason) -> Result<(), DraftError> {
+        let key = self.dated_key(key_id)?;
         if key.revoked_on.is_some_and(|earlier| earlier < day) {
             return Err(DraftError::Days(key_id));
         }
@@ -134,10 +135,10 @@ impl Draft {
         Ok(())
     }
 
-    /// The keys for reports that still sign.
-    pub fn signing_reports(&self) -> impl Iterator<Item = KeyId> {
+    /// The keys of one use that still sign.
+    pub fn signing(&self, of: Use) -> impl Iterator<Item = KeyId> {
         let signs = |key: &&CertifiedKey| key.retired_on.is_none() && key.revoked_on.is_none();
-        self.0.report.iter().filter(signs).filter(|key| key.revoked_after.is_none()).map(|key| key.key_id)
+        self.0.keys(of).iter().filter(signs).filter(|key| key.revoked_after.is_none()).map(|key| key.key_id)
     }
 
     /// What a key is for; `None` of one that is not in the file.
@@ -146,8 +147,9 @@ impl Draft {
         Use::ALL.into_iter().find(|of| self.0.keys(*of).iter().any(|key| key.key_id == key_id))
     }
 
-    fn report_key(&mut self, key_id: KeyId) -> Result<&mut CertifiedKey, DraftError> {
-        let key = self.0.report.iter_mut().find(|key| key.key_id == key_id);
+    /// A key whose signatures are checked by day, without a log: for reports or for notices.
+    fn dated_key(&mut self, key_id: KeyId) -> Result<&mut CertifiedKey, DraftError> {
+        let key = self.0.report.iter_mut().chain(&mut self.0.notice).find(|key| key.key_id == key_id);
         key.ok_or_else(|| KeyRingError::Unknown(key_id).into())
     }
 
@@ -158,6 +160,7 @@ impl Draft {
     /// [`DraftError::Keys`].
     pub fn revoke_key(&mut self, key_id: KeyId, position: u64) -> Result<(), DraftError> {
         let keys = self.0.ledger.iter_mut().chain(&mut self.0.report).chain(&mut self.0.history);
+        let keys = keys.chain(&mut self.0.notice);
         let key = keys.into_iter().find(|key| key.key_id == key_id).ok_or(KeyRingError::Unknown(key_id))?;
         if let Some(revoked_after) = key.revoked_after.filter(|earlier| *earlier < position) {
             return Err(KeyRingError::RevokedEarlier { key_id, revoked_after }.into());

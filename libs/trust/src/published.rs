@@ -1,5 +1,5 @@
-//! The keys that sign reports and checkpoints of the history, as they are published: one file, signed by the root, that is all anybody
-//! needs to check either.
+//! The keys that sign reports, notices and checkpoints of the history, as they are published: one file, signed by the root, that is
+//! all anybody needs to check any of them.
 
 use egide_crypto::sign::{KeyId, KeyRing, Signature, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -122,8 +122,8 @@ pub enum KeyRefusal {
 
 /// The keys that sign reports.
 ///
-/// As JSON: `{"published":{"version":1,"serial":…,"issued_on":"2026-11-22","root_public_key":"<base64>","keys":[…]},"root":"ed-…",
-/// "signature":"<base64>"}`; the signature is the root's over RFC 8785 of `published`, under [`PUBLISHED_CONTEXT`]. An unknown
+/// As JSON: `{"published":{"version":1,"serial":…,"issued_on":"2026-11-22","root_public_key":"<base64>","keys":[…],
+/// "notice_keys":[…]},"root":"ed-…","signature":"<base64>"}`; the signature is the root's over RFC 8785 of `published`, under [`PUBLISHED_CONTEXT`]. An unknown
 /// member or version is refused: what narrows a key must be understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +134,9 @@ pub struct PublishedKeys {
     issued_on: Option<Day>,
     root_public_key: Option<VerifyingKey>,
     keys: Vec<PublishedKey>,
+    /// Those that sign notices; they count for no report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notice_keys: Vec<PublishedKey>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     history: Vec<PublishedKey>,
 }
@@ -160,7 +163,8 @@ impl PublishedKeys {
             revoked: entry.revoked_after().map(|_| Revocation { at: None, reason: RevocationReason::NotSaid }),
         });
         let keys = keys.collect();
-        Self { version: VERSION, serial: 0, issued_on: None, root_public_key: None, keys, history: Vec::new() }
+        let (version, history, notice_keys) = (VERSION, Vec::new(), Vec::new());
+        Self { version, serial: 0, issued_on: None, root_public_key: None, keys, history, notice_keys }
     }
 
     /// The keys for reports that a trust file certifies, as they are published on a day.
@@ -168,8 +172,10 @@ impl PublishedKeys {
     pub fn of_trust(trust: &Trust, root: &RootKey, issued_on: Day) -> Self {
         let published = |of| trust.keys(of).iter().map(PublishedKey::from).collect();
         let (keys, history) = (published(Use::Report), published(Use::History));
+        let notice_keys = published(Use::Notice);
         let root_public_key = Some(*root.key());
-        Self { version: VERSION, serial: trust.serial(), issued_on: Some(issued_on), root_public_key, keys, history }
+        let (version, serial, issued_on) = (VERSION, trust.serial(), Some(issued_on));
+        Self { version, serial, issued_on, root_public_key, keys, history, notice_keys }
     }
 
     /// The file, signed with the root's private key.
@@ -229,7 +235,8 @@ impl PublishedKeys {
 
     fn hold_together(&self) -> Result<(), ParseTrustError> {
         let mut ring = KeyRing::new();
-        let all = self.keys.iter().map(|key| (Use::Report, key));
+        let of_notices = self.notice_keys.iter().map(|key| (Use::Notice, key));
+        let all = self.keys.iter().map(|key| (Use::Report, key)).chain(of_notices);
         for (of, key) in all.chain(self.history.iter().map(|key| (Use::History, key))) {
             let refused = |reason| ParseTrustError::Keys { of, reason };
             let actual = ring.insert(key.public_key, None, None).map_err(refused)?;
@@ -249,6 +256,11 @@ impl PublishedKeys {
         key.counts_on(day).map(|()| key)
     }
 
+    /// The keys that count for a notice of a day. A notice does not say which of them signed it.
+    pub fn notice_keys_on(&self, day: Day) -> impl Iterator<Item = &PublishedKey> {
+        self.notice_keys.iter().filter(move |key| key.counts_on(day).is_ok())
+    }
+
     /// The keys whose signatures on checkpoints of the history count: those that were not revoked.
     pub fn of_history(&self) -> impl Iterator<Item = &PublishedKey> {
         self.history.iter().filter(|key| key.revoked.is_none())
@@ -258,6 +270,12 @@ impl PublishedKeys {
     #[must_use]
     pub fn keys(&self) -> &[PublishedKey] {
         &self.keys
+    }
+
+    /// All keys for notices, as they stand in the file.
+    #[must_use]
+    pub fn notice_keys(&self) -> &[PublishedKey] {
+        &self.notice_keys
     }
 
     /// The version of the trust file it was made from.

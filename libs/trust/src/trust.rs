@@ -111,6 +111,7 @@ impl Trust {
             issued_at_ms: 0,
             ledger: uncertified(&ledger),
             report: uncertified(&report),
+            notice: Vec::new(),
             history: Vec::new(),
             restores: Vec::new(),
         };
@@ -124,6 +125,7 @@ impl Trust {
         let digest = sha256_parts(DIGEST_CONTEXT, &[canonical]);
         let ledger = ring(&document, Use::Ledger)?;
         let report = ring(&document, Use::Report)?;
+        ring(&document, Use::Notice)?;
         // Looked at by whoever checks checkpoints; here only that they hold together.
         ring(&document, Use::History)?;
         Ok(Self { document, digest, ledger, report, lineage })

@@ -63,7 +63,7 @@ fn a_key_that_may_sign_today_is_one_whose_report_of_today_counts() {
     let [plain, later, retired, revoked] = keys.clone().try_into().unwrap();
     draft.begin_key(later, day("2026-11-22")).unwrap();
     draft.retire_key(retired, day("2026-11-20")).unwrap();
-    draft.revoke_report_key(revoked, day("2026-11-21"), RevocationReason::Lost).unwrap();
+    draft.revoke_dated_key(revoked, day("2026-11-21"), RevocationReason::Lost).unwrap();
     let (trust, _) = draft.sign(&root.private, 0).unwrap();
     let published = PublishedKeys::of_trust(&trust, &root.public, day("2026-11-22"));
     for today in ["2026-11-20", "2026-11-21", "2026-11-22"].map(day) {
@@ -84,11 +84,11 @@ fn nothing_that_a_revoked_key_signed_counts_whatever_its_day() {
     let root = root();
     let (key_id, bytes) = published(&root, |draft, key_id| {
         draft.retire_key(key_id, day("2026-11-20")).unwrap();
-        draft.revoke_report_key(key_id, day("2026-11-21"), RevocationReason::Compromised).unwrap();
+        draft.revoke_dated_key(key_id, day("2026-11-21"), RevocationReason::Compromised).unwrap();
         // Not taken back, and not made later.
-        assert!(draft.revoke_report_key(key_id, day("2026-11-22"), RevocationReason::Lost).is_err());
+        assert!(draft.revoke_dated_key(key_id, day("2026-11-22"), RevocationReason::Lost).is_err());
         assert!(draft.retire_key(key_id, day("2026-11-22")).is_err());
-        assert_eq!(draft.signing_reports().count(), 0);
+        assert_eq!(draft.signing(Use::Report).count(), 0);
     });
     let keys = PublishedKeys::verify(&bytes, Some(&root.public)).unwrap();
     for any in ["2020-01-01", "2026-11-21", "2030-01-01"] {
@@ -135,11 +135,45 @@ fn only_keys_for_reports_have_days() {
     assert!(
         draft.retire_key(ledger, day("2026-11-20")).is_err() && draft.begin_key(ledger, day("2026-11-20")).is_err()
     );
-    assert!(draft.revoke_report_key(ledger, day("2026-11-20"), RevocationReason::Lost).is_err());
+    assert!(draft.revoke_dated_key(ledger, day("2026-11-20"), RevocationReason::Lost).is_err());
     assert_eq!(
         (draft.use_of(ledger), draft.use_of(SigningKey::generate().unwrap().0.key_id())),
         (Some(Use::Ledger), None)
     );
+}
+
+#[test]
+fn keys_for_notices_are_published_apart_and_count_by_day_for_notices_alone() {
+    let root = root();
+    let (old, new) = (SigningKey::generate().unwrap().0, SigningKey::generate().unwrap().0);
+    let mut draft = Draft::first();
+    draft.add_key(Use::Notice, old.public_key(), "notifier", None).unwrap();
+    draft.add_key(Use::Notice, new.public_key(), "notifier", None).unwrap();
+    assert!(draft.add_key(Use::Report, new.public_key(), "disclosure", None).is_err(), "a key has one use");
+    draft.retire_key(old.key_id(), day("2026-11-22")).unwrap();
+    draft.begin_key(new.key_id(), day("2026-11-22")).unwrap();
+    let publish = |draft: Draft| {
+        let (trust, _) = draft.sign(&root.private, 0).unwrap();
+        let bytes = PublishedKeys::of_trust(&trust, &root.public, day("2026-11-22")).sign(&root.private).unwrap();
+        (PublishedKeys::verify(&bytes, Some(&root.public)).unwrap(), trust)
+    };
+    let (keys, trust) = publish(draft);
+    let on = |keys: &PublishedKeys, at: &str| keys.notice_keys_on(day(at)).map(|key| key.key_id).collect::<Vec<_>>();
+    assert_eq!(on(&keys, "2026-11-21"), [old.key_id()]);
+    assert_eq!(on(&keys, "2026-11-22"), [old.key_id(), new.key_id()]);
+    assert_eq!(on(&keys, "2026-11-23"), [new.key_id()]);
+    assert!(keys.keys().is_empty());
+    assert!(matches!(keys.counts_on(new.key_id(), day("2026-11-23")), Err(KeyRefusal::Unknown(_))));
+    let mut draft = trust.draft();
+    draft.revoke_dated_key(new.key_id(), day("2026-11-24"), RevocationReason::Lost).unwrap();
+    assert_eq!(on(&publish(draft).0, "2026-11-23"), []);
+}
+
+#[test]
+fn a_file_without_keys_for_notices_is_what_it_was_before_there_were_any() {
+    let root = root();
+    let (_, bytes) = published(&root, |_, _| {});
+    assert!(!String::from_utf8(bytes).unwrap().contains("notice"));
 }
 
 #[test]

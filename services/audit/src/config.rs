@@ -17,6 +17,7 @@ use egide_wire::proto::egide::audit::v1::transparency_service_server::Transparen
 
 use crate::looks::Looks;
 use crate::model::History;
+use crate::query::words;
 use crate::service::Audit;
 use crate::transparency::{Settings, StartError, Tasks, Transparency};
 
@@ -66,6 +67,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
     if rebuild {
         forget(&projection, log.lineage())?;
     }
+    words::prepare();
     let history = Projection::open(&projection, History, log.lineage())?;
     let export_key = Arc::clone(&transparency.key);
     let tasks = Tasks::prepare(transparency, history.clone(), &log).await?;

@@ -20,6 +20,7 @@ use egide_domain::ids::{CaseId, OrganizationId, SubjectId, UnitId};
 use egide_eventlog::VerifiedBlock;
 use egide_projection::{ModelError, ReadModel, Rows};
 use egide_wire::proto::egide::case::v1 as case_proto;
+use egide_wire::proto::egide::case::v1::NoticeOutcome;
 use egide_wire::proto::egide::case::v1::case_event::Payload;
 use egide_wire::proto::egide::directory::v1::DirectoryEvent;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as DirectoryPayload;
@@ -72,6 +73,10 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         Some(Payload::ReferralAcknowledged(acknowledged)) => scribe.step(&Step::acknowledged(&acknowledged)),
         Some(Payload::ReferralRecalled(recalled)) => scribe.recalled(&recalled),
         Some(Payload::RecallAcknowledged(acknowledged)) => scribe.step(&Step::recall_acknowledged(&acknowledged)),
+        // Where nobody could be told, nothing reached the unit: staff see it among what waits.
+        Some(Payload::UnitNotified(notified)) if notified.outcome() == NoticeOutcome::Sent => {
+            scribe.step(&Step::notified(&notified))
+        }
         Some(Payload::ReferralExpired(expired)) => scribe.step(&Step::expired(&expired)),
         Some(Payload::DisclosedOutsideSystem(outside)) => scribe.outside(outside),
         Some(Payload::OutsideDisclosureReviewed(review)) => scribe.outside_reviewed(&review),
@@ -111,6 +116,7 @@ fn apply_case(place: Place<'_>, rows: &mut Rows<'_>) -> Result<(), ModelError> {
             | Payload::NarrativeReviewRequested(_)
             | Payload::NarrativeAttested(_)
             | Payload::NarrativeWithheld(_)
+            | Payload::UnitNotified(_)
             | Payload::ContactCleared(_)
             | Payload::ContactMade(_),
         )
@@ -158,6 +164,8 @@ fn apply_directory(event: &Event, at_ms: i64, rows: &mut Rows<'_>) -> Result<(),
             DirectoryPayload::AgreementRecorded(_)
             | DirectoryPayload::RecipientSuspended(_)
             | DirectoryPayload::EncryptionKeyRemoved(_)
+            | DirectoryPayload::NotificationAddressAdded(_)
+            | DirectoryPayload::NotificationAddressRemoved(_)
             | DirectoryPayload::LiaisonInvited(_)
             | DirectoryPayload::LiaisonPasskeyAdded(_)
             | DirectoryPayload::LiaisonSignedIn(_)

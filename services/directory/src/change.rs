@@ -11,8 +11,9 @@ use std::time::Duration;
 use egide_projection::{ModelError, Projection, View};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Onward;
+use egide_wire::proto::egide::case::v1::NoticeMeans;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload as Directory;
-use egide_wire::proto::egide::directory::v1::{DirectoryReceipt, EncryptionKey, UnitEntry};
+use egide_wire::proto::egide::directory::v1::{DirectoryReceipt, EncryptionKey, NotificationAddress, UnitEntry};
 use egide_wire::proto::egide::ledger::v1::ledger_service_client::LedgerServiceClient;
 use egide_wire::proto::egide::ledger::v1::new_event::Payload;
 use egide_wire::proto::egide::ledger::v1::{AppendRequest, AppendResponse, NewEvent, StreamExpectation};
@@ -33,17 +34,21 @@ const READ_BACK_WITHIN: Duration = Duration::from_secs(5);
 
 /// Keys that a unit has at the same time, at most: a desk, another desk, and each of them while it changes over.
 const KEYS_MAX: usize = 8;
+/// Addresses that a unit has at the same time, at most: a gateway, a mailbox, and each of them for another desk or while it changes.
+const ADDRESSES_MAX: usize = 8;
 
 /// Writes changes.
 #[derive(Debug, Clone)]
 pub(crate) struct Changes {
     projection: Projection<Recipients>,
     ledger: Upstream,
+    /// Whether receivers on this machine may be told without TLS.
+    development: bool,
 }
 
 impl Changes {
-    pub(crate) const fn new(projection: Projection<Recipients>, ledger: Upstream) -> Self {
-        Self { projection, ledger }
+    pub(crate) const fn new(projection: Projection<Recipients>, ledger: Upstream, development: bool) -> Self {
+        Self { projection, ledger, development }
     }
 
     /// Where the change stands in the log.
@@ -88,6 +93,7 @@ impl Changes {
         Self::check_unit(&view, change)?;
         Self::check_key(&view, change)?;
         liaison::check(&view, change)?;
+        self.check_address(&view, change)?;
         model::revision(&view, change.organization_id).map_err(|error| unreadable(&error))
     }
 
@@ -151,6 +157,65 @@ impl Changes {
                 | Directory::AgreementRecorded(_)
                 | Directory::RecipientSuspended(_)
                 | Directory::RecipientReinstated(_)
+                | Directory::LiaisonInvited(_)
+                | Directory::LiaisonPasskeyAdded(_)
+                | Directory::LiaisonSignedIn(_)
+                | Directory::LiaisonRevoked(_)
+                | Directory::NotificationAddressAdded(_)
+                | Directory::NotificationAddressRemoved(_),
+            )
+            | None => Ok(()),
+        }
+    }
+
+    /// An id is an address's for good, and nobody is told twice at one address.
+    fn check_address(&self, view: &View<'_>, change: &Change) -> Result<(), Status> {
+        let refused = |rule: &str, field: &str, text: &str| {
+            let violation = Violation::new(format!("{}.{field}", change.field), text);
+            Err(precondition(vec![(rule.to_owned(), violation)]))
+        };
+        let addresses_of = |unit_id: &str| -> Result<Vec<NotificationAddress>, Status> {
+            let standing = model::organization(view, change.organization_id).map_err(|error| unreadable(&error))?;
+            let is_it = |unit: &UnitEntry| unit.unit.as_ref().is_some_and(|record| record.unit_id == unit_id);
+            let unit = standing.and_then(|entry| entry.units.into_iter().find(is_it));
+            Ok(unit.map(|unit| unit.notification_addresses).unwrap_or_default())
+        };
+        let counts = |address: &&NotificationAddress| address.removed_at.is_none();
+        match &change.event.payload {
+            Some(Directory::NotificationAddressAdded(added)) => {
+                let plain = added.means() == NoticeMeans::Webhook && !added.address.starts_with("https://");
+                if plain && !self.development {
+                    return refused("address_in_clear", "address", "is `https://` outside development");
+                }
+                let known = addresses_of(&added.unit_id)?;
+                if known.iter().any(|address| address.address_id == added.address_id) {
+                    return refused("address_id_used", "address_id", "was used before; choose another id");
+                }
+                if known.iter().filter(counts).any(|address| address.address == added.address) {
+                    return refused("address_known", "address", "is the unit's already");
+                }
+                if known.iter().filter(counts).count() >= ADDRESSES_MAX {
+                    return refused("too_many_addresses", "address", "would be the unit's ninth; remove one first");
+                }
+                Ok(())
+            }
+            Some(Directory::NotificationAddressRemoved(removed)) => {
+                let known = addresses_of(&removed.unit_id)?;
+                let known = known.iter().filter(counts).any(|address| address.address_id == removed.address_id);
+                if known {
+                    Ok(())
+                } else {
+                    refused("address_unknown", "address_id", "is no address that the unit has now")
+                }
+            }
+            Some(
+                Directory::OrganizationRegistered(_)
+                | Directory::UnitRegistered(_)
+                | Directory::AgreementRecorded(_)
+                | Directory::RecipientSuspended(_)
+                | Directory::RecipientReinstated(_)
+                | Directory::EncryptionKeyAdded(_)
+                | Directory::EncryptionKeyRemoved(_)
                 | Directory::LiaisonInvited(_)
                 | Directory::LiaisonPasskeyAdded(_)
                 | Directory::LiaisonSignedIn(_)

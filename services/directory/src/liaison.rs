@@ -16,7 +16,7 @@ use egide_wire::proto::egide::directory::v1::{
     EndSessionResponse, FinishRegistrationRequest, FinishRegistrationResponse, FinishSignInRequest,
     FinishSignInResponse, GetOwnUnitRequest, GetOwnUnitResponse, InviteLiaisonRequest, InviteLiaisonResponse,
     LiaisonEntry, LiaisonInvited, LiaisonPasskeyAdded, LiaisonSignedIn, ListLiaisonsRequest, ListLiaisonsResponse,
-    RenewSessionRequest, RenewSessionResponse, RevokeLiaisonRequest, RevokeLiaisonResponse, SignedIn,
+    RenewSessionRequest, RenewSessionResponse, RevokeLiaisonRequest, RevokeLiaisonResponse, SignedIn, UnitEntry,
 };
 use egide_wire::refusal::{Violation, invalid};
 use tonic::{Code, Request, Response, Status};
@@ -367,6 +367,8 @@ impl LiaisonService for Liaisons {
         let organization = entry.organization.unwrap_or_default();
         let is_own = |record: &str| record == unit_id.to_string();
         let unit = entry.units.into_iter().find(|unit| unit.unit.as_ref().is_some_and(|unit| is_own(&unit.unit_id)));
+        // Where the unit is told that something waits is for the staff who keep it and for the notifier.
+        let unit = unit.map(|unit| UnitEntry { notification_addresses: Vec::new(), ..unit });
         Ok(Response::new(GetOwnUnitResponse {
             organization_id: organization.organization_id,
             organization_name_en: organization.name_en,

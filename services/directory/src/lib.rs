@@ -50,6 +50,8 @@ pub struct Config {
     pub ledger: Upstream,
     /// How liaisons sign in; absent: nobody does here.
     pub sign_in: Option<SignIn>,
+    /// Whether units may be told without TLS, on this machine.
+    pub development: bool,
 }
 
 /// The service could not be started.
@@ -71,10 +73,10 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
-    let Config { listen, verifier, log, projection, ledger, sign_in } = config;
+    let Config { listen, verifier, log, projection, ledger, sign_in, development } = config;
     let projection = Projection::open(projection, Recipients, log.lineage())?;
     let began_at_block = log.last_number().await?;
-    let changes = Changes::new(projection.clone(), ledger);
+    let changes = Changes::new(projection.clone(), ledger, development);
     let directory = Directory::new(projection.clone(), changes, began_at_block);
     let liaisons = LiaisonServiceServer::new(Liaisons::new(directory.clone(), sign_in));
     let api = Api::new().with(DirectoryServiceServer::new(directory)).with(liaisons);

@@ -19,7 +19,8 @@ use egide_wire::convert::to_timestamp;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload;
 use egide_wire::proto::egide::directory::v1::{
     self as proto, AgreementRecorded, DirectoryEvent, DirectoryReceipt, EncryptionKeyAdded, EncryptionKeyRemoved,
-    OrganizationEntry, UnitEntry, UnitRegistered,
+    NotificationAddress, NotificationAddressAdded, NotificationAddressRemoved, OrganizationEntry, UnitEntry,
+    UnitRegistered,
 };
 use egide_wire::proto::egide::ledger::v1::{Area, Commit, Event};
 use prost::Message as _;
@@ -32,7 +33,7 @@ const UNIT: u8 = b'u';
 const COMMAND: u8 = b'c';
 const KEY: u8 = b'e';
 
-/// Removed keys of a unit that are told, the newest; the log has all of them.
+/// Removed keys, and removed addresses, of a unit that are told, the newest; the log has all of them.
 const REMOVED_TOLD_MAX: usize = 32;
 
 /// Bytes of entries on one page at most, so that a page stays well below the largest message. One entry always fits.
@@ -44,7 +45,7 @@ pub(crate) struct Recipients;
 
 impl ReadModel for Recipients {
     const NAME: &'static str = "directory";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         for (position, commit, event) in block.events().filter(|(_, _, event)| event.area() == Area::Directory) {
@@ -87,7 +88,9 @@ fn apply(
             | Payload::RecipientSuspended(_)
             | Payload::RecipientReinstated(_)
             | Payload::EncryptionKeyAdded(_)
-            | Payload::EncryptionKeyRemoved(_),
+            | Payload::EncryptionKeyRemoved(_)
+            | Payload::NotificationAddressAdded(_)
+            | Payload::NotificationAddressRemoved(_),
         )
         | None => {}
     }
@@ -158,6 +161,8 @@ impl Standing {
                 | Payload::LiaisonSignedIn(_)
                 | Payload::LiaisonRevoked(_),
             ) => {}
+            Some(Payload::NotificationAddressAdded(added)) => self.add_address(added, recorded_at_ms),
+            Some(Payload::NotificationAddressRemoved(removed)) => self.remove_address(&removed, recorded_at_ms),
             None => self.unreadable = true,
         }
     }
@@ -181,13 +186,30 @@ impl Standing {
         for key in unit.encryption_keys.iter_mut().filter(|key| key.fingerprint == removed.fingerprint) {
             key.removed_at.get_or_insert(to_timestamp(Timestamp(recorded_at_ms)));
         }
-        let gone = unit.encryption_keys.iter().filter(|key| key.removed_at.is_some()).count();
-        let mut too_many = gone.saturating_sub(REMOVED_TOLD_MAX);
-        unit.encryption_keys.retain(|key| {
-            let forgotten = key.removed_at.is_some() && too_many > 0;
-            too_many = too_many.saturating_sub(usize::from(forgotten));
-            !forgotten
-        });
+        forget_oldest(&mut unit.encryption_keys, |key| key.removed_at.is_some());
+    }
+
+    fn add_address(&mut self, added: NotificationAddressAdded, recorded_at_ms: i64) {
+        let address = NotificationAddress {
+            address_id: added.address_id,
+            means: added.means,
+            address: added.address,
+            label: added.label,
+            added_at: Some(to_timestamp(Timestamp(recorded_at_ms))),
+            removed_at: None,
+        };
+        if let Some(unit) = self.unit(&added.unit_id) {
+            unit.notification_addresses.push(address);
+        }
+    }
+
+    fn remove_address(&mut self, removed: &NotificationAddressRemoved, recorded_at_ms: i64) {
+        let Some(unit) = self.unit(&removed.unit_id) else { return };
+        let of_it = unit.notification_addresses.iter_mut().filter(|address| address.address_id == removed.address_id);
+        for address in of_it {
+            address.removed_at.get_or_insert(to_timestamp(Timestamp(recorded_at_ms)));
+        }
+        forget_oldest(&mut unit.notification_addresses, |address| address.removed_at.is_some());
     }
 
     fn register_unit(&mut self, record: UnitRegistered) {
@@ -224,6 +246,16 @@ impl Standing {
         entry.suspended |= unreadable;
         entry.organization.is_some().then_some(entry)
     }
+}
+
+/// Of what was removed, only the newest is told.
+fn forget_oldest<T>(known: &mut Vec<T>, is_removed: impl Fn(&T) -> bool) {
+    let mut too_many = known.iter().filter(|one| is_removed(one)).count().saturating_sub(REMOVED_TOLD_MAX);
+    known.retain(|one| {
+        let forgotten = is_removed(one) && too_many > 0;
+        too_many = too_many.saturating_sub(usize::from(forgotten));
+        !forgotten
+    });
 }
 
 /// What a command of ours became.

@@ -7,11 +7,13 @@ use egide_projection::{Projection, View};
 use egide_servicekit::identity::{Caller, Onward};
 use egide_wire::proto::egide::directory::v1::directory_service_server::DirectoryService;
 use egide_wire::proto::egide::directory::v1::{
-    AddEncryptionKeyRequest, AddEncryptionKeyResponse, DirectoryReceipt, GetOrganizationRequest,
-    GetOrganizationResponse, ListOrganizationsRequest, ListOrganizationsResponse, RecordAgreementRequest,
-    RecordAgreementResponse, RegisterOrganizationRequest, RegisterOrganizationResponse, RegisterUnitRequest,
-    RegisterUnitResponse, ReinstateRecipientRequest, ReinstateRecipientResponse, RemoveEncryptionKeyRequest,
-    RemoveEncryptionKeyResponse, SuspendRecipientRequest, SuspendRecipientResponse,
+    AddEncryptionKeyRequest, AddEncryptionKeyResponse, AddNotificationAddressRequest, AddNotificationAddressResponse,
+    DirectoryReceipt, GetNotificationAddressesRequest, GetNotificationAddressesResponse, GetOrganizationRequest,
+    GetOrganizationResponse, ListOrganizationsRequest, ListOrganizationsResponse, OrganizationEntry,
+    RecordAgreementRequest, RecordAgreementResponse, RegisterOrganizationRequest, RegisterOrganizationResponse,
+    RegisterUnitRequest, RegisterUnitResponse, ReinstateRecipientRequest, ReinstateRecipientResponse,
+    RemoveEncryptionKeyRequest, RemoveEncryptionKeyResponse, RemoveNotificationAddressRequest,
+    RemoveNotificationAddressResponse, SuspendRecipientRequest, SuspendRecipientResponse, UnitEntry,
 };
 use egide_wire::refusal::{Violation, invalid};
 use tonic::{Request, Response, Status};
@@ -79,6 +81,25 @@ fn of_own_unit<T>(request: &Request<T>, unit_id: Option<&str>) -> Result<(), Sta
         true => Ok(()),
         false => Err(Status::permission_denied("a liaison changes the keys of their own unit and of no other")),
     }
+}
+
+/// Where units are told that something waits is for the staff who keep it and for the notifier, and for no other service.
+fn as_told_to(caller: &Caller, mut entry: OrganizationEntry) -> OrganizationEntry {
+    if caller.person().is_err() {
+        entry.units.iter_mut().for_each(|unit| unit.notification_addresses.clear());
+    }
+    entry
+}
+
+/// Where a unit is told now that something waits for it, and in which language; nowhere while it may receive nothing anyway.
+fn addresses_of(entry: OrganizationEntry, unit_id: &str) -> Option<GetNotificationAddressesResponse> {
+    let is_it = |unit: &UnitEntry| unit.unit.as_ref().is_some_and(|record| record.unit_id == unit_id);
+    let unit = entry.units.into_iter().find(is_it)?;
+    let own = unit.unit.map(|record| record.language).unwrap_or_default();
+    let language = if own == 0 { entry.organization.map_or(0, |record| record.language) } else { own };
+    let mut addresses = unit.notification_addresses;
+    addresses.retain(|address| address.removed_at.is_none() && !entry.suspended && !unit.suspended);
+    Some(GetNotificationAddressesResponse { addresses, language })
 }
 
 #[tonic::async_trait]
@@ -155,10 +176,45 @@ impl DirectoryService for Directory {
         Ok(Response::new(RemoveEncryptionKeyResponse { receipt }))
     }
 
+    async fn add_notification_address(
+        &self,
+        request: Request<AddNotificationAddressRequest>,
+    ) -> Result<Response<AddNotificationAddressResponse>, Status> {
+        let onward = onward_of(&request)?;
+        let AddNotificationAddressRequest { command_id, address } = request.into_inner();
+        let receipt = self.change(&onward, &command_id, address).await?;
+        Ok(Response::new(AddNotificationAddressResponse { receipt }))
+    }
+
+    async fn remove_notification_address(
+        &self,
+        request: Request<RemoveNotificationAddressRequest>,
+    ) -> Result<Response<RemoveNotificationAddressResponse>, Status> {
+        let onward = onward_of(&request)?;
+        let RemoveNotificationAddressRequest { command_id, address } = request.into_inner();
+        let receipt = self.change(&onward, &command_id, address).await?;
+        Ok(Response::new(RemoveNotificationAddressResponse { receipt }))
+    }
+
+    async fn get_notification_addresses(
+        &self,
+        request: Request<GetNotificationAddressesRequest>,
+    ) -> Result<Response<GetNotificationAddressesResponse>, Status> {
+        let GetNotificationAddressesRequest { organization_id, unit_id } = request.get_ref();
+        let id: OrganizationId = organization_id
+            .parse()
+            .map_err(|_| invalid(vec![Violation::new("organization_id", "is no uuid in lower case with hyphens")]))?;
+        self.caught_up().await?;
+        let entry = model::organization(&self.projection.view(), id).map_err(|error| unreadable(&error))?;
+        let unknown = || Status::not_found("no such unit is registered");
+        addresses_of(entry.ok_or_else(unknown)?, unit_id).map(Response::new).ok_or_else(unknown)
+    }
+
     async fn get_organization(
         &self,
         request: Request<GetOrganizationRequest>,
     ) -> Result<Response<GetOrganizationResponse>, Status> {
+        let caller = Caller::of(&request)?.clone();
         let id: OrganizationId =
             request.get_ref().organization_id.parse().map_err(|_| {
                 invalid(vec![Violation::new("organization_id", "is no uuid in lower case with hyphens")])
@@ -166,7 +222,7 @@ impl DirectoryService for Directory {
         self.caught_up().await?;
         let entry = model::organization(&self.projection.view(), id).map_err(|error| unreadable(&error))?;
         match entry {
-            Some(entry) => Ok(Response::new(GetOrganizationResponse { entry: Some(entry) })),
+            Some(entry) => Ok(Response::new(GetOrganizationResponse { entry: Some(as_told_to(&caller, entry)) })),
             None => Err(Status::not_found("no organisation is registered under this id")),
         }
     }
@@ -175,10 +231,12 @@ impl DirectoryService for Directory {
         &self,
         request: Request<ListOrganizationsRequest>,
     ) -> Result<Response<ListOrganizationsResponse>, Status> {
+        let caller = Caller::of(&request)?.clone();
         let page = Page::read(request.get_ref()).map_err(invalid)?;
         self.caught_up().await?;
         let (entries, after) = model::list(&self.projection.view(), page).map_err(|error| unreadable(&error))?;
         let next_page_token = after.map(token_after).unwrap_or_default();
+        let entries = entries.into_iter().map(|entry| as_told_to(&caller, entry)).collect();
         Ok(Response::new(ListOrganizationsResponse { entries, next_page_token }))
     }
 }

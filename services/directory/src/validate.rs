@@ -4,15 +4,18 @@ mod liaison;
 
 use std::collections::BTreeSet;
 
-use egide_domain::ids::{AgreementId, CommandId, OrganizationId, UnitId};
+use egide_domain::ids::{AddressId, AgreementId, CommandId, OrganizationId, UnitId};
+use egide_domain::notices::{Mailbox, WebhookUrl};
 use egide_domain::time::Timestamp;
-use egide_domain::vocabulary::{DataCategory, Jurisdiction, Language, Purpose, RecipientKind, SuspensionReason};
+use egide_domain::vocabulary::{
+    DataCategory, Jurisdiction, Language, NoticeMeans, Purpose, RecipientKind, SuspensionReason,
+};
 use egide_parcel::{EncryptionKey, KeyFingerprint, ParseEncryptionKeyError};
 use egide_wire::convert::{Listed, timestamp};
 use egide_wire::proto::egide::directory::v1::directory_event::Payload;
 use egide_wire::proto::egide::directory::v1::{
-    AgreementRecorded, DirectoryEvent, EncryptionKeyAdded, EncryptionKeyRemoved, OrganizationRegistered,
-    RecipientReinstated, RecipientSuspended, UnitRegistered,
+    AgreementRecorded, DirectoryEvent, EncryptionKeyAdded, EncryptionKeyRemoved, NotificationAddressAdded,
+    NotificationAddressRemoved, OrganizationRegistered, RecipientReinstated, RecipientSuspended, UnitRegistered,
 };
 use egide_wire::refusal::Violation;
 
@@ -330,6 +333,50 @@ impl Record for EncryptionKeyRemoved {
     }
 }
 
+impl Record for NotificationAddressAdded {
+    const FIELD: &'static str = "address";
+
+    fn check(&self, at: &mut Checker) {
+        at.id::<UnitId>("unit_id", &self.unit_id);
+        at.id::<AddressId>("address_id", &self.address_id);
+        at.label(&self.label);
+        at.required_value::<NoticeMeans>("means", self.means);
+        let checked = match NoticeMeans::read(self.means) {
+            Ok(Some(NoticeMeans::Webhook)) => WebhookUrl::parse(&self.address).map(drop),
+            Ok(Some(NoticeMeans::Email)) => Mailbox::parse(&self.address).map(drop),
+            Ok(None) | Err(_) => Ok(()),
+        };
+        if let Err(error) = checked {
+            at.refuse("address", error.to_string());
+        }
+    }
+
+    fn organization_id(&self) -> &str {
+        &self.organization_id
+    }
+
+    fn into_payload(self) -> Payload {
+        Payload::NotificationAddressAdded(self)
+    }
+}
+
+impl Record for NotificationAddressRemoved {
+    const FIELD: &'static str = "address";
+
+    fn check(&self, at: &mut Checker) {
+        at.id::<UnitId>("unit_id", &self.unit_id);
+        at.id::<AddressId>("address_id", &self.address_id);
+    }
+
+    fn organization_id(&self) -> &str {
+        &self.organization_id
+    }
+
+    fn into_payload(self) -> Payload {
+        Payload::NotificationAddressRemoved(self)
+    }
+}
+
 /// The path of an event's payload in the request to the ledger, as its refusals name it.
 pub(crate) const fn payload_name(payload: &Payload) -> &'static str {
     match payload {
@@ -344,6 +391,8 @@ pub(crate) const fn payload_name(payload: &Payload) -> &'static str {
         Payload::LiaisonPasskeyAdded(_) => "liaison_passkey_added",
         Payload::LiaisonSignedIn(_) => "liaison_signed_in",
         Payload::LiaisonRevoked(_) => "liaison_revoked",
+        Payload::NotificationAddressAdded(_) => "notification_address_added",
+        Payload::NotificationAddressRemoved(_) => "notification_address_removed",
     }
 }
 

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use egide_testkit::{Fault, FaultProxy, PATIENCE, fresh_id, wait_until, within};
 use egide_wire::proto::egide::directory::v1::{
-    AddEncryptionKeyRequest, AgreementRecorded, EncryptionKeyAdded, EncryptionKeyRemoved, ListOrganizationsRequest,
-    RecipientReinstated, RecipientSuspended, RecordAgreementRequest, RegisterOrganizationRequest, RegisterUnitRequest,
-    ReinstateRecipientRequest, RemoveEncryptionKeyRequest, SuspendRecipientRequest,
+    AddEncryptionKeyRequest, AddNotificationAddressRequest, AgreementRecorded, EncryptionKeyAdded,
+    EncryptionKeyRemoved, GetNotificationAddressesRequest, GetOrganizationRequest, ListOrganizationsRequest,
+    NotificationAddressAdded, NotificationAddressRemoved, RecipientReinstated, RecipientSuspended,
+    RecordAgreementRequest, RegisterOrganizationRequest, RegisterUnitRequest, ReinstateRecipientRequest,
+    RemoveEncryptionKeyRequest, RemoveNotificationAddressRequest, SuspendRecipientRequest,
 };
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
@@ -293,5 +295,73 @@ async fn keys_that_are_given_at_once_are_as_many_as_a_unit_may_have() {
     }
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 8);
     assert_eq!(desk.get(&id).await.unwrap().units[0].encryption_keys.len(), 8);
+    house.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_unit_has_addresses_that_come_and_go_and_none_while_it_is_suspended() {
+    let mut house = House::start().await;
+    let ledger = house.ledger_url.clone();
+    let desk = house.directory("directory", &ledger).await;
+    let (id, unit_id) = (registered(&desk).await, fresh_id());
+    let request = RegisterUnitRequest { command_id: fresh_id(), unit: Some(unit(&id, &unit_id)) };
+    desk.client().register_unit(request).await.unwrap();
+    let add = async |address_id: &str, means: i32, address: &str| {
+        let address = NotificationAddressAdded {
+            organization_id: id.clone(),
+            unit_id: unit_id.clone(),
+            address_id: address_id.to_owned(),
+            means,
+            address: address.to_owned(),
+            label: "duty desk".to_owned(),
+        };
+        let request = AddNotificationAddressRequest { command_id: fresh_id(), address: Some(address) };
+        desk.client().add_notification_address(request).await
+    };
+    let remove = async |address_id: &str| {
+        let (organization_id, unit_id, address_id) = (id.clone(), unit_id.clone(), address_id.to_owned());
+        let address = NotificationAddressRemoved { organization_id, unit_id, address_id };
+        let request = RemoveNotificationAddressRequest { command_id: fresh_id(), address: Some(address) };
+        desk.client().remove_notification_address(request).await
+    };
+    // As the notifier asks, and nobody else.
+    let told = async || {
+        let (organization_id, unit_id) = (id.clone(), unit_id.clone());
+        let request = GetNotificationAddressesRequest { organization_id, unit_id };
+        let answer = house.as_service(&desk.url, "notifier").get_notification_addresses(request).await;
+        let answer = answer.unwrap().into_inner();
+        answer.addresses.into_iter().map(|address| address.address).collect::<Vec<_>>()
+    };
+    let rule = |status: tonic::Status| {
+        assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+        status.get_details_precondition_failure().unwrap().violations[0].r#type.clone()
+    };
+    let (first, url, mailbox) = (fresh_id(), "https://desk.example.ca/egide", "desk@example.ca");
+    add(&first, 1, url).await.unwrap();
+    add(&fresh_id(), 2, mailbox).await.unwrap();
+    assert_eq!(rule(add(&first, 1, "https://other.example.ca/").await.unwrap_err()), "address_id_used");
+    assert_eq!(rule(add(&fresh_id(), 1, url).await.unwrap_err()), "address_known");
+    assert_eq!(rule(add(&fresh_id(), 1, "http://127.0.0.1:9/").await.unwrap_err()), "address_in_clear");
+    assert_eq!(told().await, [url, mailbox]);
+    remove(&first).await.unwrap();
+    assert_eq!(rule(remove(&first).await.unwrap_err()), "address_unknown");
+    assert_eq!(told().await, [mailbox]);
+    let history = desk.get(&id).await.unwrap().units[0].notification_addresses.clone();
+    assert!(history.len() == 2 && history[0].removed_at.is_some() && history[1].removed_at.is_none());
+    // Services that ask for nobody are told who is registered, and not where units are told.
+    let request = GetOrganizationRequest { organization_id: id.clone() };
+    let entry = house.as_service(&desk.url, "portal").get_organization(request).await.unwrap().into_inner().entry;
+    assert!(entry.unwrap().units[0].notification_addresses.is_empty());
+    for number in 1..8 {
+        add(&fresh_id(), 1, &format!("https://desk{number}.example.ca/")).await.unwrap();
+    }
+    assert_eq!(rule(add(&fresh_id(), 1, url).await.unwrap_err()), "too_many_addresses");
+    let suspension = RecipientSuspended { organization_id: id.clone(), unit_id: String::new(), reason: 1 };
+    let request = SuspendRecipientRequest { command_id: fresh_id(), suspension: Some(suspension) };
+    desk.client().suspend_recipient(request).await.unwrap();
+    assert!(told().await.is_empty());
+    let request = GetNotificationAddressesRequest { organization_id: id.clone(), unit_id: unit_id.clone() };
+    let refused = desk.client().get_notification_addresses(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
     house.world.stop().await;
 }

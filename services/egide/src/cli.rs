@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::acting::Acting;
 use crate::commands::{
     account, approval, audit, authority, callers, case, completions, consent, contact, deidentify, deliver, directory,
-    disclose, emergency, emit, exception, explain, history, hold, keys, log, narrative, obligations, package, pdf, pki,
-    policy, provision, recall, referrals, replay, reviews, shift, token, trust, verify_file,
+    disclose, emergency, emit, exception, explain, history, hold, keys, log, narrative, notice, obligations, package,
+    pdf, pki, policy, provision, recall, referrals, replay, reviews, shift, token, trust, verify_file,
 };
 use crate::endpoints::Endpoints;
 use crate::proofs::TlsArgs;
@@ -93,6 +93,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Directory(directory::Command),
     Verify(verify_file::Args),
+    #[command(subcommand)]
+    Notice(notice::Command),
     Pdf(Box<pdf::Args>),
     Deidentify(deidentify::Args),
     Token(token::Args),

@@ -27,6 +27,8 @@ pub(crate) mod keys;
 pub(crate) mod liaison;
 pub(crate) mod log;
 pub(crate) mod narrative;
+pub(crate) mod notice;
+pub(crate) mod notification;
 pub(crate) mod obligations;
 pub(crate) mod package;
 pub(crate) mod pdf;

@@ -32,6 +32,7 @@ const LEDGER_FILE: &str = "ledger-signing.key";
 const REPORT_FILE: &str = "report-signing.key";
 /// Vouches for liaisons who sign in at the portal.
 pub(crate) const LIAISONS_FILE: &str = "liaisons.key";
+const NOTICE_FILE: &str = "notice-signing.key";
 const HISTORY_FILE: &str = "history-signing.key";
 const SECRET_FILE: &str = "disclosure-secret.key";
 
@@ -136,6 +137,17 @@ impl KeyFolder<'_> {
     pub(crate) fn liaisons(self) -> Result<LiaisonIssuer, Failure> {
         let document = self.read(LIAISONS_FILE, || SigningKey::generate().map(|(_, document)| document))?;
         SigningKey::from_pkcs8(&document).map(LiaisonIssuer::new).map_err(unusable)
+    }
+
+    /// Where the key that signs notices stands.
+    pub(crate) fn notice_file(self) -> std::path::PathBuf {
+        self.folder.join(NOTICE_FILE)
+    }
+
+    /// The key that signs notices.
+    pub(crate) fn notice_signing(self) -> Result<SigningKey, Failure> {
+        let document = self.read(NOTICE_FILE, || SigningKey::generate().map(|(_, document)| document))?;
+        SigningKey::from_pkcs8(&document).map_err(unusable)
     }
 
     /// The key that signs checkpoints of the history.

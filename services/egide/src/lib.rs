@@ -20,6 +20,7 @@ mod keys;
 pub mod listed;
 mod nats;
 mod new_file;
+mod notifier;
 mod output;
 mod paged;
 mod policy;
@@ -81,6 +82,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
     match &command {
         Command::Completions(args) => return commands::completions::run(args, out.lang),
         Command::Verify(args) => return commands::verify_file::run(out, &global, args),
+        Command::Notice(command) => return commands::notice::run(out, &global, command),
         Command::Pdf(args) => return commands::pdf::run(out, &global, args).await,
         Command::Deidentify(args) => return commands::deidentify::run(out, args),
         Command::Token(args) => return commands::token::run(out, &global, args),
@@ -163,6 +165,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Directory(args) => commands::directory::run(&mut session, args).await,
         Command::Completions(_)
         | Command::Verify(_)
+        | Command::Notice(_)
         | Command::Pdf(_)
         | Command::Deidentify(_)
         | Command::Token(_)

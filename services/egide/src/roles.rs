@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use egide_eventlog::{Anchor, BucketConfig, Connection, ConnectionConfig, EventLog, FirstStart, LogConfig, MarkFile};
+use egide_notifier::{Notifier, Pace};
 use egide_servicekit::channel::Upstream;
 use egide_servicekit::clock;
 use egide_servicekit::identity::{ServiceName, Verifier};
 use egide_servicekit::policy::LoadedPolicy;
 use egide_servicekit::serve::{Running, ServeConfig, Stopped};
 use egide_servicekit::shutdown::{self, Shutdown, Trigger};
-use egide_trust::CurrentTrust;
+use egide_trust::{CertifiedKey, CurrentTrust, Use};
 use tokio::task::JoinSet;
 
 use crate::acting::Identities;
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 use crate::history_log::HistoryArgs;
 use crate::keys::KeyFolder;
 use crate::nats;
+use crate::notifier::NotifierArgs;
 use crate::portal;
 use crate::typesetter::find_if_there;
 
@@ -44,6 +46,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) identities: &'a Identities,
     /// The portal's origin, where liaisons sign in at the directory of this process.
     pub(crate) portal_origin: Option<String>,
+    /// Whether units may be told in clear, on this machine.
+    pub(crate) development: bool,
     /// What is decided and admitted under.
     pub(crate) policy: LoadedPolicy,
     /// The program that sets pages, where one was named; otherwise one beside this program is used, if it is there.
@@ -152,7 +156,7 @@ impl Roles {
             Service::Disclosure | Service::Audit | Service::Directory | Service::Triage => {
                 let missing = || Failure::new(Exit::Usage, "fail.role_without_ledger").with("role", role.name());
                 let ledger = self.endpoints.ledger.as_deref().ok_or_else(missing)?;
-                let upstream = upstream(role, ledger, ground)?;
+                let upstream = upstream(role.name(), Service::Ledger, ledger, ground)?;
                 let shutdown = self.callers.shutdown.clone();
                 let running = match role {
                     Service::Audit => start_audit(listen, ground, upstream, shutdown).await?,
@@ -189,6 +193,43 @@ impl Roles {
         Ok(())
     }
 
+    /// Starts the notifier. It listens nowhere: it calls triage and the directory, which run here or are named.
+    pub(crate) fn start_notifier(&mut self, args: &NotifierArgs, ground: &Ground<'_>) -> Result<(), Failure> {
+        let refused = |error: &dyn std::fmt::Display| {
+            Failure::new(Exit::Unexpected, "fail.role_start").with("role", egide_notifier::ROLE).with("error", error)
+        };
+        let to = |service: Service| {
+            let missing = || Failure::new(Exit::Usage, "fail.notifier_without").with("service", service.name());
+            let url = self.endpoints.of(service).ok_or_else(missing)?;
+            upstream(egide_notifier::ROLE, service, url, ground)
+        };
+        let signing_key = ground.keys.notice_signing()?;
+        let trust = ground.trust.get();
+        let counts = |key: &CertifiedKey| key.key_id == signing_key.key_id() && key.revoked_after.is_none();
+        if !trust.keys(Use::Notice).iter().any(counts) {
+            return Err(Failure::new(Exit::NotVerified, "fail.notice_key").with("key_id", signing_key.key_id()));
+        }
+        let config = egide_notifier::Config {
+            triage: to(Service::Triage)?,
+            directory: to(Service::Directory)?,
+            signing_key,
+            mail: args.mail()?,
+            authorities: args.authorities(),
+            development: ground.development,
+            pace: Pace::default(),
+            clock: clock::now,
+        };
+        let notifier = Notifier::new(config).map_err(|error| refused(&error))?;
+        let shutdown = self.callers.shutdown.clone();
+        self.callers.running.spawn(async move {
+            notifier.run(shutdown.clone()).await;
+            let ended = || Stopped::new(egide_notifier::ROLE, "it ended without a reason");
+            if shutdown.is_requested() { Ok(()) } else { Err(ended()) }
+        });
+        tracing::info!(role = egide_notifier::ROLE, "started");
+        Ok(())
+    }
+
     /// Waits until a role ends that nobody asked to.
     pub(crate) async fn ended(&mut self) -> Failure {
         let ended = tokio::select! {
@@ -219,12 +260,16 @@ fn anchor(role: Service, ground: &Ground<'_>) -> Result<Anchor, Failure> {
     Ok(Anchor::from(ground.trust.clone()).with_mark(mark))
 }
 
-fn upstream(role: Service, ledger: &str, ground: &Ground<'_>) -> Result<Upstream, Failure> {
-    let service = service_name(role)?;
+/// The service `to` at `url`, called as `from`.
+fn upstream(from: &str, to: Service, url: &str, ground: &Ground<'_>) -> Result<Upstream, Failure> {
+    let refused = |error: &dyn std::fmt::Display| {
+        Failure::new(Exit::Unexpected, "fail.role_start").with("role", from).with("error", error)
+    };
+    let service = from.parse().map_err(|error| refused(&error))?;
     let credentials = ground.identities.credentials(&service, None)?;
     let security = ground.identities.security(&service)?;
-    Upstream::new("ledger", ledger, service_name(Service::Ledger)?, &security, credentials)
-        .map_err(|error| Failure::new(Exit::Usage, "fail.url").with("service", "ledger").with("error", error))
+    Upstream::new(to.name(), url, service_name(to)?, &security, credentials)
+        .map_err(|error| Failure::new(Exit::Usage, "fail.url").with("service", to.name()).with("error", error))
 }
 
 /// The role as its certificate names it.
@@ -331,6 +376,7 @@ async fn start_directory(
         log: open_log(Service::Directory, ground).await?,
         projection: projection(ground, Service::Directory),
         ledger,
+        development: ground.development,
     };
     egide_directory::start(config, shutdown).await.map_err(|error| not_started(Service::Directory, error))
 }

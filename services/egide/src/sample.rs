@@ -6,6 +6,7 @@ mod checks;
 mod embedded;
 mod format;
 mod narratives;
+mod notices;
 mod packages;
 mod player;
 mod read_back;

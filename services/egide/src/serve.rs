@@ -25,6 +25,7 @@ use crate::failure::Failure;
 use crate::history_log::HistoryArgs;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{self, TlsArgs};
+use crate::notifier::NotifierArgs;
 use crate::output::Output;
 use crate::policy::PolicyArgs;
 use crate::portal::{self, PortalArgs};
@@ -87,6 +88,8 @@ pub(crate) struct Args {
     liaison_keys: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    notifier: NotifierArgs,
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024 * 1024)]
     log_max_bytes: u64,
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5))]
@@ -108,12 +111,13 @@ enum Role {
     Audit,
     Triage,
     Portal,
+    Notifier,
     /// Of another organisation; alone, for it needs nothing of ours.
     Witness,
 }
 
 impl Role {
-    /// The service that it is; none of a witness, and of the portal, which no service calls.
+    /// The service that it is; none of a witness, and of the portal and the notifier, which call others only.
     const fn service(self) -> Option<Service> {
         match self {
             Self::Ledger => Some(Service::Ledger),
@@ -121,8 +125,7 @@ impl Role {
             Self::Disclosure => Some(Service::Disclosure),
             Self::Audit => Some(Service::Audit),
             Self::Triage => Some(Service::Triage),
-            Self::Portal => None,
-            Self::Witness => None,
+            Self::Portal | Self::Notifier | Self::Witness => None,
         }
     }
 
@@ -136,6 +139,8 @@ impl Role {
             Self::Triage => 4614,
             Self::Portal => portal::PORT,
             Self::Witness => witness::DEFAULT_PORT,
+            // It listens nowhere.
+            Self::Notifier => 0,
         }
     }
 }
@@ -154,6 +159,10 @@ impl FromStr for Listen {
         let expected = || "ledger=127.0.0.1:4610".to_owned();
         let (role, address) = text.split_once('=').ok_or_else(expected)?;
         let role = Role::from_str(role, false).map_err(|_| expected())?;
+        // Who calls only listens nowhere.
+        if role == Role::Notifier {
+            return Err(expected());
+        }
         Ok(Self { role, address: address.parse().map_err(|_| expected())? })
     }
 }
@@ -233,6 +242,7 @@ async fn start(
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
         identities: &identities,
         portal_origin: args.portal.portal_origin.clone(),
+        development: false,
         policy,
         typeset: args.typeset.clone(),
     };
@@ -241,9 +251,20 @@ async fn start(
     wanted.dedup();
     for role in wanted {
         let given = args.listen.iter().find(|listen| listen.role == role).map(|listen| listen.address);
-        let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, role.default_port())));
-        if let Some(service) = role.service() {
-            roles.start(service, listen, &ground).await?;
+        match role {
+            Role::Notifier => roles.start_notifier(&args.notifier, &ground)?,
+            Role::Ledger
+            | Role::Directory
+            | Role::Disclosure
+            | Role::Audit
+            | Role::Triage
+            | Role::Witness
+            | Role::Portal => {
+                let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, role.default_port())));
+                if let Some(service) = role.service() {
+                    roles.start(service, listen, &ground).await?;
+                }
+            }
         }
     }
     Ok(())
@@ -280,7 +301,12 @@ fn with_liaisons(args: &Args, data: &Path, identities: Identities) -> Result<Ide
 /// How NATS knows us: each role by its own seed, or all by the user that is named.
 fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, Failure> {
     let certificates = args.nats_tls.certificates(|| Ok(proofs))?;
-    let url = args.nats.clone().ok_or_else(|| Failure::new(Exit::Usage, "fail.no_nats"))?;
+    // Who calls others only has no log, and no way to it.
+    let url = match &args.nats {
+        Some(url) => url.clone(),
+        None if args.role.iter().all(|role| role.service().is_none()) => String::new(),
+        None => return Err(Failure::new(Exit::Usage, "fail.no_nats")),
+    };
     let Some(user) = &args.nats_user else {
         let folder = args.nats_seeds.clone().unwrap_or_else(|| seeds_of(data));
         return Ok(nats::Access::Seeds { url, folder, certificates });
@@ -306,8 +332,10 @@ fn identities(args: &Args, global: &Global, proofs: Arc<Proofs>) -> Result<Ident
         return Ok(Identities::of_environment(Some(issuer(name, path)?), proofs));
     }
     let key = data.join(DEVELOPMENT_ISSUER);
-    // With certificates and an organisation's own provider there is nothing left for a development issuer to prove.
-    if args.people.is_some() && !key.exists() {
+    // With certificates and an organisation's own provider there is nothing left for a development issuer to prove, nor where nobody is
+    // heard.
+    let calls_only = args.role.iter().all(|role| role.service().is_none());
+    if (args.people.is_some() || calls_only) && !key.exists() {
         return Ok(Identities::of_environment(None, proofs));
     }
     // Opening the issuer makes its key; here keys are never made.
@@ -377,6 +405,9 @@ fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr
         }
     }
     endpoints.portal.iter().try_for_each(|url| out.line(format!("{:<11} {url}", "portal")))?;
+    if args.role.contains(&Role::Notifier) {
+        out.line(format!("{:<11} –", egide_notifier::ROLE))?;
+    }
     endpoints.metrics.iter().try_for_each(|url| out.line(format!("{:<11} {url}", "metrics")))
 }
 
@@ -388,7 +419,7 @@ mod tests {
     fn an_address_is_given_for_a_role() {
         let listen: Listen = "audit=127.0.0.1:0".parse().unwrap();
         assert_eq!(listen.role, Role::Audit);
-        for text in ["", "audit", "audit=here", "king=127.0.0.1:0"] {
+        for text in ["", "audit", "audit=here", "king=127.0.0.1:0", "notifier=127.0.0.1:0"] {
             assert!(text.parse::<Listen>().is_err(), "{text}");
         }
     }

@@ -28,8 +28,12 @@ const OVERLAP_MS: i64 = 24 * 60 * 60 * 1_000;
 /// The development root's private key, among the other keys.
 const DEVELOPMENT_ROOT: &str = "root.key";
 /// The instances whose keys `egide up` certifies.
-const INSTANCES: [(Use, &str); 3] =
-    [(Use::Ledger, "egide up: ledger"), (Use::Report, "egide up: disclosure"), (Use::History, "egide up: audit")];
+const INSTANCES: [(Use, &str); 4] = [
+    (Use::Ledger, "egide up: ledger"),
+    (Use::Report, "egide up: disclosure"),
+    (Use::History, "egide up: audit"),
+    (Use::Notice, "egide up: notifier"),
+];
 
 /// Where the root's public key stands, unless it is named.
 pub(crate) fn root_path(data: &Path) -> PathBuf {
@@ -174,13 +178,9 @@ pub(crate) struct Development {
     pub(crate) upgraded: bool,
 }
 
-/// The trust file of `egide up`: with these three keys certified, by a root of its own where nobody brought one.
-pub(crate) fn of_development(
-    data: &Path,
-    ledger: VerifyingKey,
-    report: VerifyingKey,
-    history: VerifyingKey,
-) -> Result<Development, Failure> {
+/// The trust file of `egide up`: with these keys certified (of the ledger, for reports, for checkpoints, for notices), by a root of its
+/// own where nobody brought one.
+pub(crate) fn of_development(data: &Path, keys: [VerifyingKey; 4]) -> Result<Development, Failure> {
     let (path, root_path) = (verification_keys_path(data), root_path(data));
     let private = data.join("keys").join(DEVELOPMENT_ROOT);
     if root_path.exists() && !private.exists() {
@@ -194,7 +194,7 @@ pub(crate) fn of_development(
     let before = Before::read(&path, &root)?;
     let upgraded = matches!(before, Before::Unsigned(_));
     let (mut draft, mut changed) = before.draft()?;
-    for ((of, instance), key) in INSTANCES.into_iter().zip([ledger, report, history]) {
+    for ((of, instance), key) in INSTANCES.into_iter().zip(keys) {
         changed |= certify(&mut draft, of, key, instance)?;
     }
     if changed || !published_path(&path).exists() {
@@ -205,16 +205,16 @@ pub(crate) fn of_development(
 
 /// Adds a key that may be there already, perhaps with an end that must stay; whether it is new.
 fn certify(draft: &mut Draft, of: Use, key: VerifyingKey, instance: &str) -> Result<bool, Failure> {
-    let signing: Vec<KeyId> = draft.signing_reports().collect();
+    let signing: Vec<KeyId> = draft.signing(of).collect();
     match draft.add_key(of, key, instance, None) {
-        Ok(key_id) if of == Use::Report => follow_keys(draft, key_id, &signing).map(|()| true),
+        Ok(key_id) if matches!(of, Use::Report | Use::Notice) => follow_keys(draft, key_id, &signing).map(|()| true),
         Ok(_) => Ok(true),
         Err(DraftError::Keys(egide_crypto::sign::KeyRingError::Repeated(_))) => Ok(false),
         Err(error) => Err(not_taken(&error)),
     }
 }
 
-/// A key that signs reports follows `before`, which sign none any more.
+/// A key that signs reports or notices follows `before`, which sign none any more.
 pub(crate) fn follow_keys(draft: &mut Draft, key_id: KeyId, before: &[KeyId]) -> Result<(), Failure> {
     let now_ms = clock::now().0;
     if !before.is_empty() {
@@ -286,11 +286,18 @@ mod tests {
         SigningKey::generate().unwrap().0.public_key()
     }
 
+    /// Always the same one.
+    fn notice() -> VerifyingKey {
+        static KEY: std::sync::OnceLock<VerifyingKey> = std::sync::OnceLock::new();
+        *KEY.get_or_init(key)
+    }
+
     #[test]
     fn keys_certified_by_an_earlier_start_stay_and_the_serial_grows_only_when_something_changes() {
         let data = tempfile::tempdir().unwrap();
         let (ledger, history, old, new) = (key(), key(), key(), key());
-        let serial = |report| of_development(data.path(), ledger, report, history).unwrap().trust.get().serial();
+        let serial =
+            |report| of_development(data.path(), [ledger, report, history, notice()]).unwrap().trust.get().serial();
         assert_eq!([serial(old), serial(old), serial(new)], [1, 1, 2]);
         let trust = read(&verification_keys_path(data.path()), &read_root(&root_path(data.path())).unwrap()).unwrap();
         assert!(trust.report().get(old.key_id()).is_some() && trust.report().get(new.key_id()).is_some());
@@ -303,7 +310,7 @@ mod tests {
         let (ledger, history, old, new) = (key(), key(), key(), key());
         let path = published_path(&verification_keys_path(data.path()));
         let published = |report| {
-            let trust = of_development(data.path(), ledger, report, history).unwrap().trust.get();
+            let trust = of_development(data.path(), [ledger, report, history, notice()]).unwrap().trust.get();
             let (keys, _) = read_published(&path, &read_root(&root_path(data.path())).unwrap()).unwrap();
             assert_eq!(keys.serial(), trust.serial());
             keys
@@ -341,11 +348,11 @@ mod tests {
         ring.insert(ledger, None, Some(7)).unwrap();
         let rings = serde_json::json!({ "ledger": ring, "report": KeyRing::new() });
         fs::write(verification_keys_path(data.path()), rings.to_string()).unwrap();
-        let upgraded = of_development(data.path(), ledger, report, history).unwrap();
+        let upgraded = of_development(data.path(), [ledger, report, history, notice()]).unwrap();
         assert!(upgraded.upgraded && upgraded.root_is_here);
         let entry = *upgraded.trust.get().ledger().get(ledger.key_id()).unwrap();
         assert_eq!(entry.revoked_after(), Some(7));
-        assert!(!of_development(data.path(), ledger, report, history).unwrap().upgraded);
+        assert!(!of_development(data.path(), [ledger, report, history, notice()]).unwrap().upgraded);
     }
 
     #[test]
@@ -353,10 +360,10 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let root = RootKey::new(key());
         publish_root(&root_path(data.path()), &root).unwrap();
-        assert!(of_development(data.path(), key(), key(), key()).is_err());
+        assert!(of_development(data.path(), [key(), key(), key(), key()]).is_err());
         let (stranger, _) = SigningKey::generate().unwrap();
         publish(&verification_keys_path(data.path()), Draft::first(), &stranger).unwrap();
-        let failure = of_development(data.path(), key(), key(), key()).map(|_| ()).unwrap_err();
+        let failure = of_development(data.path(), [key(), key(), key(), key()]).map(|_| ()).unwrap_err();
         assert_eq!(failure.exit(), Exit::NotVerified);
         assert_eq!(read_root(&root_path(data.path())).unwrap(), root);
     }

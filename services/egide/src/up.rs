@@ -34,6 +34,7 @@ use crate::failure::Failure;
 use crate::history_log::HistoryArgs;
 use crate::keys::{KeyFolder, Missing};
 use crate::nats::{Access, Certificates, provision};
+use crate::notifier::NotifierArgs;
 use crate::output::Output;
 use crate::policy::PolicyArgs;
 use crate::portal::{self, PortalArgs};
@@ -65,6 +66,8 @@ pub(crate) struct Args {
     typeset: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    notifier: NotifierArgs,
     #[command(flatten)]
     history: HistoryArgs,
 }
@@ -180,9 +183,9 @@ impl Everything {
         let ledger_key = SigningKey::from_pkcs8(&keys.ledger_signing()?)
             .map_err(|error| Failure::new(Exit::Unreadable, "fail.key").with("error", error))?;
         let report_key = keys.report_signing()?.public_key();
-        let history_key = keys.history_signing()?.public_key();
-        let Development { trust, root_is_here, upgraded } =
-            trust_file::of_development(data, ledger_key.public_key(), report_key, history_key)?;
+        let (history_key, notice_key) = (keys.history_signing()?.public_key(), keys.notice_signing()?.public_key());
+        let certified = [ledger_key.public_key(), report_key, history_key, notice_key];
+        let Development { trust, root_is_here, upgraded } = trust_file::of_development(data, certified)?;
         let (nats, access) =
             Nats::start(data, args.nats_server.clone(), Certificates::Own(Arc::clone(&proofs))).await?;
         let nats_url = access.url().to_owned();
@@ -205,6 +208,7 @@ impl Everything {
             projections: data.join("projections"),
             identities: &identities,
             portal_origin: Some(portal.origin.clone()),
+            development: true,
             policy,
             typeset: args.typeset.clone(),
         };
@@ -214,6 +218,13 @@ impl Everything {
             roles.start(role, listen, &ground).await?;
         }
         roles.start_portal(portal, &identities)?;
+        match roles.start_notifier(&args.notifier, &ground) {
+            // An operator's root certifies what its holder says; everything else works without.
+            Err(failure) if failure.exit() == Exit::NotVerified => {
+                tracing::warn!(key = %notice_key.key_id(), "units are told nothing: no root certifies the key for notices");
+            }
+            started => started?,
+        }
         drop(ground);
         let (metrics_end, metrics_shutdown) = shutdown::channel();
         tokio::spawn(proofs.keep_renewed(metrics_shutdown.clone()));

@@ -48,10 +48,14 @@ fn every_role_stands_there_twice_and_every_command_line_is_taken() {
             assert_eq!(wraps, role == "ledger", "{name} and the key that wraps keys");
         }
     }
+    let lines = services.get("notifier-1").expect("a notifier");
+    let words = [vec!["egide".to_owned()], command(lines)].concat();
+    localised(Lang::English).try_get_matches_from(&words).expect("a command line that egide takes");
+    assert!(!lines.iter().any(|line| line.contains(".seed:") || *line == "log: {}"), "the notifier has no way to nats");
     for server in ["nats-1", "nats-2", "nats-3"] {
         assert_eq!(command(services.get(server).expect("a server")), ["-c", "/etc/nats/server.conf"]);
     }
-    assert_eq!(services.len(), 13, "nobody else is there");
+    assert_eq!(services.len(), 14, "nobody else is there");
 }
 
 #[test]

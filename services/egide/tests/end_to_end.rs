@@ -1,6 +1,7 @@
 //! The binary as people use it: `egide up` with its sample, then the commands of each job against it, in both languages.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use serde_json::Value;
@@ -78,6 +79,13 @@ fn every_job_has_a_command_that_works() {
     ];
     done(&agreement);
 
+    let receiver = Receiver::start();
+    let added = done(&["directory", "notification", "add", organization, unit, &receiver.url, "--label", "duty desk"]);
+    let listed = done(&["directory", "notification", "list", organization]);
+    assert!(listed.contains(&receiver.url) && listed.contains("duty desk"), "{added}{listed}");
+    let elsewhere = ["directory", "notification", "add", organization, unit, "http://desk.example.ca/", "--label", "x"];
+    assert_eq!(egide(data.path(), &elsewhere).status.code(), Some(2), "in clear, only to this machine");
+
     open_case(data.path(), case, person);
     let asked = ["disclose", case, "--to", unit, "--purpose", "investigation", "--category", "situation"];
     let refused = egide(data.path(), &asked);
@@ -91,6 +99,7 @@ fn every_job_has_a_command_that_works() {
     let referral = permitted.pointer("/decision/referralId").and_then(Value::as_str).expect("a referral").to_owned();
     let listed = done(&["referrals", "list", "--unit", unit]);
     assert!(listed.contains(&referral), "{listed}");
+    a_notice_came_and_is_genuine(data.path(), &receiver, unit, &referral);
     let saved = data.path().join("referral.json");
     done(&["referrals", "fetch", &referral, "--unit", unit, "--output", saved.to_str().unwrap()]);
     done(&["referrals", "ack", &referral, "--unit", unit]);
@@ -133,6 +142,49 @@ fn every_job_has_a_command_that_works() {
     drop(up);
     let nobody = egide(data.path(), &["history", "--lang", "fr"]);
     assert_eq!(nobody.status.code(), Some(7), "{}", told(&nobody));
+}
+
+/// What a unit was told with: the head and the body of one call.
+struct Receiver {
+    url: String,
+    heard: std::sync::mpsc::Receiver<String>,
+}
+
+impl Receiver {
+    fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/egide", listener.local_addr().unwrap());
+        let (tell, heard) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut bytes = Vec::new();
+            // The body is one JSON object, and ends the call.
+            while !bytes.ends_with(b"}") {
+                let mut piece = [0; 4_096];
+                let read = stream.read(&mut piece).unwrap();
+                bytes.extend(piece.iter().take(read));
+            }
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            tell.send(String::from_utf8(bytes).unwrap()).unwrap();
+        });
+        Self { url, heard }
+    }
+}
+
+fn a_notice_came_and_is_genuine(data: &Path, receiver: &Receiver, unit: &str, referral: &str) {
+    let call = receiver.heard.recv_timeout(std::time::Duration::from_secs(60)).expect("a call");
+    assert!(call.contains(unit) && call.contains("something waits") && !call.contains(referral), "{call}");
+    let (head, body) = call.split_once("\r\n\r\n").unwrap();
+    let (headers, content) = (data.join("headers.txt"), data.join("body.json"));
+    std::fs::write(&headers, head.split_once("\r\n").unwrap().1).unwrap();
+    std::fs::write(&content, body).unwrap();
+    let keys = data.join("published-keys.json");
+    let [headers, content, keys] = [&headers, &content, &keys].map(|path| path.to_str().unwrap());
+    let verify = ["notice", "verify", "--headers", headers, "--body", content, "--keys", keys];
+    let genuine = up::done(data, &verify);
+    assert!(genuine.starts_with("GENUINE") && genuine.contains(unit), "{genuine}");
+    std::fs::write(content, body.replace("waits", "calls")).unwrap();
+    assert_eq!(egide(data, &verify).status.code(), Some(8), "a body that was changed");
 }
 
 #[test]
@@ -310,6 +362,14 @@ fn the_history_proves_itself_to_an_auditor_a_witness_and_whoever_gets_a_bundle()
     assert_eq!(verified.get("verified"), Some(&Value::from(true)), "{verified}");
     let leaves = verified.get("leaves").and_then(Value::as_u64).unwrap();
     assert!(leaves > 50, "{leaves} leaves");
+    // Whoever may read the log itself makes the same leaves of it, and notices a root that its signer made up.
+    let same = done(&["log", "verify", "--checkpoint", &first]);
+    assert!(same.contains(&format!("THE CHECKPOINT HOLDS: its {leaves} leaves")), "{same}");
+    let made_up = in_elsewhere("made-up");
+    std::fs::write(&made_up, signed_otherwise(data.path(), &std::fs::read_to_string(&first).unwrap())).unwrap();
+    let differs = egide(data.path(), &["log", "verify", "--checkpoint", &made_up]);
+    assert_eq!(differs.status.code(), Some(8), "{}", told(&differs));
+    assert!(out(&differs).contains("THE CHECKPOINT DOES NOT HOLD"), "{}", told(&differs));
     drop(up);
 
     // Somebody else's witness, from the first checkpoint on; what it cosigned is asked for.
@@ -361,6 +421,18 @@ fn the_history_proves_itself_to_an_auditor_a_witness_and_whoever_gets_a_bundle()
     let changed = in_elsewhere("changed");
     std::fs::write(&changed, flipped).unwrap();
     assert_eq!(check(&changed).status.code(), Some(8), "{}", told(&check(&changed)));
+}
+
+/// The same checkpoint with another root, signed with the log's own key.
+fn signed_otherwise(data: &Path, note: &str) -> String {
+    use egide_tlog::checkpoint::Checkpoint;
+    use egide_tlog::note::Note;
+    let document = std::fs::read(data.join("keys/history-signing.key")).unwrap();
+    let key = egide_crypto::sign::SigningKey::from_pkcs8(&document).unwrap();
+    let note: Note = format!("{}\n", note.trim_end()).parse().unwrap();
+    let mut checkpoint: Checkpoint = note.text().parse().unwrap();
+    checkpoint.root = egide_crypto::digest::sha256(b"made up");
+    Note::sign(checkpoint.to_string(), &checkpoint.origin, &key).unwrap().to_string()
 }
 
 /// A page over plain HTTP: status and body.

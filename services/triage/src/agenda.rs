@@ -5,7 +5,7 @@ use egide_domain::ids::{ApprovalId, DecisionId, ReferralId, SubjectId, UnitId};
 use egide_domain::obligations::standing;
 use egide_domain::time::{Millis, Timestamp};
 use egide_domain::vocabulary::{ObligationKind, ObligationState, ReviewOutcome, TriageLevel};
-use egide_domain::{Policy, Unfetched, expired, unfetched};
+use egide_domain::{Policy, Unfetched, expired, open_notices, unfetched};
 
 /// Within which a tip that is not urgent is reported where that fits, from its receipt (hotline policy, row 10).
 const TIP_CLOCK: Millis = Millis::from_hours(24);
@@ -54,6 +54,7 @@ pub(crate) enum ReviewKind {
     TipClock,
     Narrative,
     ReferralUnfetched,
+    NoticeGivenUp,
 }
 
 /// Something that waits for a review.
@@ -132,7 +133,12 @@ pub(crate) fn reviews(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> Vec
         let Unfetched { referral_id, since, due_at, .. } = one;
         review(ReviewKind::ReferralUnfetched, referral_id.0, since, due_at, None)
     });
-    tips.chain(clocks).chain(glass).chain(outside).chain(approvals).chain(unfetched).chain(narratives).collect()
+    let untold = open_notices(facts, policy, now).into_iter().filter_map(|notice| {
+        let since = notice.given_up_at()?;
+        Some(review(ReviewKind::NoticeGivenUp, notice.referral_id.0, since, None, None))
+    });
+    let of_people = tips.chain(clocks).chain(glass).chain(outside).chain(approvals).chain(narratives);
+    of_people.chain(unfetched).chain(untold).collect()
 }
 
 /// Whether a tip's 24 hours run: it is not urgent, or nobody has said how urgent it is; it may be reported; and nothing was
@@ -193,5 +199,6 @@ fn notice_at(facts: &CaseFacts, owed: &Owed) -> Option<Timestamp> {
 /// Whether anything in the case waits for anybody, or for the clock. What travels with a referral and has no clock does not.
 pub(crate) fn something_waits(facts: &CaseFacts, policy: &Policy, now: Timestamp) -> bool {
     !reviews(facts, policy, now).is_empty()
+        || !open_notices(facts, policy, now).is_empty()
         || owed(facts, policy, now).iter().any(|owed| owed.is_open() && owed.by().is_some())
 }

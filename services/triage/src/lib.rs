@@ -2,7 +2,7 @@
 //! both.
 //!
 //! *In scope*: a projection of the cases in which something waits, lists of it by due time, and noting in the log, once, what is
-//! due soon, what is overdue and which approvals have expired.
+//! due soon, what is overdue, which approvals have expired, and what became of telling units that something waits for them.
 //!
 //! *Out of scope*: what binds us and when it is met (`egide-domain`), doing any of it, and anything that identifies somebody:
 //! only facts are kept here.
@@ -12,6 +12,7 @@ mod cases;
 mod clock;
 mod looks;
 mod model;
+mod notices;
 mod page;
 mod service;
 
@@ -27,12 +28,14 @@ use egide_servicekit::channel::Upstream;
 use egide_servicekit::identity::Verifier;
 use egide_servicekit::serve::{self, Api, Running, ServeConfig};
 use egide_servicekit::shutdown::Shutdown;
+use egide_wire::proto::egide::triage::v1::notice_service_server::NoticeServiceServer;
 use egide_wire::proto::egide::triage::v1::triage_service_server::TriageServiceServer;
 
 use crate::cases::Cases;
 use crate::clock::Clock;
 use crate::looks::Looks;
 use crate::model::Waiting;
+use crate::notices::Notices;
 use crate::service::Triage;
 
 /// The role's name.
@@ -78,8 +81,9 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error>
     let cases = Arc::new(Cases::new(projection.clone(), Arc::clone(&policy)));
     let looks = Looks::new(ledger.clone(), projection.clone());
     let service = Triage::new(Arc::clone(&cases), looks, clock);
+    let notices = Notices::new(Arc::clone(&cases), log.clone(), ledger.clone(), clock);
     let clock = Clock::new(cases, log.clone(), ledger, clock);
-    let api = Api::new().with(TriageServiceServer::new(service));
+    let api = Api::new().with(TriageServiceServer::new(service)).with(NoticeServiceServer::new(notices));
     let running = serve::serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown.clone()).await?;
     // It follows for as long as requests are answered: they wait for their own looks. Nothing is noted any more once the end
     // was asked for.

@@ -61,7 +61,7 @@ impl Waiting {
 
 impl ReadModel for Waiting {
     const NAME: &'static str = ROLE;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn apply(&self, block: &VerifiedBlock, rows: &mut Rows<'_>) -> Result<(), ModelError> {
         let now = Timestamp(block.recorded_at_ms());
@@ -134,6 +134,8 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::NarrativeReviewRequested(_)
         | CaseEvent::NarrativeAttested(_)
         | CaseEvent::NarrativeWithheld(_)
+        | CaseEvent::RecallAcknowledged(_)
+        | CaseEvent::UnitNotified(_)
         | CaseEvent::Unreadable => true,
         // What supersedes an older consent takes it back; a new permission lets nothing go that was released before.
         CaseEvent::ConsentGiven(given) => !given.supersedes.is_empty(),
@@ -154,8 +156,7 @@ const fn changes_what_waits(event: &CaseEvent) -> bool {
         | CaseEvent::NumberAssigned(_)
         | CaseEvent::PhraseChosen(_)
         | CaseEvent::ContactCleared(_)
-        | CaseEvent::ContactMade(_)
-        | CaseEvent::RecallAcknowledged(_) => false,
+        | CaseEvent::ContactMade(_) => false,
     }
 }
 

@@ -126,6 +126,7 @@ fn review(case_id: CaseId, waiting: Review, now: Timestamp) -> (Place, WaitingRe
         agenda::ReviewKind::TipClock => ReviewKind::TipClock,
         agenda::ReviewKind::Narrative => ReviewKind::Narrative,
         agenda::ReviewKind::ReferralUnfetched => ReviewKind::ReferralUnfetched,
+        agenda::ReviewKind::NoticeGivenUp => ReviewKind::NoticeGivenUp,
     };
     // What has no time of its own was wanted at once.
     let by = waiting.due_at.unwrap_or(waiting.since);

@@ -23,6 +23,7 @@ pub(super) const fn happens_in_closed_case(event: &CaseEvent) -> bool {
         | CaseEvent::ContactMade(_)
         | CaseEvent::OutsideDisclosureReviewed(_)
         | CaseEvent::RecallAcknowledged(_)
+        | CaseEvent::UnitNotified(_)
         | CaseEvent::ReferralExpired(_)
         | CaseEvent::NarrativeWithheld(_) => true,
         // What cannot be granted any more can still be rejected, or expire.

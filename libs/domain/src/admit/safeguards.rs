@@ -4,10 +4,11 @@ use super::{Admission, ViolationReason};
 use crate::contact::may_contact;
 use crate::event::{
     ApprovalDecided, ApprovalRequested, AuthorityVerified, ContactCleared, ExceptionLifted, ObligationNoted,
-    OutsideDisclosureReviewed, ReferralExpired, WishesRecorded,
+    OutsideDisclosureReviewed, ReferralExpired, UnitNotified, WishesRecorded,
 };
 use crate::expiry::referral_ends_at;
-use crate::vocabulary::{ApprovalOutcome, LiftReason, ObligationState, Outcome, PersonRole};
+use crate::facts::NoticeFacts;
+use crate::vocabulary::{ApprovalOutcome, LiftReason, NoticeGround, ObligationState, Outcome, PersonRole};
 
 impl Admission<'_> {
     /// Whoever is told that glass was broken without need is told so by another supervisor; any other lift needs little.
@@ -112,6 +113,21 @@ impl Admission<'_> {
             }
             ObligationState::Impossible => self.check_supervisor(),
         }
+    }
+
+    /// What became of a notice is recorded by the service that keeps the list, once for each address.
+    pub(super) fn check_notified(&mut self, notified: &UnitNotified) {
+        self.refuse_if(self.actor.person.is_some(), "actor.person", ViolationReason::ClockOnly);
+        let Some(referral) = self.facts.referral(notified.referral_id) else {
+            return self.refuse("referral_id", ViolationReason::ReferralUnknown);
+        };
+        let not_recalled = notified.ground == NoticeGround::Recalled && !referral.recalled;
+        let other_unit = referral.released.unit_id != notified.unit_id;
+        let same = |known: &NoticeFacts| (known.ground, known.address_id) == (notified.ground, notified.address_id);
+        let again = referral.notices.iter().any(same);
+        self.refuse_if(other_unit, "unit_id", ViolationReason::OtherUnit);
+        self.refuse_if(not_recalled, "ground", ViolationReason::ReferralNotRecalled);
+        self.refuse_if(again, "address_id", ViolationReason::AlreadyNoted);
     }
 
     /// The clock's alone, and by the ledger's own policy and clock: what it says of a referral must be so.

@@ -1,12 +1,13 @@
 //! What surrounds a disclosure: authorities, wishes, approvals, obligations, contacts, reviews.
 
 use crate::ids::{
-    ApprovalId, ContactId, DecisionId, DisclosureId, ExceptionId, ReferralId, SubjectId, UnitId, VerificationId,
+    AddressId, ApprovalId, ContactId, DecisionId, DisclosureId, ExceptionId, ReferralId, SubjectId, UnitId,
+    VerificationId,
 };
 use crate::time::Timestamp;
 use crate::vocabulary::{
-    Answer, ApprovalOutcome, Authority, ContactMeans, ContactOutcome, ObligationKind, ObligationReason,
-    ObligationState, OutsideReviewOutcome, YoungWish,
+    Answer, ApprovalOutcome, Authority, ContactMeans, ContactOutcome, NoticeGround, NoticeOutcome, ObligationKind,
+    ObligationReason, ObligationState, OutsideReviewOutcome, YoungWish,
 };
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +123,21 @@ pub struct RecallAcknowledged {
     pub referral_id: ReferralId,
     /// The recipient unit.
     pub unit_id: UnitId,
+}
+
+/// A unit was told at one of its addresses that something waits for it, or could not be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitNotified {
+    /// The referral.
+    pub referral_id: ReferralId,
+    /// The recipient unit.
+    pub unit_id: UnitId,
+    /// Why it was told.
+    pub ground: NoticeGround,
+    /// Which of its addresses.
+    pub address_id: AddressId,
+    /// What became of it.
+    pub outcome: NoticeOutcome,
 }
 
 /// The clock noted that the time of what a referral rests on is over: it can no longer be fetched.

@@ -2,7 +2,7 @@
 
 use super::{
     ApprovalAnswer, ApprovalFacts, AuthorityFacts, CaseFacts, Confirmation, ConsentAct, ConsentRecord, DecisionFacts,
-    DeliveryFacts, ExceptionFacts, HoldFacts, Lift, NarrativeFacts, ObligationNote, OutsideFacts, Person,
+    DeliveryFacts, ExceptionFacts, HoldFacts, Lift, NarrativeFacts, NoticeFacts, ObligationNote, OutsideFacts, Person,
     ReferralFacts, Tip, WishFacts, hold_of,
 };
 use crate::age::is_minor;
@@ -86,6 +86,8 @@ impl CaseFacts {
                 recall_reason: None,
                 recalled_to_replace: false,
                 recall_acknowledged: false,
+                recalled_at: None,
+                notices: Vec::new(),
                 expired: false,
             }),
             CaseEvent::ReferralDelivered(delivered) => {
@@ -104,12 +106,23 @@ impl CaseFacts {
                     let replaced = matches!(recalled.reason, Some(RecallReason::Correction | RecallReason::Superseded));
                     referral.recalled_to_replace = replaced && (!referral.recalled || referral.recalled_to_replace);
                     referral.recalled = true;
+                    referral.recalled_at.get_or_insert(recorded.recorded_at);
                     referral.recall_reason = recalled.reason;
                 }
             }
             CaseEvent::RecallAcknowledged(receipt) => {
                 if let Some(referral) = self.referral_mut(receipt.referral_id) {
                     referral.recall_acknowledged |= referral.recalled;
+                }
+            }
+            CaseEvent::UnitNotified(notified) => {
+                if let Some(referral) = self.referral_mut(notified.referral_id) {
+                    referral.notices.push(NoticeFacts {
+                        ground: notified.ground,
+                        address_id: notified.address_id,
+                        outcome: notified.outcome,
+                        at: recorded.recorded_at,
+                    });
                 }
             }
             CaseEvent::ReferralExpired(expired) => {

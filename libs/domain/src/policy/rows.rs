@@ -27,6 +27,9 @@ pub struct Periods {
     /// Within which a referral that is not urgent is fetched; then staff see to it. Policies of before this row do not say it.
     #[serde(rename = "fetch_referral_hours", deserialize_with = "hours", default = "fetch_referral")]
     pub fetch_referral: Millis,
+    /// How long it is tried to tell a unit, at one address, that something waits for it. Policies of before this row do not say it.
+    #[serde(rename = "notify_unit_hours", deserialize_with = "hours", default = "notify_unit")]
+    pub notify_unit: Millis,
     /// Within which a report that the law of the place demands as well is made.
     #[serde(rename = "statutory_report_hours", deserialize_with = "hours")]
     pub statutory_report: Millis,
@@ -65,6 +68,11 @@ impl Periods {
 /// A day: what a policy means that does not say within which a referral is fetched.
 const fn fetch_referral() -> Millis {
     Millis::from_hours(24)
+}
+
+/// A third of a day: what a policy means that does not say how long it is tried to tell a unit.
+const fn notify_unit() -> Millis {
+    Millis::from_hours(8)
 }
 
 pub(super) fn hours<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Millis, D::Error> {

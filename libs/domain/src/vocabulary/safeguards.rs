@@ -146,4 +146,28 @@ vocabulary! {
         /// They could not be asked safely.
         NotAsked = "not_asked",
     }
+
+    /// Why a unit is told that something waits for it.
+    NoticeGround {
+        /// A referral was released for it.
+        Released = "released",
+        /// A referral that it had was recalled.
+        Recalled = "recalled",
+    }
+
+    /// By what means a unit is told that something waits for it.
+    NoticeMeans {
+        /// A signed call to a server of the unit.
+        Webhook = "webhook",
+        /// A message to a mailbox of the unit.
+        Email = "email",
+    }
+
+    /// What became of telling a unit, at one of its addresses.
+    NoticeOutcome {
+        /// The address took it.
+        Sent = "sent",
+        /// The address did not take it, and it is tried no more.
+        GivenUp = "given_up",
+    }
 }

@@ -3,10 +3,12 @@
 use crate::story::*;
 use egide_domain::ViolationReason as Why;
 use egide_domain::delivery::DeliveryRefusal;
-use egide_domain::event::{Actor, ConsentGiven, Expiry, ReferralExpired};
+use egide_domain::event::{Actor, ConsentGiven, Expiry, RecallAcknowledged, ReferralExpired, UnitNotified};
+use egide_domain::ids::AddressId;
 use egide_domain::supersedes;
 use egide_domain::vocabulary::{
-    AgeBand, DataCategory::*, ExceptionGround, ExceptionKind, Purpose::*, ReasonCode, TriageLevel,
+    AgeBand, DataCategory::*, ExceptionGround, ExceptionKind, NoticeGround, NoticeOutcome, Purpose::*, ReasonCode,
+    TriageLevel,
 };
 
 fn to_shelter(number: u8) -> egide_domain::event::ConsentGiven {
@@ -190,6 +192,85 @@ fn nobody_is_asked_to_fetch_what_a_fetch_would_refuse() {
     let story = story.confirms(&supervisor(), 1).releases(1, &ask(&police(), Investigation, &[Identity]));
     assert_eq!(waiting(&story).len(), 1);
     assert_eq!(waiting(&story.lifts(1)), []);
+}
+
+fn open(story: &Story) -> Vec<(NoticeGround, egide_domain::Timestamp)> {
+    let notices = egide_domain::open_notices(&story.facts, &POLICY, story.now);
+    assert!(notices.iter().all(|notice| (notice.referral_id, notice.unit_id) == (referral_id(1), shelter().id())));
+    notices.iter().map(|notice| (notice.ground, notice.since)).collect()
+}
+
+fn told(address: u8, ground: NoticeGround, outcome: NoticeOutcome) -> egide_domain::CaseEvent {
+    let (referral_id, unit_id, address_id) = (referral_id(1), shelter().id(), AddressId([address; 16]));
+    egide_domain::CaseEvent::UnitNotified(UnitNotified { referral_id, unit_id, ground, address_id, outcome })
+}
+
+#[test]
+fn a_unit_is_to_be_told_of_what_waits_and_of_the_recall_of_what_it_had() {
+    use NoticeGround::{Recalled, Released};
+    let story = released();
+    assert_eq!(open(&story), [(Released, story.now)]);
+    assert_eq!(open(&story.clone().recalls(1)), [], "nobody ever had it");
+    let delivered = story.delivery_of(1, &shelter());
+    let had = story.by(&service(), delivered);
+    assert_eq!(open(&had), []);
+    let recalled = had.wait(HOUR).recalls(1);
+    let since = recalled.now;
+    assert_eq!(open(&recalled), [(Recalled, since)]);
+    assert_eq!(
+        open(&recalled.clone().wait(HOUR).recalls(1)),
+        [(Recalled, since)],
+        "a second recall is no second notice"
+    );
+    assert_eq!(open(&recalled.clone().closes()), [(Recalled, since)], "also in a closed case");
+    let confirmed = RecallAcknowledged { referral_id: referral_id(1), unit_id: shelter().id() };
+    assert_eq!(open(&recalled.by(&service(), egide_domain::CaseEvent::RecallAcknowledged(confirmed))), []);
+    let notices = egide_domain::open_notices(&released().facts, &POLICY, released().now).len();
+    assert_eq!(notices, 1);
+}
+
+#[test]
+fn a_notice_is_given_up_while_no_address_took_it() {
+    use NoticeGround::Released;
+    let given_up = |story: &Story| {
+        egide_domain::open_notices(&story.facts, &POLICY, story.now)
+            .first()
+            .and_then(egide_domain::OpenNotice::given_up_at)
+    };
+    let story = released();
+    assert_eq!(given_up(&story), None, "nothing was settled yet");
+    let story = story.by(&service(), told(1, Released, NoticeOutcome::GivenUp));
+    assert_eq!(given_up(&story), Some(story.now));
+    let other = story.clone().by(&service(), told(2, NoticeGround::Recalled, NoticeOutcome::Sent));
+    assert_eq!(given_up(&other), Some(story.now), "what became of another notice counts for that one");
+    assert_eq!(given_up(&story.by(&service(), told(2, Released, NoticeOutcome::Sent))), None);
+}
+
+#[test]
+fn what_became_of_a_notice_is_recorded_once_by_no_person_and_disturbs_no_permit() {
+    let story = released();
+    let why = |story: &Story, actor: &egide_domain::Actor, event: &egide_domain::CaseEvent| {
+        let admitted = egide_domain::admit(&story.facts, event, actor, &POLICY, story.now);
+        let violations = admitted.err().unwrap_or_default().into_iter();
+        violations.map(|violation| (violation.field, violation.reason)).collect::<Vec<_>>()
+    };
+    let sent = told(1, NoticeGround::Released, NoticeOutcome::Sent);
+    assert!(!supersedes(&sent));
+    assert_eq!(why(&story, &service(), &sent), []);
+    assert_eq!(why(&story, &supervisor(), &sent), [("actor.person", Why::ClockOnly)]);
+    let recall = told(1, NoticeGround::Recalled, NoticeOutcome::Sent);
+    assert_eq!(why(&story, &service(), &recall), [("ground", Why::ReferralNotRecalled)]);
+    let story = story.by(&service(), sent.clone());
+    for again in [sent, told(1, NoticeGround::Released, NoticeOutcome::GivenUp)] {
+        assert_eq!(why(&story, &service(), &again), [("address_id", Why::AlreadyNoted)]);
+    }
+    let (referral_id, unit_id, address_id) = (referral_id(2), shelter().id(), AddressId([1; 16]));
+    let (ground, outcome) = (NoticeGround::Released, NoticeOutcome::Sent);
+    let unknown = UnitNotified { referral_id, unit_id, ground, address_id, outcome };
+    assert_eq!(
+        why(&story, &service(), &egide_domain::CaseEvent::UnitNotified(unknown)),
+        [("referral_id", Why::ReferralUnknown)]
+    );
 }
 
 fn expired(story: &Story) -> Vec<egide_domain::ids::ReferralId> {

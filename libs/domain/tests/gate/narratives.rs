@@ -450,6 +450,8 @@ fn an_attestation_counts_while_everybody_it_names_is_known_and_none_is_erased() 
     let unknown = vec![("subject_ids", Why::SubjectUnknown)];
     assert_eq!(attested(Story::with_people(), &[VICTIM, STRANGER]), (unknown.clone(), 0));
     assert_eq!(attested(Story::with_people(), &[STRANGER]), (unknown, 0));
+    let nobody = vec![("subject_ids", Why::SubjectMissing)];
+    assert_eq!(attested(Story::with_people(), &[]), (nobody, 0), "of nobody there is nobody to let it go");
     // Told after the erasure: the narrative was not erased with them.
     let gone = CaseEvent::KeyShredded(KeyShredded { whose: Shredded::Person(CALLER), ground: None });
     let erased = vec![("subject_ids", Why::DataErased)];

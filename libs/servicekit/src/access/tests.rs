@@ -60,6 +60,7 @@ fn every_service_named_is_one_of_ours() {
         "audit",
         "directory",
         "triage",
+        "notifier",
         "ledger",
         "partner-gateway",
     ];

@@ -219,6 +219,13 @@ fn read(payload: &Payload) -> Result<CaseEvent, Unreadable> {
             referral_id: id(&event.referral_id, "referral_id")?,
             unit_id: id(&event.unit_id, "unit_id")?,
         }),
+        Payload::UnitNotified(event) => CaseEvent::UnitNotified(domain::UnitNotified {
+            referral_id: id(&event.referral_id, "referral_id")?,
+            unit_id: id(&event.unit_id, "unit_id")?,
+            ground: required(event.ground, "ground")?,
+            address_id: id(&event.address_id, "address_id")?,
+            outcome: required(event.outcome, "outcome")?,
+        }),
         Payload::ReferralExpired(event) => CaseEvent::ReferralExpired(domain::ReferralExpired {
             referral_id: id(&event.referral_id, "referral_id")?,
             unit_id: id(&event.unit_id, "unit_id")?,

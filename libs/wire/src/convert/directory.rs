@@ -58,7 +58,16 @@ fn read(payload: &Payload) -> Result<DirectoryEvent, Unreadable> {
         Payload::LiaisonPasskeyAdded(liaison) => liaison_changed(&liaison.organization_id, &liaison.unit_id)?,
         Payload::LiaisonSignedIn(liaison) => liaison_changed(&liaison.organization_id, &liaison.unit_id)?,
         Payload::LiaisonRevoked(liaison) => liaison_changed(&liaison.organization_id, &liaison.unit_id)?,
+        Payload::NotificationAddressAdded(address) => address_changed(&address.organization_id, &address.unit_id)?,
+        Payload::NotificationAddressRemoved(address) => address_changed(&address.organization_id, &address.unit_id)?,
     })
+}
+
+fn address_changed(organization_id: &str, unit_id: &str) -> Result<DirectoryEvent, Unreadable> {
+    Ok(DirectoryEvent::NotificationAddressChanged(domain::NotificationAddressChanged {
+        organization_id: id(organization_id, "organization_id")?,
+        unit_id: id(unit_id, "unit_id")?,
+    }))
 }
 
 fn liaison_changed(organization_id: &str, unit_id: &str) -> Result<DirectoryEvent, Unreadable> {

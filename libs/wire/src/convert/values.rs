@@ -89,6 +89,9 @@ listed! {
     case::ContactOutcome { Reached, NotReached, MessageLeft, SomebodyElse, BrokenOff }
     case::OutsideReviewOutcome { Justified, Mistake, Breach }
     case::YoungWish { Report, NoReport, Undecided, NotAsked }
+    case::NoticeGround { Released, Recalled }
+    case::NoticeMeans { Webhook, Email }
+    case::NoticeOutcome { Sent, GivenUp }
     case::DeliveryChannel { Portal, Package, Grpc, Voice, Fax, Courier, WarmHandOver }
     case::CaseClosure { Closed, ClosedReferred }
     case::RecallReason { WrongRecipient, Error, ConsentWithdrawn, Superseded, Correction }

@@ -12,7 +12,7 @@ use egide_projection::{ModelError, Rows};
 use egide_wire::proto::egide::audit::v1::{Disclosure, DisclosureStep};
 use egide_wire::proto::egide::case::v1::{
     DeliveryChannel, DisclosedOutsideSystem, DisclosureDecided, RecallAcknowledged, ReferralAcknowledged,
-    ReferralDelivered, ReferralExpired, ReferralRecalled, ReferralReleased,
+    ReferralDelivered, ReferralExpired, ReferralRecalled, ReferralReleased, UnitNotified,
 };
 use egide_wire::proto::egide::ledger::v1::Event;
 use prost::Message as _;
@@ -99,6 +99,10 @@ impl<'a> Step<'a> {
 
     pub(super) fn recall_acknowledged(acknowledged: &'a RecallAcknowledged) -> Self {
         Self::without_channel(&acknowledged.referral_id, &acknowledged.unit_id, Came::Receipt)
+    }
+
+    pub(super) fn notified(notified: &'a UnitNotified) -> Self {
+        Self::without_channel(&notified.referral_id, &notified.unit_id, Came::Receipt)
     }
 
     pub(super) fn expired(expired: &'a ReferralExpired) -> Self {

@@ -121,6 +121,7 @@ fn told(payload: &Payload) -> Told<'_> {
         | Payload::ObligationNoted(_)
         | Payload::OutsideDisclosureReviewed(_)
         | Payload::ReferralExpired(_)
+        | Payload::UnitNotified(_)
         | Payload::RecallAcknowledged(_) => told_of_disclosures(payload),
     }
 }
@@ -169,6 +170,7 @@ fn told_of_disclosures(payload: &Payload) -> Told<'_> {
         Payload::ReferralRecalled(event) => none().about(&event.referral_id).code(List::Recall, event.reason),
         Payload::RecallAcknowledged(event) => none().about(&event.referral_id),
         Payload::ReferralExpired(event) => none().about(&event.referral_id),
+        Payload::UnitNotified(event) => none().about(&event.referral_id),
         Payload::DisclosedOutsideSystem(event) => none()
             .about(&event.disclosure_id)
             .of_all(&event.subject_ids)

@@ -205,11 +205,11 @@ impl Figures<'_, '_> {
                 *counts.entry(row.account).or_default() += u64::from(row.on_exceptions);
             }
         }
-        let all: Vec<(String, u64)> = counts.into_iter().collect();
+        let mut all: Vec<(String, u64)> = counts.into_iter().collect();
+        all.sort_by_key(|(_, count)| *count);
         let mut found = Vec::new();
         for (index, (account, count)) in all.iter().enumerate() {
-            let others = all.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, (_, count))| *count);
-            let median = median(others.collect());
+            let median = median_of_others(&all, index);
             if *count >= u64::from(at_least)
                 && count.saturating_mul(100) >= percent_of_median.saturating_mul(median.max(1))
             {
@@ -336,10 +336,11 @@ fn in_days(days: &std::ops::Range<u32>) -> DisclosureFilter {
     }
 }
 
-/// The middle one; of two the lower.
-fn median(mut counts: Vec<u64>) -> u64 {
-    counts.sort_unstable();
-    counts.get(counts.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+/// The middle of everybody else's counts, of two the lower; `sorted` by them.
+fn median_of_others(sorted: &[(String, u64)], without: usize) -> u64 {
+    let middle = sorted.len().saturating_sub(2) / 2;
+    let middle = if middle < without { middle } else { middle + 1 };
+    sorted.get(middle).map_or(0, |(_, count)| *count)
 }
 
 #[cfg(test)]
@@ -390,6 +391,17 @@ mod tests {
         let filter = Filter::read(&one.disclosures.unwrap()).unwrap();
         let listed = history::list(&story.history.view(), &filter, None, 50).unwrap();
         assert_eq!(listed.disclosures.len(), 6, "the figure can be counted again");
+    }
+
+    #[test]
+    fn the_middle_is_that_of_the_others() {
+        let counts = |counts: &[u64]| counts.iter().map(|count| (String::new(), *count)).collect::<Vec<_>>();
+        assert_eq!(median_of_others(&counts(&[9]), 0), 0);
+        assert_eq!(median_of_others(&counts(&[1, 9]), 1), 1);
+        assert_eq!(median_of_others(&counts(&[1, 9]), 0), 9);
+        assert_eq!(median_of_others(&counts(&[0, 1, 2, 9]), 3), 1);
+        assert_eq!(median_of_others(&counts(&[0, 1, 2, 9]), 0), 2);
+        assert_eq!(median_of_others(&counts(&[0, 1, 2, 3, 9]), 4), 1);
     }
 
     #[test]

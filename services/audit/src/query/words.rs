@@ -88,6 +88,11 @@ static LABEL_WORDS: LazyLock<Vec<(String, Code)>> = LazyLock::new(|| {
     words
 });
 
+/// Reads the labels now rather than at the first question.
+pub fn prepare() {
+    LazyLock::force(&LABEL_WORDS);
+}
+
 fn fits(word: &str, asked: &str) -> bool {
     if asked.len() < BEGINNING_BYTES_MIN { word == asked } else { word.starts_with(asked) }
 }

@@ -90,7 +90,9 @@ pub(super) fn check(view: &View<'_>, change: &Change) -> Result<(), Status> {
             | Directory::RecipientSuspended(_)
             | Directory::RecipientReinstated(_)
             | Directory::EncryptionKeyAdded(_)
-            | Directory::EncryptionKeyRemoved(_),
+            | Directory::EncryptionKeyRemoved(_)
+            | Directory::NotificationAddressAdded(_)
+            | Directory::NotificationAddressRemoved(_),
         )
         | None => Ok(()),
     }

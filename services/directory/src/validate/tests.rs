@@ -186,3 +186,36 @@ fn a_key_is_checked_and_what_was_given_is_never_repeated() {
     let violations = Change::read(ID, Some(removed)).unwrap_err();
     assert_eq!(violations.first().map(|one| one.field.as_str()), Some("key.fingerprint"));
 }
+
+#[test]
+fn an_address_is_one_of_its_kind_and_never_repeated() {
+    let address = |means: NoticeMeans, address: &str| NotificationAddressAdded {
+        organization_id: ID.to_owned(),
+        unit_id: ID.to_owned(),
+        address_id: ID.to_owned(),
+        means: means.number(),
+        address: address.to_owned(),
+        label: "duty desk".to_owned(),
+    };
+    let none = |_: &mut NotificationAddressAdded| {};
+    let (url, mailbox) = ("https://desk.example.ca/egide", "duty-desk@example.ca");
+    assert!(refused(address(NoticeMeans::Webhook, url), none).is_empty());
+    assert!(refused(address(NoticeMeans::Email, mailbox), none).is_empty());
+    for (means, text) in [
+        (NoticeMeans::Webhook, mailbox),
+        (NoticeMeans::Email, url),
+        (NoticeMeans::Webhook, ""),
+        (NoticeMeans::Webhook, "https://marker:marker@desk.example.ca/"),
+        (NoticeMeans::Webhook, "http://desk.example.ca/"),
+        (NoticeMeans::Email, "marker@example.ca\r\nBcc: other@example.ca"),
+    ] {
+        assert_eq!(refused(address(means, text), none), ["address.address"], "{text}");
+        let violations = Change::read(ID, Some(address(means, text))).unwrap_err();
+        assert!(violations.iter().all(|violation| !violation.description.contains("marker")));
+    }
+    let wrong = |change: fn(&mut NotificationAddressAdded)| refused(address(NoticeMeans::Webhook, url), change);
+    assert_eq!(wrong(|record| record.means = 0), ["address.means"]);
+    assert_eq!(wrong(|record| record.means = 9), ["address.means"]);
+    assert_eq!(wrong(|record| record.address_id.clear()), ["address.address_id"]);
+    assert_eq!(wrong(|record| record.label.clear()), ["address.label"]);
+}

@@ -57,10 +57,17 @@ impl House {
             projection: self.world.projection(projection),
             ledger: self.world.upstream(ledger_url, self.world.identity().service("directory")),
             sign_in: None,
+            development: false,
         };
         let running = egide_directory::start(config, self.world.shutdown()).await.unwrap();
         let url = self.world.keep(running);
         self.desk(&url, &["partnership_specialist"])
+    }
+
+    /// The directory at `url`, called by a service for nobody.
+    pub(crate) fn as_service(&self, url: &str, service: &str) -> DirectoryServiceClient<Authenticated> {
+        let credentials = self.world.identity().service(service);
+        DirectoryServiceClient::new(self.world.upstream(url, credentials).as_service())
     }
 
     /// The directory at `url`, used by somebody with these roles.

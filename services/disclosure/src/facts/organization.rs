@@ -76,6 +76,8 @@ impl Fold for OrganizationView {
                 Payload::AgreementRecorded(_)
                 | Payload::RecipientSuspended(_)
                 | Payload::RecipientReinstated(_)
+                | Payload::NotificationAddressAdded(_)
+                | Payload::NotificationAddressRemoved(_)
                 | Payload::LiaisonInvited(_)
                 | Payload::LiaisonPasskeyAdded(_)
                 | Payload::LiaisonSignedIn(_)

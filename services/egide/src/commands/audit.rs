@@ -274,7 +274,7 @@ async fn compare_tile(
     Ok(())
 }
 
-fn read_note(path: &Path) -> Result<Note, Failure> {
+pub(crate) fn read_note(path: &Path) -> Result<Note, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
     let none = || Failure::new(Exit::Unreadable, "fail.no_checkpoint").with("path", path.display());
     format!("{}\n", text.trim_end_matches('\n')).parse().map_err(|_| none())

@@ -309,6 +309,7 @@ mod tests {
             "disclosure.acknowledged",
             "disclosure.recalled",
             "disclosure.recall_acknowledged",
+            "disclosure.notified",
             "disclosure.referral_expired",
             "disclosure.approval_requested",
             "disclosure.approval_decided",

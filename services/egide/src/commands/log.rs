@@ -1,5 +1,7 @@
 //! `egide log`: walking the whole log, and going on after a restore from a backup.
 
+mod leaves;
+
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,6 +59,8 @@ pub(crate) struct Verify {
     marks: Vec<PathBuf>,
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     since: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    checkpoint: Option<PathBuf>,
 }
 
 /// `egide log restore`.
@@ -85,8 +89,16 @@ pub(crate) async fn run(out: &mut Output, global: &Global, command: &Command) ->
             }
             let server = Reached::open(out, global, &args.server, Identity::READER).await?;
             let walked = walk(out, server.connection(), &trust, &marks).await;
+            let root = args.trust.root_file(&data);
+            let covered = match (&args.checkpoint, &walked) {
+                (Some(path), Ok(walked)) if walked.holds() => {
+                    leaves::check(out, server.connection(), &trust, &read_root(&root)?, path).await.map(Some)
+                }
+                (_, _) => Ok(None),
+            };
             server.close().await?;
-            show(out, &walked?)
+            let exit = show(out, &walked?)?;
+            covered?.map_or(Ok(exit), |covered| covered.show(out))
         }
         Command::Restore(args) => {
             let server = Reached::open(out, global, &args.server, Identity::ADMINISTRATOR).await?;

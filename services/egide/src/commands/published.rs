@@ -1,9 +1,9 @@
-//! `egide keys published`: the keys that sign reports, as everybody gets them.
+//! `egide keys published`: the keys that sign reports and notices, as everybody gets them.
 
 use std::path::PathBuf;
 
 use egide_servicekit::clock;
-use egide_trust::{PublishedKeys, RevocationReason};
+use egide_trust::{PublishedKeys, RevocationReason, Use};
 
 use super::trust::Where;
 use crate::cli::Global;
@@ -51,15 +51,17 @@ pub(crate) fn run(out: &mut Output, global: &Global, args: &Args) -> Result<Exit
 
 fn show(out: &mut Output, keys: &PublishedKeys) -> Result<(), Failure> {
     let lang = out.lang;
-    let columns = ["head.key", "head.instance", "head.valid_from", "head.retired_on", "head.revoked_on"];
-    let mut table = out.table(&columns, 1);
-    for key in keys.keys() {
+    let columns = ["head.use", "head.key", "head.instance", "head.valid_from", "head.retired_on", "head.revoked_on"];
+    let mut table = out.table(&columns, 2);
+    let of_notices = keys.notice_keys().iter().map(|key| (Use::Notice, key));
+    for (of, key) in keys.keys().iter().map(|key| (Use::Report, key)).chain(of_notices) {
         let day = |day: Option<egide_trust::Day>| day.map_or_else(|| "–".to_owned(), |day| day.to_string());
         let revoked = key.revoked.map_or_else(
             || "–".to_owned(),
             |revocation| format!("{} ({})", day(revocation.at), lang.text(reason(revocation.reason))),
         );
-        table.add_row([key.key_id.to_string(), key.holder.clone(), day(key.valid_from), day(key.retired_at), revoked]);
+        let (name, key_id, holder) = (of.name().to_owned(), key.key_id.to_string(), key.holder.clone());
+        table.add_row([name, key_id, holder, day(key.valid_from), day(key.retired_at), revoked]);
     }
     out.show(&table, "say.no_keys")
 }

@@ -29,6 +29,7 @@ pub(crate) enum Command {
     RevokeKey(RevokeKey),
     RetireKey(RetireKey),
     RotateReport(RotateReport),
+    RotateNotice(RotateNotice),
     Show(Where),
     Verify(Where),
 }
@@ -118,6 +119,28 @@ pub(crate) struct RotateReport {
     instance: String,
 }
 
+/// `egide trust rotate-notice`.
+#[derive(Clone, clap::Args)]
+pub(crate) struct RotateNotice {
+    #[command(flatten)]
+    at: Where,
+    #[arg(long, id = "root_key", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    root_key: PathBuf,
+    #[arg(long, id = "key_folder", value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    key_folder: Option<PathBuf>,
+    #[arg(long, value_name = "NAME", default_value = "notifier")]
+    instance: String,
+}
+
+/// Whose key is followed by another one.
+struct Rotation<'a> {
+    of: Use,
+    at: &'a Where,
+    root_key: &'a Path,
+    key_folder: Option<&'a Path>,
+    instance: &'a str,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Reason {
     Compromised,
@@ -139,6 +162,7 @@ impl Reason {
 enum KeyUse {
     Ledger,
     Report,
+    Notice,
     History,
 }
 
@@ -147,6 +171,7 @@ impl KeyUse {
         match self {
             Self::Ledger => Use::Ledger,
             Self::Report => Use::Report,
+            Self::Notice => Use::Notice,
             Self::History => Use::History,
         }
     }
@@ -182,7 +207,12 @@ pub(crate) fn run(out: &mut Output, global: &Global, command: &Command) -> Resul
             let day = args.on.map_or_else(|| times::day(clock::now().0), Ok)?;
             change(out, &data, &args.at, &args.root_key, |draft| draft.retire_key(args.key_id, day))
         }
-        Command::RotateReport(args) => rotate_report(out, &data, args),
+        Command::RotateReport(RotateReport { at, root_key, key_folder, instance }) => {
+            rotate(out, &data, &Rotation { of: Use::Report, at, root_key, key_folder: key_folder.as_deref(), instance })
+        }
+        Command::RotateNotice(RotateNotice { at, root_key, key_folder, instance }) => {
+            rotate(out, &data, &Rotation { of: Use::Notice, at, root_key, key_folder: key_folder.as_deref(), instance })
+        }
         Command::Show(at) => show(out, &at.read(&data)?),
         Command::Verify(at) => {
             let trust = at.read(&data)?;
@@ -238,13 +268,13 @@ fn change(
     show(out, &trust)
 }
 
-/// A key of a ledger is revoked from a place in the log on, a key for reports whole: a report says no place.
+/// A key of a ledger is revoked from a place in the log on, one for reports or notices whole: they say no place.
 fn revoke(out: &mut Output, data: &Path, args: &RevokeKey) -> Result<Exit, Failure> {
     let of = args.at.read(data)?.draft().use_of(args.key_id);
     match (of, args.after, args.reason) {
-        (Some(Use::Report), None, Some(reason)) => {
+        (Some(Use::Report | Use::Notice), None, Some(reason)) => {
             let day = args.on.map_or_else(|| times::day(clock::now().0), Ok)?;
-            change(out, data, &args.at, &args.root_key, |draft| draft.revoke_report_key(args.key_id, day, reason.of()))
+            change(out, data, &args.at, &args.root_key, |draft| draft.revoke_dated_key(args.key_id, day, reason.of()))
         }
         (Some(Use::Ledger | Use::History), Some(after), None) if args.on.is_none() => {
             change(out, data, &args.at, &args.root_key, |draft| draft.revoke_key(args.key_id, after))
@@ -256,24 +286,28 @@ fn revoke(out: &mut Output, data: &Path, args: &RevokeKey) -> Result<Exit, Failu
     }
 }
 
-/// A new key signs reports from the next start on; the old one is retired, and its private key is overwritten.
-fn rotate_report(out: &mut Output, data: &Path, args: &RotateReport) -> Result<Exit, Failure> {
-    let folder = args.key_folder.clone().unwrap_or_else(|| data.join("keys"));
+/// A new key signs from the next start on; the old one is retired, and its private key is overwritten.
+fn rotate(out: &mut Output, data: &Path, args: &Rotation<'_>) -> Result<Exit, Failure> {
+    let folder = args.key_folder.map_or_else(|| data.join("keys"), Path::to_owned);
     let keys = KeyFolder { folder: &folder, missing: Missing::Refuse };
-    let (path, current) = (keys.report_file(), keys.report_signing()?.key_id());
+    let (path, current) = match args.of {
+        Use::Notice => (keys.notice_file(), keys.notice_signing()?.key_id()),
+        Use::Report | Use::Ledger | Use::History => (keys.report_file(), keys.report_signing()?.key_id()),
+    };
     // Where the last attempt was cut off, its key goes on.
     let next = path.with_extension("next");
     let key = read_or_make_private(&next)?.public_key();
-    let private = read_root_key(&args.root_key, &read_root(&args.at.root_file(data))?)?;
+    let private = read_root_key(args.root_key, &read_root(&args.at.root_file(data))?)?;
     let mut draft = args.at.read(data)?.draft();
     if draft.use_of(key.key_id()).is_none() {
-        draft.add_key(Use::Report, key, &args.instance, None).map_err(|error| not_taken(&error))?;
+        draft.add_key(args.of, key, args.instance, None).map_err(|error| not_taken(&error))?;
         follow_keys(&mut draft, key.key_id(), &[current])?;
         publish(&args.at.file(data), draft, &private)?;
     }
     std::fs::rename(&next, &path).map_err(|error| Failure::file(&path, &error))?;
     let places: [(&str, &dyn std::fmt::Display); 2] = [("key_id", &key.key_id()), ("old", &current)];
-    out.note(out.lang.fill("say.report_key_rotated", &places))?;
+    let said = if args.of == Use::Notice { "say.notice_key_rotated" } else { "say.report_key_rotated" };
+    out.note(out.lang.fill(said, &places))?;
     show(out, &args.at.read(data)?)
 }
 
@@ -287,6 +321,7 @@ fn show(out: &mut Output, trust: &Trust) -> Result<Exit, Failure> {
             "issued_at_ms": trust.issued_at_ms(),
             "ledger": keys(Use::Ledger),
             "report": keys(Use::Report),
+            "notice": keys(Use::Notice),
             "history": keys(Use::History),
             "restores": trust.restores(),
         }))?;

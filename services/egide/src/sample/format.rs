@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::narratives::Attest;
+use super::notices::Told;
 use super::packages::{FetchPackage, Key, Pack};
 use super::shifts::Shift;
 use super::symbols::Symbols;
@@ -168,6 +169,7 @@ fn check_step(value: &Value, symbols: &mut Symbols) -> Result<(), String> {
         | Step::History(History { speaker, .. })
         | Step::Find(Find { speaker, .. })
         | Step::Withdraw(Withdraw { speaker, .. })
+        | Step::Told(Told { speaker, .. })
         | Step::Account(Account { speaker, .. }) => {
             speaker.parse::<Speaker>().map_err(|error| error.to_string())?;
         }
@@ -228,6 +230,7 @@ pub(crate) enum Step {
     Pack(Pack),
     Fetch(Fetch),
     FetchPackage(FetchPackage),
+    Told(Told),
     Ack(Ack),
     AckRecall(Ack),
     List(List),

@@ -91,6 +91,7 @@ pub struct Player {
     upstreams: Mutex<BTreeMap<(&'static str, ServiceName), Upstream>>,
     identities: Identities,
     report_keys: KeyRing,
+    pub(super) data: std::path::PathBuf,
     /// Makes the ids of this run other than those of every run before.
     run: String,
     names: BTreeMap<String, Titles>,
@@ -155,8 +156,8 @@ impl Player {
             };
             endpoints.of(service).ok_or_else(missing)?;
         }
-        let (endpoints, run) = (endpoints.clone(), run.to_owned());
-        Ok(Self { endpoints, upstreams: Mutex::default(), identities, report_keys, run, names: BTreeMap::new() })
+        let (endpoints, run, data) = (endpoints.clone(), run.to_owned(), data.to_owned());
+        Ok(Self { endpoints, upstreams: Mutex::default(), identities, report_keys, data, run, names: BTreeMap::new() })
     }
 
     /// Plays them all, in order.
@@ -204,6 +205,7 @@ impl Player {
             Step::EncryptionKey(key) => self.encryption_key(play, &key).await,
             Step::Pack(pack) => self.pack(play, &pack).await,
             Step::FetchPackage(fetch) => self.fetch_package(play, &fetch).await,
+            Step::Told(told) => self.told(play, &told).await,
             Step::Fetch(fetch) => self.fetch(play, &fetch).await,
             Step::Ack(ack) => self.acknowledge(play, &ack).await,
             Step::AckRecall(ack) => self.acknowledge_recall(play, &ack).await,

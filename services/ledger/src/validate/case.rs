@@ -68,6 +68,7 @@ pub(super) fn check(payload: &Payload, path: &str, check: &mut Checker) {
         | Payload::ContactMade(_)
         | Payload::OutsideDisclosureReviewed(_)
         | Payload::RecallAcknowledged(_)
+        | Payload::UnitNotified(_)
         | Payload::ReferralExpired(_)
         | Payload::NarrativeReviewRequested(_)
         | Payload::NarrativeWithheld(_) => {}

@@ -1,10 +1,12 @@
 //! Rules of directory and access events that look at more than one field.
 
+use egide_domain::notices::{Mailbox, WebhookUrl};
 use egide_wire::convert::timestamp;
 use egide_wire::proto::egide::audit::v1::{AccessRecorded, AccessScope};
+use egide_wire::proto::egide::case::v1::NoticeMeans;
 use egide_wire::proto::egide::directory::v1::directory_event::Payload;
 use egide_wire::proto::egide::directory::v1::{
-    AgreementRecorded, EncryptionKeyAdded, OrganizationRegistered, UnitRegistered,
+    AgreementRecorded, EncryptionKeyAdded, NotificationAddressAdded, OrganizationRegistered, UnitRegistered,
 };
 
 use super::case::categories;
@@ -38,6 +40,11 @@ pub(super) fn check(payload: &Payload, stream_id: &str, path: &str, check: &mut 
         Payload::LiaisonPasskeyAdded(event) => &event.organization_id,
         Payload::LiaisonSignedIn(event) => &event.organization_id,
         Payload::LiaisonRevoked(event) => &event.organization_id,
+        Payload::NotificationAddressAdded(event) => {
+            notification_address(event, path, check);
+            &event.organization_id
+        }
+        Payload::NotificationAddressRemoved(event) => &event.organization_id,
     };
     let other = !organization_id.is_empty() && organization_id != stream_id;
     check.require(!other, format!("{path}.organization_id"), "is not the event's stream");
@@ -59,6 +66,17 @@ fn encryption_key(event: &EncryptionKeyAdded, path: &str, check: &mut Checker) {
     let public =
         event.recipient.strip_prefix("age1").is_some_and(|rest| rest.len() == RECIPIENT_LETTERS && letters(rest));
     check.require(public || event.recipient.is_empty(), format!("{path}.recipient"), "is no public key of age");
+}
+
+/// Whoever checks addresses is the directory service; that none can be anything else is asked twice.
+fn notification_address(event: &NotificationAddressAdded, path: &str, check: &mut Checker) {
+    let checked = match event.means() {
+        NoticeMeans::Webhook => WebhookUrl::parse(&event.address).map(drop),
+        NoticeMeans::Email => Mailbox::parse(&event.address).map(drop),
+        // Said missing elsewhere.
+        NoticeMeans::Unspecified => Ok(()),
+    };
+    check.require(event.address.is_empty() || checked.is_ok(), format!("{path}.address"), "is no address of this kind");
 }
 
 fn agreement(event: &AgreementRecorded, path: &str, check: &mut Checker) {

@@ -77,6 +77,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("disclosure.obligation_noted", &["decision_id", "kind", "state"]),
     ("disclosure.outside_reviewed", &["disclosure_id", "outcome"]),
     ("disclosure.recall_acknowledged", &["referral_id", "unit_id"]),
+    ("disclosure.notified", &["referral_id", "unit_id", "ground", "address_id", "means", "outcome"]),
     ("disclosure.referral_expired", &["referral_id", "unit_id"]),
     (
         "disclosure.decided",
@@ -131,6 +132,11 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("directory.recipient_reinstated", &["organization_id"]),
     ("directory.encryption_key_added", &["organization_id", "unit_id", "recipient", "label"]),
     ("directory.encryption_key_removed", &["organization_id", "unit_id", "fingerprint"]),
+    (
+        "directory.notification_address_added",
+        &["organization_id", "unit_id", "address_id", "means", "address", "label"],
+    ),
+    ("directory.notification_address_removed", &["organization_id", "unit_id", "address_id"]),
     (
         "directory.liaison_invited",
         &[

@@ -456,6 +456,25 @@ fn a_private_key_never_stands_in_the_log() {
 }
 
 #[test]
+fn what_is_no_address_never_stands_in_the_log_as_one() {
+    let expected = ["events[0].directory_event.notification_address_added.address"];
+    let refused = |means: NoticeMeans, address: &str| {
+        let (means, address) = (means.into(), address.to_owned());
+        let added = directory::NotificationAddressAdded { means, address, ..notification_address() };
+        refused_of(in_directory(Directory::NotificationAddressAdded(added)))
+    };
+    for url in
+        ["http://desk.example.ca/", "https://u:p@desk.example.ca/", "https://desk.example.ca/#x", "desk@example.ca"]
+    {
+        assert_eq!(refused(NoticeMeans::Webhook, url), expected, "{url}");
+    }
+    for mailbox in ["desk@example.ca\r\nBcc: x@example.ca", "https://desk.example.ca/"] {
+        assert_eq!(refused(NoticeMeans::Email, mailbox), expected, "{mailbox}");
+    }
+    assert_eq!(refused(NoticeMeans::Email, "desk@example.ca"), Vec::<String>::new());
+}
+
+#[test]
 fn a_one_time_code_never_stands_in_the_log() {
     let expected = ["events[0].directory_event.liaison_invited.code_digest"];
     let plain = directory::LiaisonInvited { code_digest: b"K7QX-2M4T-9FHN".to_vec(), ..invitation() };

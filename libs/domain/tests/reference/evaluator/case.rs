@@ -302,6 +302,7 @@ impl Case {
             | CaseEvent::ContactMade(_)
             | CaseEvent::OutsideDisclosureReviewed(_)
             | CaseEvent::RecallAcknowledged(_)
+            | CaseEvent::UnitNotified(_)
             | CaseEvent::ReferralExpired(_) => {}
         }
     }

@@ -7,11 +7,13 @@ use std::task::{Context, Poll};
 
 use egide_wire::proto::egide::directory::v1::directory_service_server::DirectoryService;
 use egide_wire::proto::egide::directory::v1::{
-    AddEncryptionKeyRequest, AddEncryptionKeyResponse, GetOrganizationRequest, GetOrganizationResponse,
+    AddEncryptionKeyRequest, AddEncryptionKeyResponse, AddNotificationAddressRequest, AddNotificationAddressResponse,
+    GetNotificationAddressesRequest, GetNotificationAddressesResponse, GetOrganizationRequest, GetOrganizationResponse,
     ListOrganizationsRequest, ListOrganizationsResponse, RecordAgreementRequest, RecordAgreementResponse,
     RegisterOrganizationRequest, RegisterOrganizationResponse, RegisterUnitRequest, RegisterUnitResponse,
     ReinstateRecipientRequest, ReinstateRecipientResponse, RemoveEncryptionKeyRequest, RemoveEncryptionKeyResponse,
-    SuspendRecipientRequest, SuspendRecipientResponse,
+    RemoveNotificationAddressRequest, RemoveNotificationAddressResponse, SuspendRecipientRequest,
+    SuspendRecipientResponse,
 };
 use egide_wire::proto::egide::disclosure::v1::referral_service_server::ReferralService;
 use egide_wire::proto::egide::disclosure::v1::{
@@ -172,6 +174,27 @@ impl DirectoryService for Fake {
         &self,
         _: Request<RemoveEncryptionKeyRequest>,
     ) -> Result<Response<RemoveEncryptionKeyResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn add_notification_address(
+        &self,
+        _: Request<AddNotificationAddressRequest>,
+    ) -> Result<Response<AddNotificationAddressResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn remove_notification_address(
+        &self,
+        _: Request<RemoveNotificationAddressRequest>,
+    ) -> Result<Response<RemoveNotificationAddressResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn get_notification_addresses(
+        &self,
+        _: Request<GetNotificationAddressesRequest>,
+    ) -> Result<Response<GetNotificationAddressesResponse>, Status> {
         Ok(Response::new(Default::default()))
     }
 

@@ -196,6 +196,7 @@ fn periods(out: &mut Output, policy: &Policy) -> Result<(), Failure> {
         ("policy.consent_default", periods.consent_default),
         ("policy.decision_life", periods.decision_life),
         ("policy.fetch_referral", periods.fetch_referral),
+        ("policy.notify_unit", periods.notify_unit),
         ("policy.age_assessment", periods.age_assessment),
     ] {
         table.add_row([lang.text(key).to_owned(), period(lang, length)]);

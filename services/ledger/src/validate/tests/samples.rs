@@ -203,6 +203,17 @@ pub(super) fn encryption_key() -> directory::EncryptionKeyAdded {
     }
 }
 
+pub(super) fn notification_address() -> directory::NotificationAddressAdded {
+    directory::NotificationAddressAdded {
+        organization_id: ONE.into(),
+        unit_id: TWO.into(),
+        address_id: THREE.into(),
+        means: NoticeMeans::Webhook.into(),
+        address: "https://desk.example.ca/egide".into(),
+        label: "duty desk".into(),
+    }
+}
+
 pub(super) fn invitation() -> directory::LiaisonInvited {
     directory::LiaisonInvited {
         organization_id: ONE.into(),
@@ -374,6 +385,14 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
             outcome: OutsideReviewOutcome::Mistake.into(),
         }),
         Case::RecallAcknowledged(RecallAcknowledged { referral_id: ONE.into(), unit_id: TWO.into() }),
+        Case::UnitNotified(UnitNotified {
+            referral_id: ONE.into(),
+            unit_id: TWO.into(),
+            ground: NoticeGround::Released.into(),
+            address_id: THREE.into(),
+            means: NoticeMeans::Webhook.into(),
+            outcome: NoticeOutcome::Sent.into(),
+        }),
         Case::ReferralExpired(ReferralExpired { referral_id: ONE.into(), unit_id: TWO.into() }),
     ]
     .into_iter()
@@ -434,6 +453,12 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
                 unit_id: TWO.into(),
                 liaison_id: THREE.into(),
                 reason: directory::LiaisonRevocation::Left.into(),
+            }),
+            Directory::NotificationAddressAdded(notification_address()),
+            Directory::NotificationAddressRemoved(directory::NotificationAddressRemoved {
+                organization_id: ONE.into(),
+                unit_id: TWO.into(),
+                address_id: THREE.into(),
             }),
         ]
         .map(in_directory),
