@@ -6,6 +6,7 @@
 #   ensure_python_grpc   exports EGIDE_PYTHON, a Python with grpcio, grpcio-tools, protobuf and aiosmtpd
 #   ensure_rage          exports EGIDE_RAGE, the standard command that opens packages, built by cargo
 #   ensure_rust          checks for cargo and a linker
+#   ensure_browser       exports EGIDE_AXE where chromium, chromedriver and axe-core are there; returns 77 with a line where not
 #   ensure_poppler       exports EGIDE_POPPLER=yes where pdftotext and pdftoppm are there; returns 77 with a line where not
 #
 # What is fetched is pinned, checked before it is unpacked, and kept in .tools/. Everything is built under another name and
@@ -232,6 +233,37 @@ ensure_poppler() {
     tools_apt_install "pages are read back with poppler" poppler-utils || return 77
   fi
   export EGIDE_POPPLER=yes
+}
+
+# The browser and axe-core, which looks for barriers on pages; only tests use them.
+ensure_browser() {
+  local wanted=$EGIDE_ROOT/ops/browser place=$TOOLS_DIR/browser fresh
+  if ! command -v chromedriver >/dev/null || ! command -v chromium >/dev/null; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+      tools_say "skipped: no browser goes through the portal: chromium and chromium-driver are not installed here"
+      return 77
+    fi
+    tools_apt_install "the portal is tried with a browser" chromium chromium-driver fonts-dejavu-core || return 77
+  fi
+  if ! cmp -s "$wanted/package-lock.json" "$place/package-lock.json"; then
+    if ! command -v npm >/dev/null; then
+      tools_say "skipped: axe-core comes through npm, and Node.js with npm is not installed here"
+      return 77
+    fi
+    fresh=$(tools_fresh) || return 1
+    cp "$wanted/package.json" "$wanted/package-lock.json" "$wanted/.npmrc" "$fresh/"
+    tools_say "installing axe-core (3 MB)"
+    if ! (cd "$fresh" && npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) ||
+      ! [ -r "$fresh/node_modules/axe-core/axe.min.js" ]; then
+      grep -m 3 'npm error' "$fresh/npm.log" >&2
+      rm -rf "$fresh"
+      tools_say "skipped: axe-core could not be installed through npm"
+      return 77
+    fi
+    cmp -s "$wanted/package-lock.json" "$place/package-lock.json" || tools_discard "$place"
+    tools_settle "$fresh" "$place" || return 1
+  fi
+  export EGIDE_AXE=$place/node_modules/axe-core/axe.min.js
 }
 
 # Prints the live processes of ours that were started with EGIDE_RUN_ID=$1, one `pid name` a line. Linux only.

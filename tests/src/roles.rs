@@ -23,6 +23,9 @@ use crate::world::Plan;
 /// Why a role did not start; each has an error of its own.
 type NotStarted = Box<dyn std::error::Error + Send + Sync>;
 
+/// The portal as browsers would see it.
+const PORTAL: &str = "https://portal.test";
+
 /// Room for the log: more than any test fills.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
@@ -241,6 +244,10 @@ impl Roles {
             log: self.log_as(kit, role.role()).await,
             projection: kit.projection(role.name()),
             ledger: upstream(kit, role.role(), ledger),
+            sign_in: Some(egide_directory::SignIn {
+                site: egide_passkey::Site::new(PORTAL)?,
+                issuer: kit.identity().liaisons().clone(),
+            }),
             development: true,
         };
         Ok(egide_directory::start(config, kit.shutdown()).await?)

@@ -160,7 +160,7 @@ fn role_of(service: &str) -> Role {
             Role::Audit
         }
         "egide.triage.v1.TriageService" | "egide.triage.v1.NoticeService" => Role::Triage,
-        "egide.directory.v1.DirectoryService" => Role::Directory,
+        "egide.directory.v1.DirectoryService" | "egide.directory.v1.LiaisonService" => Role::Directory,
         other => panic!("`{other}` is new: say which role serves it"),
     }
 }

@@ -32,10 +32,25 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 const PURE: [&str; 3] = ["egide-domain", "egide-redaction", "egide-report"];
-const ADAPTERS: [&str; 6] =
-    ["egide-eventlog", "egide-parcel", "egide-vault", "egide-projection", "egide-servicekit", "egide-testkit"];
-const SERVICES: [&str; 6] =
-    ["egide-ledger", "egide-disclosure", "egide-audit", "egide-directory", "egide-triage", "egide-notifier"];
+const ADAPTERS: [&str; 8] = [
+    "egide-eventlog",
+    "egide-parcel",
+    "egide-passkey",
+    "egide-vault",
+    "egide-projection",
+    "egide-servicekit",
+    "egide-testkit",
+    "egide-web",
+];
+const SERVICES: [&str; 7] = [
+    "egide-ledger",
+    "egide-disclosure",
+    "egide-audit",
+    "egide-directory",
+    "egide-triage",
+    "egide-portal",
+    "egide-notifier",
+];
 
 #[test]
 fn the_core_is_pure() {
@@ -88,12 +103,13 @@ fn dependencies_point_from_adapters_to_wire_to_the_core() {
 
 #[test]
 fn each_outside_world_has_one_door() {
-    let doors: [(&str, &[&str]); 6] = [
+    let doors: [(&str, &[&str]); 7] = [
         ("lettre", &["egide-notifier"]),
         ("async-nats", &["egide-eventlog"]),
         ("sled", &["egide-projection"]),
         ("ring", &["egide-crypto"]),
         ("age", &["egide-parcel"]),
+        ("webauthn_rp", &["egide-passkey"]),
         ("prost-build", &[]),
     ];
     let dependencies = dependencies();
@@ -103,6 +119,29 @@ fn each_outside_world_has_one_door() {
                 !uses.contains(outside) || allowed.contains(&package.as_str()) || package == "egide-tests",
                 "{package} must not depend on {outside}"
             );
+        }
+    }
+}
+
+/// The portal is what stands outside: it has no way to the log, to keys, or to what lies on disk.
+#[test]
+fn the_portal_has_no_way_to_the_log_or_to_keys() {
+    let dependencies = dependencies();
+    for package in ["egide-portal", "egide-web"] {
+        for ours in
+            ["egide-eventlog", "egide-vault", "egide-projection", "egide-trust", "egide-passkey", "egide-parcel"]
+        {
+            assert!(!dependencies[package].contains(ours), "{package} must not depend on {ours}");
+        }
+    }
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../services/portal/src");
+    for entry in std::fs::read_dir(source).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let program = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let is_test = path.file_name().is_some_and(|name| name == "texts.rs");
+        for door in ["std::fs", "std::env", "process::Command", "SigningKey", "DevIssuer", "LiaisonIssuer"] {
+            assert!(is_test || !program.contains(door), "{} must not use {door}", path.display());
         }
     }
 }

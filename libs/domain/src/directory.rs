@@ -24,6 +24,8 @@ pub enum DirectoryEvent {
     RecipientReinstated(RecipientReinstated),
     /// A key that packages to a unit are encrypted to was added or removed. What may leave does not depend on it.
     EncryptionKeyChanged(EncryptionKeyChanged),
+    /// An account of a liaison was invited, used or ended; whether a unit may receive anything does not depend on it.
+    LiaisonChanged(LiaisonChanged),
     /// An address at which a unit is told that something waits was added or removed. What may leave does not depend on it.
     NotificationAddressChanged(NotificationAddressChanged),
     /// An event that cannot be read: from here on nothing goes to the organisation.
@@ -114,6 +116,15 @@ pub struct EncryptionKeyChanged {
     pub unit_id: UnitId,
 }
 
+/// An account of a liaison was invited, used or ended; which, only who signs liaisons in needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiaisonChanged {
+    /// The organisation.
+    pub organization_id: OrganizationId,
+    /// The unit.
+    pub unit_id: UnitId,
+}
+
 /// An address at which a unit is told that something waits was added or removed; which, only who tells it needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotificationAddressChanged {
@@ -172,7 +183,9 @@ impl OrganizationFacts {
             DirectoryEvent::AgreementRecorded(record) => self.record_agreement(record, recorded.recorded_at),
             DirectoryEvent::RecipientSuspended(suspension) => self.set_suspended(suspension.unit_id, true),
             DirectoryEvent::RecipientReinstated(end) => self.set_suspended(end.unit_id, false),
-            DirectoryEvent::EncryptionKeyChanged(_) | DirectoryEvent::NotificationAddressChanged(_) => {}
+            DirectoryEvent::EncryptionKeyChanged(_)
+            | DirectoryEvent::LiaisonChanged(_)
+            | DirectoryEvent::NotificationAddressChanged(_) => {}
             DirectoryEvent::Unreadable => self.unreadable = true,
         }
     }
@@ -316,6 +329,7 @@ pub fn admit_directory(
         DirectoryEvent::RecipientSuspended(suspension) => suspension.organization_id,
         DirectoryEvent::RecipientReinstated(end) => end.organization_id,
         DirectoryEvent::EncryptionKeyChanged(changed) => changed.organization_id,
+        DirectoryEvent::LiaisonChanged(changed) => changed.organization_id,
         DirectoryEvent::NotificationAddressChanged(changed) => changed.organization_id,
         DirectoryEvent::Unreadable => {
             refuse("", ViolationReason::Unreadable);
@@ -335,6 +349,7 @@ pub fn admit_directory(
         DirectoryEvent::RecipientSuspended(suspension) => suspension.unit_id,
         DirectoryEvent::RecipientReinstated(end) => end.unit_id,
         DirectoryEvent::EncryptionKeyChanged(changed) => Some(changed.unit_id),
+        DirectoryEvent::LiaisonChanged(changed) => Some(changed.unit_id),
         DirectoryEvent::NotificationAddressChanged(changed) => Some(changed.unit_id),
         DirectoryEvent::OrganizationRegistered(_) | DirectoryEvent::UnitRegistered(_) | DirectoryEvent::Unreadable => {
             None

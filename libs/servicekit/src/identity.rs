@@ -8,11 +8,13 @@
 mod caller;
 mod credentials;
 mod issuer;
+mod liaisons;
 mod verifier;
 
 pub use caller::{AccountName, BadName, Caller, Person, Role, ServiceName};
 pub use credentials::{Credentials, Deadline, Onward, PersonToken};
 pub use issuer::{DevIssuer, ISSUER as DEVELOPMENT_ISSUER, IssuerError};
+pub use liaisons::{ISSUER as LIAISONS_ISSUER, LIFETIME_S as LIAISON_LIFETIME_S, LiaisonIssuer};
 pub use verifier::{Peer, Unproved, Verifier};
 
 /// The audience every token must be meant for.

@@ -33,6 +33,9 @@ use self::provider::Provider;
 /// The people of the development issuer: which claim means which role.
 const DEVELOPMENT: &str = include_str!("../people.development.json");
 
+/// Liaisons who signed in at the portal.
+const LIAISONS: &str = include_str!("../people.liaisons.json");
+
 /// A person whose token is believed, and until when.
 #[derive(Debug, Clone)]
 pub(crate) struct Proved {
@@ -81,10 +84,19 @@ impl People {
         file.with_issuer(issuer).with_development(keys).open()
     }
 
+    /// Liaisons for whom the directory vouches with these keys.
+    ///
+    /// # Errors
+    /// Never, unless the embedded description is broken.
+    pub fn of_liaisons(keys: &BTreeMap<String, VerifyingKey>) -> Result<Self, PeopleFileError> {
+        let keys = PublicKeys::of_ed25519(keys.clone());
+        PeopleFile::parse(Path::new("people.liaisons.json"), LIAISONS)?.with_development(keys).open()
+    }
+
     /// These and those: the first that an issuer's name fits counts.
     #[must_use]
-    pub fn and(mut self, others: Self) -> Self {
-        self.providers.extend(others.providers);
+    pub fn and(mut self, others: &Self) -> Self {
+        self.providers.extend(others.providers.iter().cloned());
         self
     }
 

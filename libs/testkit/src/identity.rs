@@ -3,12 +3,21 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use egide_crypto::sign::SigningKey;
 use egide_domain::ids::UnitId;
-use egide_servicekit::identity::{Credentials, DevIssuer, Person, Role, ServiceName, Verifier};
+use egide_servicekit::identity::{Credentials, DevIssuer, LiaisonIssuer, Person, Role, ServiceName, Verifier};
+use egide_servicekit::key_file;
 use egide_servicekit::people::{People, PeopleFile};
 use egide_servicekit::pki::{Authority, DEVELOPMENT_TRUST_DOMAIN, Order};
 use egide_servicekit::tls::{Security, Tls, TlsFiles};
 use tempfile::TempDir;
+
+/// The issuer for liaisons of a data directory; its key is made when it is first asked for.
+fn liaison_issuer(directory: &Path) -> LiaisonIssuer {
+    let make = || SigningKey::generate().map(|(_, document)| document);
+    let document = key_file::read_or_make(&directory.join("keys/liaisons.key"), make).expect("a key for liaisons");
+    LiaisonIssuer::new(SigningKey::from_pkcs8(&document).expect("a key for liaisons"))
+}
 
 /// A provider of identity whose keys a test publishes: what it issues counts as what the development issuer issues.
 pub const PROVIDER: &str = "https://login.test";
@@ -21,6 +30,7 @@ pub struct TestIdentity {
     issuer: Arc<DevIssuer>,
     people: Arc<People>,
     authority: Authority,
+    liaisons: LiaisonIssuer,
     _directory: Option<TempDir>,
 }
 
@@ -52,8 +62,10 @@ impl TestIdentity {
         }
         let provider = PeopleFile::parse(&directory.join("people.json"), &provider()).expect("a provider");
         let own = People::of_development(&issuer.keys()).expect("the people of development");
-        let people = Arc::new(own.and(provider.open().expect("a provider's keys")));
-        Self { issuer, people, authority, _directory: None }
+        let liaisons = liaison_issuer(directory);
+        let vouched_for = People::of_liaisons(&liaisons.keys()).expect("the people of the directory");
+        let people = Arc::new(own.and(&provider.open().expect("a provider's keys")).and(&vouched_for));
+        Self { issuer, people, authority, liaisons, _directory: None }
     }
 
     /// The issuer.
@@ -66,6 +78,12 @@ impl TestIdentity {
     #[must_use]
     pub const fn authority(&self) -> &Authority {
         &self.authority
+    }
+
+    /// Vouches for liaisons who sign in at the directory: servers under mutual TLS believe it.
+    #[must_use]
+    pub const fn liaisons(&self) -> &LiaisonIssuer {
+        &self.liaisons
     }
 
     /// Believes the tokens this issuer issues, services' included: for servers without TLS.

@@ -13,6 +13,7 @@
     reason = "a test stops at the first surprise, and this crate is part of tests only"
 )]
 
+mod authenticator;
 mod clock;
 mod cluster;
 mod identity;
@@ -24,6 +25,7 @@ mod proxy;
 mod wait;
 mod world;
 
+pub use authenticator::Authenticator;
 pub use clock::MovedClock;
 pub use cluster::{CLUSTER_SIZE, TestCluster};
 pub use identity::{PROVIDER, PROVIDER_KEYS, TestIdentity};

@@ -21,7 +21,7 @@ pub const CONTEXT: &str = "egide/leaf/v1";
 
 /// The kinds of events that are leaves: what was decided and left or was called back, and what changes who may get what. Never one
 /// fewer: the tree of a log that stands must stay the same. A kind that is new may be added as long as no log holds one.
-pub const KINDS: [&str; 7] = [
+pub const KINDS: [&str; 10] = [
     "disclosure.decided",
     "disclosure.released",
     "disclosure.delivered",
@@ -29,6 +29,9 @@ pub const KINDS: [&str; 7] = [
     "policy.adopted",
     "directory.encryption_key_added",
     "directory.encryption_key_removed",
+    "directory.liaison_invited",
+    "directory.liaison_passkey_added",
+    "directory.liaison_revoked",
 ];
 
 /// Whether an event is a leaf. Its kind decides alone, so that an event which this version cannot read is one as well.
@@ -186,6 +189,9 @@ mod tests {
             .collect();
         let decided = [
             "directory.agreement_recorded",
+            "directory.liaison_signed_in",
+            "directory.notification_address_added",
+            "directory.notification_address_removed",
             "directory.organization_registered",
             "directory.recipient_reinstated",
             "directory.recipient_suspended",
@@ -193,6 +199,7 @@ mod tests {
             "disclosure.acknowledged",
             "disclosure.approval_decided",
             "disclosure.approval_requested",
+            "disclosure.notified",
             "disclosure.obligation_noted",
             "disclosure.outside_reviewed",
             "disclosure.outside_system",

@@ -165,7 +165,11 @@ fn apply_directory(event: &Event, at_ms: i64, rows: &mut Rows<'_>) -> Result<(),
             | DirectoryPayload::RecipientSuspended(_)
             | DirectoryPayload::EncryptionKeyRemoved(_)
             | DirectoryPayload::NotificationAddressAdded(_)
-            | DirectoryPayload::NotificationAddressRemoved(_),
+            | DirectoryPayload::NotificationAddressRemoved(_)
+            | DirectoryPayload::LiaisonInvited(_)
+            | DirectoryPayload::LiaisonPasskeyAdded(_)
+            | DirectoryPayload::LiaisonSignedIn(_)
+            | DirectoryPayload::LiaisonRevoked(_),
         )
         | None => {}
     }

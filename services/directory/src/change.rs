@@ -4,6 +4,8 @@
 //! A retry of the caller's need not find the stream where the first attempt found it, and to the ledger that makes it
 //! another command under the same id. So what a command of ours became is looked up first, by its id.
 
+mod liaison;
+
 use std::time::Duration;
 
 use egide_projection::{ModelError, Projection, View};
@@ -90,6 +92,7 @@ impl Changes {
         let view = self.projection.view();
         Self::check_unit(&view, change)?;
         Self::check_key(&view, change)?;
+        liaison::check(&view, change)?;
         self.check_address(&view, change)?;
         model::revision(&view, change.organization_id).map_err(|error| unreadable(&error))
     }
@@ -154,6 +157,10 @@ impl Changes {
                 | Directory::AgreementRecorded(_)
                 | Directory::RecipientSuspended(_)
                 | Directory::RecipientReinstated(_)
+                | Directory::LiaisonInvited(_)
+                | Directory::LiaisonPasskeyAdded(_)
+                | Directory::LiaisonSignedIn(_)
+                | Directory::LiaisonRevoked(_)
                 | Directory::NotificationAddressAdded(_)
                 | Directory::NotificationAddressRemoved(_),
             )
@@ -208,7 +215,11 @@ impl Changes {
                 | Directory::RecipientSuspended(_)
                 | Directory::RecipientReinstated(_)
                 | Directory::EncryptionKeyAdded(_)
-                | Directory::EncryptionKeyRemoved(_),
+                | Directory::EncryptionKeyRemoved(_)
+                | Directory::LiaisonInvited(_)
+                | Directory::LiaisonPasskeyAdded(_)
+                | Directory::LiaisonSignedIn(_)
+                | Directory::LiaisonRevoked(_),
             )
             | None => Ok(()),
         }

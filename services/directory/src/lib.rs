@@ -7,6 +7,7 @@
 //! ledger's), services that people are referred to, and anything about a case.
 
 mod change;
+mod liaison;
 mod model;
 mod page;
 mod service;
@@ -23,8 +24,11 @@ use egide_servicekit::identity::Verifier;
 use egide_servicekit::serve::{self, Api, Running, ServeConfig};
 use egide_servicekit::shutdown::Shutdown;
 use egide_wire::proto::egide::directory::v1::directory_service_server::DirectoryServiceServer;
+use egide_wire::proto::egide::directory::v1::liaison_service_server::LiaisonServiceServer;
 
 use crate::change::Changes;
+use crate::liaison::Liaisons;
+pub use crate::liaison::SignIn;
 use crate::model::Recipients;
 use crate::service::Directory;
 
@@ -44,6 +48,8 @@ pub struct Config {
     pub projection: PathBuf,
     /// The ledger, called as the service `directory`; the caller's person is put in for every call.
     pub ledger: Upstream,
+    /// How liaisons sign in; absent: nobody does here.
+    pub sign_in: Option<SignIn>,
     /// Whether units may be told without TLS, on this machine.
     pub development: bool,
 }
@@ -67,12 +73,13 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Running, Error> {
-    let Config { listen, verifier, log, projection, ledger, development } = config;
+    let Config { listen, verifier, log, projection, ledger, sign_in, development } = config;
     let projection = Projection::open(projection, Recipients, log.lineage())?;
     let began_at_block = log.last_number().await?;
     let changes = Changes::new(projection.clone(), ledger, development);
     let directory = Directory::new(projection.clone(), changes, began_at_block);
-    let api = Api::new().with(DirectoryServiceServer::new(directory));
+    let liaisons = LiaisonServiceServer::new(Liaisons::new(directory.clone(), sign_in));
+    let api = Api::new().with(DirectoryServiceServer::new(directory)).with(liaisons);
     let running = serve::serve(ServeConfig::new(ROLE, listen), api, verifier, shutdown).await?;
     // It follows for as long as requests are answered: they wait for what they have written.
     Ok(running.beside(async move { projection.run(&log, std::future::pending()).await }))

@@ -7,6 +7,8 @@
 //! | `e` fingerprint of an encryption key | the unit that gave it first |
 //! | `c` command | revision, position (64 bits each, big-endian), digest of the event |
 
+pub(crate) mod liaisons;
+
 use egide_crypto::digest::{Digest, sha256};
 use egide_domain::ids::{CommandId, OrganizationId, UnitId};
 use egide_domain::time::Timestamp;
@@ -74,6 +76,24 @@ fn apply(
     if let Some(Payload::EncryptionKeyAdded(key)) = &payload {
         claim_key(key, rows)?;
     }
+    match &payload {
+        Some(Payload::LiaisonInvited(event)) => liaisons::invite(event, recorded_at_ms, rows)?,
+        Some(Payload::LiaisonPasskeyAdded(event)) => liaisons::add_passkey(event, recorded_at_ms, rows)?,
+        Some(Payload::LiaisonSignedIn(event)) => liaisons::sign_in(event, recorded_at_ms, rows)?,
+        Some(Payload::LiaisonRevoked(event)) => liaisons::revoke(event, recorded_at_ms, rows)?,
+        Some(
+            Payload::OrganizationRegistered(_)
+            | Payload::UnitRegistered(_)
+            | Payload::AgreementRecorded(_)
+            | Payload::RecipientSuspended(_)
+            | Payload::RecipientReinstated(_)
+            | Payload::EncryptionKeyAdded(_)
+            | Payload::EncryptionKeyRemoved(_)
+            | Payload::NotificationAddressAdded(_)
+            | Payload::NotificationAddressRemoved(_),
+        )
+        | None => {}
+    }
     if let Some(row) = command_row(position, commit, event, payload.as_ref()) {
         rows.insert(&command_key(row.command), row.write());
     }
@@ -134,6 +154,13 @@ impl Standing {
             Some(Payload::RecipientReinstated(end)) => self.set_suspended(&end.unit_id, false),
             Some(Payload::EncryptionKeyAdded(added)) => self.add_key(added, recorded_at_ms),
             Some(Payload::EncryptionKeyRemoved(removed)) => self.remove_key(&removed, recorded_at_ms),
+            // Accounts are rows of their own.
+            Some(
+                Payload::LiaisonInvited(_)
+                | Payload::LiaisonPasskeyAdded(_)
+                | Payload::LiaisonSignedIn(_)
+                | Payload::LiaisonRevoked(_),
+            ) => {}
             Some(Payload::NotificationAddressAdded(added)) => self.add_address(added, recorded_at_ms),
             Some(Payload::NotificationAddressRemoved(removed)) => self.remove_address(&removed, recorded_at_ms),
             None => self.unreadable = true,

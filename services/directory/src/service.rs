@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use egide_domain::ids::OrganizationId;
-use egide_projection::Projection;
+use egide_projection::{Projection, View};
 use egide_servicekit::identity::{Caller, Onward};
 use egide_wire::proto::egide::directory::v1::directory_service_server::DirectoryService;
 use egide_wire::proto::egide::directory::v1::{
@@ -40,7 +40,7 @@ impl Directory {
         Self { projection, changes, began_at_block }
     }
 
-    async fn change<R: Record>(
+    pub(crate) async fn change<R: Record>(
         &self,
         onward: &Onward,
         command_id: &str,
@@ -51,16 +51,36 @@ impl Directory {
         self.changes.commit(&change, onward).await.map(Some)
     }
 
-    async fn caught_up(&self) -> Result<(), Status> {
+    /// As it stands.
+    pub(crate) fn view(&self) -> View<'_> {
+        self.projection.view()
+    }
+
+    /// Commits a change that somebody without a token made, or one with it.
+    pub(crate) async fn commit(&self, change: &Change, onward: &Onward) -> Result<DirectoryReceipt, Status> {
+        self.caught_up().await?;
+        self.changes.commit(change, onward).await
+    }
+
+    pub(crate) async fn caught_up(&self) -> Result<(), Status> {
         let caught_up = self.projection.wait_for_block(self.began_at_block, CAUGHT_UP_WITHIN).await;
         caught_up.map_err(|_| Status::unavailable("the directory is catching up with the log; try again"))
     }
 }
 
 /// Who changes something is a person; the access table says so too.
-fn onward_of<T>(request: &Request<T>) -> Result<Onward, Status> {
+pub(crate) fn onward_of<T>(request: &Request<T>) -> Result<Onward, Status> {
     Caller::of(request)?.person()?;
     Ok(Onward::of(request))
+}
+
+/// A liaison changes the keys of their own unit alone; whether others exist is not told.
+fn of_own_unit<T>(request: &Request<T>, unit_id: Option<&str>) -> Result<(), Status> {
+    let own = Caller::of(request)?.person()?.unit();
+    match own.is_none_or(|own| unit_id == Some(own.to_string().as_str())) {
+        true => Ok(()),
+        false => Err(Status::permission_denied("a liaison changes the keys of their own unit and of no other")),
+    }
 }
 
 /// Where units are told that something waits is for the staff who keep it and for the notifier, and for no other service.
@@ -139,6 +159,7 @@ impl DirectoryService for Directory {
         request: Request<AddEncryptionKeyRequest>,
     ) -> Result<Response<AddEncryptionKeyResponse>, Status> {
         let onward = onward_of(&request)?;
+        of_own_unit(&request, request.get_ref().key.as_ref().map(|key| key.unit_id.as_str()))?;
         let AddEncryptionKeyRequest { command_id, key } = request.into_inner();
         let receipt = self.change(&onward, &command_id, key).await?;
         Ok(Response::new(AddEncryptionKeyResponse { receipt }))
@@ -149,6 +170,7 @@ impl DirectoryService for Directory {
         request: Request<RemoveEncryptionKeyRequest>,
     ) -> Result<Response<RemoveEncryptionKeyResponse>, Status> {
         let onward = onward_of(&request)?;
+        of_own_unit(&request, request.get_ref().key.as_ref().map(|key| key.unit_id.as_str()))?;
         let RemoveEncryptionKeyRequest { command_id, key } = request.into_inner();
         let receipt = self.change(&onward, &command_id, key).await?;
         Ok(Response::new(RemoveEncryptionKeyResponse { receipt }))

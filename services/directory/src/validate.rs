@@ -1,5 +1,7 @@
 //! What a change must be before anybody looks anything up: every violation at once, with the path of its field.
 
+mod liaison;
+
 use std::collections::BTreeSet;
 
 use egide_domain::ids::{AddressId, AgreementId, CommandId, OrganizationId, UnitId};
@@ -97,7 +99,7 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    fn refuse(&mut self, field: &str, description: impl Into<String>) {
+    pub(crate) fn refuse(&mut self, field: &str, description: impl Into<String>) {
         let path = self.path.map_or_else(|| field.to_owned(), |path| format!("{path}.{field}"));
         self.violations.push(Violation::new(path, description));
     }
@@ -385,6 +387,10 @@ pub(crate) const fn payload_name(payload: &Payload) -> &'static str {
         Payload::RecipientReinstated(_) => "recipient_reinstated",
         Payload::EncryptionKeyAdded(_) => "encryption_key_added",
         Payload::EncryptionKeyRemoved(_) => "encryption_key_removed",
+        Payload::LiaisonInvited(_) => "liaison_invited",
+        Payload::LiaisonPasskeyAdded(_) => "liaison_passkey_added",
+        Payload::LiaisonSignedIn(_) => "liaison_signed_in",
+        Payload::LiaisonRevoked(_) => "liaison_revoked",
         Payload::NotificationAddressAdded(_) => "notification_address_added",
         Payload::NotificationAddressRemoved(_) => "notification_address_removed",
     }

@@ -321,7 +321,11 @@ impl Place<'_> {
                 | DirectoryPayload::EncryptionKeyAdded(_)
                 | DirectoryPayload::EncryptionKeyRemoved(_)
                 | DirectoryPayload::NotificationAddressAdded(_)
-                | DirectoryPayload::NotificationAddressRemoved(_),
+                | DirectoryPayload::NotificationAddressRemoved(_)
+                | DirectoryPayload::LiaisonInvited(_)
+                | DirectoryPayload::LiaisonPasskeyAdded(_)
+                | DirectoryPayload::LiaisonSignedIn(_)
+                | DirectoryPayload::LiaisonRevoked(_),
             )
             | None => {}
         }

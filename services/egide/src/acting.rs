@@ -95,6 +95,8 @@ pub(crate) struct Identities {
     elsewhere: Option<Issuer>,
     /// Others than the issuer's own.
     people: Option<Arc<People>>,
+    /// Liaisons for whom the directory vouches.
+    liaisons: Option<Arc<People>>,
     proofs: Arc<Proofs>,
 }
 
@@ -106,19 +108,28 @@ impl Identities {
     pub(crate) fn of_development(data: &Path, proofs: Arc<Proofs>) -> Result<Self, Failure> {
         let issuer = DevIssuer::open(data)
             .map_err(|error| Failure::new(Exit::NotAllowed, "fail.issuer").with("error", error))?;
-        Ok(Self { issuer: Some(Arc::new(issuer)), elsewhere: None, people: None, proofs })
+        Ok(Self { issuer: Some(Arc::new(issuer)), elsewhere: None, people: None, liaisons: None, proofs })
     }
 
     /// Tokens from the environment only; those of `elsewhere` count here.
     #[must_use]
     pub(crate) const fn of_environment(elsewhere: Option<Issuer>, proofs: Arc<Proofs>) -> Self {
-        Self { issuer: None, elsewhere, people: None, proofs }
+        Self { issuer: None, elsewhere, people: None, liaisons: None, proofs }
     }
 
     /// The same, taking the word of these about people, and of nobody else.
     #[must_use]
     pub(crate) fn with_people(self, people: Arc<People>) -> Self {
         Self { people: Some(people), ..self }
+    }
+
+    /// The same, taking the word of the directory that has these keys about liaisons.
+    ///
+    /// # Errors
+    /// When the keys cannot be used.
+    pub(crate) fn with_liaisons(self, keys: &BTreeMap<String, VerifyingKey>) -> Result<Self, Failure> {
+        let refused = |error| Failure::new(Exit::Unreadable, "fail.people").with("error", error);
+        Ok(Self { liaisons: Some(Arc::new(People::of_liaisons(keys).map_err(refused)?)), ..self })
     }
 
     /// The development issuer's public keys, where there is one.
@@ -141,7 +152,12 @@ impl Identities {
     /// When nobody would be, or its certificate cannot be used.
     pub(crate) fn verifier(&self, service: &ServiceName) -> Result<Verifier, Failure> {
         let nobody = || Failure::new(Exit::Usage, "fail.nobody");
-        let people = self.people()?.ok_or_else(nobody)?;
+        let people = match (self.people()?, &self.liaisons) {
+            (Some(people), Some(liaisons)) => Arc::new(People::default().and(&people).and(liaisons)),
+            (Some(people), None) => people,
+            (None, Some(liaisons)) => Arc::clone(liaisons),
+            (None, None) => return Err(nobody()),
+        };
         match (self.security(service)?, &self.issuer, &self.elsewhere) {
             (Security::Mutual(tls), _, _) => Ok(Verifier::mutual(tls, people)),
             (Security::Insecure, Some(issuer), _) => Ok(Verifier::insecure(DEVELOPMENT_ISSUER, &issuer.keys(), people)),

@@ -159,6 +159,7 @@ impl Urls {
             audit: self.audit.clone().or(found.audit),
             directory: self.directory.clone().or(found.directory),
             triage: self.triage.clone().or(found.triage),
+            portal: found.portal,
             metrics: found.metrics,
             nats: found.nats,
         }

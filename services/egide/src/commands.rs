@@ -24,6 +24,7 @@ pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod hold;
 pub(crate) mod keys;
+pub(crate) mod liaison;
 pub(crate) mod log;
 pub(crate) mod narrative;
 pub(crate) mod notice;

@@ -61,6 +61,9 @@ pub struct Endpoints {
     /// Of the triage service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub triage: Option<String>,
+    /// The portal of liaisons, as browsers see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<String>,
     /// The page of metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<String>,

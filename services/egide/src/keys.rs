@@ -8,6 +8,7 @@ use egide_crypto::digest::Fingerprinter;
 use egide_crypto::random::random_bytes;
 use egide_crypto::sign::SigningKey;
 use egide_crypto::wrap::{Epoch, KeyEncryptionKey};
+use egide_servicekit::identity::LiaisonIssuer;
 use egide_servicekit::key_file;
 use egide_vault::KeyEncryptionKeys;
 use zeroize::Zeroizing;
@@ -29,6 +30,8 @@ const KEK_FILE: &str = "key-encryption.key";
 const PREVIOUS_FILE: (&str, &str) = ("key-encryption.", ".key");
 const LEDGER_FILE: &str = "ledger-signing.key";
 const REPORT_FILE: &str = "report-signing.key";
+/// Vouches for liaisons who sign in at the portal.
+pub(crate) const LIAISONS_FILE: &str = "liaisons.key";
 const NOTICE_FILE: &str = "notice-signing.key";
 const HISTORY_FILE: &str = "history-signing.key";
 const SECRET_FILE: &str = "disclosure-secret.key";
@@ -128,6 +131,12 @@ impl KeyFolder<'_> {
     pub(crate) fn report_signing(self) -> Result<SigningKey, Failure> {
         let document = self.read(REPORT_FILE, || SigningKey::generate().map(|(_, document)| document))?;
         SigningKey::from_pkcs8(&document).map_err(unusable)
+    }
+
+    /// The key that vouches for liaisons who signed in.
+    pub(crate) fn liaisons(self) -> Result<LiaisonIssuer, Failure> {
+        let document = self.read(LIAISONS_FILE, || SigningKey::generate().map(|(_, document)| document))?;
+        SigningKey::from_pkcs8(&document).map(LiaisonIssuer::new).map_err(unusable)
     }
 
     /// Where the key that signs notices stands.

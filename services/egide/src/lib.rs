@@ -24,6 +24,7 @@ mod notifier;
 mod output;
 mod paged;
 mod policy;
+mod portal;
 mod proofs;
 mod retry;
 mod roles;

@@ -5,7 +5,7 @@ use egide_wire::descriptors::pool;
 use egide_wire::proto::egide::audit::v1::{AccessReason, AccessScope};
 use egide_wire::proto::egide::case::v1 as case;
 use egide_wire::proto::egide::classification::v1::DataCategory;
-use egide_wire::proto::egide::directory::v1::SuspensionReason;
+use egide_wire::proto::egide::directory::v1::{LiaisonRevocation, SuspensionReason};
 use egide_wire::proto::egide::disclosure::v1::MarkReason;
 use egide_wire::proto::egide::triage::v1::ReviewKind;
 
@@ -46,6 +46,7 @@ listed! {
     AccessReason => "egide.audit.v1.AccessReason",
     AccessScope => "egide.audit.v1.AccessScope",
     DataCategory => "egide.classification.v1.DataCategory",
+    LiaisonRevocation => "egide.directory.v1.LiaisonRevocation",
     SuspensionReason => "egide.directory.v1.SuspensionReason",
     ReviewKind => "egide.triage.v1.ReviewKind",
     case::AgeBand => "egide.case.v1.AgeBand",

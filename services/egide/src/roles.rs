@@ -23,6 +23,7 @@ use crate::history_log::HistoryArgs;
 use crate::keys::KeyFolder;
 use crate::nats;
 use crate::notifier::NotifierArgs;
+use crate::portal;
 use crate::typesetter::find_if_there;
 
 /// What every role of a process needs.
@@ -43,6 +44,8 @@ pub(crate) struct Ground<'a> {
     /// One folder for each role is made in it.
     pub(crate) projections: PathBuf,
     pub(crate) identities: &'a Identities,
+    /// The portal's origin, where liaisons sign in at the directory of this process.
+    pub(crate) portal_origin: Option<String>,
     /// Whether units may be told in clear, on this machine.
     pub(crate) development: bool,
     /// What is decided and admitted under.
@@ -175,6 +178,18 @@ impl Roles {
             Service::Triage => &mut self.endpoints.triage,
         };
         *place = Some(url);
+        Ok(())
+    }
+
+    /// Starts the portal beside the services it calls.
+    pub(crate) fn start_portal(&mut self, place: portal::Place, identities: &Identities) -> Result<(), Failure> {
+        let (origin, site) = portal::start(place, &self.endpoints, identities, self.callers.shutdown.clone())?;
+        self.callers.running.spawn(async move {
+            site.await;
+            Ok(())
+        });
+        tracing::info!(role = egide_portal::ROLE, %origin, "started");
+        self.endpoints.portal = Some(origin);
         Ok(())
     }
 
@@ -347,8 +362,16 @@ async fn start_directory(
     ledger: Upstream,
     shutdown: Shutdown,
 ) -> Result<Running, Failure> {
+    let sign_in = match &ground.portal_origin {
+        Some(origin) => Some(egide_directory::SignIn {
+            site: egide_passkey::Site::new(origin).map_err(|error| not_started(Service::Directory, error))?,
+            issuer: ground.keys.liaisons()?,
+        }),
+        None => None,
+    };
     let config = egide_directory::Config {
         listen,
+        sign_in,
         verifier: verifier(Service::Directory, ground)?,
         log: open_log(Service::Directory, ground).await?,
         projection: projection(ground, Service::Directory),

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::acting::{Identities, Issuer};
 use crate::cli::Global;
-use crate::commands::provision::seeds_of;
+use crate::commands::provision::{liaison_keys_path, seeds_of};
 use crate::endpoints::{Endpoints, Service, verification_keys_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -28,6 +28,7 @@ use crate::nats::{self, TlsArgs};
 use crate::notifier::NotifierArgs;
 use crate::output::Output;
 use crate::policy::PolicyArgs;
+use crate::portal::{self, PortalArgs};
 use crate::proofs::Proofs;
 use crate::roles::{Ground, Roles};
 use crate::trust_file::{self, read_root, root_path};
@@ -82,6 +83,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH", env = "EGIDE_TYPESET", value_hint = clap::ValueHint::FilePath)]
     typeset: Option<PathBuf>,
     #[command(flatten)]
+    portal: PortalArgs,
+    #[arg(long, value_name = "FILE", env = "EGIDE_LIAISON_KEYS", value_hint = clap::ValueHint::FilePath)]
+    liaison_keys: Option<PathBuf>,
+    #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
     notifier: NotifierArgs,
@@ -105,13 +110,14 @@ enum Role {
     Disclosure,
     Audit,
     Triage,
+    Portal,
     Notifier,
     /// Of another organisation; alone, for it needs nothing of ours.
     Witness,
 }
 
 impl Role {
-    /// The service that it is; none of a witness, and of the notifier, which calls others only.
+    /// The service that it is; none of a witness, and of the portal and the notifier, which call others only.
     const fn service(self) -> Option<Service> {
         match self {
             Self::Ledger => Some(Service::Ledger),
@@ -119,7 +125,7 @@ impl Role {
             Self::Disclosure => Some(Service::Disclosure),
             Self::Audit => Some(Service::Audit),
             Self::Triage => Some(Service::Triage),
-            Self::Notifier | Self::Witness => None,
+            Self::Portal | Self::Notifier | Self::Witness => None,
         }
     }
 
@@ -131,6 +137,7 @@ impl Role {
             Self::Audit => 4612,
             Self::Directory => 4613,
             Self::Triage => 4614,
+            Self::Portal => portal::PORT,
             Self::Witness => witness::DEFAULT_PORT,
             // It listens nowhere.
             Self::Notifier => 0,
@@ -205,6 +212,9 @@ async fn start(
     args: &Args,
     people_shutdown: shutdown::Shutdown,
 ) -> Result<(), Failure> {
+    if args.role.contains(&Role::Portal) {
+        return start_portal(roles, global, args).await;
+    }
     let policy = args.policy.load()?;
     let data = global.data();
     if args.nats_tls.insecure_nats {
@@ -216,6 +226,7 @@ async fn start(
     let proofs = Arc::new(Proofs::find(&global.tls, &data)?);
     let identities = identities(args, global, Arc::clone(&proofs))?;
     let identities = with_people(args, identities, people_shutdown).await?;
+    let identities = with_liaisons(args, &data, identities)?;
     let published = args.verification_keys.clone().unwrap_or_else(|| verification_keys_path(&data));
     let root = read_root(&args.root.clone().unwrap_or_else(|| root_path(&data)))?;
     let folder = args.keys.clone().unwrap_or_else(|| data.join("keys"));
@@ -230,6 +241,7 @@ async fn start(
         history: args.history.clone(),
         projections: args.projections.clone().unwrap_or_else(|| data.join("projections")),
         identities: &identities,
+        portal_origin: args.portal.portal_origin.clone(),
         development: false,
         policy,
         typeset: args.typeset.clone(),
@@ -241,7 +253,13 @@ async fn start(
         let given = args.listen.iter().find(|listen| listen.role == role).map(|listen| listen.address);
         match role {
             Role::Notifier => roles.start_notifier(&args.notifier, &ground)?,
-            Role::Ledger | Role::Directory | Role::Disclosure | Role::Audit | Role::Triage | Role::Witness => {
+            Role::Ledger
+            | Role::Directory
+            | Role::Disclosure
+            | Role::Audit
+            | Role::Triage
+            | Role::Witness
+            | Role::Portal => {
                 let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, role.default_port())));
                 if let Some(service) = role.service() {
                     roles.start(service, listen, &ground).await?;
@@ -252,18 +270,46 @@ async fn start(
     Ok(())
 }
 
+/// The portal, in a process of its own: whoever breaks into it finds no key and no log.
+async fn start_portal(roles: &mut Roles, global: &Global, args: &Args) -> Result<(), Failure> {
+    if args.role.iter().any(|role| *role != Role::Portal) {
+        return Err(Failure::new(Exit::Usage, "fail.portal_alone"));
+    }
+    let given = args.listen.iter().find(|listen| listen.role == Role::Portal).map(|listen| listen.address);
+    let listen = given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, Role::Portal.default_port())));
+    let proofs = Arc::new(Proofs::find(&global.tls, &global.data())?);
+    let key = global.data().join(DEVELOPMENT_ISSUER);
+    // The development issuer, where there is one, proves the service where certificates do not.
+    let identities = match global.tls.insecure() && key.exists() {
+        true => Identities::of_development(&global.data(), proofs)?,
+        false => Identities::of_environment(None, proofs),
+    };
+    roles.start_portal(portal::Place::of(&args.portal, args.typeset.as_deref(), listen).await?, &identities)
+}
+
+/// Takes the directory's word about liaisons: its public keys stand in a file that `egide provision liaisons` writes.
+fn with_liaisons(args: &Args, data: &Path, identities: Identities) -> Result<Identities, Failure> {
+    let usual = liaison_keys_path(data);
+    let path = match &args.liaison_keys {
+        Some(path) => path,
+        None if usual.exists() => &usual,
+        None => return Ok(identities),
+    };
+    identities.with_liaisons(&keys_in(path)?)
+}
+
 /// How NATS knows us: each role by its own seed, or all by the user that is named.
 fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, Failure> {
     let certificates = args.nats_tls.certificates(|| Ok(proofs))?;
     // Who calls others only has no log, and no way to it.
     let url = match &args.nats {
-        Some(url) => url.as_str(),
-        None if args.role.iter().all(|role| role.service().is_none()) => "",
+        Some(url) => url.clone(),
+        None if args.role.iter().all(|role| role.service().is_none()) => String::new(),
         None => return Err(Failure::new(Exit::Usage, "fail.no_nats")),
     };
     let Some(user) = &args.nats_user else {
         let folder = args.nats_seeds.clone().unwrap_or_else(|| seeds_of(data));
-        return Ok(nats::Access::Seeds { url: url.to_owned(), folder, certificates });
+        return Ok(nats::Access::Seeds { url, folder, certificates });
     };
     let password = match &args.nats_password_file {
         Some(path) => {
@@ -274,7 +320,7 @@ fn nats(args: &Args, data: &Path, proofs: Arc<Proofs>) -> Result<nats::Access, F
     };
     let config = ConnectionConfig {
         inbox_prefix: args.nats_inbox.clone(),
-        ..ConnectionConfig::new(url).with_user(user, password)
+        ..ConnectionConfig::new(&url).with_user(user, password)
     };
     Ok(nats::Access::User(nats::secured(config, certificates.of(NATS_USERS_SERVICE)?)))
 }
@@ -315,10 +361,14 @@ async fn with_people(args: &Args, identities: Identities, shutdown: shutdown::Sh
 
 /// An issuer whose tokens count here.
 fn issuer(name: &str, path: &Path) -> Result<Issuer, Failure> {
+    Ok(Issuer { name: name.to_owned(), keys: keys_in(path)? })
+}
+
+/// Public keys by their ids.
+fn keys_in(path: &Path) -> Result<BTreeMap<String, VerifyingKey>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-    let keys: BTreeMap<String, VerifyingKey> = serde_json::from_str(&text)
-        .map_err(|_| Failure::new(Exit::Unreadable, "fail.no_key_file").with("path", path.display()))?;
-    Ok(Issuer { name: name.to_owned(), keys })
+    serde_json::from_str(&text)
+        .map_err(|_| Failure::new(Exit::Unreadable, "fail.no_key_file").with("path", path.display()))
 }
 
 async fn show_metrics(args: &Args, shutdown: shutdown::Shutdown) -> Result<Option<SocketAddr>, Failure> {
@@ -342,6 +392,7 @@ fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr
         audit: here(Role::Audit),
         directory: here(Role::Directory),
         triage: here(Role::Triage),
+        portal: roles.endpoints().portal.clone(),
         metrics: metrics.map(|address| format!("http://{address}/metrics")),
         nats: None,
     };
@@ -353,6 +404,7 @@ fn tell(out: &mut Output, args: &Args, roles: &Roles, metrics: Option<SocketAddr
             out.line(format!("{:<11} {url}", service.name()))?;
         }
     }
+    endpoints.portal.iter().try_for_each(|url| out.line(format!("{:<11} {url}", "portal")))?;
     if args.role.contains(&Role::Notifier) {
         out.line(format!("{:<11} –", egide_notifier::ROLE))?;
     }

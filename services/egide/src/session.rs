@@ -9,6 +9,7 @@ use egide_wire::proto::egide::audit::v1::audit_service_client::AuditServiceClien
 use egide_wire::proto::egide::audit::v1::history_service_client::HistoryServiceClient;
 use egide_wire::proto::egide::audit::v1::transparency_service_client::TransparencyServiceClient;
 use egide_wire::proto::egide::directory::v1::directory_service_client::DirectoryServiceClient;
+use egide_wire::proto::egide::directory::v1::liaison_service_client::LiaisonServiceClient;
 use egide_wire::proto::egide::disclosure::v1::disclosure_service_client::DisclosureServiceClient;
 use egide_wire::proto::egide::disclosure::v1::referral_service_client::ReferralServiceClient;
 use egide_wire::proto::egide::house::v1::house_service_client::HouseServiceClient;
@@ -138,6 +139,10 @@ impl<'a> Session<'a> {
 
     pub(crate) fn audit(&self) -> Result<AuditServiceClient<Authenticated>, Failure> {
         Ok(AuditServiceClient::new(self.upstream(Service::Audit, Role::Compliance)?))
+    }
+
+    pub(crate) fn liaisons(&self) -> Result<LiaisonServiceClient<Authenticated>, Failure> {
+        Ok(LiaisonServiceClient::new(self.upstream(Service::Directory, Role::PartnershipSpecialist)?))
     }
 
     pub(crate) fn history(&self) -> Result<HistoryServiceClient<Authenticated>, Failure> {

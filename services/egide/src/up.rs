@@ -37,6 +37,7 @@ use crate::nats::{Access, Certificates, provision};
 use crate::notifier::NotifierArgs;
 use crate::output::Output;
 use crate::policy::PolicyArgs;
+use crate::portal::{self, PortalArgs};
 use crate::proofs::Proofs;
 use crate::retry::until_known;
 use crate::roles::{Ground, Roles};
@@ -177,6 +178,7 @@ impl Everything {
         let proofs = Arc::new(Proofs::make(&global.tls, data, args.listen.to_string())?);
         proofs.issue_usual()?;
         let identities = Identities::of_development(data, Arc::clone(&proofs))?;
+        let identities = identities.with_liaisons(&keys.liaisons()?.keys())?;
         let (_, key_is_on_disk) = keys.key_encryption()?;
         let ledger_key = SigningKey::from_pkcs8(&keys.ledger_signing()?)
             .map_err(|error| Failure::new(Exit::Unreadable, "fail.key").with("error", error))?;
@@ -187,6 +189,9 @@ impl Everything {
         let (nats, access) =
             Nats::start(data, args.nats_server.clone(), Certificates::Own(Arc::clone(&proofs))).await?;
         let nats_url = access.url().to_owned();
+        // On this machine alone: without a certificate browsers take no other site for a safe one.
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let portal = portal::Place::of(&PortalArgs::default(), args.typeset.as_deref(), loopback).await?;
         // A log that was there once and is gone is a loss, and never made anew in silence.
         let log = LogConfig { create: !installation.has_log(), max_bytes: LOG_BYTES_MAX, replicas: 1 };
         provision(&access.administrator()?, &log).await?;
@@ -202,6 +207,7 @@ impl Everything {
             history: args.history.clone(),
             projections: data.join("projections"),
             identities: &identities,
+            portal_origin: Some(portal.origin.clone()),
             development: true,
             policy,
             typeset: args.typeset.clone(),
@@ -211,6 +217,7 @@ impl Everything {
         for role in [Service::Ledger, Service::Directory, Service::Disclosure, Service::Audit, Service::Triage] {
             roles.start(role, listen, &ground).await?;
         }
+        roles.start_portal(portal, &identities)?;
         match roles.start_notifier(&args.notifier, &ground) {
             // An operator's root certifies what its holder says; everything else works without.
             Err(failure) if failure.exit() == Exit::NotVerified => {
@@ -223,7 +230,6 @@ impl Everything {
         tokio::spawn(proofs.keep_renewed(metrics_shutdown.clone()));
         let metrics =
             Metrics::install().map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
-        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let shown = metrics.serve(loopback, metrics_shutdown).await;
         let (address, _) = shown.map_err(|error| Failure::new(Exit::Unexpected, "fail.config").with("error", error))?;
         let metrics = Some(format!("http://{address}/metrics"));

@@ -96,12 +96,32 @@ fn referrals_are_for_liaisons_alone() {
 }
 
 #[test]
-fn liaisons_reach_only_referrals_and_what_the_disclosure_service_does_for_them() {
+fn liaisons_reach_only_referrals_their_own_units_keys_and_what_services_do_for_them() {
+    let own = [
+        "egide.directory.v1.DirectoryService/AddEncryptionKey",
+        "egide.directory.v1.DirectoryService/RemoveEncryptionKey",
+        "egide.directory.v1.LiaisonService/GetOwnUnit",
+    ];
     for (method, row) in rows() {
         for grant in row.as_array().into_iter().flatten() {
             let admits = grant["roles"].as_array().is_some_and(|roles| roles.contains(&"liaison".into()));
-            let from_inside = grant["services"] == serde_json::json!(["disclosure"]);
-            assert!(!admits || from_inside || method.contains("ReferralService/"), "{method}");
+            let services = &grant["services"];
+            let from_inside = *services == serde_json::json!(["disclosure"])
+                || (*services == serde_json::json!(["directory"]) && method.ends_with("LedgerService/Append"));
+            let at_the_portal = own.contains(&method.as_str()) && *services == serde_json::json!(["portal"]);
+            assert!(!admits || from_inside || at_the_portal || method.contains("ReferralService/"), "{method}");
+        }
+    }
+}
+
+#[test]
+fn the_portal_by_itself_signs_people_in_and_nothing_else() {
+    for (method, row) in rows() {
+        for grant in row.as_array().into_iter().flatten() {
+            let portal = grant["services"].as_array().unwrap().contains(&"portal".into());
+            let alone = grant["person"] != "required";
+            let ceremony = method.contains("LiaisonService/") || method.starts_with("grpc.");
+            assert!(!(portal && alone) || ceremony, "{method}");
         }
     }
 }

@@ -63,6 +63,12 @@ impl Onward {
         Self { person: extensions.get().cloned(), deadline: extensions.get().copied() }
     }
 
+    /// For somebody whom this process itself vouches for.
+    #[must_use]
+    pub const fn of_person(token: PersonToken) -> Self {
+        Self { person: Some(token), deadline: None }
+    }
+
     /// The same person without the deadline, for what must be finished whether or not somebody still waits for it.
     #[must_use]
     pub fn without_deadline(self) -> Self {

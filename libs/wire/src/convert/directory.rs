@@ -54,6 +54,10 @@ fn read(payload: &Payload) -> Result<DirectoryEvent, Unreadable> {
         }),
         Payload::EncryptionKeyAdded(key) => key_changed(&key.organization_id, &key.unit_id)?,
         Payload::EncryptionKeyRemoved(key) => key_changed(&key.organization_id, &key.unit_id)?,
+        Payload::LiaisonInvited(liaison) => liaison_changed(&liaison.organization_id, &liaison.unit_id)?,
+        Payload::LiaisonPasskeyAdded(liaison) => liaison_changed(&liaison.organization_id, &liaison.unit_id)?,
+        Payload::LiaisonSignedIn(liaison) => liaison_changed(&liaison.organization_id, &liaison.unit_id)?,
+        Payload::LiaisonRevoked(liaison) => liaison_changed(&liaison.organization_id, &liaison.unit_id)?,
         Payload::NotificationAddressAdded(address) => address_changed(&address.organization_id, &address.unit_id)?,
         Payload::NotificationAddressRemoved(address) => address_changed(&address.organization_id, &address.unit_id)?,
     })
@@ -61,6 +65,13 @@ fn read(payload: &Payload) -> Result<DirectoryEvent, Unreadable> {
 
 fn address_changed(organization_id: &str, unit_id: &str) -> Result<DirectoryEvent, Unreadable> {
     Ok(DirectoryEvent::NotificationAddressChanged(domain::NotificationAddressChanged {
+        organization_id: id(organization_id, "organization_id")?,
+        unit_id: id(unit_id, "unit_id")?,
+    }))
+}
+
+fn liaison_changed(organization_id: &str, unit_id: &str) -> Result<DirectoryEvent, Unreadable> {
+    Ok(DirectoryEvent::LiaisonChanged(domain::LiaisonChanged {
         organization_id: id(organization_id, "organization_id")?,
         unit_id: id(unit_id, "unit_id")?,
     }))

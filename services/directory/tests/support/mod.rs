@@ -56,6 +56,7 @@ impl House {
             log,
             projection: self.world.projection(projection),
             ledger: self.world.upstream(ledger_url, self.world.identity().service("directory")),
+            sign_in: None,
             development: false,
         };
         let running = egide_directory::start(config, self.world.shutdown()).await.unwrap();

@@ -77,7 +77,11 @@ impl Fold for OrganizationView {
                 | Payload::RecipientSuspended(_)
                 | Payload::RecipientReinstated(_)
                 | Payload::NotificationAddressAdded(_)
-                | Payload::NotificationAddressRemoved(_),
+                | Payload::NotificationAddressRemoved(_)
+                | Payload::LiaisonInvited(_)
+                | Payload::LiaisonPasskeyAdded(_)
+                | Payload::LiaisonSignedIn(_)
+                | Payload::LiaisonRevoked(_),
             )
             | None => {}
         }

@@ -16,8 +16,10 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::cli::Global;
+use crate::endpoints::place;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::keys::{KeyFolder, LIAISONS_FILE, Missing};
 use crate::nats::{TlsArgs, connection, provision};
 use crate::output::Output;
 use crate::proofs::Proofs;
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     Keys(Keys),
     /// Streams.
     Log(Log),
+    /// The key that vouches for liaisons.
+    Liaisons,
 }
 
 /// `egide provision keys`.
@@ -102,12 +106,35 @@ pub(crate) async fn run(out: &mut Output, global: &Global, command: &Command) ->
     match command {
         Command::Keys(args) => keys(out, global, args),
         Command::Log(args) => log(out, global, args).await,
+        Command::Liaisons => liaisons(out, global),
     }
 }
 
 /// Where seeds stand unless said otherwise.
 pub(crate) fn seeds_of(data: &Path) -> PathBuf {
     data.join("keys/nats")
+}
+
+/// Where the public keys stand that vouch for liaisons.
+pub(crate) fn liaison_keys_path(data: &Path) -> PathBuf {
+    data.join("liaison-keys.json")
+}
+
+/// Makes the key with which the directory vouches for liaisons, if it is not there, and writes down its public half: every service
+/// that liaisons reach needs that.
+fn liaisons(out: &mut Output, global: &Global) -> Result<Exit, Failure> {
+    let folder = global.data().join("keys");
+    let issuer = KeyFolder { folder: &folder, missing: Missing::Make }.liaisons()?;
+    let text = serde_json::to_string_pretty(&issuer.keys()).map_err(std::io::Error::from)?;
+    let (private, public) = (folder.join(LIAISONS_FILE), liaison_keys_path(&global.data()));
+    place(&public, text.as_bytes())?;
+    if out.is_json() {
+        out.json(&json!({ "key": private.display().to_string(), "keys": public.display().to_string() }))?;
+        return Ok(Exit::Ok);
+    }
+    out.field("head.liaison_key", private.display())?;
+    out.field("head.liaison_keys", public.display())?;
+    Ok(Exit::Ok)
 }
 
 fn unusable(error: impl std::fmt::Display) -> Failure {

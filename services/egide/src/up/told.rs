@@ -51,6 +51,7 @@ pub(crate) fn where_to_look(
     for service in [Service::Ledger, Service::Disclosure, Service::Audit, Service::Directory, Service::Triage] {
         out.line(format!("  {:<11} {}", service.name(), endpoints.of(service).unwrap_or("–")))?;
     }
+    out.line(format!("  {:<11} {}", "portal", endpoints.portal.as_deref().unwrap_or("–")))?;
     out.line(format!("  {:<11} {}", "metrics", endpoints.metrics.as_deref().unwrap_or("–")))?;
     let data = global.data();
     out.line(format!("  {:<11} {}", lang.text("word.data"), data.display()))?;

@@ -36,6 +36,10 @@ pub(super) fn check(payload: &Payload, stream_id: &str, path: &str, check: &mut 
             &event.organization_id
         }
         Payload::EncryptionKeyRemoved(event) => &event.organization_id,
+        Payload::LiaisonInvited(event) => &event.organization_id,
+        Payload::LiaisonPasskeyAdded(event) => &event.organization_id,
+        Payload::LiaisonSignedIn(event) => &event.organization_id,
+        Payload::LiaisonRevoked(event) => &event.organization_id,
         Payload::NotificationAddressAdded(event) => {
             notification_address(event, path, check);
             &event.organization_id

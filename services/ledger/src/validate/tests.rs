@@ -475,6 +475,14 @@ fn what_is_no_address_never_stands_in_the_log_as_one() {
 }
 
 #[test]
+fn a_one_time_code_never_stands_in_the_log() {
+    let expected = ["events[0].directory_event.liaison_invited.code_digest"];
+    let plain = directory::LiaisonInvited { code_digest: b"K7QX-2M4T-9FHN".to_vec(), ..invitation() };
+    assert_eq!(refused_of(in_directory(Directory::LiaisonInvited(plain))), expected);
+    assert_eq!(refused_of(in_directory(Directory::LiaisonInvited(invitation()))), Vec::<String>::new());
+}
+
+#[test]
 fn a_delivery_says_when_what_it_rests_on_ends() {
     let field = "events[0].case_event.referral_delivered.expires_at";
     for expires_at in [None, delivery().decided_at] {

@@ -57,7 +57,9 @@ impl Directory {
                 }
                 None => self.suspended = false,
             },
-            DirectoryEvent::EncryptionKeyChanged(_) | DirectoryEvent::NotificationAddressChanged(_) => {}
+            DirectoryEvent::EncryptionKeyChanged(_)
+            | DirectoryEvent::LiaisonChanged(_)
+            | DirectoryEvent::NotificationAddressChanged(_) => {}
             DirectoryEvent::Unreadable => self.unreadable = true,
         }
     }

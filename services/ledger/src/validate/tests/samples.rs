@@ -214,6 +214,19 @@ pub(super) fn notification_address() -> directory::NotificationAddressAdded {
     }
 }
 
+pub(super) fn invitation() -> directory::LiaisonInvited {
+    directory::LiaisonInvited {
+        organization_id: ONE.into(),
+        unit_id: TWO.into(),
+        liaison_id: THREE.into(),
+        account: "coast-city.duty-desk".into(),
+        code_digest: vec![7; 32],
+        code_expires_at: Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 0 }),
+        account_expires_at: Some(prost_types::Timestamp { seconds: 1_800_000_000, nanos: 0 }),
+        sponsored_by: "letter 2026-118".into(),
+    }
+}
+
 /// One event of every kind, with no more than it needs.
 pub(super) fn one_of_each() -> Vec<NewEvent> {
     let subject_id = || THREE.to_owned();
@@ -416,6 +429,30 @@ pub(super) fn one_of_each() -> Vec<NewEvent> {
                 organization_id: ONE.into(),
                 unit_id: TWO.into(),
                 fingerprint: "age-00112233445566778899aabbccddeeff".into(),
+            }),
+            Directory::LiaisonInvited(invitation()),
+            Directory::LiaisonPasskeyAdded(directory::LiaisonPasskeyAdded {
+                organization_id: ONE.into(),
+                unit_id: TWO.into(),
+                liaison_id: THREE.into(),
+                code_digest: vec![7; 32],
+                credential_id: vec![1; 32],
+                public_key: vec![2; 40],
+                state: vec![3; 7],
+                transports: 0,
+            }),
+            Directory::LiaisonSignedIn(directory::LiaisonSignedIn {
+                organization_id: ONE.into(),
+                unit_id: TWO.into(),
+                liaison_id: THREE.into(),
+                credential_id: vec![1; 32],
+                state: vec![3; 7],
+            }),
+            Directory::LiaisonRevoked(directory::LiaisonRevoked {
+                organization_id: ONE.into(),
+                unit_id: TWO.into(),
+                liaison_id: THREE.into(),
+                reason: directory::LiaisonRevocation::Left.into(),
             }),
             Directory::NotificationAddressAdded(notification_address()),
             Directory::NotificationAddressRemoved(directory::NotificationAddressRemoved {

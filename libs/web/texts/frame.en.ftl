@@ -1,0 +1,17 @@
+frame-skip = Skip to the content
+frame-language = Français
+frame-language-label = Lire cette page en français
+frame-signed-in = Signed in as { $account }
+frame-sign-out = Sign out
+frame-menu = Main menu
+error-home = Go to the start page
+error-not-found-title = There is nothing here
+error-not-found-text = The page you asked for is not here, or is not for you. Check the address, or go back to the start page.
+error-form-title = This form is too old
+error-form-text = Nothing was changed. Go back, load the page again, and send the form once more.
+error-request-title = We could not read this request
+error-request-text = Nothing was changed. Go to the start page and try again. If it happens again, call the hotline’s partner desk.
+error-often-title = Too many requests
+error-often-text = Wait a minute and try again. Nothing was lost.
+error-later-title = The service is not available
+error-later-text = Wait a minute and try again. If somebody is in danger and you need the referral now, call the hotline’s partner desk.

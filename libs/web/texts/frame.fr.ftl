@@ -1,0 +1,17 @@
+frame-skip = Aller au contenu
+frame-language = English
+frame-language-label = Read this page in English
+frame-signed-in = Connecté : { $account }
+frame-sign-out = Se déconnecter
+frame-menu = Menu principal
+error-home = Aller à la page d’accueil
+error-not-found-title = Il n’y a rien ici
+error-not-found-text = La page demandée n’existe pas, ou ne vous est pas destinée. Vérifiez l’adresse ou revenez à la page d’accueil.
+error-form-title = Ce formulaire est trop ancien
+error-form-text = Rien n’a été modifié. Revenez en arrière, rechargez la page et envoyez le formulaire de nouveau.
+error-request-title = Nous n’avons pas pu lire cette demande
+error-request-text = Rien n’a été modifié. Allez à la page d’accueil et réessayez. Si le problème persiste, appelez le bureau des partenaires de la ligne.
+error-often-title = Trop de demandes
+error-often-text = Attendez une minute et réessayez. Rien n’a été perdu.
+error-later-title = Le service n’est pas disponible
+error-later-text = Attendez une minute et réessayez. Si quelqu’un est en danger et qu’il vous faut le signalement maintenant, appelez le bureau des partenaires de la ligne.
