@@ -295,11 +295,11 @@ fn readable(opening: &LeafOpening) -> Value {
         json(&M::decode(facts).ok()?)
     }
     let facts = opening.facts.as_slice();
-    let read = match opening.area() {
-        Area::Case => decoded::<CaseEvent>(facts),
-        Area::Directory => decoded::<DirectoryEvent>(facts),
-        Area::House => decoded::<HouseEvent>(facts),
-        Area::Access | Area::Unspecified => None,
+    let read = match Area::try_from(opening.area) {
+        Ok(Area::Case) => decoded::<CaseEvent>(facts),
+        Ok(Area::Directory) => decoded::<DirectoryEvent>(facts),
+        Ok(Area::House) => decoded::<HouseEvent>(facts),
+        Ok(Area::Access | Area::Unspecified) | Err(_) => None,
     };
     read.unwrap_or(Value::Null)
 }
