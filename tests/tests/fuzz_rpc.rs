@@ -580,7 +580,7 @@ fn random_messages_that_look_valid_to_every_method_get_a_clear_status() {
 #[test]
 fn the_contract_documents_a_status_for_every_method() {
     let all = documented();
-    assert_eq!(all.len(), 59, "a method was added or taken away: is it reached?");
+    assert_eq!(all.len(), 74, "a method was added or taken away: is it reached?");
     for (method, codes) in all {
         assert!(codes.len() > EVERYWHERE.len(), "the comment of {} names no status", method.full_name());
         for never in NEVER {
