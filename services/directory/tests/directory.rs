@@ -350,7 +350,7 @@ async fn a_unit_has_addresses_that_come_and_go_and_none_while_it_is_suspended() 
     assert!(history.len() == 2 && history[0].removed_at.is_some() && history[1].removed_at.is_none());
     // Services that ask for nobody are told who is registered, and not where units are told.
     let request = GetOrganizationRequest { organization_id: id.clone() };
-    let entry = house.as_service(&desk.url, "portal").get_organization(request).await.unwrap().into_inner().entry;
+    let entry = house.as_service(&desk.url, "audit").get_organization(request).await.unwrap().into_inner().entry;
     assert!(entry.unwrap().units[0].notification_addresses.is_empty());
     for number in 1..8 {
         add(&fresh_id(), 1, &format!("https://desk{number}.example.ca/")).await.unwrap();
