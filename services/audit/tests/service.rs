@@ -265,6 +265,8 @@ async fn a_rebuild_from_nothing_gives_the_same_rows_and_the_same_answers() {
         (listed, case.list(50, ""), token)
     };
     assert_eq!(listed.disclosures.len(), 6);
+    // What no checkpoint covers yet cannot be missed.
+    checkpoint_of(&mut stage.transparency_of(stage.person("console", ASKS, "compliance")), 6).await;
     stage.stop_audit().await;
     let rows = stage.rows().await;
     assert!(rows.len() > 50);

@@ -167,7 +167,9 @@ impl Browser {
             let size = json!({"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": device == "phone"});
             self.devtools("Emulation.setDeviceMetricsOverride", size);
             for scheme in ["light", "dark"] {
-                let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+                // Colours that are on their way to others are nobody's to judge.
+                let still = json!({"name": "prefers-reduced-motion", "value": "reduce"});
+                let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}, still]});
                 self.devtools("Emulation.setEmulatedMedia", media);
                 self.look_for_barriers(name, device, scheme);
                 let shot =
