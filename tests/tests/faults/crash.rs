@@ -41,10 +41,10 @@ async fn kill_some(suite: &mut Suite) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed_on_one_node() {
-    crash("crash on one node", Plan { nodes: 1, ledgers: 2 }, rounds(50, 500)).await;
+    crash("crash on one node", Plan { nodes: 1, ledgers: 2 }, rounds(30, 500)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed_on_three_nodes() {
-    crash("crash on three nodes", Plan { nodes: 3, ledgers: 2 }, rounds(50, 500)).await;
+    crash("crash on three nodes", Plan { nodes: 3, ledgers: 2 }, rounds(30, 500)).await;
 }
