@@ -7,7 +7,7 @@ use egide_wire::proto::egide::directory::v1::{
     AgreementRecorded, DirectoryReceipt, GetOrganizationRequest, ListOrganizationsRequest, OrganizationEntry,
     OrganizationRegistered, RecipientReinstated, RecipientSuspended, RecordAgreementRequest,
     RegisterOrganizationRequest, RegisterUnitRequest, ReinstateRecipientRequest, SuspendRecipientRequest,
-    SuspensionReason, UnitRegistered,
+    SuspensionReason, UnitEntry, UnitRegistered,
 };
 use prost::{Message, Name};
 use prost_types::Timestamp;
@@ -188,6 +188,35 @@ macro_rules! change {
 }
 
 pub(super) use change;
+
+/// Shows what is listed under each unit of an organisation, or says that it is `nothing`; as JSON the units as they are.
+pub(super) async fn list_by_unit<T>(
+    session: &mut Session<'_>,
+    organization: Uuid,
+    of: fn(&UnitEntry) -> &[T],
+    show: fn(&mut Output, &T) -> Result<(), Failure>,
+    nothing: &'static str,
+) -> Result<Exit, Failure> {
+    let mut client = session.directory()?;
+    let request = GetOrganizationRequest { organization_id: id_or_new(Some(organization)) };
+    let response = session.out.waiting("say.waiting", client.get_organization(request)).await?.into_inner();
+    let units = response.entry.map(|entry| entry.units).unwrap_or_default();
+    if session.out.is_json() {
+        units.iter().try_for_each(|unit| session.out.message(unit))?;
+        return Ok(Exit::Ok);
+    }
+    let mut is_empty = true;
+    for unit in units.iter().filter(|unit| !of(unit).is_empty()) {
+        is_empty = false;
+        let unit_id = unit.unit.as_ref().map(|record| record.unit_id.as_str()).unwrap_or_default();
+        session.out.field("head.unit", unit_id)?;
+        of(unit).iter().try_for_each(|listed| show(session.out, listed))?;
+    }
+    if is_empty {
+        session.out.line(session.out.lang.text(nothing))?;
+    }
+    Ok(Exit::Ok)
+}
 
 pub(super) fn told<M: Message + Name>(
     session: &mut Session<'_>,

@@ -4,12 +4,11 @@ use clap::Subcommand;
 use egide_parcel::{EncryptionKey, KeyFingerprint, ParseEncryptionKeyError};
 use egide_wire::proto::egide::directory::v1 as proto;
 use egide_wire::proto::egide::directory::v1::{
-    AddEncryptionKeyRequest, EncryptionKeyAdded, EncryptionKeyRemoved, GetOrganizationRequest,
-    RemoveEncryptionKeyRequest,
+    AddEncryptionKeyRequest, EncryptionKeyAdded, EncryptionKeyRemoved, RemoveEncryptionKeyRequest,
 };
 use uuid::Uuid;
 
-use super::directory::change;
+use super::directory::{change, list_by_unit};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -111,25 +110,7 @@ async fn remove(session: &mut Session<'_>, args: &Remove) -> Result<Exit, Failur
 }
 
 async fn list(session: &mut Session<'_>, args: &List) -> Result<Exit, Failure> {
-    let mut client = session.directory()?;
-    let request = GetOrganizationRequest { organization_id: id_or_new(Some(args.organization)) };
-    let response = session.out.waiting("say.waiting", client.get_organization(request)).await?.into_inner();
-    let units = response.entry.map(|entry| entry.units).unwrap_or_default();
-    if session.out.is_json() {
-        units.iter().try_for_each(|unit| session.out.message(unit))?;
-        return Ok(Exit::Ok);
-    }
-    let mut is_empty = true;
-    for unit in units.iter().filter(|unit| !unit.encryption_keys.is_empty()) {
-        is_empty = false;
-        let unit_id = unit.unit.as_ref().map(|record| record.unit_id.as_str()).unwrap_or_default();
-        session.out.field("head.unit", unit_id)?;
-        unit.encryption_keys.iter().try_for_each(|key| show(session.out, key))?;
-    }
-    if is_empty {
-        session.out.line(session.out.lang.text("say.no_encryption_keys"))?;
-    }
-    Ok(Exit::Ok)
+    list_by_unit(session, args.organization, |unit| &unit.encryption_keys, show, "say.no_encryption_keys").await
 }
 
 /// A key under its unit: what packages are encrypted to now, or since when no more.

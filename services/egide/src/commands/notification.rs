@@ -4,12 +4,12 @@ use clap::Subcommand;
 use egide_domain::notices::{AddressError, Mailbox, WebhookUrl};
 use egide_wire::proto::egide::case::v1::NoticeMeans;
 use egide_wire::proto::egide::directory::v1::{
-    AddNotificationAddressRequest, GetOrganizationRequest, NotificationAddress, NotificationAddressAdded,
-    NotificationAddressRemoved, RemoveNotificationAddressRequest,
+    AddNotificationAddressRequest, NotificationAddress, NotificationAddressAdded, NotificationAddressRemoved,
+    RemoveNotificationAddressRequest,
 };
 use uuid::Uuid;
 
-use super::directory::change;
+use super::directory::{change, list_by_unit};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -107,25 +107,8 @@ async fn remove(session: &mut Session<'_>, args: &Remove) -> Result<Exit, Failur
 }
 
 async fn list(session: &mut Session<'_>, args: &List) -> Result<Exit, Failure> {
-    let mut client = session.directory()?;
-    let request = GetOrganizationRequest { organization_id: id_or_new(Some(args.organization)) };
-    let response = session.out.waiting("say.waiting", client.get_organization(request)).await?.into_inner();
-    let units = response.entry.map(|entry| entry.units).unwrap_or_default();
-    if session.out.is_json() {
-        units.iter().try_for_each(|unit| session.out.message(unit))?;
-        return Ok(Exit::Ok);
-    }
-    let mut is_empty = true;
-    for unit in units.iter().filter(|unit| !unit.notification_addresses.is_empty()) {
-        is_empty = false;
-        let unit_id = unit.unit.as_ref().map(|record| record.unit_id.as_str()).unwrap_or_default();
-        session.out.field("head.unit", unit_id)?;
-        unit.notification_addresses.iter().try_for_each(|address| show(session.out, address))?;
-    }
-    if is_empty {
-        session.out.line(session.out.lang.text("say.no_notification_addresses"))?;
-    }
-    Ok(Exit::Ok)
+    list_by_unit(session, args.organization, |unit| &unit.notification_addresses, show, "say.no_notification_addresses")
+        .await
 }
 
 /// An address under its unit: where it is told now, or until when it was.
